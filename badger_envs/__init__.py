@@ -1,0 +1,34 @@
+"""Minimum viable environments for learning to learn: importing this registers them with Gymnasium."""
+
+from typing import Any
+
+from badger_envs.family import FLAGS, Family, Observation, Slots, Transition, make_family
+from badger_envs.registry import TABLE, family_of, register, register_all
+
+__all__ = [
+    "FLAGS",
+    "TABLE",
+    "Family",
+    "Observation",
+    "Slots",
+    "Transition",
+    "family_of",
+    "make_batched",
+    "make_family",
+    "register",
+]
+
+__version__ = "0.1.0"
+
+
+def make_batched(id: str, batch_size: int, device: str = "cpu", **settings: Any) -> Any:
+    """The torch face of a registered id: `batch_size` trials at once on a device (imports torch).
+
+    See `badger_envs.batched.BatchedEnv`.
+    """
+    from badger_envs.batched import BatchedEnv
+
+    return BatchedEnv(family_of(id, **settings), batch_size, device)
+
+
+register_all()

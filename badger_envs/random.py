@@ -1,0 +1,195 @@
+"""Named randomness: every draw is a function of (key, name, index), on any array backend.
+
+The generator is Philox4x32-10 (Salmon, Moraes, Dror, Shaw 2011, "Parallel random numbers: as easy as
+1, 2, 3", Random123), written in array-API integer arithmetic: bit-equal on NumPy and torch, on a CPU
+and a GPU, for one row or a million. Nothing here holds state.
+
+A *key* names one trial and is a row of four 32-bit words kept in int64:
+
+    [base low, base high, trial or outer step, 4 * row + split]
+
+The first two are Philox's key, the last two half of its counter; the other half is the position in the
+stream and the stream's name. So streams of different keys or names never overlap.
+"""
+
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace, device
+from gymnasium.utils import seeding
+
+Array = Any
+"""A NumPy array or a torch tensor."""
+
+SPLITS = ("train", "validation", "test")
+"""The splits of a family; keys of different splits never meet."""
+
+_MASK = 0xFFFFFFFF
+_MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
+_WEYL = (0x9E3779B9, 0xBB67AE85)
+
+
+def philox(counter: Sequence[Array], key: Sequence[Array]) -> tuple[Array, Array, Array, Array]:
+    """Philox4x32-10: encrypt four counter words under two key words.
+
+    Args:
+        counter: four int64 arrays of one shape (or broadcastable to it) with values in [0, 2**32).
+        key: two int64 arrays, broadcastable against the counter.
+
+    Returns:
+        Four int64 arrays of the broadcast shape with values in [0, 2**32).
+    """
+    c0, c1, c2, c3 = counter
+    k0, k1 = key
+    for _ in range(10):
+        product0, product1 = c0 * _MULTIPLIERS[0], c2 * _MULTIPLIERS[1]  # low 64 bits, sign ignored
+        c0, c2 = (product1 >> 32) ^ c1, (product0 >> 32) ^ c3
+        c0 ^= k0  # in place: this loop's speed is memory traffic
+        c0 &= _MASK
+        c2 ^= k1
+        c2 &= _MASK
+        c1, c3 = product1, product0
+        k0, k1 = (k0 + _WEYL[0]) & _MASK, (k1 + _WEYL[1]) & _MASK
+    return c0, c1 & _MASK, c2, c3 & _MASK
+
+
+def split_index(split: str) -> int:
+    """Position of a split's name in `SPLITS`; ValueError for a name that is not one."""
+    if split not in SPLITS:
+        raise ValueError(f"split is {split!r}; it must be one of {', '.join(SPLITS)}")
+    return SPLITS.index(split)
+
+
+def base_keys(seeds: Sequence[int]) -> np.ndarray:
+    """Base keys of environments seeded with `seeds`, drawn once from Gymnasium's `np_random`.
+
+    Args:
+        seeds: N non-negative integers.
+
+    Returns:
+        int64 [N, 2], 32-bit words: what `reset(seed=s)` gives a single environment.
+    """
+    return np.stack([base_key(seeding.np_random(int(seed))[0]) for seed in seeds])
+
+
+def base_key(generator: np.random.Generator) -> np.ndarray:
+    """Base key (int64 [2]) taken from a freshly seeded generator; advances it by one draw."""
+    return generator.integers(0, 2**32, size=2, dtype=np.int64)
+
+
+def trial_keys(base: Array, trial: Array | int, split: str) -> Array:
+    """Keys of the trials that seeded environments play.
+
+    Args:
+        base: base keys, int64 [B, 2].
+        trial: number of the trial since seeding, an int or int64 [B].
+        split: name of the split.
+
+    Returns:
+        int64 [B, 4].
+    """
+    xp = array_namespace(base)
+    ones = xp.ones_like(base[:, 0])
+    return xp.stack([base[:, 0], base[:, 1], ones * trial, ones * split_index(split)], axis=-1)
+
+
+def outer_keys(
+    seed: int, step: int, rows: int, split: str = "train", *, first_row: int = 0, like: Array | None = None
+) -> Array:
+    """Keys of the trials of one outer step: a function of (outer seed, split, outer step, row).
+
+    Args:
+        seed: outer seed, in [0, 2**64).
+        step: outer step, in [0, 2**32).
+        rows: number of rows B; row numbers are first_row .. first_row + B - 1, below 2**30.
+        split: name of the split.
+        first_row: number of the first row (large evaluations go in chunks).
+        like: an array whose backend and device the keys get; NumPy without it.
+
+    Returns:
+        int64 [B, 4].
+    """
+    if not 0 <= seed < 2**64:
+        raise ValueError(f"outer seed is {seed}; it must lie in [0, 2**64)")
+    xp = np if like is None else array_namespace(like)
+    where = {} if like is None else {"device": device(like)}
+    row = xp.arange(first_row, first_row + rows, dtype=xp.int64, **where)
+    zero = xp.zeros_like(row)
+    words = [zero + (seed & _MASK), zero + (seed >> 32), zero + step, row * 4 + split_index(split)]
+    return xp.stack(words, axis=-1)
+
+
+def words(keys: Array, name: str, count: int, start: int = 0) -> Array:
+    """Raw 32-bit words `start .. start + count - 1` of the stream `name` of every key.
+
+    Asking for a stretch at once or piece by piece gives the same bits.
+
+    Args:
+        keys: int64 [B, 4].
+        name: the stream's name; different names give independent streams.
+        count: number of words per key.
+        start: position of the first.
+
+    Returns:
+        int64 [B, count] with values in [0, 2**32).
+    """
+    xp = array_namespace(keys)
+    first, last = start // 4, -(-(start + count) // 4)
+    index = xp.arange(first, last, dtype=xp.int64, device=device(keys))[None, :]
+    word0 = index + 0 * keys[:, :1]  # [B, blocks]
+    word1 = 0 * word0 + zlib.crc32(name.encode())
+    word2, word3 = 0 * word0 + keys[:, 2:3], 0 * word0 + keys[:, 3:4]
+    drawn = philox((word0, word1, word2, word3), (keys[:, 0:1], keys[:, 1:2]))
+    flat = xp.reshape(xp.stack(drawn, axis=-1), (keys.shape[0], 4 * (last - first)))  # [B, 4 * blocks]
+    return flat[:, start - 4 * first : start - 4 * first + count]
+
+
+def uniform(keys: Array, name: str, count: int, start: int = 0, dtype: str = "float32") -> Array:
+    """Uniforms in [0, 1), multiples of 2**-24 in either dtype, so both see the same numbers.
+
+    Args: as for `words`; `dtype` is "float32" or "float64".
+
+    Returns:
+        [B, count] of that dtype.
+    """
+    xp = array_namespace(keys)
+    return xp.astype(words(keys, name, count, start) >> 8, getattr(xp, dtype)) * 2.0**-24
+
+
+def integers(keys: Array, name: str, count: int, low: int, high: int, start: int = 0) -> Array:
+    """Integers from low to high, both included (bias below (high - low + 1) / 2**32).
+
+    Args: as for `words`; 0 <= high - low < 2**31.
+
+    Returns:
+        int64 [B, count].
+    """
+    if high < low:
+        raise ValueError(f"integers from {low} to {high}: the range is empty")
+    return low + ((words(keys, name, count, start) * (high - low + 1)) >> 32)
+
+
+def normal(keys: Array, name: str, count: int, start: int = 0, dtype: str = "float32") -> Array:
+    """Standard normals by Box and Muller, equal between backends to rounding (log, sqrt, cos).
+
+    Args: as for `uniform`.
+
+    Returns:
+        [B, count] of that dtype.
+    """
+    pairs = uniform(keys, name, 2 * count, 2 * start, dtype)
+    return normal_from_uniform(pairs[:, 0::2], pairs[:, 1::2])
+
+
+def normal_from_uniform(first: Array, second: Array) -> Array:
+    """Standard normals from two arrays of uniforms in [0, 1) of one shape (Box and Muller)."""
+    xp = array_namespace(first)
+    return xp.sqrt(-2.0 * xp.log(1.0 - first)) * xp.cos(2.0 * np.pi * second)
+
+
+def permutation(keys: Array, name: str, count: int) -> Array:
+    """A random permutation of 0 .. count - 1 per key: int64 [B, count]."""
+    xp = array_namespace(keys)
+    return xp.argsort(words(keys, name, count), axis=-1, stable=True)
