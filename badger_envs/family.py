@@ -107,9 +107,6 @@ class Family(ABC):
     action_kind: ClassVar[ActionKind] = "continuous"
     """What an agent writes: a value in [-1, 1] per output slot; one index; or the sign of a value."""
 
-    noise_size: ClassVar[int] = 0
-    """Uniform numbers that `step` needs, per step."""
-
     outcome: ClassVar[str]
     """Key of `info` that judges a finished trial, read after its last step."""
 
@@ -124,6 +121,11 @@ class Family(ABC):
             raise ValueError(f"dtype is {self.dtype!r}; it must be 'float32' or 'float64'")
         if not isinstance(self.shuffle_slots, bool):
             raise TypeError(f"shuffle_slots is {self.shuffle_slots!r}; it must be True or False")
+
+    @property
+    def noise_size(self) -> int:
+        """Uniform numbers that `step` needs, per step: a property or a class constant."""
+        return 0
 
     @property
     @abstractmethod

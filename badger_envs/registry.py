@@ -16,6 +16,9 @@ class Entry(NamedTuple):
     summary: str
 
 
+_XOR = "badger_envs.xor:XOR"
+_BANDIT = "badger_envs.bandit:Bandit"
+
 TABLE = (
     Entry(
         "Badger/GuessingGame-v0",
@@ -23,6 +26,58 @@ TABLE = (
         {},
         "find 3 hidden numbers from one global error",
     ),
+    Entry("Badger/XOR-v0", _XOR, {}, "parity of 3 bits, each to be heard from whoever sees it"),
+    Entry("Badger/XOR-2-v0", _XOR, {"bits": 2}, "parity of 2 bits"),
+    Entry("Badger/XOR-3-v0", _XOR, {"bits": 3}, "parity of 3 bits"),
+    Entry("Badger/XOR-4-v0", _XOR, {"bits": 4}, "parity of 4 bits"),
+    Entry("Badger/XOR-6-v0", _XOR, {"bits": 6}, "parity of 6 bits"),
+    Entry("Badger/XOR-8-v0", _XOR, {"bits": 8}, "parity of 8 bits"),
+    Entry(
+        "Badger/XOR-majority-v0",
+        _XOR,
+        {"bits": 3, "function": "majority"},
+        "majority of 3 bits: the control in which every bit tells a little",
+    ),
+    Entry(
+        "Badger/XOR-table-v0",
+        _XOR,
+        {"bits": 3, "function": "table", "horizon": 32},
+        "a random Boolean function of 3 bits, learned from examples",
+    ),
+    Entry("Badger/Bandit-v0", _BANDIT, {}, "10 Bernoulli arms, 100 pulls"),
+    Entry("Badger/Bandit-k5-n10-v0", _BANDIT, {"arms": 5, "horizon": 10}, "5 Bernoulli arms, 10 pulls"),
+    Entry("Badger/Bandit-k10-n10-v0", _BANDIT, {"arms": 10, "horizon": 10}, "10 Bernoulli arms, 10 pulls"),
+    Entry("Badger/Bandit-k50-n10-v0", _BANDIT, {"arms": 50, "horizon": 10}, "50 Bernoulli arms, 10 pulls"),
+    Entry("Badger/Bandit-k5-n100-v0", _BANDIT, {"arms": 5}, "5 Bernoulli arms, 100 pulls"),
+    Entry("Badger/Bandit-k10-n100-v0", _BANDIT, {"arms": 10}, "10 Bernoulli arms, 100 pulls"),
+    Entry("Badger/Bandit-k50-n100-v0", _BANDIT, {"arms": 50}, "50 Bernoulli arms, 100 pulls"),
+    Entry("Badger/Bandit-gaussian-v0", _BANDIT, {"kind": "gaussian"}, "10 arms of normal rewards"),
+    Entry("Badger/Bandit-dependent-v0", _BANDIT, {"kind": "dependent"}, "2 arms that pay with p and 1 - p"),
+    Entry(
+        "Badger/Bandit-dependent-easy-v0",
+        _BANDIT,
+        {"kind": "dependent", "difficulty": "easy"},
+        "2 arms that pay with 0.1 and 0.9",
+    ),
+    Entry(
+        "Badger/Bandit-dependent-medium-v0",
+        _BANDIT,
+        {"kind": "dependent", "difficulty": "medium"},
+        "2 arms that pay with 0.25 and 0.75",
+    ),
+    Entry(
+        "Badger/Bandit-dependent-hard-v0",
+        _BANDIT,
+        {"kind": "dependent", "difficulty": "hard"},
+        "2 arms that pay with 0.4 and 0.6",
+    ),
+    Entry(
+        "Badger/Bandit-informative-v0",
+        _BANDIT,
+        {"kind": "informative", "horizon": 5},
+        "11 arms, the last of which pays little and tells which is best",
+    ),
+    Entry("Badger/Bandit-restless-v0", _BANDIT, {"kind": "restless"}, "10 Bernoulli arms that change"),
 )
 
 

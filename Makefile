@@ -1,0 +1,69 @@
+# The commands of this project. They need make and Python 3.11 to 3.13, and nothing else:
+#   make demo           train four small agents, print one table, draw one picture (at most 5 minutes)
+#   make test           lint, types, tests
+#   make test-slow      the tests that `make test` leaves out; properties with 2,000 examples
+#   make test-matrix    the tests on the oldest and newest gymnasium and numpy that can be installed
+#   make format         rewrite the code as `make test` wants it
+#   make clean          remove all that these commands made
+# PYTHON=python3.12 chooses another interpreter, WORKERS=8 the number of test processes.
+
+PYTHON ?= python3
+WORKERS ?= 2
+
+VENV := .venv
+PIP := $(VENV)/bin/pip --disable-pip-version-check --quiet
+CODE := badger_envs badger_agents baselines leaderboards tests
+
+.PHONY: demo test test-slow test-matrix format clean python
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/.runtime
+	$(VENV)/bin/badger demo
+
+test: export OMP_NUM_THREADS := 1
+test: $(VENV)/.dev
+	$(VENV)/bin/ruff check $(CODE)
+	$(VENV)/bin/ruff format --check $(CODE)
+	$(VENV)/bin/mypy
+	$(VENV)/bin/pytest -n $(WORKERS)
+
+test-slow: export OMP_NUM_THREADS := 1
+test-slow: export HYPOTHESIS_PROFILE := slow
+test-slow: $(VENV)/.dev
+	$(VENV)/bin/pytest -n $(WORKERS) -m "slow or not slow"
+
+test-matrix: python
+	PYTHON="$(PYTHON)" WORKERS="$(WORKERS)" .ci/test-matrix
+
+format: $(VENV)/.dev
+	$(VENV)/bin/ruff check --fix $(CODE)
+	$(VENV)/bin/ruff format $(CODE)
+
+clean:
+	rm -rf $(VENV) .venv-matrix build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
+	    echo "$(PYTHON) is not Python 3.11, 3.12 or 3.13 (it says: $$($(PYTHON) --version 2>&1))."; \
+	    echo "Install one of them and name it, for example: make PYTHON=python3.12 $(MAKECMDGOALS)"; \
+	    exit 1; } >&2
+
+# One virtual environment, three stamps: made; what runs is installed; what tests is installed too.
+# setuptools comes first, pinned like the rest, so that the build needs no environment of its own.
+$(VENV)/.made: | python
+	$(PYTHON) -m venv --clear $(VENV)
+	touch $@
+
+$(VENV)/.runtime: $(VENV)/.made pyproject.toml constraints.txt
+	@echo "Installing into $(VENV): a minute or a few, depending on the network"
+	$(PIP) install --constraint constraints.txt --upgrade setuptools
+	$(PIP) install --constraint constraints.txt --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.made pyproject.toml constraints.txt
+	@echo "Installing into $(VENV): a minute or a few, depending on the network"
+	$(PIP) install --constraint constraints.txt --upgrade setuptools
+	$(PIP) install --constraint constraints.txt --no-build-isolation --editable '.[dev]'
+	touch $(VENV)/.runtime $@

@@ -1,0 +1,113 @@
+"""What an agent is: a pure step on batched trials (contract 4), and how one is built by name."""
+
+import functools
+import importlib
+import importlib.util
+import sys
+import zlib
+from pathlib import Path
+from types import ModuleType
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float, Int
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor
+
+from badger_envs.family import Family, Observation
+
+Keys = Int[Tensor, "B 4"]
+"""Keys of the trials, from `badger_envs.random`: agents draw what they need under names of their own."""
+
+
+class Settings(BaseModel):
+    """Base of an agent's settings: frozen, strict about types, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+@runtime_checkable
+class Agent(Protocol):
+    """Anything that can live in a family: Badger, monoliths, handcrafted and classical algorithms.
+
+    An agent holds weights at most. What it remembers of a trial is in the state, a plain tuple of
+    tensors with a leading batch axis B, so that no information can pass between rows or trials.
+    """
+
+    def initial_state(self, family: Family, keys: Keys) -> Any:
+        """State at the start of the trials named by `keys` (int64 [B, 4])."""
+        ...
+
+    def act(self, state: Any, observation: Observation, keys: Keys) -> tuple[Any, Tensor, dict[str, Tensor]]:
+        """One step.
+
+        Args:
+            state: from `initial_state` or the last call.
+            observation: what the family shows, arrays [B, ...].
+            keys: the trials' keys, the same at every step.
+
+        Returns:
+            The next state; the action ([B, O], or int64 [B] where the family's actions are
+            categorical); and tensors worth recording, by name, each [B, ...].
+        """
+        ...
+
+
+class LearnedAgent(torch.nn.Module):
+    """Base of agents with weights: a torch module built from a family and settings.
+
+    Args:
+        family: a family of the kind the agent will live in; it sets the sizes of what is read, and
+            nothing of it is kept but those sizes and the kind of action.
+        settings: of the class's own `Settings`.
+    """
+
+    Settings: ClassVar[type[BaseModel]]
+
+    def initial_state(self, family: Family, keys: Keys) -> Any:
+        """See `Agent.initial_state`."""
+        raise NotImplementedError
+
+    def act(self, state: Any, observation: Observation, keys: Keys) -> tuple[Any, Tensor, dict[str, Tensor]]:
+        """See `Agent.act`."""
+        raise NotImplementedError
+
+
+def load_class(path: str, what: str) -> type:
+    """The class that `"module:Class"` or `"some/file.py:Class"` names.
+
+    Args:
+        path: where the class is.
+        what: what it is for, for messages.
+
+    Raises:
+        ValueError: there is none.
+    """
+    module, _, name = path.rpartition(":")
+    try:
+        found = getattr(_load_file(Path(module)) if module.endswith(".py") else importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError, OSError, SyntaxError) as error:
+        raise ValueError(f"{what} {path!r} cannot be loaded ({error}); it must be 'module:Class'") from error
+    if not isinstance(found, type):
+        raise ValueError(f"{what} {path!r} is not a class")
+    return found
+
+
+@functools.cache
+def _load_file(path: Path) -> ModuleType:
+    """The module in a file of the user's, loaded once per process."""
+    name = f"badger_user_{path.stem}_{zlib.crc32(str(path.resolve()).encode()):08x}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and NamedTuples look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def feedback_and_change(
+    feedback: Float[Tensor, "B G"], previous: Float[Tensor, "B G"], first: Float[Tensor, "B 1"]
+) -> Float[Tensor, "B 2*G"]:
+    """Feedback beside its change since the last step (0 at the first step of a trial)."""
+    return torch.cat([feedback, (feedback - previous) * (1 - first)], dim=-1)  # (B, 2G)

@@ -1,0 +1,54 @@
+"""The channel: carries messages between experts along a topology, by attention."""
+
+import math
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from badger_agents.experts import Emission
+
+
+def attention(
+    query: Float[Tensor, "B E K"], key: Float[Tensor, "B E K"], edges: Bool[Tensor, "E E"]
+) -> Float[Tensor, "B E E"]:
+    """Who hears whom, and how much: softmax over the senders that each expert is linked to.
+
+    Rows sum to 1, or to 0 where an expert has no neighbours.
+
+    Args:
+        query: of the listeners.
+        key: of the senders.
+        edges: [i, j]: i hears j.
+    """
+    scores = query @ key.mT / math.sqrt(key.shape[-1])  # (B, E, E)
+    return masked_softmax(scores, edges)
+
+
+def masked_softmax(
+    scores: Float[Tensor, "*batch E J"], edges: Bool[Tensor, "*#edges #E J"]
+) -> Float[Tensor, "*batch E J"]:
+    """Softmax over the last axis where `edges`; a row without any is all zeros (and has gradient 0)."""
+    floor = torch.finfo(scores.dtype).min
+    return torch.softmax(scores.masked_fill(~edges, floor), dim=-1) * edges  # (..., E, J)
+
+
+def deliver(emission: Emission, edges: Bool[Tensor, "E E"]) -> tuple[Float[Tensor, "B E M"], Float[Tensor, "B E E"]]:
+    """Messages as they arrive.
+
+    Without keys or queries an expert hears the mean of its neighbours.
+
+    Args:
+        emission: what every expert sent.
+        edges: [i, j]: i hears j.
+
+    Returns:
+        Inboxes [B, E, M] (zeros without neighbours) and the attention [B, E, E].
+    """
+    value, key, query = emission
+    if key is None or query is None:
+        weights = edges / edges.sum(-1, keepdim=True).clamp(min=1)  # (E, E)
+        weights = weights.to(value.dtype).expand(value.shape[0], -1, -1)  # (B, E, E)
+    else:
+        weights = attention(query, key, edges)  # (B, E, E)
+    return weights @ value, weights

@@ -1,0 +1,111 @@
+"""Expert policies: the one function that all experts of an agent share, and a GRU as the default."""
+
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class Emission(NamedTuple):
+    """What an expert sends.
+
+    Attributes:
+        value: [B, E, M], the message.
+        key: [B, E, K], what the message is about; None: all messages are alike to a listener.
+        query: [B, E, K], what this expert listens for next; None: it hears all alike.
+    """
+
+    value: Tensor
+    key: Tensor | None = None
+    query: Tensor | None = None
+
+
+class ExpertPolicy(nn.Module):
+    """Base of expert policies: what a user replaces.
+
+    A subclass takes `reading_size` (numbers an expert reads from the membrane per step) as its first
+    argument and its own settings by keyword, and says nothing about how many experts there are: every
+    tensor is [batch, experts, features], and the same weights serve all experts.
+
+    Attributes:
+        message_size: M, width of a message.
+    """
+
+    message_size: int
+
+    def initial_state(self, draws: Float[Tensor, "B E S"]) -> Any:
+        """States at the start of a trial, from standard normal draws (S = `draw_size`).
+
+        Returns:
+            A tensor [B, E, ...] or a tuple of such tensors.
+        """
+        raise NotImplementedError
+
+    @property
+    def draw_size(self) -> int:
+        """S, how many random numbers per expert `initial_state` wants; 0 for none."""
+        return 0
+
+    def forward(
+        self, state: Any, inbox: Float[Tensor, "B E M"], reading: Float[Tensor, "B E R"]
+    ) -> tuple[Any, Tensor | Emission, Float[Tensor, "B E 1"]]:
+        """One round of communication.
+
+        Args:
+            state: the experts' states.
+            inbox: what each expert hears; zeros without neighbours.
+            reading: what each expert reads from the membrane.
+
+        Returns:
+            The next states; the messages to send next, a tensor [B, E, M] or an `Emission`; and the
+            writings [B, E, 1].
+        """
+        raise NotImplementedError
+
+
+class GRUPolicy(ExpertPolicy):
+    """A GRU cell per expert; messages, keys, queries and writing are linear in its state.
+
+    Args:
+        reading_size: R.
+        hidden_size: H, numbers in an expert's state.
+        message_size: M, width of a message.
+        key_size: K, width of keys and queries.
+        state_noise: standard deviation of the random initial states, which tell experts apart.
+    """
+
+    def __init__(
+        self,
+        reading_size: int,
+        *,
+        hidden_size: int = 32,
+        message_size: int = 16,
+        key_size: int = 8,
+        state_noise: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.message_size = message_size
+        self.hidden_size = hidden_size
+        self.state_noise = state_noise
+        self.sizes = (message_size, key_size, key_size, 1)
+        self.cell = nn.GRUCell(message_size + reading_size, hidden_size)
+        self.emit = nn.Linear(hidden_size, sum(self.sizes))
+
+    @property
+    def draw_size(self) -> int:
+        """One draw per number in the state."""
+        return self.hidden_size
+
+    def initial_state(self, draws: Float[Tensor, "B E S"]) -> Float[Tensor, "B E H"]:
+        """Random states: experts that share weights and inputs would else stay alike."""
+        return self.state_noise * draws
+
+    def forward(
+        self, state: Float[Tensor, "B E H"], inbox: Float[Tensor, "B E M"], reading: Float[Tensor, "B E R"]
+    ) -> tuple[Float[Tensor, "B E H"], Emission, Float[Tensor, "B E 1"]]:
+        """Update the state from inbox and reading, then emit from it."""
+        heard = torch.cat([inbox, reading], dim=-1)  # (B, E, M+R)
+        state = self.cell(heard.flatten(0, 1), state.flatten(0, 1)).view_as(state)  # (B, E, H)
+        value, key, query, writing = self.emit(state).split(self.sizes, dim=-1)
+        return state, Emission(value, key, query), writing

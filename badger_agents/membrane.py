@@ -1,0 +1,91 @@
+"""The membrane: what experts read of an observation and how their writings become outputs."""
+
+from typing import Literal, NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from badger_agents.agent import feedback_and_change
+from badger_envs.family import FLAGS, Family, Observation, Slots
+
+FeedbackTo = Literal["all", "one"]
+Writing = Literal["increment", "absolute"]
+
+
+class MembraneState(NamedTuple):
+    """feedback: [B, G], of the last step, to tell its change."""
+
+    feedback: Tensor
+
+
+class HardwiredMembrane:
+    """Expert i reads input slot i and output slot i and writes output slot i (the paper's figure 6).
+
+    Experts beyond the slots read no slot and write nothing: they only hear and talk.
+
+    Args:
+        slots: the family's sizes; only the widths of slots and feedback matter.
+        feedback_to: "all" experts hear the global feedback, or only "one", expert 0.
+        writing: what an expert writes is an "increment" of its output or its "absolute" value.
+    """
+
+    def __init__(self, slots: Slots, feedback_to: FeedbackTo = "all", writing: Writing = "increment") -> None:
+        self.slots = slots
+        self.feedback_to = feedback_to
+        self.writing = writing
+
+    @property
+    def reading_size(self) -> int:
+        """R: own output and whether it is in use, its feedback; own input and whether it is in use;
+        global feedback and its change, whether this expert hears it; flags."""
+        slots = self.slots
+        return 2 + slots.output_feedback + slots.input_size + 1 + 2 * slots.feedback + 1 + len(FLAGS)
+
+    def initial_state(self, family: Family, keys: Int[Tensor, "B 4"], experts: int) -> MembraneState:
+        """Nothing heard yet.
+
+        Raises:
+            ValueError: fewer experts than output slots: some output would have no writer.
+        """
+        if experts < family.slots.outputs:
+            raise ValueError(
+                f"{experts} experts for {family.slots.outputs} outputs: a hardwired membrane needs an expert per"
+                f" output; set experts to {family.slots.outputs} or more, or use an attentional membrane"
+            )
+        dtype = getattr(torch, family.dtype)
+        return MembraneState(torch.zeros(len(keys), family.slots.feedback, dtype=dtype, device=keys.device))
+
+    def read(
+        self, state: MembraneState, observation: Observation, experts: int
+    ) -> tuple[MembraneState, Float[Tensor, "B E R"]]:
+        """What each expert reads, in the order that `reading_size` lists."""
+        own_output = torch.cat(
+            [observation.outputs[..., None], observation.output_mask[..., None], observation.output_feedback], dim=-1
+        )  # (B, O, 2+P)
+        own_input = torch.cat([observation.inputs, observation.input_mask[..., None]], dim=-1)  # (B, I, F+1)
+        first = observation.flags[:, :1]  # (B, 1)
+        feedback = feedback_and_change(observation.feedback, state.feedback, first)  # (B, 2G)
+        heard = torch.cat([feedback, torch.ones_like(first)], dim=-1)[:, None]  # (B, 1, 2G+1)
+        if self.feedback_to == "one":
+            heard = _pad_experts(heard, experts)  # (B, E, 2G+1), zeros but for expert 0
+        else:
+            heard = heard.expand(-1, experts, -1)  # (B, E, 2G+1)
+        flags = observation.flags[:, None].expand(-1, experts, -1)  # (B, E, 3)
+        slots = [_pad_experts(own_output, experts), _pad_experts(own_input, experts)]
+        return MembraneState(observation.feedback), torch.cat([*slots, heard, flags], dim=-1)  # (B, E, R)
+
+    def write(self, observation: Observation, writing: Float[Tensor, "B E 1"]) -> Float[Tensor, "B O"]:
+        """Outputs in [-1, 1] from the experts' writings."""
+        own = writing[:, : observation.outputs.shape[1], 0]  # (B, O)
+        if self.writing == "increment":
+            own = observation.outputs + own  # (B, O)
+        return own.clamp(-1, 1)  # (B, O)
+
+
+def _pad_experts(features: Float[Tensor, "B N F"], experts: int) -> Float[Tensor, "B E F"]:
+    """One row per expert: zeros for those beyond the slots, nothing for slots beyond the experts."""
+    missing = experts - features.shape[1]
+    if missing > 0:
+        return torch.nn.functional.pad(features, (0, 0, 0, missing))
+    return features[:, :experts]

@@ -1,0 +1,199 @@
+"""The outer loop: meta-training of an agent's weights, with log, checkpoints and a divergence guard."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from badger_agents.agent import LearnedAgent
+from badger_agents.checkpoint import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
+from badger_agents.estimators import ESTIMATORS
+from badger_agents.inner_loop import rollout
+from badger_agents.log import RunLog
+from badger_agents.objectives import OBJECTIVES
+from badger_agents.recipe import Recipe, TrainingTable
+from badger_envs import random
+
+CHECKPOINT = "checkpoint.safetensors"
+LOG = "log.jsonl"
+LAST_LEARNING_RATE = 0.02
+"""What is left of the learning rate at the end of a linear schedule."""
+PATIENCE = 10
+"""Outer steps in a row without a finite loss and gradient after which a run stops."""
+
+
+class DivergenceError(RuntimeError):
+    """Loss or gradient stayed not finite; the last good checkpoint is kept."""
+
+
+class Progress(NamedTuple):
+    """What a progress bar shows after an outer step; loss and seconds as in the log."""
+
+    step: int
+    loss: float
+    seconds: float
+
+
+def train(
+    recipe: Recipe,
+    seed: int,
+    folder: Path,
+    *,
+    resume: bool = False,
+    device: str = "cpu",
+    tensorboard: bool = False,
+    on_step: Callable[[Progress], None] = lambda progress: None,
+) -> Checkpoint:
+    """Meta-train an agent; the run's folder gets `checkpoint.safetensors` and `log.jsonl`.
+
+    Ctrl-C (SIGINT) or SIGTERM ends it after the current outer step, with its checkpoint written.
+
+    Args:
+        recipe: what to train, and how.
+        seed: outer seed: initial weights and all draws follow from it.
+        folder: the run's folder; made if missing.
+        resume: go on from the folder's checkpoint if there is one. On one device the result is
+            bit-identical to a run that was never interrupted.
+        device: a torch device.
+        tensorboard: also write TensorBoard events into the folder.
+        on_step: called after every outer step.
+
+    Returns:
+        The last checkpoint.
+
+    Raises:
+        CheckpointError: the folder holds a run already and `resume` is not set, or holds another run.
+        DivergenceError: ten outer steps in a row without a finite loss and gradient.
+        KeyboardInterrupt: after an interruption, when all is saved.
+    """
+    agent, training = recipe.make_agent(seed), recipe.training
+    if not isinstance(agent, LearnedAgent) or training is None:
+        raise ValueError(f"recipe {recipe.name!r} has no weights to train or no [training] table")
+    folder.mkdir(parents=True, exist_ok=True)
+    last = _last_checkpoint(recipe, seed, folder, resume, device)
+    agent.to(device)
+    parameters = dict(agent.named_parameters())
+    optimiser = torch.optim.Adam(parameters.values(), lr=training.learning_rate)
+    step = skipped = 0
+    if last is not None:
+        agent.load_state_dict(last.weights)
+        _load_optimiser(optimiser, last.optimiser, list(parameters))
+        step, skipped = last.step, last.skipped
+    family = recipe.family(split="train")
+    objective = OBJECTIVES[training.objective]
+    estimator = ESTIMATORS[training.estimator]()
+    memory = estimator.initial_state(agent)
+    like = torch.zeros((), device=device)
+    failures = 0
+
+    def snapshot() -> Checkpoint:
+        weights = {name: value.detach() for name, value in parameters.items()}
+        return Checkpoint(recipe, seed, step, skipped, weights, _optimiser_tensors(optimiser, list(parameters)), {})
+
+    with RunLog(folder / LOG, step, tensorboard) as log, _stop_signal() as stopped:
+        started = time.perf_counter() - log.seconds
+        while step < training.outer_steps:
+            rate = learning_rate(training, step)
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+            keys = random.outer_keys(seed, step, training.batch_size, like=like)  # (B, 4)
+
+            def loss_of(living: LearnedAgent, keys: Tensor = keys) -> Tensor:
+                return objective(rollout(living, family, keys).loss)
+
+            finite = True
+            for update in estimator.updates(agent, loss_of, memory):
+                norm = torch.nn.utils.get_total_norm(update.gradients)
+                loss, length = torch.stack([update.loss, norm]).tolist()  # the step's one host synchronisation
+                finite = loss - loss == 0 and length - length == 0
+                if not finite:
+                    break
+                memory = update.state
+                for parameter, gradient in zip(parameters.values(), update.gradients, strict=True):
+                    parameter.grad = gradient
+                torch.nn.utils.clip_grads_with_norm_(parameters.values(), training.clip_norm, norm)
+                optimiser.step()
+            step += 1
+            failures = 0 if finite else failures + 1
+            skipped += not finite
+            if failures == PATIENCE:
+                raise DivergenceError(
+                    f"loss or gradient was not finite in {PATIENCE} outer steps in a row, up to step {step};"
+                    f" the last good checkpoint is kept in {folder}; try a lower learning_rate or clip_norm"
+                )
+            seconds = time.perf_counter() - started
+            if step % training.log_every == 0 or step == training.outer_steps:
+                log.write(
+                    {
+                        "step": step,
+                        "loss": loss,
+                        "gradient_norm": length,
+                        "learning_rate": rate,
+                        "skipped": skipped,
+                        "seconds": seconds,
+                    }
+                )
+            on_step(Progress(step, loss, seconds))
+            at_end = step == training.outer_steps
+            if failures == 0 and (at_end or stopped() or step % training.checkpoint_every == 0):
+                save_checkpoint(folder / CHECKPOINT, snapshot())
+            if stopped() and not at_end:
+                raise KeyboardInterrupt
+        if not (folder / CHECKPOINT).exists() or failures:
+            save_checkpoint(folder / CHECKPOINT, snapshot())
+        return snapshot()
+
+
+def learning_rate(training: TrainingTable, step: int) -> float:
+    """Adam's learning rate at an outer step, by the recipe's schedule."""
+    if training.schedule == "constant":
+        return training.learning_rate
+    return training.learning_rate * max(LAST_LEARNING_RATE, 1 - step / training.outer_steps)
+
+
+def _last_checkpoint(recipe: Recipe, seed: int, folder: Path, resume: bool, device: str) -> Checkpoint | None:
+    """The checkpoint to go on from, or None for a fresh start."""
+    path = folder / CHECKPOINT
+    if not path.exists():
+        return None
+    if not resume:
+        raise CheckpointError(f"{folder} holds a run already; use --resume to go on with it, or another --out")
+    last = load_checkpoint(path, device)
+    if (last.recipe, last.seed) != (recipe, seed):
+        raise CheckpointError(f"{folder} holds a run of another recipe or seed; use another --out")
+    return last
+
+
+def _optimiser_tensors(optimiser: torch.optim.Optimizer, names: list[str]) -> dict[str, Tensor]:
+    """Adam's state as tensors named "parameter/quantity"."""
+    state = optimiser.state_dict()["state"]
+    return {f"{names[i]}/{what}": value for i, values in state.items() for what, value in values.items()}
+
+
+def _load_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor], names: list[str]) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        parameter, _, what = name.rpartition("/")
+        state.setdefault(names.index(parameter), {})[what] = value
+    optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
+
+
+@contextmanager
+def _stop_signal() -> Iterator[Callable[[], bool]]:
+    """Whether SIGINT or SIGTERM came: it is acted on between outer steps, when all is whole."""
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():  # only there can signals be caught
+        yield event.is_set
+        return
+    before = {which: signal.signal(which, lambda *_: event.set()) for which in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield event.is_set
+    finally:
+        for which, handler in before.items():
+            signal.signal(which, handler)

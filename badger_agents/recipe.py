@@ -1,0 +1,192 @@
+"""Recipes: one TOML file that names family, agent, objective, estimator and budget."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from badger_agents.agent import Agent, LearnedAgent, Settings, load_class
+from badger_agents.estimators import ESTIMATORS
+from badger_agents.objectives import OBJECTIVES
+from badger_envs.family import Family
+from badger_envs.registry import family_of
+
+
+class RecipeError(ValueError):
+    """A recipe that cannot be used; the message names the file, the key and what would do."""
+
+
+class EnvTable(Settings):
+    """[env]: a registered id, and settings of its family as further keys."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="allow")
+    id: str
+
+
+class AgentTable(Settings):
+    """[agent]: the agent's class as "module:Class", and its settings as further keys."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="allow")
+    kind: str = "badger_agents.badger:BadgerAgent"
+
+
+class TrainingTable(Settings):
+    """[training]: the outer loop.
+
+    Attributes:
+        outer_steps: number of outer steps.
+        batch_size: trials per outer step.
+        objective: a name in `badger_agents.objectives`.
+        estimator: a name in `badger_agents.estimators`.
+        learning_rate: Adam's, at the start.
+        schedule: the learning rate stays "constant" or falls "linear"ly to a fiftieth.
+        clip_norm: largest norm of a gradient; longer ones are shortened to it.
+        checkpoint_every: outer steps between checkpoints.
+        log_every: outer steps between rows of the log.
+    """
+
+    outer_steps: int = Field(ge=1)
+    batch_size: int = Field(default=128, ge=1)
+    objective: str = "second_half"
+    estimator: str = "backpropagation"
+    learning_rate: float = Field(default=3e-3, gt=0, allow_inf_nan=False)
+    schedule: Literal["constant", "linear"] = "linear"
+    clip_norm: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    checkpoint_every: int = Field(default=250, ge=1)
+    log_every: int = Field(default=10, ge=1)
+
+
+class Recipe(Settings):
+    """Everything that determines a meta-training run but the outer seed.
+
+    Attributes:
+        name: what runs are called after.
+        summary: one line.
+        env: which family.
+        agent: which agent.
+        training: how it is trained; None for an algorithm without weights.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
+    summary: str = ""
+    env: EnvTable
+    agent: AgentTable = AgentTable()
+    training: TrainingTable | None = None
+
+    def family(self, **changes: Any) -> Family:
+        """The family, with some settings changed (`split`, sizes, ...)."""
+        return family_of(self.env.id, **{**(self.env.model_extra or {}), **changes})
+
+    def agent_settings(self, **changes: Any) -> dict[str, Any]:
+        """The agent's settings as written in the recipe, with some changed."""
+        return {**(self.agent.model_extra or {}), **changes}
+
+    def make_agent(self, seed: int = 0, **changes: Any) -> Agent:
+        """Build the agent; the initial weights follow from the outer seed.
+
+        Args:
+            seed: outer seed, in [0, 2**63).
+            changes: settings to change, such as `experts`.
+        """
+        kind = load_class(self.agent.kind, "agent")
+        settings = self.agent_settings(**changes)
+        family = self.family()
+        if not issubclass(kind, LearnedAgent):
+            return kind(**settings)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return kind(family, kind.Settings.model_validate(settings))
+
+    def to_json(self) -> str:
+        """The recipe as one line of JSON, from which `from_json` makes it again."""
+        return self.model_dump_json()
+
+    @classmethod
+    def from_json(cls, text: str) -> "Recipe":
+        """A recipe from `to_json`'s text."""
+        return check_recipe(json.loads(text), "recipe")
+
+
+def recipe_folders() -> list[Path]:
+    """Where recipes that come with the suite lie."""
+    here = Path(__file__).parent
+    return [here / "recipes", here.parent / "baselines" / "recipes"]
+
+
+def recipe_files() -> dict[str, Path]:
+    """Files of the recipes that come with the suite, by name."""
+    return {file.stem: file for folder in recipe_folders() for file in sorted(folder.glob("*.toml"))}
+
+
+def load_recipe(name_or_path: str) -> Recipe:
+    """Read and check a recipe: the name of one that comes with the suite, or a path to a TOML file.
+
+    Raises:
+        RecipeError: there is none, it is no TOML, or something in it is wrong.
+    """
+    known = recipe_files()
+    path = known.get(name_or_path, Path(name_or_path))
+    if path.suffix != ".toml" or not path.is_file():
+        raise RecipeError(f"no recipe {name_or_path!r}; give a .toml file or one of: {', '.join(sorted(known))}")
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: not TOML: {error}") from error
+    return check_recipe(tables, str(path))
+
+
+def check_recipe(tables: dict[str, Any], source: str) -> Recipe:
+    """Check tables against `Recipe`, the family's settings and the agent's.
+
+    Args:
+        tables: as read from TOML or JSON.
+        source: the file, for messages.
+
+    Raises:
+        RecipeError: naming file, key and what would do.
+    """
+    try:
+        recipe = Recipe.model_validate(_tuples(tables))
+    except ValidationError as error:
+        raise RecipeError(_first_error(error, source, Recipe)) from error
+    if recipe.training is not None:
+        for key, known in (("objective", OBJECTIVES), ("estimator", ESTIMATORS)):
+            value = getattr(recipe.training, key)
+            if value not in known:
+                raise RecipeError(f"{source}: training.{key} is {value!r}; it must be one of {', '.join(known)}")
+    try:
+        recipe.family()
+    except Exception as error:  # an unknown id, or a setting that the family refuses
+        raise RecipeError(f"{source}: env: {error}") from error
+    try:
+        recipe.make_agent()
+    except ValidationError as error:
+        raise RecipeError(_first_error(error, source, load_class(recipe.agent.kind, "agent").Settings, "agent.")) from error
+    except (ValueError, TypeError) as error:
+        raise RecipeError(f"{source}: agent: {error}") from error
+    return recipe
+
+
+def _first_error(error: ValidationError, source: str, model: type[BaseModel], prefix: str = "") -> str:
+    """The first thing wrong, on one line: file, key, problem, what would do."""
+    first = error.errors()[0]
+    key = prefix + ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        tables = {"env": EnvTable, "agent": AgentTable, "training": TrainingTable}
+        for part in first["loc"][:-1]:  # down to the table in which the unknown key stands
+            model = tables[str(part)]
+        return f"{source}: {key}: unknown key; known keys: {', '.join(model.model_fields)}"
+    if first["type"] == "missing":
+        return f"{source}: {key}: missing; it must be given"
+    message = first["msg"]
+    return f"{source}: {key} is {first['input']!r}; {message[0].lower()}{message[1:]}"
+
+
+def _tuples(value: Any) -> Any:
+    """Lists as tuples, all the way down: settings are hashable and cannot change."""
+    if isinstance(value, dict):
+        return {key: _tuples(item) for key, item in value.items()}
+    return tuple(_tuples(item) for item in value) if isinstance(value, list | tuple) else value

@@ -1,0 +1,17 @@
+"""Names of PettingZoo modules: "Badger/GuessingGame-v0" is `guessing_game_v0`."""
+
+import re
+
+import gymnasium as gym
+
+
+def module_name(id: str) -> str:
+    """Name of the module of a registered id: its namespace left out, in snake case."""
+    name = id.rsplit(":", 1)[-1].rsplit("/", 1)[-1]
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).replace("-", "_").lower()
+
+
+def registered() -> dict[str, str]:
+    """Ids of the families registered with Gymnasium, by module name; the first of a name wins."""
+    ids = [spec.id for spec in gym.registry.values() if "family" in spec.kwargs]
+    return {module_name(id): id for id in reversed(ids)}

@@ -1,0 +1,57 @@
+"""Gymnasium spaces of a family, and its observations as the dicts that lie in them."""
+
+import math
+from collections import OrderedDict
+
+import numpy as np
+from gymnasium import spaces
+
+from badger_envs.family import FLAGS, Family, Observation
+
+
+def slot_shapes(family: Family) -> dict[str, tuple[int, ...]]:
+    """Shapes of the observation's arrays without the batch axis, zero-width ones left out.
+
+    Example: {"inputs": (I, F), "input_mask": (I,), ..., "flags": (3,)}.
+    """
+    slots = family.slots
+    shapes = Observation(
+        inputs=(slots.inputs, slots.input_size),
+        input_mask=(slots.inputs,),
+        outputs=(slots.outputs,),
+        output_mask=(slots.outputs,),
+        feedback=(slots.feedback,),
+        output_feedback=(slots.outputs, slots.output_feedback),
+        flags=(len(FLAGS),),
+    )
+    return {name: shape for name, shape in shapes._asdict().items() if math.prod(shape)}
+
+
+def observation_space(family: Family) -> spaces.Dict:
+    """One Box per array of `Observation`, in its order, zero-width arrays left out.
+
+    Every Box is one row: [I, F] is flattened to (I * F,), slot after slot, as libraries take an array
+    of two axes for a broken picture. Bounds are the family's.
+    """
+    boxes: OrderedDict[str, spaces.Space] = OrderedDict()
+    for name, shape in slot_shapes(family).items():
+        low, high = (np.broadcast_to(end, shape).reshape(-1) for end in getattr(family.bounds, name))
+        dtype = np.dtype(family.dtype).type
+        boxes[name] = spaces.Box(low.astype(dtype), high.astype(dtype), dtype=dtype)
+    return spaces.Dict(boxes)
+
+
+def action_space(family: Family) -> spaces.Box | spaces.Discrete:
+    """`Discrete(O)` for categorical actions; `Box(-1, 1, (O,))` for continuous and binary ones."""
+    if family.action_kind == "categorical":
+        return spaces.Discrete(family.slots.outputs)
+    return spaces.Box(-1, 1, (family.slots.outputs,), dtype=np.dtype(family.dtype).type)
+
+
+def observation_rows(observation: Observation, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Observations as a dict of fresh arrays [B, numbers per row], the named arrays only."""
+    rows = {}
+    for name in names:
+        array = getattr(observation, name)
+        rows[name] = np.array(array.reshape(array.shape[0], -1))
+    return rows

@@ -1,0 +1,1 @@
+"""Baselines: agents to compare Badger with. Nothing below this floor needs them."""

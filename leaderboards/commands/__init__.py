@@ -1,0 +1,1 @@
+"""The commands of `badger`, one file each; `leaderboards.cli` assembles them."""

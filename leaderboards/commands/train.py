@@ -1,0 +1,135 @@
+"""`badger train`: meta-train an agent by a recipe."""
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import tyro
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from badger_agents import outer_loop
+from badger_agents.log import read_log
+from badger_agents.recipe import Recipe, check_recipe, load_recipe
+from leaderboards.results import progress_console, record, show
+
+
+def train(
+    recipe: Annotated[str, tyro.conf.Positional],
+    *,
+    seed: int = 0,
+    out: Path | None = None,
+    resume: bool = False,
+    policy: str | None = None,
+    outer_steps: int | None = None,
+    device: str = "cpu",
+    tensorboard: bool = False,
+    json: bool = False,
+) -> None:
+    """Meta-train an agent by a recipe, and write a run folder (checkpoint and log).
+
+    Ctrl-C ends the run cleanly; go on with it by --resume.
+
+    Args:
+        recipe: Name of a recipe (see `badger list`) or path to a TOML file.
+        seed: Outer seed: initial weights and all tasks follow from it.
+        out: Run folder; runs/RECIPE-seedSEED if not given.
+        resume: Go on from the folder's last checkpoint.
+        policy: Your own expert policy in place of the recipe's, as my_file.py:MyPolicy.
+        outer_steps: Number of outer steps in place of the recipe's.
+        device: Where to compute: cpu, cuda, cuda:1, ...
+        tensorboard: Also write TensorBoard events (needs badger-suite[tensorboard]).
+        json: Print the result as one JSON object.
+    """
+    check_seed(seed)
+    check_device(device)
+    plan = changed_recipe(load_recipe(recipe), policy, outer_steps)
+    folder = out if out is not None else Path("runs") / f"{plan.name}-seed{seed}"
+    training = plan.training
+    if training is None:
+        raise ValueError(f"recipe {plan.name!r} has nothing to train; evaluate it: badger evaluate {recipe}")
+    make_folder(folder)
+    if policy is not None:
+        plan = keep_policy(plan, folder)
+    with progress_bar() as bar:
+        line = bar.add_task(f"{plan.name} seed {seed}", total=training.outer_steps, note="")
+
+        def on_step(progress: outer_loop.Progress) -> None:
+            bar.update(line, completed=progress.step, note=f"loss {progress.loss:.3f}")
+
+        outer_loop.train(
+            plan, seed, folder, resume=resume, device=device, tensorboard=tensorboard, on_step=on_step
+        )
+    last = read_log(folder / outer_loop.LOG)[-1]
+    settings = {"agent": plan.name, "seed": seed}
+    results = [
+        record("loss", last["loss"], **settings),
+        record("outer_steps", last["step"], **settings),
+        record("skipped_updates", last["skipped"], **settings),
+        record("training_time", last["seconds"], unit="s", **settings),
+        record("folder", str(folder), **settings),
+    ]
+    show(results, as_json=json, title=f"trained {plan.name}", note=f"next: badger evaluate {folder}")
+
+
+def changed_recipe(recipe: Recipe, policy: str | None, outer_steps: int | None) -> Recipe:
+    """The recipe with another expert policy (and so another name) or another number of outer steps."""
+    tables = recipe.model_dump()
+    if policy is not None:
+        tables["agent"] |= {"policy": policy, "policy_settings": {}}
+        tables["name"] = f"{recipe.name}-{policy.rpartition(':')[2]}"
+    if outer_steps is not None and tables["training"] is not None:
+        tables["training"] |= {"outer_steps": outer_steps}
+    return check_recipe(tables, "recipe with your changes")
+
+
+def keep_policy(recipe: Recipe, folder: Path) -> Recipe:
+    """Copy a user's policy file into the run folder, so that the run can be evaluated later as it was."""
+    file, _, name = recipe.agent_settings()["policy"].rpartition(":")
+    if not file.endswith(".py"):
+        return recipe
+    kept = folder / "policy.py"
+    if Path(file).resolve() != kept.resolve():
+        shutil.copyfile(file, kept)
+    tables = recipe.model_dump()
+    tables["agent"] |= {"policy": f"{kept}:{name}"}
+    return check_recipe(tables, str(kept))
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder to write in; ValueError if that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ValueError(f"cannot write into {folder} ({error.strerror}); choose another --out") from error
+
+
+def check_seed(seed: int) -> None:
+    """ValueError unless 0 <= seed < 2**63."""
+    if not 0 <= seed < 2**63:
+        raise ValueError(f"--seed is {seed}; it must lie in [0, 2**63)")
+
+
+def check_device(device: str) -> None:
+    """ValueError unless torch can compute on the device."""
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"--device {device!r} cannot be used ({reason}); try cpu") from error
+
+
+def progress_bar() -> Progress:
+    """A progress bar on standard error with a note per task."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=progress_console(),
+    )

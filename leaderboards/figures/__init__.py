@@ -1,0 +1,1 @@
+"""Pictures: each file draws one, from results that the commands hand it."""

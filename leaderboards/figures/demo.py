@@ -1,0 +1,72 @@
+"""The picture of `badger demo`: learning curves, error within a trial, and two agents at work."""
+
+from typing import NamedTuple
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+from leaderboards.figures.style import COLOURS, STYLE
+from leaderboards.figures.trace import draw_outputs
+
+
+class Curve(NamedTuple):
+    """One agent's curves.
+
+    Attributes:
+        label: name in the legend.
+        steps: [N], outer steps at which the log has rows.
+        loss: [N], training loss there.
+        error: [T], mean error at each step of a trial, over test tasks.
+        outputs: [T, B, O], outputs in a few trials.
+        solution: [T, B, O], their targets.
+    """
+
+    label: str
+    steps: np.ndarray
+    loss: np.ndarray
+    error: np.ndarray
+    outputs: np.ndarray
+    solution: np.ndarray
+
+
+def draw_demo(curves: list[Curve], bound: float, trials: int) -> Figure:
+    """Top: outer loop and inner loop; below: the first agent and the last but one at three tasks each.
+
+    Args:
+        curves: of all agents, Badger first.
+        bound: error that no agent can pass whose deaf experts know nothing.
+        trials: test tasks behind `error`.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(11, 7.5), layout="constrained")
+        figure.suptitle("Guess 3 numbers from one error that only one expert hears (1 outer seed: preliminary)")
+        top, bottom = figure.subfigures(2, 1, height_ratios=(1.25, 1))
+        outer, inner = top.subplots(1, 2)
+        for number, curve in enumerate(curves):
+            outer.plot(curve.steps, smooth(curve.loss), label=curve.label, color=COLOURS[number])
+            steps = np.arange(1, len(curve.error) + 1)
+            inner.plot(steps, curve.error, marker=".", label=curve.label, color=COLOURS[number])
+        for axis in (outer, inner):
+            axis.axhline(bound, color="black", linestyle="--", linewidth=1, label=f"bound if others are deaf: {bound:.3f}")
+            axis.set_yscale("log")
+        outer.set(xlabel="outer step", ylabel="training loss (mean error, second half of trial)", title="outer loop: learning to learn")
+        inner.set(xlabel="inner-loop step", ylabel="error, 3 x mean squared distance", title=f"inner loop: learning, weights frozen ({trials:,} test tasks)")
+        inner.legend(fontsize=8)
+        shown = (curves[0], curves[1])
+        axes = bottom.subplots(1, 6, sharey=True)
+        for column, axis in enumerate(axes):
+            curve, task = shown[column // 3], column % 3
+            draw_outputs(axis, curve.outputs[:, task], curve.solution, task)
+            axis.set_title(f"{curve.label}\ntask {task + 1}", fontsize=8)
+            axis.set_xlabel("inner-loop step")
+        axes[0].set_ylabel("outputs (lines), targets (dashed)")
+    return figure
+
+
+def smooth(values: np.ndarray, window: int = 10) -> np.ndarray:
+    """Running mean over the last `window` rows, shorter at the start."""
+    total = np.cumsum(np.insert(values, 0, 0.0))
+    index = np.arange(1, len(values) + 1)
+    first = np.maximum(index - window, 0)
+    return (total[index] - total[first]) / (index - first)

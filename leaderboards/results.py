@@ -1,0 +1,76 @@
+"""Results as flat records, and how a command shows them: a table for people or one JSON object."""
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+Record = dict[str, Any]
+"""`name`, the settings it holds for, then `value`, and where they apply `unit`, `n`, `ci95`."""
+
+
+def record(
+    name: str,
+    value: float | int | str,
+    *,
+    unit: str | None = None,
+    n: int | None = None,
+    ci95: tuple[float, float] | None = None,
+    **settings: Any,
+) -> Record:
+    """One result.
+
+    Args:
+        name: what was measured.
+        value: the measurement.
+        unit: its unit.
+        n: how many trials or repetitions stand behind it.
+        ci95: its 95 % interval.
+        settings: what it holds for (agent, d, experts, ...).
+    """
+    optional = {"unit": unit, "n": n, "ci95": None if ci95 is None else list(ci95)}
+    return {
+        "name": name,
+        **settings,
+        "value": value,
+        **{key: item for key, item in optional.items() if item is not None},
+    }
+
+
+def show(results: Sequence[Record], *, as_json: bool, title: str, note: str = "") -> None:
+    """Print results on standard output.
+
+    Args:
+        results: flat records.
+        as_json: one JSON object {"title", "note", "results"} and nothing else, instead of a table.
+        title: what the table says.
+        note: a line under it.
+    """
+    if as_json:
+        json.dump({"title": title, "note": note, "results": list(results)}, sys.stdout, indent=1)
+        sys.stdout.write("\n")
+        return
+    columns = list(dict.fromkeys(key for row in results for key in row))
+    table = Table(title=title, caption=note or None, title_justify="left", caption_justify="left")
+    for column in columns:
+        table.add_column(column, overflow="fold", justify="right" if column in ("value", "n") else "left")
+    for row in results:
+        table.add_row(*(text(row.get(column, "")) for column in columns))
+    Console(width=None if sys.stdout.isatty() else 120).print(table)
+
+
+def text(value: Any) -> str:
+    """A cell: floats with three or four significant figures, intervals in brackets."""
+    if isinstance(value, float):
+        return f"{value:.3f}" if 1e-3 <= abs(value) < 1e3 else f"{value:.4g}"
+    if isinstance(value, list):
+        return "[" + ", ".join(text(item) for item in value) + "]"
+    return str(value)
+
+
+def progress_console() -> Console:
+    """Where progress goes: standard error, so that standard output holds results alone."""
+    return Console(stderr=True)

@@ -1,0 +1,24 @@
+"""Settings of every test: one thread, no screen, how many examples a property gets."""
+
+import os
+
+os.environ["MPLBACKEND"] = "Agg"
+os.environ["SDL_VIDEODRIVER"] = "dummy"
+os.environ["SDL_AUDIODRIVER"] = "dummy"
+os.environ["PYGAME_HIDE_SUPPORT_PROMPT"] = "1"
+
+import hypothesis
+import pytest
+import torch
+
+torch.set_num_threads(1)  # the test processes share the cores
+
+hypothesis.settings.register_profile("default", max_examples=100, derandomize=True, deadline=None)
+hypothesis.settings.register_profile("slow", max_examples=2000, derandomize=True, deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    """Weights drawn without a seed of their own are the same in every run, in whatever order."""
+    torch.manual_seed(0)

@@ -1,0 +1,59 @@
+"""The floors: each package imports only from those below, and the lowest is light."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FLOORS = ("badger_envs", "badger_agents", "baselines", "leaderboards")  # from the ground up
+ROOT = Path(__file__).parent.parent
+
+
+def run(code: str) -> str:
+    """Run code in a fresh interpreter, with warnings as errors, and return what it prints."""
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def imported(path: Path) -> set[str]:
+    """Top-level names of all modules that a file imports, at its top or inside its functions."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute here, so that floors can be seen"
+            names.add(str(node.module).split(".")[0])
+    return names
+
+
+def test_badger_envs_imports_and_makes_an_environment_without_heavy_packages() -> None:
+    heavy = {"torch", "pettingzoo", "matplotlib", "pygame"}
+    code = (
+        "import sys, badger_envs, gymnasium\n"
+        "env = gymnasium.make('Badger/GuessingGame-v0')\n"
+        "env.reset(seed=0)\n"
+        "env.step(env.action_space.sample())\n"
+        "vector = gymnasium.make_vec('Badger/GuessingGame-v0', num_envs=2)\n"
+        "vector.reset(seed=0)\n"
+        f"print(sorted({heavy!r} & set(sys.modules)))"
+    )
+    assert run(code).strip() == "[]"
+
+
+@pytest.mark.parametrize("floor", FLOORS)
+def test_a_floor_imports_only_from_below(floor: str) -> None:
+    above = set(FLOORS[FLOORS.index(floor) + 1 :])
+    files = sorted((ROOT / floor).rglob("*.py"))
+    assert files
+    wrong = {str(file.relative_to(ROOT)): sorted(imported(file) & above) for file in files}
+    assert {file: names for file, names in wrong.items() if names} == {}
+
+
+@pytest.mark.parametrize("floor", FLOORS)
+def test_a_floor_imports_alone(floor: str) -> None:
+    run(f"import {floor}")
