@@ -1,10 +1,8 @@
 """What an agent is: a pure step on batched trials (contract 4), and how one is built by name."""
 
-import functools
+import hashlib
 import importlib
-import importlib.util
 import sys
-import zlib
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar, Protocol, runtime_checkable
@@ -14,7 +12,7 @@ from jaxtyping import Float, Int
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from badger_envs.family import Family, Observation
+from badger_envs.family import Family, Observation, Slots
 
 Keys = Int[Tensor, "B 4"]
 """Keys of the trials, from `badger_envs.random`: agents draw what they need under names of their own."""
@@ -72,6 +70,33 @@ class LearnedAgent(torch.nn.Module):
         """See `Agent.act`."""
         raise NotImplementedError
 
+    def check_fits(self, slots: Slots, family: Family, sizes: tuple[str, ...]) -> None:
+        """Check that the weights fit a family.
+
+        Args:
+            slots: sizes for which the weights were made.
+            family: where the agent is to live.
+            sizes: names of the sizes in `Slots` on which the weights depend.
+
+        Raises:
+            ValueError: a size or the dtype differs, or the family's actions are categorical.
+        """
+        name = type(family).__name__
+        if family.action_kind == "categorical":
+            raise ValueError(f"{type(self).__name__} writes numbers; actions of {name} are categorical")
+        for size in sizes:
+            here, there = getattr(slots, size), getattr(family.slots, size)
+            if here != there:
+                raise ValueError(
+                    f"{type(self).__name__}'s weights are for {name} with {size} = {here}, not {there}:"
+                    " leave the environment's settings as in training, or train another"
+                )
+        dtype = next(self.parameters()).dtype
+        if dtype != getattr(torch, family.dtype):
+            raise ValueError(
+                f"the weights are {dtype}, {name} is {family.dtype}; set its dtype, or convert the agent"
+            )
+
 
 def load_class(path: str, what: str) -> type:
     """The class that `"module:Class"` or `"some/file.py:Class"` names.
@@ -85,24 +110,33 @@ def load_class(path: str, what: str) -> type:
     """
     module, _, name = path.rpartition(":")
     try:
-        found = getattr(_load_file(Path(module)) if module.endswith(".py") else importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError, OSError, SyntaxError) as error:
-        raise ValueError(f"{what} {path!r} cannot be loaded ({error}); it must be 'module:Class'") from error
+        found = getattr(
+            load_file(Path(module)) if module.endswith(".py") else importlib.import_module(module), name
+        )
+    except Exception as error:  # a user's file may fail in any way
+        raise ValueError(
+            f"{what} {path!r} cannot be loaded ({type(error).__name__}: {error});"
+            " it must be 'module:Class' or 'file.py:Class'"
+        ) from error
     if not isinstance(found, type):
         raise ValueError(f"{what} {path!r} is not a class")
     return found
 
 
-@functools.cache
-def _load_file(path: Path) -> ModuleType:
-    """The module in a file of the user's, loaded once per process."""
-    name = f"badger_user_{path.stem}_{zlib.crc32(str(path.resolve()).encode()):08x}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{path} is no Python file")
-    module = importlib.util.module_from_spec(spec)
+def load_file(path: Path) -> ModuleType:
+    """The module in a file of the user's, loaded once per process for the same text, wherever it lies."""
+    text = path.read_bytes()
+    name = f"badger_user_{hashlib.sha256(text).hexdigest()[:16]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    module = ModuleType(name)
+    module.__file__ = str(path)
     sys.modules[name] = module  # dataclasses and NamedTuples look their module up
-    spec.loader.exec_module(module)
+    try:
+        exec(compile(text, path, "exec"), module.__dict__)  # the import machinery would trust a stale cache
+    except BaseException:
+        del sys.modules[name]
+        raise
     return module
 
 

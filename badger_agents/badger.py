@@ -31,7 +31,7 @@ class BadgerSettings(Settings):
 
     experts: int = Field(default=3, ge=1)
     policy: str = "badger_agents.experts:GRUPolicy"
-    policy_settings: dict[str, Any] = {}
+    policy_settings: dict[str, Any] = Field(default_factory=dict)
     topology: str | tuple[tuple[int, ...], ...] = "all"
     rounds: int = Field(default=1, ge=1)
     feedback_to: FeedbackTo = "all"
@@ -58,6 +58,7 @@ class BadgerAgent(LearnedAgent):
     """
 
     Settings = BadgerSettings
+    edges: Tensor
 
     def __init__(self, family: Family, settings: BadgerSettings) -> None:
         super().__init__()
@@ -67,7 +68,12 @@ class BadgerAgent(LearnedAgent):
         self.register_buffer("edges", torch.from_numpy(adjacency(settings.topology, settings.experts)), False)
 
     def initial_state(self, family: Family, keys: Int[Tensor, "B 4"]) -> BadgerState:
-        """Experts' states from the stream "experts" of the trials' keys; no messages yet."""
+        """Experts' states from the stream "experts" of the trials' keys; no messages yet.
+
+        Raises:
+            ValueError: the weights do not fit the family, or it has more outputs than there are experts.
+        """
+        self.check_fits(self.membrane.slots, family, ("input_size", "feedback", "output_feedback"))
         batch, experts = len(keys), self.settings.experts
         size = self.policy.draw_size
         draws = random.normal(keys, "experts", experts * size, dtype=family.dtype)  # (B, E*S)
@@ -85,7 +91,9 @@ class BadgerAgent(LearnedAgent):
     ) -> tuple[BadgerState, Tensor, dict[str, Tensor]]:
         """Read, communicate, write; records messages [B, E, M] and attention [B, E, E]."""
         experts, emission = state.experts, state.emission
-        membrane, reading = self.membrane.read(state.membrane, observation, self.settings.experts)  # (B, E, R)
+        membrane, reading = self.membrane.read(
+            state.membrane, observation, self.settings.experts
+        )  # (B, E, R)
         for _ in range(self.settings.rounds):
             inbox, attention = deliver(emission, self.edges)  # (B, E, M), (B, E, E)
             experts, sent, writing = self.policy(experts, inbox, reading)

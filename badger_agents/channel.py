@@ -33,7 +33,9 @@ def masked_softmax(
     return torch.softmax(scores.masked_fill(~edges, floor), dim=-1) * edges  # (..., E, J)
 
 
-def deliver(emission: Emission, edges: Bool[Tensor, "E E"]) -> tuple[Float[Tensor, "B E M"], Float[Tensor, "B E E"]]:
+def deliver(
+    emission: Emission, edges: Bool[Tensor, "E E"]
+) -> tuple[Float[Tensor, "B E M"], Float[Tensor, "B E E"]]:
     """Messages as they arrive.
 
     Without keys or queries an expert hears the mean of its neighbours.
@@ -47,8 +49,8 @@ def deliver(emission: Emission, edges: Bool[Tensor, "E E"]) -> tuple[Float[Tenso
     """
     value, key, query = emission
     if key is None or query is None:
-        weights = edges / edges.sum(-1, keepdim=True).clamp(min=1)  # (E, E)
-        weights = weights.to(value.dtype).expand(value.shape[0], -1, -1)  # (B, E, E)
+        weights = edges.to(value.dtype) / edges.sum(-1, keepdim=True).clamp(min=1)  # (E, E)
+        weights = weights.expand(value.shape[0], -1, -1)  # (B, E, E)
     else:
         weights = attention(query, key, edges)  # (B, E, E)
     return weights @ value, weights

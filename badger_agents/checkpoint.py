@@ -5,6 +5,7 @@ keys of all draws follow from seed and step. It carries no pickle.
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,9 +16,10 @@ from torch import Tensor
 
 from badger_agents.agent import LearnedAgent
 from badger_agents.files import write_atomically
-from badger_agents.recipe import Recipe, RecipeError
+from badger_agents.recipe import Recipe, RecipeError, check_recipe
 
 FORMAT = "badger-checkpoint-1"
+"""Key of the one metadata entry: safetensors writes several in any order, and equal runs give equal files."""
 
 
 class CheckpointError(ValueError):
@@ -32,7 +34,7 @@ class Checkpoint(NamedTuple):
         seed: the outer seed.
         step: outer steps done.
         skipped: outer steps whose update was skipped because loss or gradient was not finite.
-        weights: the agent's parameters by name.
+        weights: the agent's parameters and buffers by name.
         optimiser: the optimiser's tensors by name.
         estimator: the estimator's tensors by name.
     """
@@ -59,13 +61,17 @@ class Checkpoint(NamedTuple):
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint: the file is replaced whole or not at all, also when killed."""
     tensors = {
-        f"{group}/{name}": tensor.detach().cpu().contiguous()
+        f"{group}/{name}": tensor.detach().cpu().contiguous().clone()  # tied weights must not share memory
         for group in ("weights", "optimiser", "estimator")
         for name, tensor in getattr(checkpoint, group).items()
     }
-    counters = {"seed": checkpoint.seed, "step": checkpoint.step, "skipped": checkpoint.skipped}
-    metadata = {"format": FORMAT, "recipe": checkpoint.recipe.to_json(), "counters": json.dumps(counters)}
-    write_atomically(path, save(tensors, metadata))
+    facts = {
+        "recipe": portable_recipe(checkpoint.recipe, path.parent),
+        "seed": checkpoint.seed,
+        "step": checkpoint.step,
+        "skipped": checkpoint.skipped,
+    }
+    write_atomically(path, save(tensors, {FORMAT: json.dumps(facts)}))
 
 
 def load_checkpoint(path: Path, device: str | torch.device = "cpu") -> Checkpoint:
@@ -80,16 +86,47 @@ def load_checkpoint(path: Path, device: str | torch.device = "cpu") -> Checkpoin
     try:
         with safe_open(path, framework="pt", device=str(device)) as file:
             metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
+            if FORMAT not in metadata:
                 raise CheckpointError(
-                    f"{path} is a safetensors file but no Badger checkpoint (its format says"
-                    f" {metadata.get('format')!r}, not {FORMAT!r}); give a run folder of `badger train`"
+                    f"{path} is a safetensors file but no Badger checkpoint (it lacks {FORMAT!r});"
+                    " give a run folder of `badger train`"
                 )
-            for key in file.keys():  # noqa: SIM118: safe_open is no mapping
+            for key in file.keys():  # noqa: SIM118 (safe_open is no mapping)
                 group, _, name = key.partition("/")
                 groups[group][name] = file.get_tensor(key)
-        recipe = Recipe.from_json(metadata["recipe"])
-        counters = json.loads(metadata["counters"])
-        return Checkpoint(recipe, counters["seed"], counters["step"], counters["skipped"], **groups)
-    except (SafetensorError, KeyError, OSError, json.JSONDecodeError, RecipeError) as error:
-        raise CheckpointError(f"{path} cannot be read as a checkpoint ({error}): corrupt or truncated") from error
+        facts = json.loads(metadata[FORMAT])
+        tables = _with_code(facts["recipe"], lambda file: path.parent / file)
+        seed, step, skipped = (int(facts[name]) for name in ("seed", "step", "skipped"))
+    except (SafetensorError, KeyError, TypeError, AttributeError, OSError, json.JSONDecodeError) as error:
+        raise CheckpointError(
+            f"{path} cannot be read as a checkpoint ({error}): corrupt, truncated or another program's;"
+            " use another, or train again"
+        ) from error
+    try:
+        return Checkpoint(check_recipe(tables, str(path)), seed, step, skipped, **groups)
+    except RecipeError as error:
+        raise CheckpointError(f"the recipe in this checkpoint cannot be used: {error}") from error
+
+
+def portable_recipe(recipe: Recipe, folder: Path) -> dict[str, Any]:
+    """The recipe's tables as a checkpoint in `folder` keeps them.
+
+    Paths of files with a user's code are relative to the folder where they lie in it, so that a run
+    folder can be moved, and absolute elsewhere.
+    """
+
+    def place(file: Path) -> Path:
+        file = file.resolve()
+        return file.relative_to(folder.resolve()) if file.is_relative_to(folder.resolve()) else file
+
+    return _with_code(json.loads(recipe.to_json()), place)
+
+
+def _with_code(tables: dict[str, Any], place: Callable[[Path], Path]) -> dict[str, Any]:
+    """Tables of a recipe with the paths of the agent's and the policy's files changed."""
+    agent = dict(tables["agent"])
+    for key in ("kind", "policy"):
+        file, _, name = str(agent.get(key, "")).rpartition(":")
+        if file.endswith(".py"):
+            agent[key] = f"{place(Path(file))}:{name}"
+    return {**tables, "agent": agent}

@@ -30,7 +30,9 @@ class Evaluation(NamedTuple):
     @property
     def ci95(self) -> tuple[float, float]:
         """95 % interval of the mean over tasks (normal approximation); says nothing of outer seeds."""
-        half = 1.96 * float(self.outcomes.std()) / len(self.outcomes) ** 0.5 if len(self.outcomes) > 1 else 0.0
+        half = (
+            1.96 * float(self.outcomes.std()) / len(self.outcomes) ** 0.5 if len(self.outcomes) > 1 else 0.0
+        )
         return self.mean - half, self.mean + half
 
 

@@ -1,10 +1,13 @@
 """Expert policies: the one function that all experts of an agent share, and a GRU as the default."""
 
+import math
 from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from badger_envs.family import check_integer
 
 
 class Emission(NamedTuple):
@@ -85,12 +88,24 @@ class GRUPolicy(ExpertPolicy):
         state_noise: float = 1.0,
     ) -> None:
         super().__init__()
+        sizes = {"hidden_size": hidden_size, "message_size": message_size, "key_size": key_size}
+        for name, size in sizes.items():
+            check_integer(name, size, low=1)
+        if isinstance(state_noise, bool) or not isinstance(state_noise, int | float):
+            raise TypeError(f"state_noise is {state_noise!r}; it must be a number")
+        if not 0 <= state_noise < math.inf:
+            raise ValueError(f"state_noise is {state_noise}; it must be a finite number from 0 up")
         self.message_size = message_size
         self.hidden_size = hidden_size
         self.state_noise = state_noise
         self.sizes = (message_size, key_size, key_size, 1)
         self.cell = nn.GRUCell(message_size + reading_size, hidden_size)
         self.emit = nn.Linear(hidden_size, sum(self.sizes))
+        with (
+            torch.no_grad()
+        ):  # starts by writing nothing: outputs that drift into their limits have no gradient
+            self.emit.weight[-1].zero_()
+            self.emit.bias[-1].zero_()
 
     @property
     def draw_size(self) -> int:

@@ -37,8 +37,11 @@ class HardwiredMembrane:
 
     @property
     def reading_size(self) -> int:
-        """R: own output and whether it is in use, its feedback; own input and whether it is in use;
-        global feedback and its change, whether this expert hears it; flags."""
+        """R, numbers an expert reads.
+
+        Own output, whether it is in use, its feedback; own input, whether it is in use; global feedback
+        and its change, whether this expert hears it; flags.
+        """
         slots = self.slots
         return 2 + slots.output_feedback + slots.input_size + 1 + 2 * slots.feedback + 1 + len(FLAGS)
 
@@ -61,7 +64,8 @@ class HardwiredMembrane:
     ) -> tuple[MembraneState, Float[Tensor, "B E R"]]:
         """What each expert reads, in the order that `reading_size` lists."""
         own_output = torch.cat(
-            [observation.outputs[..., None], observation.output_mask[..., None], observation.output_feedback], dim=-1
+            [observation.outputs[..., None], observation.output_mask[..., None], observation.output_feedback],
+            dim=-1,
         )  # (B, O, 2+P)
         own_input = torch.cat([observation.inputs, observation.input_mask[..., None]], dim=-1)  # (B, I, F+1)
         first = observation.flags[:, :1]  # (B, 1)

@@ -12,7 +12,13 @@ import torch
 from torch import Tensor
 
 from badger_agents.agent import LearnedAgent
-from badger_agents.checkpoint import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
+from badger_agents.checkpoint import (
+    Checkpoint,
+    CheckpointError,
+    load_checkpoint,
+    portable_recipe,
+    save_checkpoint,
+)
 from badger_agents.estimators import ESTIMATORS
 from badger_agents.inner_loop import rollout
 from badger_agents.log import RunLog
@@ -93,8 +99,8 @@ def train(
     failures = 0
 
     def snapshot() -> Checkpoint:
-        weights = {name: value.detach() for name, value in parameters.items()}
-        return Checkpoint(recipe, seed, step, skipped, weights, _optimiser_tensors(optimiser, list(parameters)), {})
+        state = _optimiser_tensors(optimiser, list(parameters))
+        return Checkpoint(recipe, seed, step, skipped, agent.state_dict(), state, {})
 
     with RunLog(folder / LOG, step, tensorboard) as log, _stop_signal() as stopped:
         started = time.perf_counter() - log.seconds
@@ -110,7 +116,9 @@ def train(
             finite = True
             for update in estimator.updates(agent, loss_of, memory):
                 norm = torch.nn.utils.get_total_norm(update.gradients)
-                loss, length = torch.stack([update.loss, norm]).tolist()  # the step's one host synchronisation
+                loss, length = torch.stack(
+                    [update.loss, norm]
+                ).tolist()  # the step's one host synchronisation
                 finite = loss - loss == 0 and length - length == 0
                 if not finite:
                     break
@@ -125,7 +133,7 @@ def train(
             if failures == PATIENCE:
                 raise DivergenceError(
                     f"loss or gradient was not finite in {PATIENCE} outer steps in a row, up to step {step};"
-                    f" the last good checkpoint is kept in {folder}; try a lower learning_rate or clip_norm"
+                    f" {_kept(folder)}; try a lower learning_rate or clip_norm"
                 )
             seconds = time.perf_counter() - started
             if step % training.log_every == 0 or step == training.outer_steps:
@@ -163,11 +171,20 @@ def _last_checkpoint(recipe: Recipe, seed: int, folder: Path, resume: bool, devi
     if not path.exists():
         return None
     if not resume:
-        raise CheckpointError(f"{folder} holds a run already; use --resume to go on with it, or another --out")
+        raise CheckpointError(
+            f"{folder} holds a run already; use --resume to go on with it, or another --out"
+        )
     last = load_checkpoint(path, device)
-    if (last.recipe, last.seed) != (recipe, seed):
+    if (portable_recipe(last.recipe, folder), last.seed) != (portable_recipe(recipe, folder), seed):
         raise CheckpointError(f"{folder} holds a run of another recipe or seed; use another --out")
     return last
+
+
+def _kept(folder: Path) -> str:
+    """What a run that diverged leaves behind."""
+    if (folder / CHECKPOINT).exists():
+        return f"the last good checkpoint is kept in {folder}"
+    return "it happened before the first checkpoint"
 
 
 def _optimiser_tensors(optimiser: torch.optim.Optimizer, names: list[str]) -> dict[str, Tensor]:
@@ -191,7 +208,9 @@ def _stop_signal() -> Iterator[Callable[[], bool]]:
     if threading.current_thread() is not threading.main_thread():  # only there can signals be caught
         yield event.is_set
         return
-    before = {which: signal.signal(which, lambda *_: event.set()) for which in (signal.SIGINT, signal.SIGTERM)}
+    before = {
+        which: signal.signal(which, lambda *_: event.set()) for which in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield event.is_set
     finally:

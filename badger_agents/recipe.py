@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from badger_agents.agent import Agent, LearnedAgent, Settings, load_class
 from badger_agents.estimators import ESTIMATORS
 from badger_agents.objectives import OBJECTIVES
+from badger_envs import random
 from badger_envs.family import Family
 from badger_envs.registry import family_of
 
@@ -90,15 +91,26 @@ class Recipe(Settings):
         Args:
             seed: outer seed, in [0, 2**63).
             changes: settings to change, such as `experts`.
+
+        Raises:
+            RecipeError: a setting is unknown or wrong.
+            ValueError, TypeError: the class is no agent, or refuses its settings.
         """
         kind = load_class(self.agent.kind, "agent")
         settings = self.agent_settings(**changes)
         family = self.family()
         if not issubclass(kind, LearnedAgent):
-            return kind(**settings)
+            agent = kind(**settings)
+            if not isinstance(agent, Agent):
+                raise ValueError(f"kind {self.agent.kind!r} is no agent: it lacks initial_state or act")
+            return agent
+        try:
+            checked = kind.Settings.model_validate(_tuples(settings))
+        except ValidationError as error:
+            raise RecipeError(_first_error(error, kind.Settings, "agent.")) from error
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return kind(family, kind.Settings.model_validate(settings))
+            return kind(family, checked).to(getattr(torch, family.dtype))
 
     def to_json(self) -> str:
         """The recipe as one line of JSON, from which `from_json` makes it again."""
@@ -130,7 +142,9 @@ def load_recipe(name_or_path: str) -> Recipe:
     known = recipe_files()
     path = known.get(name_or_path, Path(name_or_path))
     if path.suffix != ".toml" or not path.is_file():
-        raise RecipeError(f"no recipe {name_or_path!r}; give a .toml file or one of: {', '.join(sorted(known))}")
+        raise RecipeError(
+            f"no recipe {name_or_path!r}; give a .toml file or one of: {', '.join(sorted(known))}"
+        )
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -151,38 +165,44 @@ def check_recipe(tables: dict[str, Any], source: str) -> Recipe:
     try:
         recipe = Recipe.model_validate(_tuples(tables))
     except ValidationError as error:
-        raise RecipeError(_first_error(error, source, Recipe)) from error
+        raise RecipeError(f"{source}: {_first_error(error, Recipe)}") from error
     if recipe.training is not None:
         for key, known in (("objective", OBJECTIVES), ("estimator", ESTIMATORS)):
             value = getattr(recipe.training, key)
             if value not in known:
-                raise RecipeError(f"{source}: training.{key} is {value!r}; it must be one of {', '.join(known)}")
+                names = ", ".join(known)
+                raise RecipeError(f"{source}: training.{key} is {value!r}; it must be one of {names}")
     try:
-        recipe.family()
+        family = recipe.family()
     except Exception as error:  # an unknown id, or a setting that the family refuses
         raise RecipeError(f"{source}: env: {error}") from error
     try:
-        recipe.make_agent()
-    except ValidationError as error:
-        raise RecipeError(_first_error(error, source, load_class(recipe.agent.kind, "agent").Settings, "agent.")) from error
-    except (ValueError, TypeError) as error:
-        raise RecipeError(f"{source}: agent: {error}") from error
+        recipe.make_agent().initial_state(family, random.outer_keys(0, 0, 1, like=torch.zeros(())))
+    except RecipeError as error:
+        raise RecipeError(f"{source}: {error}") from error
+    except (ValueError, TypeError, RuntimeError) as error:  # torch raises the last for want of memory
+        raise RecipeError(f"{source}: agent: {' '.join(str(error).split())}") from error
     return recipe
 
 
-def _first_error(error: ValidationError, source: str, model: type[BaseModel], prefix: str = "") -> str:
-    """The first thing wrong, on one line: file, key, problem, what would do."""
-    first = error.errors()[0]
+def _first_error(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:
+    """The first thing wrong, on one line: key, problem, what would do."""
+    errors = error.errors()
+    first = errors[0]
     key = prefix + ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         tables = {"env": EnvTable, "agent": AgentTable, "training": TrainingTable}
         for part in first["loc"][:-1]:  # down to the table in which the unknown key stands
-            model = tables[str(part)]
-        return f"{source}: {key}: unknown key; known keys: {', '.join(model.model_fields)}"
+            table = tables[str(part)]
+        return f"{key}: unknown key; known keys: {', '.join(table.model_fields)}"
     if first["type"] == "missing":
-        return f"{source}: {key}: missing; it must be given"
-    message = first["msg"]
-    return f"{source}: {key} is {first['input']!r}; {message[0].lower()}{message[1:]}"
+        return f"{key}: missing; it must be given"
+    if len(first["loc"]) == 2 and first["loc"][0] in table.model_fields and prefix:  # one of several types
+        key = f"{prefix}{first['loc'][0]}"
+    reasons = dict.fromkeys(
+        item["msg"][0].lower() + item["msg"][1:] for item in errors if item["loc"][0] == first["loc"][0]
+    )
+    return f"{key} is {first['input']!r}; {', or '.join(reasons)}"
 
 
 def _tuples(value: Any) -> Any:

@@ -200,10 +200,10 @@ class Bandit(Family):
         dtype = getattr(xp, self.dtype)
         capacity = self.slots.outputs
         low, high = self._train_and_test[self.split == "test"]
-        count = random.integers(keys, "size", 1, low, high)  # [B, 1]
+        count = low if low == high else random.integers(keys, "size", 1, low, high)  # [B, 1]
         number = xp.arange(capacity, dtype=xp.int64, device=device(keys))[None, :]
         place = random.permutation(keys, "slots", capacity) if self.shuffle_slots else number  # [B or 1, O]
-        used = place < count  # [B, O]
+        used = xp.broadcast_to(place < count, (keys.shape[0], capacity))  # [B, O]
         mask = xp.astype(used, dtype)
         mean = self._means(keys, place) * mask
         best = xp.max(xp.where(used, mean, -math.inf), axis=-1)
@@ -253,9 +253,10 @@ class Bandit(Family):
     def step(self, task: Task, state: State, action: Array, noise: Array) -> Transition:
         """Pull an arm."""
         xp = array_namespace(action)
-        index = action[:, None]  # [B, 1]
-        mean = xp.take_along_axis(state.mean, index, axis=-1)[:, 0]  # [B]
-        rows = xp.eye(task.mask.shape[-1], dtype=mean.dtype, device=device(action))  # faster than to compare
+        batch, arms = task.mask.shape
+        index = action + xp.arange(batch, dtype=xp.int64, device=device(action)) * arms
+        mean = xp.take(xp.reshape(state.mean, (-1,)), index, axis=0)  # [B], faster than along the axis
+        rows = xp.eye(arms, dtype=mean.dtype, device=device(action))  # faster than to compare
         outputs = xp.take(rows, action, axis=0) * task.mask  # [B, O]
         best = (
             xp.max(xp.where(task.mask > 0, state.mean, -1.0), axis=-1)
@@ -263,7 +264,7 @@ class Bandit(Family):
             else task.best
         )
         if self.kind == "gaussian":
-            used = xp.take_along_axis(task.mask, index, axis=-1)[:, 0]
+            used = xp.take(xp.reshape(task.mask, (-1,)), index, axis=0)  # [B]
             reward = mean + used * random.normal_from_uniform(noise[:, 0], noise[:, 1])
         elif self.kind == "informative":
             reward = mean

@@ -66,7 +66,8 @@ class BatchedEnv:
         elif seed is not None:
             raise ValueError("reset takes a seed or keys, not both")
         elif tuple(keys.shape) != (self.batch_size, 4) or keys.dtype != torch.int64:
-            raise ValueError(f"keys are {keys.dtype} {tuple(keys.shape)}; they must be int64 ({self.batch_size}, 4)")
+            wanted = f"they must be int64 ({self.batch_size}, 4)"
+            raise ValueError(f"keys are {keys.dtype} {tuple(keys.shape)}; {wanted}")
         keys = keys.to(self.device)
         self.task = self.family.sample_task(keys)
         self.state = self.family.initial_state(self.task)
@@ -106,7 +107,8 @@ class BatchedEnv:
                 seed = int(torch.randint(2**31, ()))
             seeds = [seed + i for i in range(self.batch_size)] if isinstance(seed, int) else list(seed)
             if len(seeds) != self.batch_size:
-                raise ValueError(f"{len(seeds)} seeds for {self.batch_size} trials; give one a trial, or one number")
+                wanted = "give one a trial, or one number"
+                raise ValueError(f"{len(seeds)} seeds for {self.batch_size} trials; {wanted}")
             self._base, self._trial = torch.from_numpy(random.base_keys(seeds)).to(self.device), 0
         return random.trial_keys(self._base, self._trial, self.family.split)
 

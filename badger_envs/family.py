@@ -33,7 +33,7 @@ class Observation(NamedTuple):
         inputs: [B, I, F], zeros in slots not in use.
         input_mask: [B, I], 1 for slots in use; never all 0.
         outputs: [B, O], what was written last; zeros at the start.
-        output_mask: [B, O], 1 for slots in use; never all 0.
+        output_mask: [B, O], 1 for slots in use; never all 0, and the same at all steps of a trial.
         feedback: [B, G], global feedback on what was written last.
         output_feedback: [B, O, P], feedback per output slot; P may be 0.
         flags: [B, 3], see `FLAGS`, each in [0, 1].
@@ -194,7 +194,8 @@ class Family(ABC):
         dtype = getattr(xp, self.dtype)
         first = xp.astype(time == 0, dtype)
         query = xp.zeros_like(first) if query is None else query
-        return xp.stack([first, query, xp.astype(time, dtype) / self.horizon], axis=-1)
+        elapsed = xp.astype(time, dtype) / self.horizon
+        return xp.concat([first[:, None], query[:, None], elapsed[:, None]], axis=-1)  # faster than a stack
 
     def settings(self) -> dict[str, Any]:
         """Settings as plain JSON values."""

@@ -11,8 +11,13 @@ from badger_envs.random import Array
 
 
 class Task(NamedTuple):
-    """target: [B, O], 0 in unused slots; weight: [B, O], 3 / d in used slots, so that
-    error = sum(weight * (x - target) ** 2); mask: [B, O]."""
+    """A target per output slot.
+
+    Attributes:
+        target: [B, O], 0 in unused slots.
+        weight: [B, O], 3 / d in used slots, so that error = sum(weight * (x - target) ** 2).
+        mask: [B, O].
+    """
 
     target: Array
     weight: Array
@@ -117,9 +122,11 @@ class GuessingGame(Family):
             mask = xp.ones_like(values)
             return Task((2 * values - 1) * self.target_scale, mask * (3.0 / capacity), mask)
         count = random.integers(keys, "dims", 1, low, high)  # [B, 1]
-        place = random.permutation(keys, "slots", capacity) if self.shuffle_slots else xp.cumulative_sum(
-            xp.ones_like(values, dtype=xp.int64), axis=-1
-        ) - 1  # [B, O]
+        place = (
+            random.permutation(keys, "slots", capacity)
+            if self.shuffle_slots
+            else xp.cumulative_sum(xp.ones_like(values, dtype=xp.int64), axis=-1) - 1
+        )  # [B, O]
         mask = xp.astype(place < count, dtype)
         return Task((2 * values - 1) * self.target_scale * mask, mask * 3.0 / xp.astype(count, dtype), mask)
 
@@ -140,14 +147,15 @@ class GuessingGame(Family):
             outputs=state.outputs,
             output_mask=task.mask,
             feedback=feedback,
-            output_feedback=xp.zeros_like(state.outputs)[:, :, None][:, :, :0],
+            output_feedback=state.outputs[:, :, None][:, :, :0],
             flags=self.flags(state.time),
         )
 
     def step(self, task: Task, state: State, action: Array, noise: Array) -> Transition:
         """Write the action; the error of it is loss and minus the reward."""
         xp = array_namespace(action)
-        error = xp.sum(task.weight * (action - task.target) ** 2, axis=-1)  # [B]
+        miss = action - task.target
+        error = xp.vecdot(task.weight * miss, miss)  # [B]; half the time of a sum over so short an axis
         time = state.time + 1
         return Transition(State(action * task.mask, error, time), -error, error, time == self.horizon)
 

@@ -59,7 +59,7 @@ class FamilyEnv(gym.Env[dict[str, Any], Any]):
         self._state: Any = None
         self._noise: np.ndarray  # [1, horizon, noise_size]
         self._observation: Observation
-        self._all_in_use = False
+        self._all_in_use = False  # every output slot, all trial long: a trial keeps its output mask
         self._time = 0
         self._running = False
         self._reward: float | None = None

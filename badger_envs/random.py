@@ -121,7 +121,7 @@ def outer_keys(
     return xp.stack(words, axis=-1)
 
 
-def words(keys: Array, name: str, count: int, start: int | Array = 0) -> Array:
+def words(keys: Array, name: str, count: int, start: int = 0) -> Array:
     """Raw 32-bit words `start .. start + count - 1` of the stream `name` of every key.
 
     Asking for a stretch at once or piece by piece gives the same bits.
@@ -130,15 +130,14 @@ def words(keys: Array, name: str, count: int, start: int | Array = 0) -> Array:
         keys: int64 [B, 4].
         name: the stream's name; different names give independent streams.
         count: number of words per key.
-        start: position of the first; or int64 [B], multiples of 4, one for each key: for draws that
-            depend on the time of a trial.
+        start: position of the first.
 
     Returns:
         int64 [B, count] with values in [0, 2**32).
     """
     xp = array_namespace(keys)
-    if not isinstance(start, int):
-        return words(_moved(keys, start), name, count)
+    if count == 0:
+        return keys[:, :0]
     first, last = start // 4, -(-(start + count) // 4)
     index = xp.arange(first, last, dtype=xp.int64, device=device(keys))[None, :]
     word0 = index + 0 * keys[:, :1]  # [B, blocks]

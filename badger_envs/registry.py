@@ -18,6 +18,8 @@ class Entry(NamedTuple):
 
 _XOR = "badger_envs.xor:XOR"
 _BANDIT = "badger_envs.bandit:Bandit"
+_HOT_COLD = "badger_envs.hot_cold:HotCold"
+_VARIABLE_IO = "badger_envs.variable_io:VariableIO"
 
 TABLE = (
     Entry(
@@ -78,6 +80,92 @@ TABLE = (
         "11 arms, the last of which pays little and tells which is best",
     ),
     Entry("Badger/Bandit-restless-v0", _BANDIT, {"kind": "restless"}, "10 Bernoulli arms that change"),
+    Entry("Badger/HotCold-v0", _HOT_COLD, {}, "find the minimum of a hidden function from hotter and colder"),
+    Entry(
+        "Badger/HotCold-sphere-d2-v0",
+        _HOT_COLD,
+        {"kind": "sphere"},
+        "minimum of a sphere in 2 dimensions",
+    ),
+    Entry(
+        "Badger/HotCold-ellipsoid-d2-v0",
+        _HOT_COLD,
+        {"kind": "ellipsoid"},
+        "minimum of a rotated ellipsoid, condition number up to 1,000",
+    ),
+    Entry(
+        "Badger/HotCold-absolute-d2-v0",
+        _HOT_COLD,
+        {"kind": "absolute"},
+        "minimum of a sum of absolute values",
+    ),
+    Entry(
+        "Badger/HotCold-rosenbrock-d2-v0",
+        _HOT_COLD,
+        {"kind": "rosenbrock"},
+        "minimum of Rosenbrock's bent valley",
+    ),
+    Entry(
+        "Badger/HotCold-rastrigin-d2-v0",
+        _HOT_COLD,
+        {"kind": "rastrigin"},
+        "lowest of Rastrigin's many minima",
+    ),
+    Entry(
+        "Badger/HotCold-network-d2-v0",
+        _HOT_COLD,
+        {"kind": "network"},
+        "minimum of a random network's squared change",
+    ),
+    Entry(
+        "Badger/HotCold-sizes-v0",
+        _HOT_COLD,
+        {"dims": [1, 4]},
+        "hot/cold in 1 to 4 dimensions, tested in 5 to 8",
+    ),
+    Entry(
+        "Badger/HotCold-gradient-d10-v0",
+        _HOT_COLD,
+        {"dims": 10, "feedback": "gradient"},
+        "learn to optimise in 10 dimensions from gradients",
+    ),
+    Entry(
+        "Badger/HotCold-identity-v0",
+        _HOT_COLD,
+        {"dims": 3, "kind": "sphere", "reveal_inputs": True},
+        "the optimum stands on the inputs: copy it, or search",
+    ),
+    Entry("Badger/VariableIO-v0", _VARIABLE_IO, {}, "learn a map of few inputs and outputs from 10 examples"),
+    Entry(
+        "Badger/VariableIO-identity-v0",
+        _VARIABLE_IO,
+        {"kind": "identity", "inputs": 3, "outputs": 3},
+        "copy 3 inputs",
+    ),
+    Entry(
+        "Badger/VariableIO-permutation-v0",
+        _VARIABLE_IO,
+        {"kind": "permutation", "inputs": 4, "outputs": 4},
+        "find out which of 4 inputs belongs to which output",
+    ),
+    Entry(
+        "Badger/VariableIO-affine-v0",
+        _VARIABLE_IO,
+        {"kind": "affine", "inputs": 3, "outputs": 3},
+        "fit an affine map of 3 inputs to 3 outputs",
+    ),
+    Entry(
+        "Badger/VariableIO-sparse-linear-v0",
+        _VARIABLE_IO,
+        {"kind": "sparse_linear", "inputs": 6, "outputs": 3},
+        "fit 3 outputs that depend on 2 of 6 inputs each",
+    ),
+    Entry(
+        "Badger/VariableIO-lookup-v0",
+        _VARIABLE_IO,
+        {"kind": "lookup", "inputs": 8, "outputs": 5, "support": 5},
+        "name 5 classes after one noisy example of each",
+    ),
 )
 
 

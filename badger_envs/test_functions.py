@@ -11,6 +11,7 @@ from array_api_compat import array_namespace, device
 
 from badger_envs import random
 from badger_envs.kinds import draw_kind
+from badger_envs.placing import draw_places, spread
 from badger_envs.random import Array
 
 CONDITION = 1000.0  # largest condition number of an ellipsoid
@@ -35,11 +36,11 @@ class Functions(NamedTuple):
         place: int64 [B, O], which coordinate a slot holds; [B, 0] if slot i holds coordinate i.
         slot: int64 [B, O], the inverse: the slot of a coordinate; [B, 0] likewise.
         weight: [B, K], scale of a function's own kind, 0 for the others.
-        matrix: [B, D, O], ellipsoid: value = sum((matrix @ z) ** 2); [B, 0, 0] if there is none.
+        matrix: [B, D, O], ellipsoid: value = sum((matrix @ z) ** 2); [B, 0, 1] if there is none.
         link: [B, D - 1], Rosenbrock: 1 where a coordinate has a successor; [B, 0] if there is none.
-        inner: [B, HIDDEN, O], network: weights into its tanh units; [B, 0, 0] if there is none.
+        inner: [B, HIDDEN, O], network: weights into its tanh units; [B, 0, 1] if there is none.
         centre: [B, HIDDEN], network: what its tanh units take in at the optimum; [B, 0] if there is none.
-        readout: [B, READOUTS, HIDDEN], network: weights of its outputs; [B, 0, 0] if there is none.
+        readout: [B, READOUTS, HIDDEN], network: weights of its outputs; [B, 0, 1] if there is none.
     """
 
     optimum: Array
@@ -76,20 +77,8 @@ def draw(
         drawn = random.integers(keys, "dims", 1, low, high)  # [B, 1]
         used = xp.astype(xp.cumulative_sum(used, axis=-1) <= xp.astype(drawn, used.dtype), used.dtype)
         count = xp.astype(drawn[:, 0], used.dtype)
-    place = random.permutation(keys, "slots", capacity) if shuffle else keys[:, :0]
-
-    def spread(values: Array) -> Array:
-        """From coordinates to slots, along the last axis: [B, ..., D] -> [B, ..., O]."""
-        if capacity > high:
-            empty = xp.zeros((*values.shape[:-1], capacity - high), dtype=values.dtype, device=device(values))
-            values = xp.concat([values, empty], axis=-1)
-        if not shuffle:
-            return values
-        index = xp.reshape(place, (keys.shape[0], *(1,) * (len(values.shape) - 2), capacity))
-        return xp.take_along_axis(values, xp.broadcast_to(index, values.shape), axis=-1)
-
-    square = xp.zeros_like(optimum)[:, :, None][:, :0, :0]  # [B, 0, 0]
-    matrix = inner = readout = square
+    place = draw_places(keys, "slots", capacity, shuffle)
+    matrix = inner = readout = optimum[:, :0, None]  # [B, 0, 1]
     link = centre = optimum[:, :0]
     scales = {
         "sphere": 1 / (_SQUARE * count),
@@ -100,21 +89,22 @@ def draw(
         "network": xp.ones_like(count) / _NETWORK,
     }
     if "ellipsoid" in kinds:
-        matrix = spread(_ellipsoid(keys, used, count, dtype))
+        matrix = spread(_ellipsoid(keys, used, count, dtype), place, capacity)
     if "rosenbrock" in kinds:
         link = used[:, 1:]
     if "network" in kinds:
-        shape = (keys.shape[0], HIDDEN, high)
         wide = 3 * GAIN / xp.sqrt(count)[:, None, None]  # uniform weights of inputs with variance 1/3
-        entries = xp.reshape(2 * random.uniform(keys, "network", HIDDEN * high, dtype=dtype) - 1, shape)
+        entries = xp.reshape(
+            2 * random.uniform(keys, "network", HIDDEN * high, dtype=dtype) - 1, (-1, HIDDEN, high)
+        )
         entries = entries * wide * used[:, None, :]
         bias = GAIN * (2 * random.uniform(keys, "network bias", HIDDEN, dtype=dtype) - 1)
         readout = 2 * random.uniform(keys, "network readout", READOUTS * HIDDEN, dtype=dtype) - 1
-        readout = xp.reshape(readout, (keys.shape[0], READOUTS, HIDDEN)) * math.sqrt(3 / HIDDEN)
-        inner, centre = spread(entries), _apply(entries, optimum * used) + bias
+        readout = xp.reshape(readout, (-1, READOUTS, HIDDEN)) * math.sqrt(3 / HIDDEN)
+        inner, centre = spread(entries, place, capacity), _apply(entries, optimum * used) + bias
     return Functions(
-        optimum=spread(optimum * used),
-        mask=spread(used),
+        optimum=spread(optimum * used, place, capacity),
+        mask=spread(used, place, capacity),
         place=place,
         slot=xp.argsort(place, axis=-1),
         weight=xp.stack([kind[name] * scales[name] for name in kinds], axis=-1),
@@ -158,8 +148,8 @@ def _ellipsoid(keys: Array, used: Array, count: Array, dtype: str) -> Array:
     """Square roots of Hessians, [B, D, D]: diagonal times a random rotation of the used coordinates.
 
     The squared diagonal runs from 1 to the condition number, itself log-uniform in [1, CONDITION], evenly
-    on a log scale. The rotation is Haar-distributed up to signs: Householder reflections along normal
-    vectors of dimension d, d - 1, ..., 2 (Stewart 1980), each exactly orthogonal.
+    on a log scale. The rotation is Haar-distributed up to signs: Householder reflections, each exactly
+    orthogonal, that turn normal vectors of dimension d, d - 1, ..., 2 onto an axis (Stewart 1980).
     """
     xp = array_namespace(keys)
     high = used.shape[1]
@@ -172,6 +162,9 @@ def _ellipsoid(keys: Array, used: Array, count: Array, dtype: str) -> Array:
     rotation = xp.eye(high, dtype=used.dtype, device=device(used)) + 0 * used[:, :, None]  # [B, D, D]
     for k in range(high - 1):
         v = vectors[:, k, :] * used * xp.astype(index >= k, used.dtype)  # [B, D], 0 where k is unused
+        length = xp.sqrt(xp.sum(v * v, axis=-1))
+        ahead = length * (1 - 2 * xp.astype(v[:, k] < 0, v.dtype))  # away from v: nothing cancels
+        v = v + ahead[:, None] * xp.astype(index == k, v.dtype)
         square = xp.sum(v * v, axis=-1)
         scaled = v * (2 / xp.where(square > 0, square, xp.ones_like(square)))[:, None]
         rotation = rotation - scaled[:, :, None] * xp.matmul(v[:, None, :], rotation)

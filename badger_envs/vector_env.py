@@ -81,7 +81,7 @@ class FamilyVectorEnv(VectorEnv[dict[str, np.ndarray], Any, np.ndarray]):
         self._index = np.arange(num_envs)
         self._together = True  # whether all trials are at the same time
         self._observation: Observation
-        self._all_in_use = False
+        self._all_in_use = False  # every output slot, all trial long: a trial keeps its output mask
         self._done = np.zeros(num_envs, np.bool_)  # [N], ended and not begun anew
         self._any_done = False
         self._reward: np.ndarray | None = None

@@ -205,7 +205,8 @@ class XOR(Family):
             place = random.permutation(keys, "slots", capacity)
         else:
             place = xp.cumulative_sum(xp.ones_like(bits), axis=-1) - 1
-        count = random.integers(keys, "size", 1, low, high)  # [B, 1]
+        size = random.integers(keys, "size", int(low < high), 0, high - low)  # [B, 1], or [B, 0] if fixed
+        count = low + xp.sum(size, axis=-1, keepdims=True)  # [B, 1]
         used = place < count  # [B, I]
         mask = xp.astype(used, dtype)
         entries = 2**high if self.function == "table" else 0
@@ -250,8 +251,8 @@ class XOR(Family):
         """Judge the answer if it is due; with "table" reveal the right one and show new bits."""
         xp = array_namespace(action)
         answer = state.answer[:, None]  # [B, 1]
-        loss = xp.sum(task.mask * (action - answer) ** 2, axis=-1) / task.count  # [B]
-        right = xp.sum(task.mask * xp.astype(action * answer > 0, task.mask.dtype), axis=-1) / task.count
+        loss = xp.vecdot(task.mask, (action - answer) ** 2) / task.count  # [B]
+        right = xp.vecdot(task.mask, xp.astype(action * answer > 0, task.mask.dtype)) / task.count  # [B]
         counts = xp.astype(state.time >= self._counted_from, right.dtype)
         due, time = right * counts, state.time + 1
         if self.function == "table":

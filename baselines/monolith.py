@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from badger_agents.agent import LearnedAgent, Settings, feedback_and_change
 from badger_agents.membrane import Writing
-from badger_envs.family import FLAGS, Family, Observation
+from badger_envs.family import FLAGS, Family, Observation, Slots
 
 
 class MonolithSettings(Settings):
@@ -46,7 +46,7 @@ class Monolith(LearnedAgent):
     def __init__(self, family: Family, settings: MonolithSettings) -> None:
         super().__init__()
         self.settings = settings
-        slots = family.slots
+        slots = self.slots = family.slots
         reading_size = (
             slots.inputs * (slots.input_size + 1)
             + slots.outputs * (2 + slots.output_feedback)
@@ -55,9 +55,16 @@ class Monolith(LearnedAgent):
         )
         self.cell = nn.GRUCell(reading_size, settings.hidden_size)
         self.write = nn.Linear(settings.hidden_size, slots.outputs)
+        nn.init.zeros_(self.write.weight)  # starts by writing nothing: increments that only pile up against
+        nn.init.zeros_(self.write.bias)  # the outputs' limits have no gradient
 
     def initial_state(self, family: Family, keys: Int[Tensor, "B 4"]) -> MonolithState:
-        """All zeros."""
+        """All zeros.
+
+        Raises:
+            ValueError: the family has other sizes than the one it was made for.
+        """
+        self.check_fits(self.slots, family, Slots._fields)
         zeros = torch.zeros(len(keys), 1, dtype=getattr(torch, family.dtype), device=keys.device)
         return MonolithState(
             zeros.expand(-1, self.settings.hidden_size), zeros.expand(-1, family.slots.feedback)

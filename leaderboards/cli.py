@@ -1,16 +1,20 @@
 """The command line: `badger list | demo | train | evaluate | trace | bench envs`."""
 
+import os
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import gymnasium.error
+import torch
 import tyro
 
 from badger_agents.outer_loop import DivergenceError
 from leaderboards.commands.demo import demo
 from leaderboards.commands.evaluate import evaluate
 from leaderboards.commands.list import list_
-from leaderboards.commands.train import train
 from leaderboards.commands.trace import trace
+from leaderboards.commands.train import train
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
@@ -22,7 +26,15 @@ def main(arguments: list[str] | None = None) -> None:
     Args:
         arguments: words of the command line; those of the process if None.
     """
-    commands = {"list": list_, "demo": demo, "train": train, "evaluate": evaluate, "trace": trace}
+    commands: dict[str, Callable[..., Any]] = {
+        "list": list_,
+        "demo": demo,
+        "train": train,
+        "evaluate": evaluate,
+        "trace": trace,
+    }
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(1)  # networks this small lose by a second thread; run one training a core
     try:
         tyro.extras.subcommand_cli_from_dict(
             commands,

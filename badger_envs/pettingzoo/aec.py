@@ -38,3 +38,6 @@ class Ordered(OrderEnforcingWrapper):
         if self._has_reset and not self.agents:
             raise gym.error.ResetNeeded("the trial has ended; call reset() first")
         super().step(action)
+
+    def __str__(self) -> str:
+        return str(self.env)

@@ -15,6 +15,9 @@ Inbox = Literal["mean", "each"]
 _LARGEST_NORMAL = 5.8
 """No draw of `random.normal` is larger: its uniforms are multiples of 2**-24, sqrt(48 ln 2) = 5.77."""
 
+_BLOCK = 1024
+"""Numbers of one stream drawn at once."""
+
 
 class Channel:
     """Carries messages of M numbers between E experts.
@@ -74,6 +77,7 @@ class Channel:
         self._experts, self._dtype = experts, dtype
         self._keys: np.ndarray  # [1, 4]
         self._time = 0
+        self._drawn: dict[str, np.ndarray] = {}
         self._travelling: deque[np.ndarray] = deque()  # inboxes to come, the next one first
 
     @property
@@ -114,7 +118,13 @@ class Channel:
         return (heard.sum(1) / np.maximum(arrived.sum(1), 1)[:, None]).astype(self._dtype)
 
     def _draw(self, draw: Any, name: str, count: int) -> np.ndarray:
-        return draw(self._keys, name, count, self._time * count, self._dtype)[0]
+        """This step's `count` numbers of a stream, made some steps ahead: cheaper, and bit-equal."""
+        steps = max(1, _BLOCK // count)
+        row = self._time % steps
+        if row == 0:
+            numbers = draw(self._keys, name, steps * count, self._time * count, self._dtype)
+            self._drawn[name] = numbers.reshape(steps, count)
+        return self._drawn[name][row]
 
 
 def _check_number(name: str, value: Any, high: float) -> None:

@@ -16,7 +16,7 @@ from badger_agents.outer_loop import CHECKPOINT, LOG
 from badger_agents.outer_loop import train as train_run
 from badger_agents.recipe import Recipe, load_recipe
 from badger_envs import random
-from leaderboards.commands.train import check_seed, make_folder, progress_bar
+from leaderboards.commands.train import changed_recipe, check_seed, make_folder, progress_bar
 from leaderboards.figures.demo import Curve, draw_demo
 from leaderboards.figures.style import save_figure
 from leaderboards.results import Record, record, show
@@ -51,7 +51,7 @@ def demo(
     make_folder(out)
     recipes = [load_recipe(name) for name in AGENTS]
     if outer_steps is not None:
-        recipes = [with_outer_steps(recipe, outer_steps) for recipe in recipes]
+        recipes = [changed_recipe(recipe, None, outer_steps) for recipe in recipes]
     train_all(recipes, seed, out)
     results: list[Record] = []
     curves = []
@@ -82,17 +82,11 @@ def demo(
     picture = out / "demo.png"
     save_figure(draw_demo(curves, bound, TRIALS), picture)
     note = (
-        f"error: 3 x mean squared distance at step {recipes[0].family().horizon}; interval: 95 % over {TRIALS} tasks; 1 outer seed ({seed}): preliminary."
+        f"error: 3 x mean squared distance at step {recipes[0].family().horizon};"
+        f" interval: 95 % over {TRIALS} tasks; 1 outer seed ({seed}): preliminary."
         f" bound: best possible if the experts that do not hear the error know nothing. picture: {picture}"
     )
     show(results, as_json=json, title="Guess 3 numbers; only one expert hears the error", note=note)
-
-
-def with_outer_steps(recipe: Recipe, outer_steps: int) -> Recipe:
-    """The recipe with another number of outer steps."""
-    from leaderboards.commands.train import changed_recipe
-
-    return changed_recipe(recipe, None, outer_steps)
 
 
 def train_all(recipes: list[Recipe], seed: int, out: Path) -> None:
@@ -100,14 +94,15 @@ def train_all(recipes: list[Recipe], seed: int, out: Path) -> None:
     for recipe in recipes:
         for name in (CHECKPOINT, LOG):
             (out / recipe.name / name).unlink(missing_ok=True)
-    workers = min(len(recipes), len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool, progress_bar() as bar:
+    with ProcessPoolExecutor(min(len(recipes), cores), mp_context=context) as pool, progress_bar() as bar:
         jobs: dict[str, Future[None]] = {}
         lines = {}
         for recipe in recipes:
             assert recipe.training is not None
-            lines[recipe.name] = bar.add_task(AGENTS[recipe.name], total=recipe.training.outer_steps, note="waits")
+            total = recipe.training.outer_steps
+            lines[recipe.name] = bar.add_task(AGENTS[recipe.name], total=total, note="waits")
             jobs[recipe.name] = pool.submit(train_one, recipe.to_json(), seed, out / recipe.name)
         while True:
             for name, line in lines.items():

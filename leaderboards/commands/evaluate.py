@@ -39,11 +39,12 @@ def evaluate(
     check_seed(seed)
     check_device(device)
     split_index(split)
-    opened = open_run(run, device, **parse_settings(agent, "--agent"))
+    swaps = parse_settings(agent, "--agent")
+    opened = open_run(run, device, **swaps)
     changes = parse_settings(env, "--env")
     family = opened.recipe.family(**{**changes, "split": split})
     result = evaluate_agent(opened.agent, family, trials, seed=seed, device=device)
-    settings = {"agent": opened.name, "env": opened.recipe.env.id, **changes, **parse_settings(agent, "--agent")}
+    settings = {"agent": opened.name, "env": opened.recipe.env.id, **changes, **swaps}
     if opened.seed is not None:
         settings["outer_seed"] = opened.seed
     results = [

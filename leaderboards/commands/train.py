@@ -2,11 +2,18 @@
 
 import shutil
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import tyro
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from badger_agents import outer_loop
 from badger_agents.log import read_log
@@ -61,7 +68,7 @@ def train(
             plan, seed, folder, resume=resume, device=device, tensorboard=tensorboard, on_step=on_step
         )
     last = read_log(folder / outer_loop.LOG)[-1]
-    settings = {"agent": plan.name, "seed": seed}
+    settings: dict[str, Any] = {"agent": plan.name, "seed": seed}
     results = [
         record("loss", last["loss"], **settings),
         record("outer_steps", last["step"], **settings),

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from leaderboards.figures.style import COLOURS, STYLE
 from leaderboards.figures.trace import draw_outputs
@@ -31,7 +32,7 @@ class Curve(NamedTuple):
 
 
 def draw_demo(curves: list[Curve], bound: float, trials: int) -> Figure:
-    """Top: outer loop and inner loop; below: the first agent and the last but one at three tasks each.
+    """Top: outer loop and inner loop; below: the first two agents at three tasks each.
 
     Args:
         curves: of all agents, Badger first.
@@ -40,18 +41,22 @@ def draw_demo(curves: list[Curve], bound: float, trials: int) -> Figure:
     """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(11, 7.5), layout="constrained")
-        figure.suptitle("Guess 3 numbers from one error that only one expert hears (1 outer seed: preliminary)")
-        top, bottom = figure.subfigures(2, 1, height_ratios=(1.25, 1))
+        figure.suptitle("Guess 3 numbers; only one expert hears the error (1 outer seed: preliminary)")
+        top, bottom = figure.subfigures(2, 1, squeeze=False, height_ratios=(1.25, 1))[:, 0]
         outer, inner = top.subplots(1, 2)
         for number, curve in enumerate(curves):
             outer.plot(curve.steps, smooth(curve.loss), label=curve.label, color=COLOURS[number])
             steps = np.arange(1, len(curve.error) + 1)
             inner.plot(steps, curve.error, marker=".", label=curve.label, color=COLOURS[number])
         for axis in (outer, inner):
-            axis.axhline(bound, color="black", linestyle="--", linewidth=1, label=f"bound if others are deaf: {bound:.3f}")
+            label = f"bound if others are deaf: {bound:.3f}"
+            axis.axhline(bound, color="black", linestyle="--", linewidth=1, label=label)
             axis.set_yscale("log")
-        outer.set(xlabel="outer step", ylabel="training loss (mean error, second half of trial)", title="outer loop: learning to learn")
-        inner.set(xlabel="inner-loop step", ylabel="error, 3 x mean squared distance", title=f"inner loop: learning, weights frozen ({trials:,} test tasks)")
+        outer.set_title("outer loop: learning to learn")
+        outer.set(xlabel="outer step", ylabel="training loss (mean error, second half of trial)")
+        inner.set_title(f"inner loop: learning, weights frozen ({trials:,} test tasks)")
+        inner.set(xlabel="inner-loop step", ylabel="error, 3 x mean squared distance")
+        inner.xaxis.set_major_locator(MaxNLocator(integer=True))
         inner.legend(fontsize=8)
         shown = (curves[0], curves[1])
         axes = bottom.subplots(1, 6, sharey=True)

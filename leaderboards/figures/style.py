@@ -1,19 +1,20 @@
 """One look for all pictures: colours that the colour-blind can tell apart, and how a file is written."""
 
 from pathlib import Path
+from typing import Any
 
-import matplotlib
+from cycler import cycler
 from matplotlib.figure import Figure
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito 2008."""
 
-STYLE = {
+STYLE: Any = {
     "axes.grid": True,
     "grid.alpha": 0.3,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.prop_cycle": matplotlib.cycler(color=COLOURS),
+    "axes.prop_cycle": cycler(color=COLOURS),
     "legend.frameon": False,
     "font.size": 9,
     "figure.dpi": 120,

@@ -3,7 +3,8 @@
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.ticker import MaxNLocator
 
 from leaderboards.figures.style import COLOURS, STYLE
 
@@ -23,8 +24,12 @@ def draw_trace(trace: dict[str, np.ndarray], title: str) -> Figure:
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(12, 2.4 * rows + (3.2 if talks else 0.6)), layout="constrained")
         figure.suptitle(title)
-        top, bottom = figure.subfigures(2, 1, height_ratios=(2.2 * rows, 2.8)) if talks else (figure, None)
-        axes = top.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+        halves = (
+            figure.subfigures(2, 1, squeeze=False, height_ratios=(2.2 * rows, 2.8))[:, 0]
+            if talks
+            else [figure]
+        )
+        axes = halves[0].subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
         for number, axis in enumerate(axes.flat):
             if number >= trials:
                 axis.set_visible(False)
@@ -35,8 +40,8 @@ def draw_trace(trace: dict[str, np.ndarray], title: str) -> Figure:
             axis.set_xlabel("inner-loop step")
         for axis in axes[:, 0]:
             axis.set_ylabel("output, target")
-        if bottom is not None:
-            draw_messages(bottom, trace["messages"][:, 0], trace["attention"][:, 0])
+        if talks:
+            draw_messages(halves[1], trace["messages"][:, 0], trace["attention"][:, 0])
     return figure
 
 
@@ -57,9 +62,10 @@ def draw_outputs(axis: Axes, outputs: np.ndarray, solution: np.ndarray | None, n
             axis.plot(steps, solution[:, number, slot], color=colour, linestyle="--", linewidth=0.9)
     axis.set_ylim(-1.08, 1.08)
     axis.set_xlim(1, len(outputs))
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def draw_messages(figure: Figure, messages: np.ndarray, attention: np.ndarray) -> None:
+def draw_messages(figure: Figure | SubFigure, messages: np.ndarray, attention: np.ndarray) -> None:
     """Messages [T, E, M] as one heat map per expert, and how attention [T, E, E] moves over the trial."""
     shown = min(messages.shape[1], 6)
     axes = figure.subplots(1, shown + 1, squeeze=False)[0]

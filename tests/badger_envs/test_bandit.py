@@ -191,6 +191,20 @@ def test_expected_reward_is_the_mean_over_noise_and_differentiable(kind: Any) ->
     np.testing.assert_allclose(scores.grad.numpy(), centred, atol=1e-12)
 
 
+@pytest.mark.parametrize("kind", ["bernoulli", "gaussian", "dependent", "informative", "restless"])
+@pytest.mark.parametrize("sized", [False, True])
+def test_no_value_is_looked_at_and_no_device_assumed(kind: Any, sized: bool) -> None:
+    if sized and kind in ("dependent", "informative"):
+        family = Bandit(kind=kind, capacity=20, horizon=3)
+    else:
+        family = Bandit(kind=kind, arms=(2, 5) if sized else None, shuffle_slots=sized, horizon=3)
+    keys = torch.empty(7, 4, dtype=torch.int64, device="meta")  # without values: to look is an error
+    task, noise = family.sample_task(keys), family.noise(keys, 3)
+    observations, transitions, state = play(family, task, torch.empty_like(keys[:, :3].T), noise)
+    arrays = [*task, *state, *observations[-1], *transitions[-1][1:], *family.info(task, state).values()]
+    assert all(array.device.type == "meta" and array.shape[0] == 7 for array in arrays)
+
+
 def test_held_out_sizes_through_the_registered_id() -> None:
     sizes = {}
     for split in ("train", "test"):

@@ -84,14 +84,14 @@ def test_ellipsoid_is_rotated_and_conditioned() -> None:
         assert np.all((matrix.T @ matrix)[d:] == 0)
     assert max(conditions) <= 1000 * (1 + 1e-9)
     assert np.median(np.log(conditions)) == pytest.approx(np.log(1000) / 2, rel=0.1)
-    offset = np.abs(task.matrix[:, 0, 1]) / np.linalg.norm(task.matrix[:, 0], axis=-1)
-    assert offset.mean() > 0.2  # axes point anywhere
 
 
-def test_condition_holds_in_every_dimension_of_a_rotation() -> None:
+def test_axes_of_ellipsoids_point_anywhere_alike() -> None:
     task = HotCold(kind="ellipsoid", dims=3, dtype="float64").sample_task(keys(4000))
-    axis = task.matrix[:, 0] / np.linalg.norm(task.matrix[:, 0], axis=-1, keepdims=True)
-    np.testing.assert_allclose((axis**2).mean(axis=0), 1 / 3, atol=0.02)  # no direction is preferred
+    for row in range(3):
+        axis = task.matrix[:, row] / np.linalg.norm(task.matrix[:, row], axis=-1, keepdims=True)
+        np.testing.assert_allclose((axis**2).mean(axis=0), 1 / 3, atol=0.02)
+        np.testing.assert_allclose((axis**4).mean(axis=0), 1 / 5, atol=0.02)  # of a uniform direction
 
 
 @given(
@@ -148,6 +148,7 @@ def test_observations_stay_within_bounds(
 def test_bounds_hold_at_corners_for_extreme_optima(kind: str, dims: int) -> None:
     corners = np.float64(list(itertools.product([-1, 1], repeat=dims)))
     family = HotCold(kind=kind, dims=dims, feedback="gradient", dtype="float64")
+    corners = np.concatenate([corners] * (2 if dims == 5 else 8))
     task = family.sample_task(keys(len(corners) ** 2))
     optimum, point = np.repeat(corners, len(corners), axis=0), np.tile(corners, (len(corners), 1))
     centre = task.centre  # of the network, at the optimum; moved along with it
@@ -158,14 +159,20 @@ def test_bounds_hold_at_corners_for_extreme_optima(kind: str, dims: int) -> None
     assert np.abs(observation.output_feedback).max() <= family.bounds.output_feedback[1]
     highest = value_at(family, task, point).max()
     assert highest <= family.bounds.feedback[1]
-    assert highest > family.bounds.feedback[1] / 30  # and the bound is not absurdly wide
+    if kind != "network":  # whose weights would all have to lie at their ends
+        assert highest > family.bounds.feedback[1] / 10
 
 
 @pytest.mark.parametrize("feedback", FEEDBACK)
 @pytest.mark.parametrize("shuffle", [False, True])
 def test_numpy_and_torch_agree_alone_and_in_a_batch(feedback: str, shuffle: bool) -> None:
     family = HotCold(
-        kind=ALL_BUT_ONE, dims=(1, 3), feedback=feedback, shuffle_slots=shuffle, reveal_inputs=True, dtype="float64"
+        kind=ALL_BUT_ONE,
+        dims=(1, 3),
+        feedback=feedback,
+        shuffle_slots=shuffle,
+        reveal_inputs=True,
+        dtype="float64",
     )
     action = points(20, family.slots.outputs)
 

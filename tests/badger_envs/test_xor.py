@@ -200,6 +200,25 @@ def test_unused_slots_have_no_effect() -> None:
     assert len(np.unique(task.mask, axis=0)) > 3  # positions differ between trials
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"bits": (1, 5), "shuffle_slots": True, "show": "first"},
+        {"function": "majority"},
+        {"function": "table"},
+    ],
+)
+def test_no_value_is_looked_at_and_no_device_assumed(settings: dict[str, Any]) -> None:
+    family = XOR(**settings)
+    keys = torch.empty(7, 4, dtype=torch.int64, device="meta")  # without values: to look is an error
+    task, noise = family.sample_task(keys), family.noise(keys, family.horizon)
+    actions = torch.empty(family.horizon, 7, family.slots.outputs, device="meta")
+    observations, transitions, state = play(family, task, actions, noise)
+    arrays = [*task, *state, *observations[-1], *transitions[-1][1:], *family.info(task, state).values()]
+    assert all(array.device.type == "meta" and array.shape[0] == 7 for array in arrays)
+
+
 def test_held_out_sizes_through_the_registered_id() -> None:
     sizes = {}
     for split in ("train", "validation", "test"):

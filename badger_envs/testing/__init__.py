@@ -1,0 +1,70 @@
+"""Public conformance checks: what every family and its faces promise, for anyone's own tests.
+
+    from badger_envs.testing import check_family
+
+    def test_mine() -> None:
+        check_family("Mine/Family-v0")
+
+Every check raises AssertionError with a line that says what was promised and what was found. None needs
+pytest. `check_family` needs torch, and checks the PettingZoo face too if PettingZoo is installed.
+"""
+
+from badger_envs.testing.actions import check_actions
+from badger_envs.testing.definition import check_definition
+from badger_envs.testing.draws import check_draws, check_splits
+from badger_envs.testing.faces import check_faces, check_seeding
+from badger_envs.testing.golden import check_golden, golden, golden_file, write_golden
+from badger_envs.testing.learning import check_device_code, check_expected_reward, check_gradients
+from badger_envs.testing.purity import check_backends, check_purity, check_rows
+from badger_envs.testing.subject import Target
+from badger_envs.testing.vector import check_vector_env
+
+__all__ = [
+    "check_actions",
+    "check_backends",
+    "check_definition",
+    "check_device_code",
+    "check_draws",
+    "check_expected_reward",
+    "check_faces",
+    "check_family",
+    "check_golden",
+    "check_gradients",
+    "check_purity",
+    "check_rows",
+    "check_seeding",
+    "check_splits",
+    "check_vector_env",
+    "golden",
+    "golden_file",
+    "write_golden",
+]
+
+
+def check_family(target: Target) -> None:
+    """Run every check of this package on a family.
+
+    The golden trajectory is compared if one is stored for the id; see `check_golden`.
+
+    Args:
+        target: a registered id, or a family.
+
+    Raises:
+        AssertionError: a promise is broken; the message says which.
+    """
+    check_definition(target)
+    check_purity(target)
+    check_rows(target)
+    check_backends(target)
+    check_draws(target)
+    check_splits(target)
+    check_gradients(target)
+    check_expected_reward(target)
+    check_device_code(target)
+    check_faces(target)
+    check_seeding(target)
+    check_actions(target)
+    if isinstance(target, str):
+        check_vector_env(target)
+        if golden_file(target).exists():
+            check_golden(target)

@@ -1,0 +1,120 @@
+"""Golden trajectories: what an id's version means, stored; whoever changes it must make a new version.
+
+python -m badger_envs.testing.golden [--force] [ID ...]    stores those that are missing (or all, by force)
+"""
+
+import argparse
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from badger_envs.registry import TABLE, family_of
+from badger_envs.testing.subject import (
+    legal_actions,
+    play,
+    recorded_draws,
+    require,
+    require_close,
+    seeded_keys,
+    until_end,
+)
+
+FOLDER = Path(__file__).parent.parent / "golden"
+"""Where those of our own ids are."""
+
+SEEDS = range(2)
+
+
+def golden_file(id: str, folder: Path = FOLDER) -> Path:
+    """Where an id's golden trajectory is stored."""
+    return folder / f"{id}.npz"
+
+
+def golden(id: str) -> dict[str, np.ndarray]:
+    """The trial that an id means: pseudo-random legal actions, seeds 0 and 1, on NumPy.
+
+    Returns:
+        "draws": SHA-256 of all words drawn; "observation" [T + 1, B, numbers], all arrays side by side;
+        "info" [T + 1, B, measurements]; "reward", "loss", "terminated" [T, B]. Zeros after the end of a
+        trial. Everything but the draws in float32.
+    """
+    family = family_of(id)
+    keys = seeded_keys(family, SEEDS)
+    actions = legal_actions(family, keys, family.horizon)
+    with recorded_draws() as drawn:
+        trajectory = play(family, keys, actions)
+    digest = hashlib.sha256()
+    for (name, start, count), words in sorted(drawn.items()):
+        digest.update(f"{name} {start} {count}".encode() + words.astype("<i8").tobytes())
+    living = until_end(trajectory["terminated"])  # [T, B]
+    started = np.concatenate([np.ones_like(living[:1]), living])  # [T + 1, B]
+    info = [array for name, array in trajectory.items() if name.startswith("info ")]
+    results = ("reward", "loss", "terminated")
+    shown = [a for name, a in trajectory.items() if name not in results and not name.startswith("info ")]
+    arrays = {"observation": np.concatenate(shown, axis=-1), "info": np.stack(info, axis=-1)}
+    arrays = {name: array * started[:, :, None] for name, array in arrays.items()}
+    arrays |= {name: trajectory[name] * living for name in results}
+    stored = {name: array.astype(np.float32) for name, array in arrays.items()}
+    return {"draws": np.array(digest.hexdigest()), **stored}
+
+
+def write_golden(id: str, folder: Path = FOLDER, *, force: bool = False) -> Path:
+    """Store an id's golden trajectory.
+
+    Args:
+        id: a registered id.
+        folder: where to.
+        force: also replace one that is stored already.
+
+    Returns:
+        The file.
+
+    Raises:
+        FileExistsError: one is stored, and `force` is not given.
+    """
+    path = golden_file(id, folder)
+    if path.exists() and not force:
+        raise FileExistsError(f"{path} exists: what a version means must not change; register a new version")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    contents: dict[str, Any] = golden(id)
+    np.savez_compressed(path, **contents)
+    return path
+
+
+def check_golden(id: str, folder: Path = FOLDER) -> None:
+    """An id still means what is stored: draws bit-equal, trajectories within the tolerances.
+
+    Args:
+        id: a registered id.
+        folder: where golden trajectories are stored.
+
+    Raises:
+        AssertionError: it does not, or nothing is stored.
+    """
+    path = golden_file(id, folder)
+    require(path.exists(), f"{id} has no golden trajectory; store it: write_golden({id!r})")
+    with np.load(path, allow_pickle=False) as file:
+        stored = {name: file[name] for name in file.files}
+    found = golden(id)
+    advice = f"{id} no longer plays as its version says (register a new version):"
+    require(str(found.pop("draws")) == str(stored.pop("draws")), f"{advice} draws are not bit-equal")
+    require(found.keys() == stored.keys(), f"{advice} {list(found)} instead of {list(stored)}")
+    for name, array in stored.items():
+        require_close(array, found[name], f"{advice} {name}")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Store golden trajectories of our ids."""
+    parser = argparse.ArgumentParser(description="Store golden trajectories.")
+    parser.add_argument("ids", nargs="*", metavar="ID", help="ids; all of the suite if none is given")
+    parser.add_argument("--force", action="store_true", help="replace what is stored: dynamics have changed")
+    options = parser.parse_args(arguments)
+    for id in options.ids or [entry.id for entry in TABLE]:
+        if options.force or not golden_file(id).exists():
+            print(write_golden(id, force=True))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,230 @@
+"""What is checked: a family behind an id or by itself, its faces, and trajectories to compare."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+from unittest import mock
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import VectorEnv
+
+from badger_envs import random
+from badger_envs.family import Family
+from badger_envs.gymnasium_env import FamilyEnv
+from badger_envs.random import Array
+from badger_envs.registry import family_of
+from badger_envs.spaces import slot_shapes
+from badger_envs.vector_env import FamilyVectorEnv
+
+Target = str | Family
+"""What to check: a registered id, or a family that can be imported as "module:Class"."""
+
+Trajectory = dict[str, np.ndarray]
+"""Arrays by name: observations and infos [T + 1, B, ...], "reward" and "terminated" [T, B]."""
+
+RELATIVE, ABSOLUTE = 1e-5, 1e-6
+"""Tolerances between faces, backends and batch sizes; the second in units of the array's largest value."""
+
+
+def require(condition: Any, message: str) -> None:
+    """AssertionError with the message unless the condition holds (also under python -O)."""
+    if not condition:
+        raise AssertionError(message)
+
+
+def name_of(target: Target) -> str:
+    """How messages call it."""
+    return target if isinstance(target, str) else type(target).__name__
+
+
+def resolve(target: Target, **settings: Any) -> Family:
+    """The family, with settings changed where given."""
+    if isinstance(target, str):
+        return family_of(target, **settings)
+    return type(target)(**{**target.settings(), **settings}) if settings else target
+
+
+def family_path(family: Family) -> str:
+    """The family as "module:Class"."""
+    return f"{type(family).__module__}:{type(family).__qualname__}"
+
+
+def single(target: Target, **settings: Any) -> Any:
+    """The Gymnasium face: `gym.make` of an id, the bare face of a family."""
+    if isinstance(target, str):
+        return gym.make(target, disable_env_checker=True, **settings)
+    return FamilyEnv(family_path(target), **{**target.settings(), **settings})
+
+
+def vector(target: Target, num_envs: int, **settings: Any) -> VectorEnv:
+    """The vector face: `gym.make_vec` of an id, the bare face of a family."""
+    if isinstance(target, str):
+        return gym.make_vec(target, num_envs=num_envs, **settings)
+    return FamilyVectorEnv(num_envs, family_path(target), **{**target.settings(), **settings})
+
+
+def seeded_keys(family: Family, seeds: range, trial: int = 0) -> np.ndarray:
+    """Keys of the trials that environments of these seeds play: int64 [B, 4]."""
+    return random.trial_keys(random.base_keys(seeds), trial, family.split)
+
+
+def legal_actions(family: Family, keys: Array, steps: int) -> np.ndarray:
+    """Pseudo-random legal actions, a function of the keys: [T, B, O] floats or [T, B] indices."""
+    keys = to_numpy(keys)
+    outputs = family.slots.outputs
+    if family.action_kind == "categorical":
+        return np.ascontiguousarray(random.integers(keys, "checks: action", steps, 0, outputs - 1).T)
+    drawn = random.uniform(keys, "checks: action", steps * outputs, dtype=family.dtype)
+    return (2 * drawn - 1).reshape(len(keys), steps, outputs).swapaxes(0, 1).copy()
+
+
+def play(family: Family, keys: Array, actions: np.ndarray) -> Trajectory:
+    """Play whole trials on the pure functions, on the backend of the keys."""
+    task = family.sample_task(keys)
+    state = family.initial_state(task)
+    noise = family.noise(keys, len(actions))
+    records = [_shown(family, task, state)]
+    for time, action in enumerate(actions):
+        moved = family.step(task, state, like(action, keys), noise[:, time])
+        state = moved.state
+        results = {"reward": moved.reward, "loss": moved.loss, "terminated": moved.terminated}
+        records.append({**_shown(family, task, state), **{k: to_numpy(v) for k, v in results.items()}})
+    return stack(records)
+
+
+def _shown(family: Family, task: Any, state: Any) -> dict[str, np.ndarray]:
+    observation = family.observe(task, state)
+    shown = {name: to_numpy(getattr(observation, name)) for name in slot_shapes(family)}
+    shown = {name: array.reshape(len(array), -1) for name, array in shown.items()}
+    return shown | {f"info {name}": to_numpy(value) for name, value in family.info(task, state).items()}
+
+
+def stack(records: list[dict[str, Any]]) -> Trajectory:
+    """A trajectory from what was seen at the start and after every step."""
+    return {
+        name: np.stack([record[name] for record in records if name in record])
+        for name in dict.fromkeys(key for record in records for key in record)
+    }
+
+
+def until_end(terminated: np.ndarray) -> np.ndarray:
+    """Bool [T, B]: the steps of a trial up to its last one, given terminations [T, B]."""
+    before = np.cumsum(terminated, axis=0) - terminated
+    return before == 0
+
+
+def rows(trajectory: Trajectory, chosen: slice) -> Trajectory:
+    """Some rows of a trajectory."""
+    return {name: array[:, chosen] for name, array in trajectory.items()}
+
+
+def require_equal(expected: Trajectory, found: Trajectory, what: str) -> None:
+    """AssertionError unless trajectories agree up to the end of each trial.
+
+    Integers and booleans must be equal, floats within the tolerances. What `found` lacks is not compared.
+    """
+    living = until_end(expected["terminated"])  # [T, B]
+    started = np.concatenate([np.ones_like(living[:1]), living])  # [T + 1, B]
+    for name, array in found.items():
+        if name not in expected:
+            raise AssertionError(f"{what}: {name!r} is not in the family's trajectory")
+        wanted = expected[name]
+        require(array.shape == wanted.shape, f"{what}: {name!r} has shape {array.shape}, not {wanted.shape}")
+        where = living if len(wanted) == len(living) else started
+        require_close(wanted[where], array[where], f"{what}: {name!r}")
+
+
+def require_close(expected: np.ndarray, found: np.ndarray, what: str) -> None:
+    """AssertionError unless arrays agree: integers and booleans exactly, floats within the tolerances."""
+    require(expected.shape == found.shape, f"{what} has shape {found.shape}, not {expected.shape}")
+    if expected.dtype.kind != "f":
+        require(np.array_equal(expected, found), f"{what} differs: {_first(expected, found, expected != found)}")
+        return
+    finite = expected[np.isfinite(expected)]
+    scale = max(1.0, float(np.abs(finite).max())) if finite.size else 1.0
+    close = np.isclose(found, expected, rtol=RELATIVE, atol=ABSOLUTE * scale, equal_nan=True)
+    require(close.all(), f"{what} differs: {_first(expected, found, ~close)}")
+
+
+def _first(expected: np.ndarray, found: np.ndarray, wrong: np.ndarray) -> str:
+    if not wrong.any():
+        return "nothing"
+    where = tuple(np.argwhere(wrong)[0].tolist())
+    return f"{found[where]} instead of {expected[where]} at {where} ({int(wrong.sum())} of {wrong.size} places)"
+
+
+def bits(array: Any) -> np.ndarray:
+    """An array as bytes, for comparisons in which -0 is not 0 and NaN is itself."""
+    return np.ascontiguousarray(to_numpy(array)).reshape(-1).view(np.uint8)
+
+
+def require_identical(expected: Any, found: Any, what: str) -> None:
+    """AssertionError unless two arrays, or two structures of arrays, are equal bit by bit."""
+    first, second = leaves(expected), leaves(found)
+    require(first.keys() == second.keys(), f"{what}: parts {list(second)} instead of {list(first)}")
+    for name, array in first.items():
+        other = second[name]
+        same = array.dtype == other.dtype and array.shape == other.shape
+        same = bool(same and np.array_equal(bits(array), bits(other)))
+        require(same, f"{what}: {name or 'it'} is not the same bit by bit")
+
+
+def leaves(value: Any, name: str = "") -> dict[str, Any]:
+    """Arrays in a structure of tuples, lists and dicts, by their places in it."""
+    if value is None:
+        return {}
+    if hasattr(value, "_fields"):
+        value = value._asdict()
+    if isinstance(value, list | tuple):
+        value = dict(enumerate(value))
+    if isinstance(value, Mapping):
+        found: dict[str, Any] = {}
+        for key, item in value.items():
+            found |= leaves(item, f"{name}.{key}" if name else str(key))
+        return found
+    return {name: value}
+
+
+def like(array: np.ndarray, keys: Array) -> Array:
+    """A NumPy array on the backend and device of the keys."""
+    if isinstance(keys, np.ndarray):
+        return array
+    import torch
+
+    return torch.from_numpy(array).to(keys.device)
+
+
+def to_torch(array: np.ndarray, device: str = "cpu") -> Any:
+    """A NumPy array as a tensor of its own."""
+    import torch
+
+    return torch.from_numpy(array.copy()).to(device)
+
+
+def to_numpy(array: Any) -> np.ndarray:
+    """An array of any backend as a NumPy array."""
+    return array if isinstance(array, np.ndarray) else array.detach().cpu().numpy()
+
+
+def torch_devices() -> list[str]:
+    """Devices to check on: the CPU, and a GPU where there is one."""
+    import torch
+
+    return ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
+
+
+@contextlib.contextmanager
+def recorded_draws() -> Iterator[dict[tuple[str, int, int], np.ndarray]]:
+    """Collect all words that are drawn: {(name, start, count): int64 [B, count]}."""
+    drawn: dict[tuple[str, int, int], np.ndarray] = {}
+    words = random.words
+
+    def record(keys: Array, name: str, count: int, start: int = 0) -> Array:
+        made = words(keys, name, count, start)
+        if count:
+            drawn[name, start, count] = to_numpy(made).copy()
+        return made
+
+    with mock.patch.object(random, "words", record):
+        yield drawn
