@@ -91,10 +91,10 @@ class LearnedAgent(torch.nn.Module):
                     f"{type(self).__name__}'s weights are for {name} with {size} = {here}, not {there}:"
                     " leave the environment's settings as in training, or train another"
                 )
-        dtype = next(self.parameters()).dtype
-        if dtype != getattr(torch, family.dtype):
+        dtypes = {weight.dtype for weight in self.parameters()}
+        if dtypes - {getattr(torch, family.dtype)}:
             raise ValueError(
-                f"the weights are {dtype}, {name} is {family.dtype}; set its dtype, or convert the agent"
+                f"the weights are {dtypes.pop()}, {name} is {family.dtype}; leave its dtype as in training"
             )
 
 

@@ -113,6 +113,9 @@ def make_policy(path: str, reading_size: int, settings: dict[str, Any]) -> Exper
     if not issubclass(policy, ExpertPolicy):
         raise ValueError(f"policy {path!r} is not a subclass of badger_agents.ExpertPolicy")
     try:
-        return policy(reading_size, **settings)
+        made = policy(reading_size, **settings)
     except TypeError as error:
         raise ValueError(f"policy {path!r} does not take these settings: {error}") from error
+    if not isinstance(getattr(made, "message_size", None), int):
+        raise ValueError(f"policy {path!r} does not set message_size, the width of its messages")
+    return made

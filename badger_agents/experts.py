@@ -43,7 +43,7 @@ class ExpertPolicy(nn.Module):
         Returns:
             A tensor [B, E, ...] or a tuple of such tensors.
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} does not define initial_state")
 
     @property
     def draw_size(self) -> int:
@@ -64,7 +64,7 @@ class ExpertPolicy(nn.Module):
             The next states; the messages to send next, a tensor [B, E, M] or an `Emission`; and the
             writings [B, E, 1].
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} does not define forward")
 
 
 class GRUPolicy(ExpertPolicy):

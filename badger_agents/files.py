@@ -10,8 +10,12 @@ def write_atomically(path: Path, data: bytes) -> None:
     A killed writer can leave `.NAME.part` behind, which the next write replaces.
     """
     part = path.with_name(f".{path.name}.part")
-    with part.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
+    try:
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError:  # a full disk, say: nothing half-written stays
+        part.unlink(missing_ok=True)
+        raise

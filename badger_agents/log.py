@@ -20,11 +20,11 @@ class RunLog:
     """
 
     def __init__(self, path: Path, step: int, tensorboard: bool = False) -> None:
+        self._events = _events(path.parent) if tensorboard else None  # first: it may be missing
         rows = [row for row in read_log(path) if row["step"] <= step] if step else []
         write_atomically(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
         self.seconds: float = rows[-1]["seconds"] if rows else 0.0
         self._file = path.open("a", encoding="utf-8")
-        self._events = _events(path.parent) if tensorboard else None
 
     def write(self, row: dict[str, Any]) -> None:
         """Append a row (with "step") and flush it."""

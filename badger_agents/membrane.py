@@ -53,7 +53,7 @@ class HardwiredMembrane:
         """
         if experts < family.slots.outputs:
             raise ValueError(
-                f"{experts} experts for {family.slots.outputs} outputs: a hardwired membrane needs an expert per"
+                f"{experts} experts for {family.slots.outputs} outputs: a hardwired membrane needs one per"
                 f" output; set experts to {family.slots.outputs} or more, or use an attentional membrane"
             )
         dtype = getattr(torch, family.dtype)

@@ -102,13 +102,18 @@ def train(
         state = _optimiser_tensors(optimiser, list(parameters))
         return Checkpoint(recipe, seed, step, skipped, agent.state_dict(), state, {})
 
-    with RunLog(folder / LOG, step, tensorboard) as log, _stop_signal() as stopped:
+    with (
+        RunLog(folder / LOG, step, tensorboard) as log,
+        _stop_signal() as stopped,
+        torch.random.fork_rng(devices=[]),
+    ):
         started = time.perf_counter() - log.seconds
         while step < training.outer_steps:
             rate = learning_rate(training, step)
             for group in optimiser.param_groups:
                 group["lr"] = rate
             keys = random.outer_keys(seed, step, training.batch_size, like=like)  # (B, 4)
+            torch.manual_seed(_torch_seed(seed, step))
 
             def loss_of(living: LearnedAgent, keys: Tensor = keys) -> Tensor:
                 return objective(rollout(living, family, keys).loss)
@@ -116,9 +121,7 @@ def train(
             finite = True
             for update in estimator.updates(agent, loss_of, memory):
                 norm = torch.nn.utils.get_total_norm(update.gradients)
-                loss, length = torch.stack(
-                    [update.loss, norm]
-                ).tolist()  # the step's one host synchronisation
+                loss, length = torch.stack([update.loss, norm]).tolist()  # the one host synchronisation
                 finite = loss - loss == 0 and length - length == 0
                 if not finite:
                     break
@@ -165,19 +168,30 @@ def learning_rate(training: TrainingTable, step: int) -> float:
     return training.learning_rate * max(LAST_LEARNING_RATE, 1 - step / training.outer_steps)
 
 
-def _last_checkpoint(recipe: Recipe, seed: int, folder: Path, resume: bool, device: str) -> Checkpoint | None:
-    """The checkpoint to go on from, or None for a fresh start."""
-    path = folder / CHECKPOINT
-    if not path.exists():
-        return None
-    if not resume:
+def check_folder(folder: Path, resume: bool) -> None:
+    """CheckpointError if the folder holds a run already that is not to be resumed."""
+    if (folder / CHECKPOINT).exists() and not resume:
         raise CheckpointError(
             f"{folder} holds a run already; use --resume to go on with it, or another --out"
         )
+
+
+def _last_checkpoint(recipe: Recipe, seed: int, folder: Path, resume: bool, device: str) -> Checkpoint | None:
+    """The checkpoint to go on from, or None for a fresh start."""
+    check_folder(folder, resume)
+    path = folder / CHECKPOINT
+    if not path.exists():
+        return None
     last = load_checkpoint(path, device)
     if (portable_recipe(last.recipe, folder), last.seed) != (portable_recipe(recipe, folder), seed):
         raise CheckpointError(f"{folder} holds a run of another recipe or seed; use another --out")
     return last
+
+
+def _torch_seed(seed: int, step: int) -> int:
+    """Seed of torch's own generator at an outer step, for policies that draw from it (dropout, say)."""
+    low, high = random.words(random.outer_keys(seed, step, 1), "torch", 2)[0].tolist()
+    return low + (high >> 1 << 32)
 
 
 def _kept(folder: Path) -> str:

@@ -189,9 +189,10 @@ def _first_error(error: ValidationError, model: type[BaseModel], prefix: str = "
     """The first thing wrong, on one line: key, problem, what would do."""
     errors = error.errors()
     first = errors[0]
+    table: type[BaseModel] = model
     key = prefix + ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        tables = {"env": EnvTable, "agent": AgentTable, "training": TrainingTable}
+        tables: dict[str, type[BaseModel]] = {"env": EnvTable, "agent": AgentTable, "training": TrainingTable}
         for part in first["loc"][:-1]:  # down to the table in which the unknown key stands
             table = tables[str(part)]
         return f"{key}: unknown key; known keys: {', '.join(table.model_fields)}"

@@ -49,7 +49,7 @@ def check_indices(action: Any, shape: tuple[int, ...], count: int, name: str = "
         where = tuple(np.argwhere((array < 0) | (array >= count))[0].tolist())
         label = f"{name}[{_join(where)}]" if where else name
         raise ValueError(f"{label} is {array[where]}; it must be an integer from 0 to {count - 1}")
-    return array.astype(np.int64)
+    return array.astype(np.int64, copy=False)
 
 
 def _fresh(action: Any, shape: tuple[int, ...], kinds: str, wanted: str, name: str) -> np.ndarray:

@@ -12,7 +12,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, NamedTuple
 
-from array_api_compat import array_namespace
+import array_api_compat.numpy
+import numpy as np
+from array_api_compat import array_namespace, device
 
 from badger_envs import random
 from badger_envs.random import Array, split_index
@@ -190,16 +192,23 @@ class Family(ABC):
 
     def flags(self, time: Array, query: Array | None = None) -> Array:
         """`Observation.flags` from the number of steps done, int64 [B], and a query flag [B]."""
-        xp = array_namespace(time)
+        xp = namespace(time)
         dtype = getattr(xp, self.dtype)
-        first = xp.astype(time == 0, dtype)
-        query = xp.zeros_like(first) if query is None else query
-        elapsed = xp.astype(time, dtype) / self.horizon
-        return xp.concat([first[:, None], query[:, None], elapsed[:, None]], axis=-1)  # faster than a stack
+        flags = xp.zeros((time.shape[0], len(FLAGS)), dtype=dtype, device=device(time))
+        flags[:, 0] = time == 0  # to fill an array takes half the time of a stack
+        if query is not None:
+            flags[:, 1] = query
+        flags[:, 2] = xp.astype(time, dtype) / self.horizon
+        return flags
 
     def settings(self) -> dict[str, Any]:
         """Settings as plain JSON values."""
         return dataclasses.asdict(self)
+
+
+def namespace(array: Array) -> Any:
+    """`array_api_compat.array_namespace` of one array, without its 2 microseconds where that is NumPy's."""
+    return array_api_compat.numpy if type(array) is np.ndarray else array_namespace(array)
 
 
 def make_family(path: str, settings: Mapping[str, Any]) -> Family:

@@ -6,7 +6,7 @@ from typing import ClassVar, NamedTuple
 from array_api_compat import array_namespace
 
 from badger_envs import random
-from badger_envs.family import Family, Observation, Range, Slots, Transition, check_integer, held_out
+from badger_envs.family import Family, Observation, Range, Slots, Transition, check_integer, held_out, namespace
 from badger_envs.random import Array
 
 
@@ -138,7 +138,7 @@ class GuessingGame(Family):
 
     def observe(self, task: Task, state: State) -> Observation:
         """What was written last and its error."""
-        xp = array_namespace(state.error)
+        xp = namespace(state.error)
         feedback = state.error[:, None]  # [B, 1]
         constant = xp.ones_like(feedback)
         return Observation(
@@ -153,7 +153,7 @@ class GuessingGame(Family):
 
     def step(self, task: Task, state: State, action: Array, noise: Array) -> Transition:
         """Write the action; the error of it is loss and minus the reward."""
-        xp = array_namespace(action)
+        xp = namespace(action)
         miss = action - task.target
         error = xp.vecdot(task.weight * miss, miss)  # [B]; half the time of a sum over so short an axis
         time = state.time + 1

@@ -11,6 +11,7 @@ from badger_envs.actions import check_indices, check_values
 from badger_envs.family import Observation, make_family, touches_unused_slot
 from badger_envs.rendering import RENDER_FPS, Scene, Window, ansi, check_render_mode, rgb_array, scene_of
 from badger_envs.spaces import action_space, observation_space
+from badger_envs.vector_arguments import checked_seeds
 
 _BLOCK = 16
 """Trials drawn at once when none is seeded anew: drawing one costs as much as drawing many."""
@@ -76,7 +77,12 @@ class FamilyEnv(gym.Env[dict[str, Any], Any]):
 
         Returns:
             The first observation, and info.
+
+        Raises:
+            ValueError, TypeError: a negative seed, or one that is no integer.
         """
+        if seed is not None:
+            (seed,) = checked_seeds([seed], 1)
         super().reset(seed=seed)
         if seed is not None or not self._block_size:
             self._base, self._trial = random.base_key(self.np_random)[None], 0

@@ -1,5 +1,6 @@
 """Hidden maps from inputs to outputs: how they are drawn, and the examples that they give."""
 
+import math
 from typing import NamedTuple
 
 from array_api_compat import array_namespace, device
@@ -52,7 +53,7 @@ def draw(
     shuffle: bool,
     nonzero: int,
     blur: float,
-    first: Array,
+    noise_size: int,
     dtype: str,
 ) -> Task:
     """Draw maps: what is drawn depends on keys, kinds and sizes, not on capacities and shuffling.
@@ -66,37 +67,33 @@ def draw(
         shuffle: place inputs, and outputs, into slots at random.
         nonzero: inputs that an output of a "sparse_linear" map depends on.
         blur: share of noise in the inputs of a "lookup".
-        first: [B, noise_size], noise of the first inputs.
+        noise_size: uniforms that an example takes.
         dtype: "float32" or "float64".
     """
     xp = array_namespace(keys)
-    kind = draw_kind(keys, kinds, dtype)
-    sizes = random.uniform(keys, "sizes", 2, dtype=dtype)  # [B, 2]
-    input_count, input_mask = _in_use(sizes[:, :1], inputs)  # int64 [B, 1], [B, I]
-    output_count, output_mask = _in_use(sizes[:, 1:], outputs)
-    matrix = output_mask[:, :, None] * input_mask[:, None, :] * 0  # [B, O, I], of the highest sizes
+    shape = (outputs[1], inputs[1])  # of the highest sizes
+    numbers = _Numbers(keys, 3 + noise_size + _count(kinds, *shape), dtype)
+    kind = draw_kind(numbers.take(), kinds)
+    input_count, input_mask = _in_use(numbers.take(1), inputs)  # int64 [B, 1], [B, I]
+    output_count, output_mask = _in_use(numbers.take(1), outputs)
+    first = numbers.take(noise_size)
+    matrix = _copies(numbers, kind, input_mask, input_count, outputs[1])  # [B, O, I]
     offset = output_mask * 0
-    for name in kinds:
-        if name == "lookup":
-            continue
-        if name in ("affine", "sparse_linear"):
-            weights, shift = _linear(keys, name, input_mask, output_mask, nonzero)
+    for name in ("affine", "sparse_linear"):
+        if name in kinds:
+            weights, shift = _linear(numbers, name, input_mask, outputs[1], nonzero)
+            matrix = matrix + kind[name][:, None, None] * weights
             offset = offset + kind[name][:, None] * shift
-        else:
-            weights = _copies(keys, name, input_mask, input_count, output_mask)
-        matrix = matrix + kind[name][:, None, None] * weights
     matrix = matrix * output_mask[:, :, None] * input_mask[:, None, :]
     offset = offset * output_mask
-    variance = (
-        xp.sum(xp.sum(matrix**2, axis=-1), axis=-1) / 3
-    )  # of all outputs together, inputs being uniform
+    flat = xp.reshape(matrix, (keys.shape[0], matrix.shape[1] * matrix.shape[2]))
+    variance = xp.vecdot(flat, flat) / 3  # of all outputs together, inputs being uniform
     width, lookup, prototypes, classes = xp.ones_like(variance), variance * 0, matrix[:, :0, :0], keys[:, :0]
     input_place = draw_places(keys, "input slots", capacities[0], shuffle)
     output_place = draw_places(keys, "output slots", capacities[1], shuffle)
     if "lookup" in kinds:
         lookup = kind["lookup"]
-        prototypes = _signed(keys, "prototypes", matrix.shape[1] * matrix.shape[2], matrix)
-        prototypes = xp.reshape(prototypes, matrix.shape) * (1 - blur) * input_mask[:, None, :]
+        prototypes = (2 * numbers.take(*shape) - 1) * (1 - blur) * input_mask[:, None, :]
         prototypes = _to_slots(prototypes * lookup[:, None, None], input_place, output_place, capacities)
         classes = output_place if shuffle else _index(keys, capacities[1]) + 0 * keys[:, :1]
         count = xp.astype(output_count[:, 0], variance.dtype)
@@ -127,12 +124,11 @@ def present(task: Task, time: Array, noise: Array, support: int) -> tuple[Array,
         support: steps in which the classes of a lookup take turns; later they are drawn.
     """
     xp = array_namespace(noise)
-    lookups = task.prototypes.shape[1] > 0
-    numbers = noise[:, :-1] if lookups else noise
     capacity = task.input_mask.shape[1]
-    inputs = spread(2 * numbers - 1, task.input_place, capacity) * task.input_mask * task.width[:, None]
-    if not lookups:
+    if task.prototypes.shape[1] == 0:
+        inputs = spread(2 * noise - 1, task.input_place, capacity) * task.input_mask
         return inputs, xp.matmul(task.matrix, inputs[:, :, None])[:, :, 0] + task.offset
+    inputs = spread(2 * noise[:, :-1] - 1, task.input_place, capacity) * task.input_mask * task.width[:, None]
     count = xp.vecdot(task.output_mask, task.output_mask)  # [B]
     drawn = xp.astype(xp.floor(noise[:, -1] * count), xp.int64)  # rounding never reaches the count
     chosen = xp.where(time < support, time % xp.astype(count, xp.int64), drawn)
@@ -170,47 +166,67 @@ def _index(like: Array, count: int) -> Array:
 def _to_slots(matrix: Array, input_place: Array, output_place: Array, capacities: tuple[int, int]) -> Array:
     """[B, outputs, inputs] -> [B, O, I], in slots."""
     xp = array_namespace(matrix)
-    spread_inputs = spread(matrix, input_place, capacities[0])  # [B, outputs, I]
-    both = spread(xp.matrix_transpose(spread_inputs), output_place, capacities[1])  # [B, I, O]
-    return xp.matrix_transpose(both)
+    both = spread(xp.matrix_transpose(matrix), output_place, capacities[1])  # [B, inputs, O]
+    return spread(xp.matrix_transpose(both), input_place, capacities[0])
 
 
-def _copies(keys: Array, name: str, input_mask: Array, input_count: Array, output_mask: Array) -> Array:
-    """Matrix [B, outputs, inputs]: output j copies input j mod I, or a permutation of that."""
+class _Numbers:
+    """Uniforms in [0, 1), all drawn in one call (calls cost more than numbers), to be taken in order."""
+
+    def __init__(self, keys: Array, count: int, dtype: str) -> None:
+        self._drawn = random.uniform(keys, "map", count, dtype=dtype)
+        self._taken = 0
+
+    def take(self, *shape: int) -> Array:
+        """The next ones, [B, *shape]."""
+        start, self._taken = self._taken, self._taken + math.prod(shape)
+        taken = self._drawn[:, start : self._taken]
+        return array_namespace(taken).reshape(taken, (taken.shape[0], *shape))
+
+
+def _count(kinds: tuple[str, ...], outputs: int, inputs: int) -> int:
+    """How many numbers the maps of these kinds take."""
+    entries = outputs * inputs
+    each = {
+        "permutation": inputs,
+        "affine": entries + outputs,
+        "sparse_linear": 2 * entries,
+        "lookup": entries,
+    }
+    return sum(each.get(kind, 0) for kind in kinds)
+
+
+def _copies(
+    numbers: _Numbers, kind: dict[str, Array], input_mask: Array, input_count: Array, outputs: int
+) -> Array:
+    """Matrix [B, outputs, inputs] of identities and permutations, 0 for other kinds."""
     xp = array_namespace(input_mask)
-    source = _index(keys, output_mask.shape[1]) % input_count  # [B, outputs]
-    if name == "permutation":
-        order = random.words(keys, "permutation", input_mask.shape[1])
-        order = xp.argsort(order + xp.astype(input_mask == 0, xp.int64) * 2**40, axis=-1)  # used ones first
-        source = xp.take_along_axis(order, source, axis=-1)
-    return xp.astype(source[:, :, None] == _index(keys, input_mask.shape[1])[:, None, :], input_mask.dtype)
+    none = 0 * input_mask[:, 0]  # [B]
+    source = _index(input_mask, outputs) % input_count  # [B, outputs]
+    if "permutation" in kind:
+        order = numbers.take(input_mask.shape[1]) + (1 - input_mask)  # used ones first
+        permuted = xp.take_along_axis(xp.argsort(order, axis=-1, stable=True), source, axis=-1)
+        source = xp.where(kind["permutation"][:, None] == 1, permuted, source)
+    copies = kind.get("identity", none) + kind.get("permutation", none)  # [B]
+    here = source[:, :, None] == _index(input_mask, input_mask.shape[1])[:, None, :]
+    return xp.astype(here, input_mask.dtype) * copies[:, None, None]
 
 
 def _linear(
-    keys: Array, name: str, input_mask: Array, output_mask: Array, nonzero: int
+    numbers: _Numbers, name: str, input_mask: Array, outputs: int, nonzero: int
 ) -> tuple[Array, Array]:
     """Matrix [B, outputs, inputs] and offset [B, outputs] whose absolute values sum to 1 for every output."""
     xp = array_namespace(input_mask)
-    shape = (keys.shape[0], output_mask.shape[1], input_mask.shape[1])
-    affine = name == "affine"
-    count = shape[1] * shape[2]
-    drawn = _signed(keys, name, count + shape[1] * affine, input_mask)
-    weights = xp.reshape(drawn[:, :count], shape)
-    sign = 1 - 2 * xp.astype(weights < 0, weights.dtype)
-    weights = sign * (0.5 + 0.5 * xp.abs(weights)) * input_mask[:, None, :]
-    if affine:
-        shift = drawn[:, count:]
+    shape = (outputs, input_mask.shape[1])
+    drawn = 2 * numbers.take(*shape) - 1
+    sign = 1 - 2 * xp.astype(drawn < 0, drawn.dtype)
+    weights = sign * (0.5 + 0.5 * xp.abs(drawn)) * input_mask[:, None, :]
+    if name == "affine":
+        shift = 2 * numbers.take(outputs) - 1
     else:
-        shift = output_mask * 0
-        order = xp.reshape(random.words(keys, "nonzero", count), shape)
-        order = order + xp.astype(input_mask == 0, xp.int64)[:, None, :] * 2**40  # used ones first
-        rank = xp.argsort(xp.argsort(order, axis=-1), axis=-1)
+        shift = weights[:, :, 0] * 0
+        order = numbers.take(*shape) + (1 - input_mask)[:, None, :]  # used ones first
+        rank = xp.argsort(xp.argsort(order, axis=-1, stable=True), axis=-1, stable=True)
         weights = weights * xp.astype(rank < nonzero, weights.dtype)
     norm = xp.sum(xp.abs(weights), axis=-1) + xp.abs(shift)
     return weights / norm[:, :, None], shift / norm
-
-
-def _signed(keys: Array, name: str, count: int, like: Array) -> Array:
-    """Uniforms in [-1, 1), [B, count], of the dtype of `like`."""
-    dtype = "float64" if like.dtype == array_namespace(like).float64 else "float32"
-    return 2 * random.uniform(keys, name, count, dtype=dtype) - 1

@@ -4,7 +4,6 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from badger_envs import random
 from badger_envs.random import Array
 
 Kinds = str | tuple[str, ...]
@@ -60,10 +59,16 @@ def held_out_kinds(
     return trained, tested
 
 
-def draw_kind(keys: Array, kinds: tuple[str, ...], dtype: str) -> dict[str, Array]:
-    """Draw one kind per task, all equally likely: {kind: [B], 1 for the tasks of that kind, else 0}."""
-    xp = array_namespace(keys)
-    if len(kinds) == 1:
-        return {kinds[0]: xp.astype(xp.ones_like(keys[:, 0]), getattr(xp, dtype))}
-    drawn = random.integers(keys, "kind", 1, 0, len(kinds) - 1)[:, 0]  # [B]
-    return {kind: xp.astype(drawn == i, getattr(xp, dtype)) for i, kind in enumerate(kinds)}
+def draw_kind(drawn: Array, kinds: tuple[str, ...]) -> dict[str, Array]:
+    """Choose one kind per task, all equally likely.
+
+    Args:
+        drawn: [B], uniforms in [0, 1).
+        kinds: the kinds to choose from.
+
+    Returns:
+        {kind: [B], 1 for the tasks of that kind, else 0}.
+    """
+    xp = array_namespace(drawn)
+    chosen = xp.floor(drawn * len(kinds))  # rounding never reaches their number
+    return {kind: xp.astype(chosen == i, drawn.dtype) for i, kind in enumerate(kinds)}

@@ -1,5 +1,6 @@
 """The table of registered ids, and where their families are looked up."""
 
+import importlib
 from typing import Any, NamedTuple
 
 import gymnasium as gym
@@ -191,7 +192,13 @@ def family_of(id: str, **settings: Any) -> Family:
     Accepts "module:id" as `gym.make` does. Raises gymnasium.error.Error for an unknown id, and what
     `make_family` raises.
     """
-    spec = gym.spec(id)
+    module, _, name = id.rpartition(":")
+    if module:
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            raise gym.error.Error(f"{id!r} cannot be found: {error}") from error
+    spec = gym.spec(name)
     kwargs = {**spec.kwargs, **settings}
     if "family" not in kwargs:
         raise ValueError(f"{id} is no environment of a badger_envs family")

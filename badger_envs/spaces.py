@@ -53,5 +53,5 @@ def observation_rows(observation: Observation, names: tuple[str, ...]) -> dict[s
     rows = {}
     for name in names:
         array = getattr(observation, name)
-        rows[name] = np.array(array.reshape(array.shape[0], -1))
+        rows[name] = array.reshape(array.shape[0], -1).copy()
     return rows

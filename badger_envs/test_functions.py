@@ -69,14 +69,13 @@ def draw(
         dtype: "float32" or "float64".
     """
     xp = array_namespace(keys)
-    kind = draw_kind(keys, kinds, dtype)
     low, high = dims
-    optimum = 2 * random.uniform(keys, "optimum", high, dtype=dtype) - 1  # [B, D]
+    drawn = random.uniform(keys, "kind and optimum", 1 + high, dtype=dtype)  # in one call: calls cost
+    kind, optimum = draw_kind(drawn[:, 0], kinds), 2 * drawn[:, 1:] - 1  # [B], [B, D]
     used, count = xp.ones_like(optimum), xp.ones_like(optimum[:, 0]) * high
     if low < high:
-        drawn = random.integers(keys, "dims", 1, low, high)  # [B, 1]
-        used = xp.astype(xp.cumulative_sum(used, axis=-1) <= xp.astype(drawn, used.dtype), used.dtype)
-        count = xp.astype(drawn[:, 0], used.dtype)
+        count = xp.astype(random.integers(keys, "dims", 1, low, high)[:, 0], used.dtype)
+        used = xp.astype(xp.cumulative_sum(used, axis=-1) <= count[:, None], used.dtype)
     place = draw_places(keys, "slots", capacity, shuffle)
     matrix = inner = readout = optimum[:, :0, None]  # [B, 0, 1]
     link = centre = optimum[:, :0]

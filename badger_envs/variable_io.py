@@ -5,7 +5,6 @@ from typing import Any, ClassVar, NamedTuple
 
 from array_api_compat import array_namespace
 
-from badger_envs import random
 from badger_envs.family import Family, Observation, Range, Slots, Transition, check_integer, held_out
 from badger_envs.hidden_maps import KINDS, Task, draw, error_bound, present
 from badger_envs.kinds import Kinds, held_out_kinds
@@ -187,7 +186,7 @@ class VariableIO(Family):
             shuffle=self.shuffle_slots,
             nonzero=self.nonzero,
             blur=self.blur,
-            first=random.uniform(keys, "first", self.noise_size, dtype=self.dtype),
+            noise_size=self.noise_size,
             dtype=self.dtype,
         )
 

@@ -15,7 +15,8 @@ def checked_seeds(seed: Any, num_envs: int) -> list[int | None]:
     """
     if seed is None:
         return [None] * num_envs
-    seeds = [seed + i for i in range(num_envs)] if isinstance(seed, int | np.integer) else seed
+    number = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
+    seeds = [int(seed) + i for i in range(num_envs)] if number else seed
     if not isinstance(seeds, list | tuple | np.ndarray):
         raise TypeError(f"seed is {seed!r}; it must be an integer, a list of integers (or None), or None")
     if len(seeds) != num_envs:

@@ -70,6 +70,7 @@ class FamilyVectorEnv(VectorEnv[dict[str, np.ndarray], Any, np.ndarray]):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._names = tuple(self.single_observation_space)
+        self._outputs = self.family.slots.outputs
         self._categorical = self.family.action_kind == "categorical"
         self._limit = None if max_episode_steps in (None, -1) else max_episode_steps
         self._base: np.ndarray | None = None  # [N, 2]
@@ -79,6 +80,7 @@ class FamilyVectorEnv(VectorEnv[dict[str, np.ndarray], Any, np.ndarray]):
         self._noise: np.ndarray  # [N, horizon, noise_size]
         self._time = np.zeros(num_envs, np.int64)  # [N], steps done in the trial
         self._index = np.arange(num_envs)
+        self._everywhere = np.ones(num_envs, np.bool_)  # copied by every info, which is faster than to make
         self._together = True  # whether all trials are at the same time
         self._observation: Observation
         self._all_in_use = False  # every output slot, all trial long: a trial keeps its output mask
@@ -245,7 +247,7 @@ class FamilyVectorEnv(VectorEnv[dict[str, np.ndarray], Any, np.ndarray]):
             if mask is not None:
                 value[~mask] = 0
             infos[name] = value
-            infos[f"_{name}"] = np.ones(self.num_envs, np.bool_) if mask is None else mask.copy()
+            infos[f"_{name}"] = self._everywhere.copy() if mask is None else mask.copy()
         return infos
 
     def _final(self, touched: np.ndarray | None) -> dict[str, Any]:
@@ -267,10 +269,9 @@ class FamilyVectorEnv(VectorEnv[dict[str, np.ndarray], Any, np.ndarray]):
         return scene_of(self.family, self._task, self._observation, i, int(self._time[i]), reward)
 
     def _checked(self, actions: Any) -> np.ndarray:
-        outputs = self.family.slots.outputs
         if self._categorical:
-            return check_indices(actions, (self.num_envs,), outputs, "actions")
-        return check_values(actions, (self.num_envs, outputs), self.family.dtype, "actions")
+            return check_indices(actions, (self.num_envs,), self._outputs, "actions")
+        return check_values(actions, (self.num_envs, self._outputs), self.family.dtype, "actions")
 
 
 _WIDE = {"b": np.bool_, "i": np.int64, "u": np.int64, "f": np.float64}

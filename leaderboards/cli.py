@@ -1,4 +1,4 @@
-"""The command line: `badger list | demo | train | evaluate | trace | bench envs`."""
+"""The command line: `badger list | demo | train | evaluate | trace | score | bench envs`."""
 
 import os
 import sys
@@ -10,14 +10,13 @@ import torch
 import tyro
 
 from badger_agents.outer_loop import DivergenceError
-from leaderboards.commands.demo import demo
+from leaderboards.commands.demo import INTERRUPTED, demo
 from leaderboards.commands.evaluate import evaluate
 from leaderboards.commands.list import list_
+from leaderboards.commands.play import play
+from leaderboards.commands.score import score
 from leaderboards.commands.trace import trace
 from leaderboards.commands.train import train
-
-INTERRUPTED = 130
-"""Exit status after Ctrl-C, as shells have it."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -32,6 +31,8 @@ def main(arguments: list[str] | None = None) -> None:
         "train": train,
         "evaluate": evaluate,
         "trace": trace,
+        "score": score,
+        "play": play,
     }
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(1)  # networks this small lose by a second thread; run one training a core
@@ -43,7 +44,7 @@ def main(arguments: list[str] | None = None) -> None:
             args=arguments,
         )
     except KeyboardInterrupt:
-        print("badger: interrupted; what was done is saved, go on with --resume", file=sys.stderr)
+        print("badger: interrupted; what was trained is saved, go on with --resume", file=sys.stderr)
         sys.exit(INTERRUPTED)
     except BrokenPipeError:  # the reader of a pipe went away
         sys.exit(1)

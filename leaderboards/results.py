@@ -1,11 +1,13 @@
 """Results as flat records, and how a command shows them: a table for people or one JSON object."""
 
 import json
+import math
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 Record = dict[str, Any]
@@ -50,15 +52,17 @@ def show(results: Sequence[Record], *, as_json: bool, title: str, note: str = ""
         note: a line under it.
     """
     if as_json:
-        json.dump({"title": title, "note": note, "results": list(results)}, sys.stdout, indent=1)
-        sys.stdout.write("\n")
+        rows = [{key: _json_value(item) for key, item in row.items()} for row in results]
+        print(json.dumps({"title": title, "note": note, "results": rows}, indent=1, allow_nan=False))
         return
     columns = list(dict.fromkeys(key for row in results for key in row))
-    table = Table(title=title, caption=note or None, title_justify="left", caption_justify="left")
+    table = Table(
+        title=escape(title), caption=escape(note) or None, title_justify="left", caption_justify="left"
+    )
     for column in columns:
         table.add_column(column, overflow="fold", justify="right" if column in ("value", "n") else "left")
     for row in results:
-        table.add_row(*(text(row.get(column, "")) for column in columns))
+        table.add_row(*(escape(text(row.get(column, ""))) for column in columns))
     Console(width=None if sys.stdout.isatty() else 120).print(table)
 
 
@@ -69,6 +73,13 @@ def text(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(text(item) for item in value) + "]"
     return str(value)
+
+
+def _json_value(value: Any) -> Any:
+    """The value, with null for what JSON cannot say: infinities and not-a-number."""
+    if isinstance(value, list | tuple):
+        return [_json_value(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def progress_console() -> Console:

@@ -37,7 +37,7 @@ def open_run(target: str, device: str = "cpu", **changes: Any) -> Run:
         CheckpointError, RecipeError: there is none, or it cannot be read.
     """
     path = Path(target)
-    if target in recipe_files() or path.suffix == ".toml":
+    if (target in recipe_files() and not (path / CHECKPOINT).is_file()) or path.suffix == ".toml":
         recipe = load_recipe(target)
         agent = recipe.make_agent(**changes)
         if isinstance(agent, LearnedAgent):
@@ -65,6 +65,4 @@ def parse_settings(pairs: Sequence[str], option: str) -> dict[str, Any]:
             settings[key] = tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:
             settings[key] = value  # a bare word is a string
-        if isinstance(settings[key], list):
-            settings[key] = tuple(settings[key])
     return settings

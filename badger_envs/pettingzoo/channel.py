@@ -69,8 +69,8 @@ class Channel:
         if inbox not in ("mean", "each"):
             raise ValueError(f"inbox is {inbox!r}; it must be 'mean' or 'each'")
         self.edges = adjacency(topology, experts)  # [E, E]
-        self.size = 4 if message_size is None else message_size
-        self.size = self.size if symbols is None else symbols
+        numbers = 4 if message_size is None else message_size
+        self.size = numbers if symbols is None else symbols
         self.symbols, self.noise, self.dropout, self.delay = symbols, float(noise), float(dropout), delay
         self.each = inbox == "each"
         self.inbox_size = self.size * experts if self.each else self.size
@@ -109,7 +109,7 @@ class Channel:
             drawn = self._draw(random.uniform, "message_dropout", experts * experts)
             arrived = arrived & (drawn.reshape(experts, experts) >= self.dropout)
         heard = np.broadcast_to(messages, (experts, experts, size))  # [listener, sender, M]
-        if self.noise:
+        if self.noise and size:
             drawn = self._draw(random.normal, "message_noise", experts * experts * size)
             heard = heard + self.noise * drawn.reshape(experts, experts, size)
         heard = heard * arrived[:, :, None]

@@ -50,7 +50,7 @@ def check_actions(target: Target, seed: int = 0, num_envs: int = 3, **settings: 
         twin.reset(seed=seed)
         require(env.observation_space.contains(observation), f"{what}: the first observation is not in the space")
         for time, action in enumerate(legal):
-            require(env.action_space.contains(_plain(action)), f"{what}: action {action} is not in the space")
+            require(env.action_space.contains(_plain(action)), f"{what}: legal action {time} is not in the space")
             if time % 3 == 0:
                 for label, illegal in _illegal(family, (num_envs,) if batched else ()):
                     _check_refused(env, illegal, f"{what}: an action of {label}")
@@ -59,7 +59,7 @@ def check_actions(target: Target, seed: int = 0, num_envs: int = 3, **settings: 
             require_identical(before, np.array(action), f"{what}: the action after step {time}")
             observation = returned[0]
             inside = env.observation_space.contains(observation)
-            require(inside, f"{what}: the observation after step {time} is not in the space: {observation}")
+            require(inside, f"{what}: the observation after step {time} is not in the space")
             require(np.isfinite(returned[1]).all(), f"{what}: the reward of step {time} is not finite")
             same = f"{what}: observations after refused actions, at step {time},"
             require_identical(undisturbed[0], observation, same)

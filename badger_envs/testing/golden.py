@@ -1,16 +1,12 @@
-"""Golden trajectories: what an id's version means, stored; whoever changes it must make a new version.
+"""Golden trajectories: what an id's version means, stored; whoever changes it must make a new version."""
 
-python -m badger_envs.testing.golden [--force] [ID ...]    stores those that are missing (or all, by force)
-"""
-
-import argparse
 import hashlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from badger_envs.registry import TABLE, family_of
+from badger_envs.registry import family_of
 from badger_envs.testing.subject import (
     legal_actions,
     play,
@@ -103,18 +99,3 @@ def check_golden(id: str, folder: Path = FOLDER) -> None:
     require(found.keys() == stored.keys(), f"{advice} {list(found)} instead of {list(stored)}")
     for name, array in stored.items():
         require_close(array, found[name], f"{advice} {name}")
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Store golden trajectories of our ids."""
-    parser = argparse.ArgumentParser(description="Store golden trajectories.")
-    parser.add_argument("ids", nargs="*", metavar="ID", help="ids; all of the suite if none is given")
-    parser.add_argument("--force", action="store_true", help="replace what is stored: dynamics have changed")
-    options = parser.parse_args(arguments)
-    for id in options.ids or [entry.id for entry in TABLE]:
-        if options.force or not golden_file(id).exists():
-            print(write_golden(id, force=True))
-
-
-if __name__ == "__main__":
-    main()

@@ -103,9 +103,9 @@ def check_expected_reward(target: Target, batch: int = 2048) -> None:
 def check_device_code(target: Target) -> None:
     """The functions run on a device without waiting for it, and keep all they make there.
 
-    They are run on torch's fake tensors of a GPU, which hold no values: whatever asks for one (`if`,
-    `float`, `.item()`, a boolean index) fails, as does what mixes in a tensor of another device. No GPU
-    is needed.
+    They are run on torch's "meta" device, whose tensors have shapes and dtypes but hold no values:
+    whatever asks for one (`if`, `float`, `.item()`, a boolean index) fails, as does what mixes in a
+    tensor of another device. No GPU is needed.
 
     Args:
         target: a registered id, or a family.
@@ -114,44 +114,44 @@ def check_device_code(target: Target) -> None:
         AssertionError: a function looks at values, or leaves the device.
     """
     import torch
-    from torch._subclasses.fake_tensor import FakeTensorMode
 
     family, name = resolve(target), name_of(target)
     categorical = family.action_kind == "categorical"
     outputs, function = family.slots.outputs, "sample_task"
     dtype = getattr(torch, family.dtype)
     try:
-        with FakeTensorMode():
-            keys = torch.zeros(3, 4, dtype=torch.int64, device="cuda")
-            task = _on_device(family.sample_task(keys))
-            function = "initial_state"
-            state = _on_device(family.initial_state(task))
-            function = "noise"
-            noise = family.noise(keys, 2)
-            function = "info"
-            _on_device(family.info(task, state))
-            function = "solution"
-            _on_device(family.solution(task))
-            for time in range(min(2, family.horizon)):
-                function = "observe"
-                _on_device(family.observe(task, state))
-                function = "step"
-                shape, kind = ((3,), torch.int64) if categorical else ((3, outputs), dtype)
-                moved = family.step(task, state, torch.zeros(shape, dtype=kind, device="cuda"), noise[:, time])
-                state = _on_device(moved).state
-            if categorical:
-                function = "expected_reward"
-                _on_device(family.expected_reward(task, state, torch.zeros(3, outputs, device="cuda")))
+        keys = torch.zeros(3, 4, dtype=torch.int64, device="meta")
+        task = _on_device(family.sample_task(keys))
+        function = "initial_state"
+        state = _on_device(family.initial_state(task))
+        function = "noise"
+        noise = family.noise(keys, 2)
+        function = "info"
+        _on_device(family.info(task, state))
+        function = "solution"
+        _on_device(family.solution(task))
+        for time in range(min(2, family.horizon)):
+            function = "observe"
+            _on_device(family.observe(task, state))
+            function = "step"
+            shape, kind = ((3,), torch.int64) if categorical else ((3, outputs), dtype)
+            action = torch.zeros(shape, dtype=kind, device="meta")
+            moved = family.step(task, state, action, noise[:, time])
+            state = _on_device(moved).state
+        if categorical:
+            function = "expected_reward"
+            chances = torch.zeros(3, outputs, dtype=dtype, device="meta")
+            _on_device(family.expected_reward(task, state, chances))
     except Exception as error:
         raise AssertionError(
-            f"{name}: {function} looks at values or leaves its device, and would stall a GPU: "
+            f"{name}: {function} looks at values or leaves its device, which stalls or fails on a GPU: "
             f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         ) from error
 
 
 def _on_device(value: Any) -> Any:
     for part, tensor in leaves(value).items():
-        require(tensor.device.type == "cuda", f"{part} is on {tensor.device}")
+        require(tensor.device.type == "meta", f"{part} is on {tensor.device}")
     return value
 
 

@@ -127,7 +127,7 @@ class _Check:
             self.require(right, f"{what} gives {field} {array!r}, no array [{self.n}] of the right kind")
         self.require(np.isfinite(step.reward).all(), f"{what} gives rewards {step.reward}")
         self.check_infos(step.infos, what)
-        self.keep(what, *step, actions)
+        self.keep(what, *step, beside=actions)
         return step
 
     def check_infos(self, infos: Any, what: str) -> None:
@@ -138,12 +138,13 @@ class _Check:
         self.keys = keys if self.keys is None else self.keys
         self.require(keys == self.keys, f"{what}: keys of infos change from {self.keys} to {keys}")
 
-    def keep(self, what: str, *returned: Any) -> None:
-        """Arrays of the last two things returned share no memory, nor do those of one."""
+    def keep(self, what: str, *returned: Any, beside: Any = None) -> None:
+        """Arrays of the last two things returned share no memory, nor do those of one, nor the actions."""
         arrays = [array for part in returned for array in values_of(part)]
-        self.require(unshared(arrays), f"{what}: two of the arrays returned, or the actions, share memory")
+        apart = unshared([*arrays, *values_of(beside)])
+        self.require(apart, f"{what}: two of the arrays returned, or the actions, share memory")
         for earlier, others in self.kept:
-            apart = not any(np.shares_memory(a, b) for a in arrays for b in others)
+            apart = unshared([*arrays, *others])
             self.require(apart, f"{what} returns an array that {earlier} has already returned")
         self.kept = [*self.kept[-1:], (what, arrays)]
 
@@ -175,7 +176,7 @@ class _Check:
         observation, _ = self.reset("reset(seed=number)", seed=self.seed)
         for i, one in enumerate(singles or []):
             self.match(i, one.reset(seed=self.seed + i)[0], observation, "after reset")
-        done, since = np.zeros(self.n, bool), 0
+        done, ends = np.zeros(self.n, bool), 0
         for time, actions in enumerate(self.actions(steps)):
             what = f"step {time}"
             if self.mode is AutoresetMode.DISABLED and done.any():
@@ -190,14 +191,14 @@ class _Check:
             self.check_final(step, done, what)
             for i, one in enumerate(singles or []):
                 self.follow(i, one, actions, step, bool(begun[i]), what)
-            since += bool(done.any())
-            if since == 2 and done.any() and self.mode is not AutoresetMode.NEXT_STEP:
+            ends += bool(done.any())
+            if ends > 1 and not done.any():
                 break
 
     def check_final(self, step: Returned, done: np.ndarray, what: str) -> None:
-        wanted = self.mode is AutoresetMode.SAME_STEP and done.any()
+        wanted = self.mode is AutoresetMode.SAME_STEP and bool(done.any())
         for key in ("final_obs", "final_info"):
-            self.require((key in step.infos) == wanted, f"{what}: {key!r} is{' not' * wanted} in infos")
+            self.require((key in step.infos) == wanted, f"{what}: {key!r} is {'not ' * wanted}in infos")
         if not wanted:
             return
         for key in ("_final_obs", "_final_info"):
@@ -213,8 +214,8 @@ class _Check:
             return
         action = row_of(self.env.single_action_space, actions, i)
         observation, reward, terminated, truncated, info = one.step(action)
-        ends = (bool(step.terminated[i]), bool(step.truncated[i]))
-        self.require(ends == (terminated, truncated), f"{what}: environment {i} and gym.make end differently")
+        end = (bool(step.terminated[i]), bool(step.truncated[i]))
+        self.require(end == (terminated, truncated), f"{what}: environment {i} and gym.make end differently")
         require_close(
             np.float64(reward)[None], step.reward[i : i + 1].astype(float), f"{self.name}: {what}: reward {i}"
         )

@@ -32,6 +32,9 @@ AGENTS = {
 
 TRIALS = 10_000
 
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it."""
+
 
 def demo(
     *, seed: int = 0, out: Path = Path("runs/demo"), outer_steps: int | None = None, json: bool = False
@@ -104,14 +107,19 @@ def train_all(recipes: list[Recipe], seed: int, out: Path) -> None:
             total = recipe.training.outer_steps
             lines[recipe.name] = bar.add_task(AGENTS[recipe.name], total=total, note="waits")
             jobs[recipe.name] = pool.submit(train_one, recipe.to_json(), seed, out / recipe.name)
-        while True:
-            for name, line in lines.items():
-                rows = read_log(out / name / LOG)
-                if rows:
-                    bar.update(line, completed=rows[-1]["step"], note=f"loss {rows[-1]['loss']:.3f}")
-            if all(job.done() for job in jobs.values()):
-                break
-            time.sleep(0.5)
+        try:
+            while True:
+                for name, line in lines.items():
+                    rows = read_log(out / name / LOG)
+                    if rows:
+                        bar.update(line, completed=rows[-1]["step"], note=f"loss {rows[-1]['loss']:.3f}")
+                if all(job.done() for job in jobs.values()):
+                    break
+                time.sleep(0.5)
+        except KeyboardInterrupt:
+            for child in multiprocessing.active_children():
+                child.terminate()  # those in training save their checkpoint first
+            raise
         for job in jobs.values():
             job.result()
 
@@ -119,4 +127,7 @@ def train_all(recipes: list[Recipe], seed: int, out: Path) -> None:
 def train_one(recipe: str, seed: int, folder: Path) -> None:
     """Train one recipe (as JSON) on one core: the work of one process."""
     torch.set_num_threads(1)
-    train_run(Recipe.from_json(recipe), seed, folder)
+    try:
+        train_run(Recipe.from_json(recipe), seed, folder)
+    except KeyboardInterrupt:
+        os._exit(INTERRUPTED)  # the pool would hand this process the next training

@@ -1,6 +1,5 @@
 """`badger train`: meta-train an agent by a recipe."""
 
-import shutil
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +15,7 @@ from rich.progress import (
 )
 
 from badger_agents import outer_loop
+from badger_agents.files import write_atomically
 from badger_agents.log import read_log
 from badger_agents.recipe import Recipe, check_recipe, load_recipe
 from leaderboards.results import progress_console, record, show
@@ -55,9 +55,9 @@ def train(
     training = plan.training
     if training is None:
         raise ValueError(f"recipe {plan.name!r} has nothing to train; evaluate it: badger evaluate {recipe}")
+    outer_loop.check_folder(folder, resume)
     make_folder(folder)
-    if policy is not None:
-        plan = keep_policy(plan, folder)
+    plan = keep_code(plan, folder)
     with progress_bar() as bar:
         line = bar.add_task(f"{plan.name} seed {seed}", total=training.outer_steps, note="")
 
@@ -90,17 +90,24 @@ def changed_recipe(recipe: Recipe, policy: str | None, outer_steps: int | None) 
     return check_recipe(tables, "recipe with your changes")
 
 
-def keep_policy(recipe: Recipe, folder: Path) -> Recipe:
-    """Copy a user's policy file into the run folder, so that the run can be evaluated later as it was."""
-    file, _, name = recipe.agent_settings()["policy"].rpartition(":")
-    if not file.endswith(".py"):
-        return recipe
-    kept = folder / "policy.py"
-    if Path(file).resolve() != kept.resolve():
-        shutil.copyfile(file, kept)
+def keep_code(recipe: Recipe, folder: Path) -> Recipe:
+    """Copy a user's own code into the run folder, so that the run can be evaluated later as it was.
+
+    Raises:
+        ValueError: the folder has a checkpoint of other code.
+    """
     tables = recipe.model_dump()
-    tables["agent"] |= {"policy": f"{kept}:{name}"}
-    return check_recipe(tables, str(kept))
+    for key in ("kind", "policy"):
+        file, _, name = str(tables["agent"].get(key, "")).rpartition(":")
+        if not file.endswith(".py"):
+            continue
+        text, kept = Path(file).read_bytes(), folder / f"{key}.py"
+        if not kept.is_file() or kept.read_bytes() != text:
+            if (folder / outer_loop.CHECKPOINT).exists():
+                raise ValueError(f"{file} is not what the run in {folder} began with; use another --out")
+            write_atomically(kept, text)
+        tables["agent"][key] = f"{kept}:{name}"
+    return check_recipe(tables, "recipe with your code")
 
 
 def make_folder(folder: Path) -> None:
@@ -123,7 +130,7 @@ def check_seed(seed: int) -> None:
 def check_device(device: str) -> None:
     """ValueError unless torch can compute on the device."""
     try:
-        torch.zeros(1, device=device)
+        torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f"--device {device!r} cannot be used ({reason}); try cpu") from error

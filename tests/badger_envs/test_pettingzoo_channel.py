@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from badger_envs import random
 from badger_envs.pettingzoo import FamilyParallelEnv, parallel_env
+from badger_envs.pettingzoo.channel import Channel
 from tests.badger_envs.experts import GAME, acts, part, play
 
 
@@ -68,7 +70,7 @@ class TestChannel:
         np.testing.assert_array_equal(part(env, observations, "inbox"), [[1, 0, 0], [0, 1, 0]])
 
     def test_no_messages(self) -> None:
-        env = parallel_env(GAME, message_size=0)
+        env = parallel_env(GAME, message_size=0, message_noise=0.1, message_dropout=0.1)
         assert env.action_space("expert_0").shape == (1,)
         out = play(env, 0)
         assert part(env, out[-1][0], "inbox").shape == (3, 0)
@@ -127,6 +129,16 @@ class TestChannel:
         np.testing.assert_array_equal(late[:, 2:], plain[:, :-2])
         lossy = self.heard(2, message_noise=0.2, message_dropout=0.4)
         np.testing.assert_array_equal(lossy[lossy != 0], plain[lossy != 0])
+
+    def test_noise_is_a_function_of_the_key_and_the_step(self) -> None:
+        keys = random.trial_keys(random.base_keys([3]), 5, "test")
+        channel = Channel(3, message_size=5, noise=0.5, inbox="each", topology=np.ones((3, 3)))
+        for _ in range(2):
+            channel.reset(keys)
+            for time in range(60):
+                heard = channel.send(np.zeros((3, 5), np.float32))
+                expected = 0.5 * random.normal(keys, "message_noise", 45, 45 * time)
+                np.testing.assert_array_equal(heard.reshape(-1), expected[0])
 
     def test_no_inbox_leaves_its_bounds_however_large_the_noise(self) -> None:
         for settings in ({"message_noise": 3.0}, {"message_noise": 3.0, "symbols": 2, "inbox": "each"}):

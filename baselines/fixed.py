@@ -1,0 +1,87 @@
+"""Policies that ignore what they see: the floors of scoring."""
+
+import dataclasses
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from badger_envs.family import Family, Observation
+
+
+class Clock(NamedTuple):
+    """What they know.
+
+    Attributes:
+        outputs: number of output slots.
+        dtype: of what is written.
+        time: steps done.
+    """
+
+    outputs: int
+    dtype: torch.dtype
+    time: int
+
+
+class FixedPolicy:
+    """Base of policies whose actions depend on the time alone: agents under contract 4, without weights."""
+
+    def initial_state(self, family: Family, keys: Int[Tensor, "B 4"]) -> Clock:
+        """The start of a trial."""
+        return Clock(family.slots.outputs, getattr(torch, family.dtype), 0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Constant(FixedPolicy):
+    """Writes one number into every output slot.
+
+    Attributes:
+        value: the number, in [-1, 1].
+    """
+
+    value: float = 0.0
+
+    def act(
+        self, state: Clock, observation: Observation, keys: Int[Tensor, "B 4"]
+    ) -> tuple[Clock, Float[Tensor, "B O"], dict[str, Tensor]]:
+        """The number."""
+        written = torch.full((len(keys), state.outputs), self.value, dtype=state.dtype, device=keys.device)
+        return state._replace(time=state.time + 1), written, {}
+
+
+@dataclasses.dataclass(frozen=True)
+class FirstSlot(FixedPolicy):
+    """Names the first output slot at every step: for categorical families."""
+
+    def act(
+        self, state: Clock, observation: Observation, keys: Int[Tensor, "B 4"]
+    ) -> tuple[Clock, Int[Tensor, "B"], dict[str, Tensor]]:
+        """Slot 0."""
+        return state, torch.zeros(len(keys), dtype=torch.int64, device=keys.device), {}
+
+
+@dataclasses.dataclass(frozen=True)
+class Spread(FixedPolicy):
+    """Visits points that fill a cube evenly: the additive recurrence of the generalised golden ratio.
+
+    The best one can do about a hidden minimum without listening, where the best of all points counts
+    (Roberts 2018, "The unreasonable effectiveness of quasirandom sequences").
+
+    Attributes:
+        radius: the cube is [-radius, radius] ** O; in (0, 1].
+    """
+
+    radius: float = 1.0
+
+    def act(
+        self, state: Clock, observation: Observation, keys: Int[Tensor, "B 4"]
+    ) -> tuple[Clock, Float[Tensor, "B O"], dict[str, Tensor]]:
+        """The next point."""
+        ratio = 2.0  # the positive root of x ** (O + 1) = x + 1
+        for _ in range(50):
+            ratio = (1 + ratio) ** (1 / (state.outputs + 1))
+        place = torch.arange(1, state.outputs + 1, dtype=torch.float64, device=keys.device)
+        fraction = (0.5 + (state.time + 1) * ratio**-place) % 1  # (O,)
+        point = ((2 * fraction - 1) * self.radius).to(state.dtype)
+        return state._replace(time=state.time + 1), point.expand(len(keys), -1), {}

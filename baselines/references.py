@@ -1,0 +1,104 @@
+"""Which agents set the scale of a family: policies that ignore their input, and reference solutions."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from badger_agents.agent import Agent
+from badger_envs.bandit import Bandit
+from badger_envs.family import Family
+from badger_envs.variable_io import VariableIO
+from badger_envs.xor import XOR
+from baselines.classical_bandits import UCB1, Greedy, RandomArm
+from baselines.classical_boolean import Memoriser, ReadAll
+from baselines.classical_supervised import BayesLookup, BestSupervised, LeastSquares, MeanPredictor
+from baselines.fixed import Constant, FirstSlot, Spread
+from baselines.oracle import Oracle
+from baselines.special_bandits import AskAndTake, DiscountedUCB, GaussianUCB, SharedEvidence
+from baselines.triangulation import Triangulation
+
+
+class Candidates(NamedTuple):
+    """Agents by name; the best of each set the scale.
+
+    Attributes:
+        floors: ignore their input.
+        references: solve the family as well as is known.
+    """
+
+    floors: Mapping[str, Agent]
+    references: Mapping[str, Agent]
+
+
+def _guessing_game(family: Family) -> Candidates:
+    return Candidates({"zeros": Constant(0)}, {"triangulation": Triangulation()})
+
+
+def _xor(family: Family) -> Candidates:
+    assert isinstance(family, XOR)
+    floors = {"all +1": Constant(1), "all -1": Constant(-1)}
+    if family.function == "table":
+        return Candidates(floors, {"memoriser": Memoriser()})
+    return Candidates(floors, {f"{family.function} of all bits": ReadAll()})
+
+
+def _bandit(family: Family) -> Candidates:
+    assert isinstance(family, Bandit)
+    floors = {"random arm": RandomArm(), "first arm": FirstSlot()}
+    sizes = (0.1, 0.2, 0.3, 0.5, 1.0)
+    if family.kind == "gaussian":
+        return Candidates(floors, {f"gaussian UCB, c = {c}": GaussianUCB(c) for c in (0.5, 1.0, 1.5, 2.0)})
+    if family.kind == "dependent":
+        return Candidates(floors, {"shared evidence": SharedEvidence()})
+    if family.kind == "informative":
+        return Candidates(floors, {"ask and take": AskAndTake()})
+    if family.kind == "restless":
+        return Candidates(
+            floors,
+            {
+                f"discounted UCB1, c = {c}, gamma = {gamma}": DiscountedUCB(c=c, gamma=gamma)
+                for c in (0.1, 0.2, 0.3)
+                for gamma in (0.9, 0.95, 0.98)
+            },
+        )
+    return Candidates(floors, {"greedy": Greedy(), **{f"UCB1, c = {c}": UCB1(c) for c in sizes}})
+
+
+def _hot_cold(family: Family) -> Candidates:
+    spreads = {f"even spread, radius {radius}": Spread(radius) for radius in (0.25, 0.5, 0.75, 1.0)}
+    return Candidates({"zeros": Constant(0), **spreads}, {"optimum": Oracle()})
+
+
+def _variable_io(family: Family) -> Candidates:
+    assert isinstance(family, VariableIO)
+    classes = family.slots.outputs
+    floors: dict[str, Agent] = {"mean predictor": MeanPredictor(), "zeros": Constant(0)}
+    if family.kinds == ("lookup",):
+        floors["chance of a class"] = Constant(2 / classes - 1)
+    references = {
+        "least squares": LeastSquares(),
+        "Bayes": BayesLookup(),
+        "Bayes or least squares": BestSupervised(),
+    }
+    return Candidates(floors, references)
+
+
+REFERENCES: dict[str, Callable[[Family], Candidates]] = {
+    "badger_envs.guessing_game:GuessingGame": _guessing_game,
+    "badger_envs.xor:XOR": _xor,
+    "badger_envs.bandit:Bandit": _bandit,
+    "badger_envs.hot_cold:HotCold": _hot_cold,
+    "badger_envs.variable_io:VariableIO": _variable_io,
+}
+"""Candidates of a family, by "module:Class": a new family adds a row."""
+
+
+def candidates_of(family: Family) -> Candidates:
+    """Candidates for the floor and the reference of a family.
+
+    Raises:
+        ValueError: its class is not in `REFERENCES`.
+    """
+    path = f"{type(family).__module__}:{type(family).__qualname__}"
+    if path not in REFERENCES:
+        raise ValueError(f"no floor and reference are known for {path}; add them to baselines.references")
+    return REFERENCES[path](family)

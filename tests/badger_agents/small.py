@@ -1,0 +1,122 @@
+"""Small recipes, agents and policies that several tests here use."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from badger_agents.agent import Agent
+from badger_agents.badger import BadgerAgent, BadgerSettings
+from badger_agents.experts import ExpertPolicy
+from badger_agents.recipe import Recipe, check_recipe
+from badger_envs import random
+from badger_envs.family import Family
+from badger_envs.guessing_game import GuessingGame
+
+HORIZON = 4
+
+
+def keys(rows: int, seed: int = 0, step: int = 0) -> Tensor:
+    return random.outer_keys(seed, step, rows, like=torch.zeros(()))
+
+
+def small_tables(**tables: dict[str, Any] | str) -> dict[str, Any]:
+    """Tables of a recipe that trains within a moment, with whole keys of them changed."""
+    start: dict[str, Any] = {
+        "name": "small",
+        "env": {"id": "Badger/GuessingGame-v0", "horizon": HORIZON},
+        "agent": {"feedback_to": "one", "policy_settings": {"hidden_size": 8, "message_size": 4}},
+        "training": {"outer_steps": 6, "batch_size": 8, "checkpoint_every": 2, "log_every": 1},
+    }
+    for key, change in tables.items():
+        start[key] = {**start[key], **change} if isinstance(change, dict) else change
+    return start
+
+
+def small_recipe(**tables: dict[str, Any] | str) -> Recipe:
+    return check_recipe(small_tables(**tables), "small.toml")
+
+
+TOML = """
+name = "small"
+[env]
+id = "Badger/GuessingGame-v0"
+horizon = 4
+[agent]
+feedback_to = "one"
+[agent.policy_settings]
+hidden_size = 8
+message_size = 4
+[training]
+outer_steps = {outer_steps}
+batch_size = 8
+checkpoint_every = {checkpoint_every}
+log_every = 1
+"""
+
+
+def small_toml(folder: Path, outer_steps: int = 6, checkpoint_every: int = 2) -> Path:
+    path = folder / "small.toml"
+    path.write_text(TOML.format(outer_steps=outer_steps, checkpoint_every=checkpoint_every))
+    return path
+
+
+def small_family(**settings: Any) -> GuessingGame:
+    return GuessingGame(**{"horizon": HORIZON, "dtype": "float64", **settings})
+
+
+def random_agent(family: Family, scale: float = 0.5, **settings: Any) -> BadgerAgent:
+    """A Badger agent none of whose weights are zero, so that all that can influence does."""
+    policy = {"hidden_size": 6, "message_size": 3, "key_size": 2}
+    agent = BadgerAgent(family, BadgerSettings(**{"policy_settings": policy, **settings}))
+    agent.to(getattr(torch, family.dtype))
+    shake(agent, scale)
+    return agent
+
+
+def shake(agent: torch.nn.Module, scale: float = 0.5) -> None:
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for weight in agent.parameters():
+            weight.copy_(scale * torch.randn(weight.shape, generator=generator, dtype=weight.dtype))
+
+
+class ConstantAgent:
+    """Writes one number everywhere, at every step: an agent without weights or state."""
+
+    def __init__(self, value: float = 0.0) -> None:
+        self.value = value
+
+    def initial_state(self, family: Family, keys: Tensor) -> tuple[()]:
+        return ()
+
+    def act(self, state: tuple[()], observation: Any, keys: Tensor) -> tuple[tuple[()], Tensor, dict[str, Tensor]]:
+        return state, torch.full_like(observation.outputs, self.value), {}
+
+
+assert isinstance(ConstantAgent(), Agent)
+
+
+class FaultyPolicy(ExpertPolicy):
+    """A linear policy whose writing is not a number in the outer steps listed in `bad`."""
+
+    bad: frozenset[int] = frozenset()
+    calls = 0
+
+    def __init__(self, reading_size: int) -> None:
+        super().__init__()
+        self.message_size = 2
+        self.linear = torch.nn.Linear(reading_size + 2, 3)
+
+    @classmethod
+    def restart(cls, bad: set[int], step: int = 0) -> None:
+        cls.bad, cls.calls = frozenset(bad), step * HORIZON
+
+    def initial_state(self, draws: Tensor) -> Tensor:
+        return draws
+
+    def forward(self, state: Tensor, inbox: Tensor, reading: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        out = self.linear(torch.cat([inbox, reading], dim=-1))  # (B, E, 3)
+        now, FaultyPolicy.calls = self.calls // HORIZON, self.calls + 1
+        return state, out[..., 1:].tanh(), out[..., :1] * (torch.nan if now in self.bad else 1.0)

@@ -1,0 +1,178 @@
+"""Settings for property tests, by family: strategies of legal ones, and values that no setting may have."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hypothesis import strategies as st
+
+from badger_envs import hidden_maps, test_functions
+from badger_envs.bandit import DIFFICULTIES
+
+Settings = dict[str, Any]
+
+LONGEST = 6  # steps: what can go wrong does so early, and the end of a trial is near
+
+
+def common(least_horizon: int = 1, shuffle: bool = True) -> st.SearchStrategy[Settings]:
+    """Settings that all families have; each may be left out, but the horizon."""
+    return st.fixed_dictionaries(
+        {"horizon": st.integers(least_horizon, LONGEST)},
+        optional={
+            "split": st.sampled_from(["train", "validation", "test"]),
+            "dtype": st.sampled_from(["float32", "float64"]),
+            **({"shuffle_slots": st.booleans()} if shuffle else {}),
+        },
+    )
+
+
+@st.composite
+def sizes(draw: st.DrawFn, name: str, least: int, most: int) -> tuple[Settings, int]:
+    """A size, fixed or a range, perhaps with one for the test split; and the largest of all splits."""
+    low = draw(st.integers(least, max(least, most // 2)))
+    high = draw(
+        st.integers(low, max(low, (most + low - 1) // 2))
+    )  # the range held out ends at 2 high - low + 1
+    value: Any = (
+        low if low == high and draw(st.booleans()) else draw(st.sampled_from([(low, high), [low, high]]))
+    )
+    held_out = 2 * high - low + 1 if low < high else high
+    if high == most or not draw(st.booleans()):
+        return {name: value}, max(high, held_out)
+    first = draw(st.integers(high + 1, most))
+    last = draw(st.integers(first, most))
+    test: Any = draw(st.sampled_from([(first, last), [first, last], first]))
+    return {name: value, f"test_{name}": test}, max(high, first if isinstance(test, int) else last)
+
+
+@st.composite
+def kinds(draw: st.DrawFn, known: tuple[str, ...]) -> Settings:
+    """A kind, or several with or without kinds of the test split."""
+    if draw(st.booleans()):
+        return {"kind": draw(st.sampled_from(known))}
+    order = draw(st.permutations(known))
+    trained = draw(st.integers(1, len(known) - 1))
+    tested = draw(st.integers(0, len(known) - trained))
+    chosen: Settings = {"kind": draw(st.sampled_from([tuple, list]))(order[:trained])}
+    return chosen | ({"test_kind": tuple(order[trained : trained + tested])} if tested else {})
+
+
+def capacities(least: int) -> st.SearchStrategy[Settings]:
+    """A capacity that may be left out."""
+    return st.fixed_dictionaries({}, optional={"capacity": st.integers(least, least + 4)})
+
+
+@st.composite
+def guessing_game(draw: st.DrawFn) -> Settings:
+    sized, largest = draw(sizes("dims", 1, 12))
+    scale = st.floats(0, 1, exclude_min=True) | st.just(1)
+    other = draw(st.fixed_dictionaries({}, optional={"target_scale": scale}))
+    return draw(common()) | sized | draw(capacities(largest)) | other
+
+
+@st.composite
+def xor(draw: st.DrawFn) -> Settings:
+    function = draw(st.sampled_from(["parity", "majority", "table"]))
+    table = function == "table"
+    sized, largest = draw(sizes("bits", 1, 6 if table else 64))
+    show = "always" if table else draw(st.sampled_from(["always", "first"]))
+    return (
+        draw(common(2 if table else 1))
+        | sized
+        | draw(capacities(largest))
+        | {"function": function, "show": show}
+    )
+
+
+@st.composite
+def bandit(draw: st.DrawFn) -> Settings:
+    kind = draw(st.sampled_from(["bernoulli", "gaussian", "dependent", "informative", "restless"]))
+    settings = draw(common(shuffle=kind != "informative")) | {"kind": kind}
+    if kind == "dependent":
+        settings |= {"difficulty": draw(st.sampled_from(list(DIFFICULTIES)))}
+        return settings | draw(capacities(2))
+    if kind == "informative":
+        arms = draw(st.integers(3, 100))
+        return settings | {"arms": arms} | draw(capacities(arms))
+    sized, largest = draw(sizes("arms", 1, 100))
+    walk = draw(st.fixed_dictionaries({}, optional={"walk": st.floats(0, 0.5)}))
+    return settings | sized | draw(capacities(largest)) | walk
+
+
+@st.composite
+def hot_cold(draw: st.DrawFn) -> Settings:
+    sized, largest = draw(sizes("dims", 1, 12))
+    optional = {
+        "feedback": st.sampled_from(["sign", "delta", "value", "gradient"]),
+        "reveal_inputs": st.booleans(),
+    }
+    other = draw(st.fixed_dictionaries({}, optional=optional))
+    kind = draw(kinds(test_functions.KINDS))
+    return draw(common()) | sized | draw(capacities(largest)) | kind | other
+
+
+@st.composite
+def variable_io(draw: st.DrawFn) -> Settings:
+    settings = draw(common()) | draw(kinds(hidden_maps.KINDS))
+    inputs, most_inputs = draw(sizes("inputs", 1, 8))
+    outputs, most_outputs = draw(sizes("outputs", 2, 8))  # 2: the classes of a lookup
+    optional = {
+        "nonzero": st.integers(1, 10),
+        "blur": st.floats(0, 1, exclude_max=True) | st.just(0),
+    }
+    other = draw(
+        st.fixed_dictionaries({"support": st.integers(0, settings["horizon"] - 1)}, optional=optional)
+    )
+    return settings | inputs | outputs | draw(capacities(max(most_inputs, most_outputs))) | other
+
+
+LEGAL: Mapping[str, st.SearchStrategy[Settings]] = {
+    "Badger/GuessingGame-v0": guessing_game(),
+    "Badger/XOR-v0": xor(),
+    "Badger/Bandit-v0": bandit(),
+    "Badger/HotCold-v0": hot_cold(),
+    "Badger/VariableIO-v0": variable_io(),
+}
+"""Ids of the families with all their defaults, and legal settings of each."""
+
+_NEVER: list[Any] = [float("nan"), float("inf"), -1, "x", {}, b"3", object(), [[1]], 1j]
+_NO_SIZE: list[Any] = [
+    *_NEVER,
+    0,
+    True,
+    2.0,
+    "3",
+    [],
+    [3],
+    [1, 2, 3],
+    [4, 2],
+    [0, 3],
+    [1.5, 2],
+    [1, None],
+    (True, 2),
+]
+_NO_SIZES = {name: [*_NO_SIZE, None] for name in ("dims", "bits", "inputs", "outputs")}
+_NO_TEST_SIZES = {f"test_{name}": _NO_SIZE for name in (*_NO_SIZES, "arms")}
+
+ILLEGAL: dict[str, list[Any]] = {
+    **_NO_SIZES,
+    **_NO_TEST_SIZES,
+    "arms": [*_NO_SIZE, 101, [1, 100]],
+    "horizon": [*_NEVER, None, 0, True, 3.0, "20", [1, 2]],
+    "split": [*_NEVER, None, "Train", 0, ["train"]],
+    "dtype": [*_NEVER, None, "float16", "int64", float],
+    "shuffle_slots": [*_NEVER, None, 0, 1, "yes"],
+    "capacity": [*_NEVER, 0, True, 300.0, "300", [1, 3]],
+    "target_scale": [*_NEVER, None, 0, 1.001, "1", True],
+    "function": [*_NEVER, None, "xor", ["parity"]],
+    "show": [*_NEVER, None, "last", True],
+    "kind": [*_NEVER, None, "square", [], 3],
+    "test_kind": [*_NEVER, "square", [], 3],
+    "difficulty": [*_NEVER, None, "Hard", 0.5],
+    "walk": [*_NEVER, None, 0.51, True, "0.1"],
+    "feedback": [*_NEVER, None, "Sign", True, ["sign"]],
+    "reveal_inputs": [*_NEVER, None, 0, "no"],
+    "support": [*_NEVER, None, 1000, True, 2.0],
+    "nonzero": [*_NEVER, None, 0, True, 2.0],
+    "blur": [*_NEVER, None, 1, True, "0.2"],
+}
+"""Values that a setting may not have, whatever the others are."""
