@@ -15,7 +15,7 @@ from torch import Tensor
 from badger_envs.family import Family, Observation, Slots
 
 Keys = Int[Tensor, "B 4"]
-"""Keys of the trials, from `badger_envs.random`: agents draw what they need under names of their own."""
+"""The agent's keys of the trials (`badger_envs.random.agent_keys`): it draws under names of its own."""
 
 
 class Settings(BaseModel):

@@ -98,7 +98,7 @@ class BadgerAgent(LearnedAgent):
             inbox, attention = deliver(emission, self.edges)  # (B, E, M), (B, E, E)
             experts, sent, writing = self.policy(experts, inbox, reading)
             emission = sent if isinstance(sent, Emission) else Emission(sent)
-        action = self.membrane.write(observation, writing)  # (B, O)
+        action = self.membrane.write(membrane, observation, writing)  # (B, O)
         record = {"messages": emission.value, "attention": attention, "writing": writing, "inbox": inbox}
         return BadgerState(experts, emission, membrane), action, record
 

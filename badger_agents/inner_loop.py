@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from badger_agents.agent import Agent
+from badger_envs import random
 from badger_envs.family import Family
 
 
@@ -41,23 +42,25 @@ def rollout(agent: Agent, family: Family, keys: Int[Tensor, "B 4"], *, record: b
     task = family.sample_task(keys)
     world = family.initial_state(task)
     noise = family.noise(keys, family.horizon)  # (B, T, N)
-    mind = agent.initial_state(family, keys)
+    own = random.agent_keys(keys)  # (B, 4)
+    mind = agent.initial_state(family, own)
     losses, rewards, records = [], [], []
     for time in range(family.horizon):
         observation = family.observe(task, world)
-        mind, action, aux = agent.act(mind, observation, keys)
+        mind, action, aux = agent.act(mind, observation, own)
+        before = world
         world, reward, loss, _ = family.step(task, world, action, noise[:, time])
         losses.append(loss)
         rewards.append(reward)
         if record:
-            records.append({**aux, **_shown(family, task, world, action)})
+            records.append({**aux, **_shown(family, task, before, world, action)})
     trace = {name: torch.stack([step[name] for step in records]) for name in records[0]} if record else {}
     return Rollout(torch.stack(losses), torch.stack(rewards), family.info(task, world), trace)
 
 
-def _shown(family: Family, task: Any, world: Any, action: Tensor) -> dict[str, Tensor]:
+def _shown(family: Family, task: Any, before: Any, world: Any, action: Tensor) -> dict[str, Tensor]:
     """What a trace keeps of the world after a step."""
     after = family.observe(task, world)
-    solution = family.solution(task)
+    solution = family.solution(task, before)
     shown = {"action": action, "outputs": after.outputs, "feedback": after.feedback, "inputs": after.inputs}
     return shown if solution is None else {**shown, "solution": solution}

@@ -4,7 +4,7 @@ from typing import Literal, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from badger_agents.agent import feedback_and_change
 from badger_envs.family import FLAGS, Family, Observation, Slots
@@ -19,7 +19,7 @@ class MembraneState(NamedTuple):
     feedback: Tensor
 
 
-class HardwiredMembrane:
+class HardwiredMembrane(nn.Module):
     """Expert i reads input slot i and output slot i and writes output slot i (the paper's figure 6).
 
     Experts beyond the slots read no slot and write nothing: they only hear and talk.
@@ -31,6 +31,7 @@ class HardwiredMembrane:
     """
 
     def __init__(self, slots: Slots, feedback_to: FeedbackTo = "all", writing: Writing = "increment") -> None:
+        super().__init__()
         self.slots = slots
         self.feedback_to = feedback_to
         self.writing = writing
@@ -54,7 +55,7 @@ class HardwiredMembrane:
         if experts < family.slots.outputs:
             raise ValueError(
                 f"{experts} experts for {family.slots.outputs} outputs: a hardwired membrane needs one per"
-                f" output; set experts to {family.slots.outputs} or more, or use an attentional membrane"
+                f" output; set experts={family.slots.outputs} or more"
             )
         dtype = getattr(torch, family.dtype)
         return MembraneState(torch.zeros(len(keys), family.slots.feedback, dtype=dtype, device=keys.device))
@@ -79,7 +80,9 @@ class HardwiredMembrane:
         slots = [_pad_experts(own_output, experts), _pad_experts(own_input, experts)]
         return MembraneState(observation.feedback), torch.cat([*slots, heard, flags], dim=-1)  # (B, E, R)
 
-    def write(self, observation: Observation, writing: Float[Tensor, "B E 1"]) -> Float[Tensor, "B O"]:
+    def write(
+        self, state: MembraneState, observation: Observation, writing: Float[Tensor, "B E 1"]
+    ) -> Float[Tensor, "B O"]:
         """Outputs in [-1, 1] from the experts' writings."""
         own = writing[:, : observation.outputs.shape[1], 0]  # (B, O)
         if self.writing == "increment":

@@ -94,13 +94,13 @@ def train(
     family = recipe.family(split="train")
     objective = OBJECTIVES[training.objective]
     estimator = ESTIMATORS[training.estimator]()
-    memory = estimator.initial_state(agent)
+    memory = estimator.initial_state(agent) if last is None else last.estimator
     like = torch.zeros((), device=device)
     failures = 0
 
     def snapshot() -> Checkpoint:
         state = _optimiser_tensors(optimiser, list(parameters))
-        return Checkpoint(recipe, seed, step, skipped, agent.state_dict(), state, {})
+        return Checkpoint(recipe, seed, step, skipped, agent.state_dict(), state, memory)
 
     with (
         RunLog(folder / LOG, step, tensorboard) as log,

@@ -144,7 +144,7 @@ class Bandit(Family):
         super().__post_init__()
         if self.kind not in KINDS:
             raise ValueError(f"kind is {self.kind!r}; it must be one of {', '.join(KINDS)}")
-        if self.difficulty not in DIFFICULTIES:
+        if self.difficulty not in tuple(DIFFICULTIES):  # which compares, and hashes nothing
             raise ValueError(
                 f"difficulty is {self.difficulty!r}; it must be one of {', '.join(DIFFICULTIES)}"
             )
@@ -288,7 +288,7 @@ class Bandit(Family):
         xp = array_namespace(probabilities)
         return xp.sum(probabilities * state.mean, axis=-1)
 
-    def solution(self, task: Task) -> Array:
+    def solution(self, task: Task, state: State) -> Array:
         """1 at the best arm (at the start, if restless); ties share it."""
         xp = array_namespace(task.mean)
         return xp.astype(task.mean == task.best[:, None], task.mean.dtype) * task.mask

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from badger_envs import random
-from badger_envs.family import Family, Observation
+from badger_envs.family import Family, Observation, check_integer
 
 
 class Step(NamedTuple):
@@ -38,8 +38,7 @@ class BatchedEnv:
     """
 
     def __init__(self, family: Family, batch_size: int, device: str | torch.device = "cpu") -> None:
-        if batch_size < 1:
-            raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
+        check_integer("batch_size", batch_size, low=1)
         self.family = family
         self.batch_size = batch_size
         self.device = torch.device(device)

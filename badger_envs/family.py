@@ -166,8 +166,8 @@ class Family(ABC):
     def info(self, task: Any, state: Any) -> dict[str, Array]:
         """Measurements of a state, each [B]: the `outcome` among them, and "is_success" (bool)."""
 
-    def solution(self, task: Any) -> Array | None:
-        """What the output slots should hold, [B, O], for pictures and references; None if unknown.
+    def solution(self, task: Any, state: Any) -> Array | None:
+        """What an agent that sees this state should write, [B, O], for pictures; None if unknown.
 
         It is the task's secret: no face shows it to an agent.
         """

@@ -6,7 +6,16 @@ from typing import ClassVar, NamedTuple
 from array_api_compat import array_namespace
 
 from badger_envs import random
-from badger_envs.family import Family, Observation, Range, Slots, Transition, check_integer, held_out, namespace
+from badger_envs.family import (
+    Family,
+    Observation,
+    Range,
+    Slots,
+    Transition,
+    check_integer,
+    held_out,
+    namespace,
+)
 from badger_envs.random import Array
 
 
@@ -93,6 +102,8 @@ class GuessingGame(Family):
         largest = max(self._train_and_test[0][1], self._train_and_test[1][1])
         if self.capacity is not None:
             check_integer("capacity", self.capacity, low=largest)
+        if isinstance(self.target_scale, bool) or not isinstance(self.target_scale, int | float):
+            raise TypeError(f"target_scale is {self.target_scale!r}; it must be a number")
         if not 0 < self.target_scale <= 1:
             raise ValueError(f"target_scale is {self.target_scale}; it must lie in (0, 1]")
 
@@ -163,6 +174,6 @@ class GuessingGame(Family):
         """Error of what was written last; success below 0.01."""
         return {"error": state.error, "is_success": state.error < 0.01}
 
-    def solution(self, task: Task) -> Array:
+    def solution(self, task: Task, state: State) -> Array:
         """The hidden numbers."""
         return task.target

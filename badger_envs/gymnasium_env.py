@@ -8,13 +8,16 @@ from gymnasium import error
 
 from badger_envs import random
 from badger_envs.actions import check_indices, check_values
-from badger_envs.family import Observation, make_family, touches_unused_slot
+from badger_envs.family import Family, Observation, make_family, touches_unused_slot
 from badger_envs.rendering import RENDER_FPS, Scene, Window, ansi, check_render_mode, rgb_array, scene_of
 from badger_envs.spaces import action_space, observation_space
 from badger_envs.vector_arguments import checked_seeds
 
 _BLOCK = 16
 """Trials drawn at once when none is seeded anew: drawing one costs as much as drawing many."""
+
+_PIECE = 16_384
+"""Numbers drawn at once by `draw_noise`: more memory would go back to the system after every draw."""
 
 
 class FamilyEnv(gym.Env[dict[str, Any], Any]):
@@ -58,6 +61,7 @@ class FamilyEnv(gym.Env[dict[str, Any], Any]):
         self._block: tuple[Any, Any, np.ndarray]  # tasks, initial states, noise
         self._task: Any = None
         self._state: Any = None
+        self._asked: Any = None  # the state in which the last action was chosen
         self._noise: np.ndarray  # [1, horizon, noise_size]
         self._observation: Observation
         self._all_in_use = False  # every output slot, all trial long: a trial keeps its output mask
@@ -94,6 +98,7 @@ class FamilyEnv(gym.Env[dict[str, Any], Any]):
         row = self._trial - self._first
         tasks, states, noise = self._block
         self._task, self._state = _row(tasks, row), _row(states, row)
+        self._asked = self._state
         self._noise = noise[row : row + 1]
         self._time, self._running, self._reward = 0, True, None
         self._observation = self.family.observe(self._task, self._state)
@@ -123,7 +128,7 @@ class FamilyEnv(gym.Env[dict[str, Any], Any]):
             touches_unused_slot(self.family.action_kind, self._observation.output_mask, array)[0]
         )
         transition = self.family.step(self._task, self._state, array, self._noise[:, self._time])
-        self._state = transition.state
+        self._asked, self._state = self._state, transition.state
         self._observation = self.family.observe(self._task, self._state)
         self._time += 1
         self._reward = float(transition.reward[0])
@@ -176,14 +181,17 @@ class FamilyEnv(gym.Env[dict[str, Any], Any]):
         return {name: observation[i].flatten() for name, i in self._fields}, info
 
     def _scene(self) -> Scene:
-        return scene_of(self.family, self._task, self._observation, 0, self._time, self._reward)
+        return scene_of(self.family, self._task, self._asked, self._observation, 0, self._time, self._reward)
 
 
-def draw_noise(family: Any, keys: np.ndarray) -> np.ndarray:
-    """Noise of whole trials, [B, horizon, noise_size]."""
-    if family.noise_size == 0:
-        return np.zeros((keys.shape[0], family.horizon, 0), family.dtype)
-    return family.noise(keys, family.horizon)
+def draw_noise(family: Family, keys: np.ndarray) -> np.ndarray:
+    """Noise of whole trials, [B, horizon, noise_size], drawn in pieces of rows."""
+    batch, size = keys.shape[0], family.horizon * family.noise_size
+    noise = np.empty((batch, family.horizon, family.noise_size), family.dtype)
+    rows = max(1, _PIECE // max(1, size))
+    for i in range(0, batch if size else 0, rows):
+        noise[i : i + rows] = family.noise(keys[i : i + rows], family.horizon)
+    return noise
 
 
 def _row(batch: Any, row: int) -> Any:

@@ -5,11 +5,11 @@ from typing import ClassVar, Literal, NamedTuple
 
 from array_api_compat import array_namespace
 
-from badger_envs import test_functions
+from badger_envs import landscapes
 from badger_envs.family import Family, Observation, Range, Slots, Transition, check_integer, held_out
 from badger_envs.kinds import Kinds, held_out_kinds
 from badger_envs.random import Array
-from badger_envs.test_functions import Functions
+from badger_envs.landscapes import Functions
 
 FEEDBACK = ("sign", "delta", "value", "gradient")
 
@@ -121,7 +121,7 @@ class HotCold(Family):
         (_, train), (_, test) = self._dims_of_splits
         if self.capacity is not None:
             check_integer("capacity", self.capacity, low=max(train, test))
-        held_out_kinds("kind", test_functions.KINDS, self.kind, self.test_kind)
+        held_out_kinds("kind", landscapes.KINDS, self.kind, self.test_kind)
         if self.feedback not in FEEDBACK:
             raise ValueError(f"feedback is {self.feedback!r}; it must be one of {', '.join(FEEDBACK)}")
         if not isinstance(self.reveal_inputs, bool):
@@ -134,7 +134,7 @@ class HotCold(Family):
     @property
     def kinds(self) -> tuple[str, ...]:
         """Kinds that the tasks of this split are drawn from."""
-        return held_out_kinds("kind", test_functions.KINDS, self.kind, self.test_kind)[self.split == "test"]
+        return held_out_kinds("kind", landscapes.KINDS, self.kind, self.test_kind)[self.split == "test"]
 
     @property
     def slots(self) -> Slots:
@@ -149,9 +149,9 @@ class HotCold(Family):
         """All finite: the same for all splits, from the kinds' largest values and slopes on the domain."""
         (low, high), (test_low, test_high) = self._dims_of_splits
         dims = (*range(low, high + 1), *range(test_low, test_high + 1))
-        kinds = sum(held_out_kinds("kind", test_functions.KINDS, self.kind, self.test_kind), ())
-        most = test_functions.value_bound(kinds, dims)
-        steepest = test_functions.gradient_bound(kinds, dims)
+        kinds = sum(held_out_kinds("kind", landscapes.KINDS, self.kind, self.test_kind), ())
+        most = landscapes.value_bound(kinds, dims)
+        steepest = landscapes.gradient_bound(kinds, dims)
         feedback = {"sign": (-1.0, 1.0), "delta": (-most, most)}.get(self.feedback, (0.0, most))
         return Observation(
             inputs=(-1, 1) if self.reveal_inputs else (0, 1),
@@ -166,13 +166,13 @@ class HotCold(Family):
     def sample_task(self, keys: Array) -> Functions:
         """Draw functions: keys [B, 4] -> Functions."""
         dims = self._dims_of_splits[self.split == "test"]
-        return test_functions.draw(keys, self.kinds, dims, self.slots.outputs, self.shuffle_slots, self.dtype)
+        return landscapes.draw(keys, self.kinds, dims, self.slots.outputs, self.shuffle_slots, self.dtype)
 
     def initial_state(self, task: Functions) -> State:
         """The point 0, its value, and no change."""
         xp = array_namespace(task.optimum)
         outputs = xp.zeros_like(task.optimum)
-        value = test_functions.values(task, self.kinds, outputs)
+        value = landscapes.values(task, self.kinds, outputs)
         return State(outputs, value, xp.zeros_like(value), value, xp.zeros_like(value, dtype=xp.int64))
 
     def observe(self, task: Functions, state: State) -> Observation:
@@ -185,7 +185,7 @@ class HotCold(Family):
             told = state.change
         slopes = xp.zeros_like(state.outputs)[:, :, None][:, :, :0]  # [B, O, 0]
         if self.feedback == "gradient":
-            slopes = test_functions.gradients(task, self.kinds, state.outputs)[:, :, None]  # [B, O, 1]
+            slopes = landscapes.gradients(task, self.kinds, state.outputs)[:, :, None]  # [B, O, 1]
         constant = xp.ones_like(told)[:, None]
         return Observation(
             inputs=(task.optimum if self.reveal_inputs else constant)[:, :, None],
@@ -200,7 +200,7 @@ class HotCold(Family):
     def step(self, task: Functions, state: State, action: Array, noise: Array) -> Transition:
         """Move to the action; its value is the loss, the improvement of the best the reward."""
         xp = array_namespace(action)
-        value = test_functions.values(task, self.kinds, action)  # [B]
+        value = landscapes.values(task, self.kinds, action)  # [B]
         best = xp.minimum(state.best, value)
         time = state.time + 1
         moved = State(action * task.mask, value, value - state.value, best, time)
@@ -210,6 +210,6 @@ class HotCold(Family):
         """Lowest value so far; success below 0.01."""
         return {"regret": state.best, "is_success": state.best < 0.01}
 
-    def solution(self, task: Functions) -> Array:
+    def solution(self, task: Functions, state: State) -> Array:
         """The optimum."""
         return task.optimum

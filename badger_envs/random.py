@@ -28,6 +28,7 @@ SPLITS = ("train", "validation", "test")
 
 _MASK = 0xFFFFFFFF
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
+_AGENT = 0x41474E54
 _WEYL = (0x9E3779B9, 0xBB67AE85)
 
 
@@ -110,15 +111,29 @@ def outer_keys(
 
     Returns:
         int64 [B, 4].
+
+    Raises:
+        ValueError: a number is outside its range, or the split is unknown.
     """
-    if not 0 <= seed < 2**64:
-        raise ValueError(f"outer seed is {seed}; it must lie in [0, 2**64)")
+    limits = (("outer seed", seed, 64), ("outer step", step, 32), ("last row", first_row + rows - 1, 30))
+    for what, value, bits in limits:
+        if not 0 <= value < 2**bits:
+            raise ValueError(f"{what} is {value}; it must lie in [0, 2**{bits})")
     xp = np if like is None else array_namespace(like)
     where = {} if like is None else {"device": device(like)}
     row = xp.arange(first_row, first_row + rows, dtype=xp.int64, **where)
     zero = xp.zeros_like(row)
     words = [zero + (seed & _MASK), zero + (seed >> 32), zero + step, row * 4 + split_index(split)]
     return xp.stack(words, axis=-1)
+
+
+def agent_keys(keys: Array) -> Array:
+    """Keys that an agent draws under in the trials that `keys` name, int64 [B, 4].
+
+    They share no stream with the family's, so that no name an agent happens to choose shows it the task.
+    """
+    xp = array_namespace(keys)
+    return xp.stack([keys[:, 0], keys[:, 1] ^ _AGENT, keys[:, 2], keys[:, 3]], axis=-1)
 
 
 def words(keys: Array, name: str, count: int, start: int = 0) -> Array:

@@ -51,10 +51,13 @@ class Scene(NamedTuple):
 
 
 def scene_of(
-    family: Family, task: Any, observation: Observation, row: int, time: int, reward: float | None
+    family: Family, task: Any, asked: Any, observation: Observation, row: int, time: int, reward: float | None
 ) -> Scene:
-    """The scene of one row of a batch of trials (NumPy arrays)."""
-    solution = family.solution(task)
+    """The scene of one row of a batch of trials (NumPy arrays).
+
+    `asked` is the state in which the last action was chosen: the target is what it called for.
+    """
+    solution = family.solution(task, asked)
     return Scene(
         type(family).__name__,
         observation.inputs[row],

@@ -20,7 +20,7 @@ class State(NamedTuple):
         outputs: [B, O], written last.
         target: [B, O], what would have been right then; 0 at the start.
         error: [B], of what was written last; 0 at the start.
-        total: [B], sum of the errors of queries.
+        query_error: [B], errors of the queries so far, summed, over the number of all queries.
         time: int64 [B], steps done.
     """
 
@@ -29,7 +29,7 @@ class State(NamedTuple):
     outputs: Array
     target: Array
     error: Array
-    total: Array
+    query_error: Array
     time: Array
 
 
@@ -66,7 +66,7 @@ class VariableIO(Family):
     shown now will not be revealed), fraction of the trial gone.
 
     ## Rewards
-    Minus the error at queries, 0 at support steps: rewards sum to -(horizon - support) * query error.
+    Minus the error at queries, over their number; 0 at support steps: rewards sum to minus the query error.
     The error is the squared error over the used outputs, divided by the variance of the right outputs:
     exactly 1 for an answer that is always the task's mean output. That mean is 0 for "identity",
     "permutation" and "sparse_linear", b_j / (...) for "affine" and 2/O - 1 for "lookup" (where classes
@@ -76,9 +76,9 @@ class VariableIO(Family):
     All outputs 0, nothing revealed.
 
     ## Episode end
-    Terminates after `horizon` steps. `info["query_error"]`, the mean error of the queries so far (0
-    before the first), judges the trial; `info["is_success"]` says whether there was one and it is below
-    0.1.
+    Terminates after `horizon` steps. `info["query_error"]` after the last step, the mean error of the
+    queries (before, the part of it that those so far make up), judges the trial; `info["is_success"]`
+    says whether the trial has ended and it is below 0.1.
 
     ## Arguments
     `inputs`, `outputs`: numbers of them, or ranges (lowest, highest) drawn per task (default (1, 3) and
@@ -217,24 +217,20 @@ class VariableIO(Family):
     def step(self, task: Task, state: State, action: Array, noise: Array) -> Transition:
         """Answer the inputs shown; the noise makes the next ones."""
         xp = array_namespace(action)
-        query = xp.astype(state.time >= self.support, state.error.dtype)  # [B]
-        error = xp.vecdot((action - state.right) ** 2, task.output_mask) * task.scale
+        error = xp.vecdot((action - state.right) ** 2, task.output_mask) * task.scale  # [B]
+        query = xp.astype(state.time >= self.support, error.dtype)
+        counted = error * query / (self.horizon - self.support)
         time = state.time + 1
         inputs, right = present(task, time, noise, self.support)
-        answered = State(
-            inputs, right, action * task.output_mask, state.right, error, state.total + error * query, time
-        )
-        return Transition(answered, -error * query, error, time == self.horizon)
+        outputs = action * task.output_mask
+        answered = State(inputs, right, outputs, state.right, error, state.query_error + counted, time)
+        return Transition(answered, -counted, error, time == self.horizon)
 
     def info(self, task: Task, state: State) -> dict[str, Array]:
-        """Mean error of the queries so far; success below 0.1."""
-        xp = array_namespace(state.total)
-        queries = state.time - self.support
-        asked = queries > 0
-        count = xp.astype(xp.where(asked, queries, xp.ones_like(queries)), state.total.dtype)
-        error = state.total / count
-        return {"query_error": error, "is_success": asked & (error < 0.1)}
+        """Mean error of the queries; success below 0.1."""
+        success = (state.time == self.horizon) & (state.query_error < 0.1)
+        return {"query_error": state.query_error, "is_success": success}
 
-    def solution(self, task: Task, state: Any = None) -> Array | None:
-        """The right output to the inputs that `state` shows; None without a state: it changes every step."""
-        return None if state is None else state.right
+    def solution(self, task: Task, state: State) -> Array:
+        """The right output to the inputs that `state` shows."""
+        return state.right

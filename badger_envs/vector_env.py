@@ -77,6 +77,7 @@ class FamilyVectorEnv(VectorEnv[dict[str, np.ndarray], Any, np.ndarray]):
         self._trial = np.full(num_envs, -1, np.int64)  # [N], of each sub-environment since its seed
         self._task: Any = None
         self._state: Any = None
+        self._asked: Any = None  # the states in which the last actions were chosen
         self._noise: np.ndarray  # [N, horizon, noise_size]
         self._time = np.zeros(num_envs, np.int64)  # [N], steps done in the trial
         self._index = np.arange(num_envs)
@@ -203,9 +204,11 @@ class FamilyVectorEnv(VectorEnv[dict[str, np.ndarray], Any, np.ndarray]):
         state, noise = self.family.initial_state(task), draw_noise(self.family, keys)
         self._time[rows] = 0
         if isinstance(rows, slice):
-            self._task, self._state, self._noise, self._together = task, state, noise, True
+            self._task, self._state = _by_rows(task), _by_rows(state)
+            self._asked, self._noise, self._together = self._state, noise, True
             return
         self._task, self._state = _put(self._task, rows, task), _put(self._state, rows, state)
+        self._asked = _put(self._asked, rows, state)
         self._noise[rows] = noise
         self._together = False
 
@@ -214,7 +217,7 @@ class FamilyVectorEnv(VectorEnv[dict[str, np.ndarray], Any, np.ndarray]):
         before = self._state
         noise = self._noise[:, self._time[0]] if self._together else self._noise[self._index, self._time]
         transition = self.family.step(self._task, before, actions, noise)
-        self._state = transition.state
+        self._asked, self._state = before, transition.state
         reward, terminated = transition.reward.astype(np.float64), transition.terminated.copy()
         touched = None
         if not self._all_in_use:
@@ -266,7 +269,7 @@ class FamilyVectorEnv(VectorEnv[dict[str, np.ndarray], Any, np.ndarray]):
 
     def _scene(self, i: int) -> Scene:
         reward = None if self._reward is None or self._time[i] == 0 else float(self._reward[i])
-        return scene_of(self.family, self._task, self._observation, i, int(self._time[i]), reward)
+        return scene_of(self.family, self._task, self._asked, self._observation, i, int(self._time[i]), reward)
 
     def _checked(self, actions: Any) -> np.ndarray:
         if self._categorical:
@@ -276,6 +279,11 @@ class FamilyVectorEnv(VectorEnv[dict[str, np.ndarray], Any, np.ndarray]):
 
 _WIDE = {"b": np.bool_, "i": np.int64, "u": np.int64, "f": np.float64}
 """Dtypes of infos by kind: those of Python numbers, as in `SyncVectorEnv`."""
+
+
+def _by_rows(batch: Any) -> Any:
+    """A NamedTuple of arrays in C order: one from a broadcast may lie by columns, and slow every step."""
+    return type(batch)(*[np.ascontiguousarray(array) for array in batch])
 
 
 def _put(batch: Any, rows: np.ndarray, values: Any) -> Any:

@@ -268,11 +268,10 @@ class XOR(Family):
         accuracy = state.score / self._counted
         return {"accuracy": accuracy, "is_success": accuracy > 0.99}
 
-    def solution(self, task: Task) -> Array | None:
-        """The answer in every used output slot; None for "table", where it changes at every step."""
-        if self.function == "table":
-            return None
-        return self._answer(task, task.bits)[:, None] * task.mask
+    def solution(self, task: Task, state: State) -> Array:
+        """The answer to the bits of this state (also where they are no longer shown), in every used slot."""
+        bits = state.bits if self.function == "table" else task.bits
+        return self._answer(task, bits)[:, None] * task.mask
 
     def _answer(self, task: Task, bits: Array) -> Array:
         """The function's value [B] for bits [B, I]."""

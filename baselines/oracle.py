@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from badger_envs import random
 from badger_envs.family import Family, Observation
 
 
@@ -19,7 +20,8 @@ class Oracle:
         Raises:
             ValueError: the family has none, or its actions are no values.
         """
-        solution = family.solution(family.sample_task(keys))
+        task = family.sample_task(random.agent_keys(keys))  # undoes what keeps an agent's draws apart
+        solution = family.solution(task, family.initial_state(task))
         if solution is None or family.action_kind == "categorical":
             raise ValueError(f"{type(family).__name__} has no solution that could be written")
         return torch.as_tensor(solution)

@@ -43,14 +43,13 @@ def _xor(family: Family) -> Candidates:
 
 def _bandit(family: Family) -> Candidates:
     assert isinstance(family, Bandit)
-    floors = {"random arm": RandomArm(), "first arm": FirstSlot()}
-    sizes = (0.1, 0.2, 0.3, 0.5, 1.0)
+    floors: dict[str, Agent] = {"random arm": RandomArm()}  # before it listens, all arms are alike
     if family.kind == "gaussian":
         return Candidates(floors, {f"gaussian UCB, c = {c}": GaussianUCB(c) for c in (0.5, 1.0, 1.5, 2.0)})
     if family.kind == "dependent":
         return Candidates(floors, {"shared evidence": SharedEvidence()})
     if family.kind == "informative":
-        return Candidates(floors, {"ask and take": AskAndTake()})
+        return Candidates({**floors, "first arm": FirstSlot()}, {"ask and take": AskAndTake()})
     if family.kind == "restless":
         return Candidates(
             floors,
@@ -60,7 +59,8 @@ def _bandit(family: Family) -> Candidates:
                 for gamma in (0.9, 0.95, 0.98)
             },
         )
-    return Candidates(floors, {"greedy": Greedy(), **{f"UCB1, c = {c}": UCB1(c) for c in sizes}})
+    bounds = {f"UCB1, c = {c}": UCB1(c) for c in (0.1, 0.2, 0.3, 0.5, 1.0)}
+    return Candidates(floors, {"greedy": Greedy(), **bounds})
 
 
 def _hot_cold(family: Family) -> Candidates:

@@ -1,4 +1,4 @@
-"""The command line: `badger list | demo | train | evaluate | trace | score | bench envs`."""
+"""The command line: `badger list | demo | train | evaluate | trace | play | score | bench envs`."""
 
 import os
 import sys
@@ -10,6 +10,7 @@ import torch
 import tyro
 
 from badger_agents.outer_loop import DivergenceError
+from leaderboards.commands.bench import bench
 from leaderboards.commands.demo import INTERRUPTED, demo
 from leaderboards.commands.evaluate import evaluate
 from leaderboards.commands.list import list_
@@ -33,6 +34,7 @@ def main(arguments: list[str] | None = None) -> None:
         "trace": trace,
         "score": score,
         "play": play,
+        "bench": bench,
     }
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(1)  # networks this small lose by a second thread; run one training a core

@@ -41,13 +41,14 @@ __all__ = [
 ]
 
 
-def check_family(target: Target) -> None:
+def check_family(target: Target, *, held_out: bool = True) -> None:
     """Run every check of this package on a family.
 
     The golden trajectory is compared if one is stored for the id; see `check_golden`.
 
     Args:
         target: a registered id, or a family.
+        held_out: whether a family of several sizes must hold some out for its test split.
 
     Raises:
         AssertionError: a promise is broken; the message says which.
@@ -57,7 +58,7 @@ def check_family(target: Target) -> None:
     check_rows(target)
     check_backends(target)
     check_draws(target)
-    check_splits(target)
+    check_splits(target, held_out=held_out)
     check_gradients(target)
     check_expected_reward(target)
     check_device_code(target)

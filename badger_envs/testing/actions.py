@@ -48,9 +48,13 @@ def check_actions(target: Target, seed: int = 0, num_envs: int = 3, **settings: 
         twin = single(target, **settings) if not batched else vector(target, num_envs, **settings)
         observation, _ = env.reset(seed=seed)
         twin.reset(seed=seed)
-        require(env.observation_space.contains(observation), f"{what}: the first observation is not in the space")
+        require(
+            env.observation_space.contains(observation), f"{what}: the first observation is not in the space"
+        )
         for time, action in enumerate(legal):
-            require(env.action_space.contains(_plain(action)), f"{what}: legal action {time} is not in the space")
+            require(
+                env.action_space.contains(_plain(action)), f"{what}: legal action {time} is not in the space"
+            )
             if time % 3 == 0:
                 for label, illegal in _illegal(family, (num_envs,) if batched else ()):
                     _check_refused(env, illegal, f"{what}: an action of {label}")
@@ -104,7 +108,9 @@ def _check_refused(env: Any, action: Any, what: str) -> None:
         env.step(action)
     except (ValueError, TypeError) as error:
         message = str(error)
-        require(message and "\n" not in message, f"{what} gives an error of several lines, or none: {message!r}")
+        require(
+            message and "\n" not in message, f"{what} gives an error of several lines, or none: {message!r}"
+        )
     except Exception as error:
         raise AssertionError(f"{what} gives {type(error).__name__}, not ValueError or TypeError") from error
     else:

@@ -32,7 +32,7 @@ def check_definition(target: Target, batch: int = 16) -> None:
         AssertionError: a promise is broken.
     """
     family, name = resolve(target), name_of(target)
-    require(type(family).__dataclass_params__.frozen, f"{name}: the family's dataclass is not frozen")
+    require(vars(type(family))["__dataclass_params__"].frozen, f"{name}: the family's dataclass is not frozen")
     hash(family)
     require(pickle.loads(pickle.dumps(family)) == family, f"{name}: pickling changes the family")
     again = make_family(family_path(family), json.loads(json.dumps(family.settings())))
@@ -41,8 +41,10 @@ def check_definition(target: Target, batch: int = 16) -> None:
         of_split = dataclasses.replace(family, split=split)
         same = of_split.slots == family.slots and of_split.bounds == family.bounds
         require(same, f"{name}: slots or bounds of split {split!r} differ, so no agent fits them all")
-        for dtype in ("float32", "float64"):
-            _check_trial(dataclasses.replace(of_split, dtype=dtype), f"{name} ({split}, {dtype})", batch)
+        _check_trial(of_split, f"{name} ({split})", batch)
+    for dtype in ("float32", "float64"):
+        if dtype != family.dtype:
+            _check_trial(dataclasses.replace(family, dtype=dtype), f"{name} ({dtype})", batch)
 
 
 def _check_trial(family: Family, name: str, batch: int) -> None:
@@ -73,7 +75,7 @@ def _check_trial(family: Family, name: str, batch: int) -> None:
         require(names == info_names, f"{name}: keys of info change from {info_names} to {names}")
         ended |= moved.terminated
     require(ended.all(), f"{name}: a trial has not terminated after {family.horizon} steps, its horizon")
-    secret = family.solution(task)
+    secret = family.solution(task, family.initial_state(task))
     shape = (batch, family.slots.outputs)
     require(secret is None or secret.shape == shape, f"{name}: solution has not the shape {shape}")
 
@@ -131,7 +133,9 @@ def _checked_info(family: Family, task: Any, state: Any, batch: int, name: str) 
     require(family.outcome in info, f"{name}: info lacks {family.outcome!r}, the family's outcome")
     require("is_success" in info, f"{name}: info lacks 'is_success'")
     for key, value in info.items():
-        require(getattr(value, "shape", None) == (batch,), f"{name}: info {key!r} has not the shape [{batch}]")
+        require(
+            getattr(value, "shape", None) == (batch,), f"{name}: info {key!r} has not the shape [{batch}]"
+        )
         reserved = key.startswith("_") or key in ("episode", "final_obs", "final_info", "unused_slot")
         require(not reserved, f"{name}: info {key!r} is a name that Gymnasium or the faces use")
     require(info["is_success"].dtype == bool, f"{name}: info 'is_success' is not boolean")

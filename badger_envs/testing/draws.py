@@ -5,13 +5,15 @@ import dataclasses
 import numpy as np
 
 from badger_envs.family import Family
-from badger_envs.random import SPLITS
+from badger_envs.random import SPLITS, Array
 from badger_envs.testing.subject import (
+    Draws,
     Target,
     leaves,
     name_of,
     recorded_draws,
     require,
+    require_draws,
     require_identical,
     resolve,
     seeded_keys,
@@ -37,26 +39,28 @@ def check_draws(target: Target, batch: int = 33) -> None:
     keys = seeded_keys(family, range(batch))
     expected = _draws(family, keys)
     for device in torch_devices():
-        require_identical(expected, _draws(family, to_torch(keys, device)), f"{name}: draws on torch, {device}")
-    alone = _draws(family, keys[2:3])
-    require_identical({k: v[2:3] for k, v in expected.items()}, alone, f"{name}: draws of a row alone")
+        found = _draws(family, to_torch(keys, device))
+        require_draws(expected, found, keys, f"{name}: draws on torch, {device}")
+    require_draws(expected, _draws(family, keys[2:3]), keys[2:3], f"{name}: draws of a row alone")
     block = family.noise(keys, family.horizon)
     shape = (batch, family.horizon, family.noise_size)
     require(block.shape == shape, f"{name}: noise has shape {block.shape}, not {shape}")
     require(((block >= 0) & (block < 1)).all(), f"{name}: noise is not in [0, 1)")
     for time in range(family.horizon):
         step = family.noise(keys, 1, time)
-        require_identical(block[:, time : time + 1], step, f"{name}: noise of step {time} in a block and alone")
+        require_identical(
+            block[:, time : time + 1], step, f"{name}: noise of step {time} in a block and alone"
+        )
 
 
-def _draws(family: Family, keys: object) -> dict[str, np.ndarray]:
+def _draws(family: Family, keys: Array) -> Draws:
     with recorded_draws() as drawn:
         family.sample_task(keys)
         family.noise(keys, family.horizon)
-    return {f"{name} {count} from {start}": array for (name, start, count), array in sorted(drawn.items())}
+    return drawn
 
 
-def check_splits(target: Target, batch: int = 256) -> None:
+def check_splits(target: Target, batch: int = 256, *, held_out: bool = True) -> None:
     """Splits draw different tasks; a family of several sizes is tested on sizes that it never trains on.
 
     What is drawn is read through the registered id, as a user would: `gym.make(id, split="test")`.
@@ -64,6 +68,7 @@ def check_splits(target: Target, batch: int = 256) -> None:
     Args:
         target: a registered id, or a family.
         batch: trials drawn per split.
+        held_out: whether several sizes in training mean others in the test split.
 
     Raises:
         AssertionError: splits share their draws, or sizes are not held out.
@@ -86,7 +91,7 @@ def check_splits(target: Target, batch: int = 256) -> None:
         one, other = drawn[first], drawn[second]
         equal = len(one) == len(other) and all(map(np.array_equal, one, other))
         require(not equal, f"{name}: splits {first!r} and {second!r} draw the same tasks and noise")
-    if len(sizes["train"]) > 1:
+    if held_out and len(sizes["train"]) > 1:
         for split in ("train", "validation"):
             common = sizes[split] & sizes["test"]
             message = f"{name}: sizes (inputs, outputs) {sorted(common)} are in the {split} and test splits"

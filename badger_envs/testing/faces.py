@@ -11,6 +11,7 @@ import numpy as np
 from badger_envs import random
 from badger_envs.family import Family
 from badger_envs.testing.subject import (
+    Draws,
     Target,
     Trajectory,
     legal_actions,
@@ -18,6 +19,7 @@ from badger_envs.testing.subject import (
     play,
     recorded_draws,
     require,
+    require_draws,
     require_equal,
     require_identical,
     resolve,
@@ -30,8 +32,6 @@ from badger_envs.testing.subject import (
     torch_devices,
     vector,
 )
-
-Draws = dict[tuple[str, int, int], np.ndarray]
 
 
 def check_faces(target: Target, num_envs: Sequence[int] = (1, 7, 1024), seed: int = 11) -> None:
@@ -60,15 +60,15 @@ def check_faces(target: Target, num_envs: Sequence[int] = (1, 7, 1024), seed: in
         with recorded_draws() as found:
             lived = _vector_trial(target, n, seed, actions[:, :n])
         what = f"{name}: make_vec with {n} environments"
-        _require_draws(draws, found, slice(n), what)
+        require_draws(draws, found, keys[:n], what)
         require_equal(rows(expected, slice(n)), lived, what)
     for device in torch_devices():
         with recorded_draws() as found:
             lived = _batched_trial(family, seed, actions, device)
-        _require_draws(draws, found, slice(None), f"{name}: torch face on {device}")
+        require_draws(draws, found, keys, f"{name}: torch face on {device}")
         require_equal(expected, lived, f"{name}: torch face on {device}")
     for row in range(min(2, len(keys))):
-        _check_single(target, seed + row, rows(expected, slice(row, row + 1)), draws, row, actions[:, row])
+        _check_single(target, seed + row, rows(expected, slice(row, row + 1)), draws, actions[:, row])
     if importlib.util.find_spec("pettingzoo"):
         lived = _pettingzoo_trial(target, seed, actions[:, 0])
         require_equal(rows(expected, slice(1)), lived, f"{name}: PettingZoo face")
@@ -90,7 +90,7 @@ def check_seeding(target: Target, seed: int = 3) -> None:
     name = name_of(target)
     firsts: dict[int, list[dict[str, np.ndarray]]] = {}
     for n in (1, 2, 5):
-        env = vector(target, n)
+        env: Any = vector(target, n)  # Any: Gymnasium's type knows no lists of seeds
         first, second = env.reset(seed=seed)[0], env.reset()[0]
         listed = env.reset(seed=[seed + i for i in range(n)])[0]
         require_identical(first, listed, f"{name}: observations of a list of seeds")
@@ -110,26 +110,13 @@ def check_seeding(target: Target, seed: int = 3) -> None:
     env.close()
 
 
-def _require_draws(expected: Draws, found: Draws, chosen: slice, what: str) -> None:
-    """Every stretch that a trial draws is drawn by the face, with the same bits."""
-    for (name, start, count), words in expected.items():
-        if name.startswith("checks: "):
-            continue
-        drawn = found.get((name, start, count))
-        require(drawn is not None, f"{what} does not draw {count} words of {name!r}")
-        assert drawn is not None
-        require(np.array_equal(drawn, words[chosen]), f"{what}: draws of {name!r} are not bit-equal")
-
-
-def _check_single(
-    target: Target, seed: int, expected: Trajectory, draws: Draws, row: int, actions: np.ndarray
-) -> None:
+def _check_single(target: Target, seed: int, expected: Trajectory, draws: Draws, actions: np.ndarray) -> None:
     """`gym.make` seeded with `seed`: its first trial, and the next one after a bare `reset()`."""
     name, family = f"{name_of(target)}: gym.make seeded {seed}", resolve(target)
     env = single(target)
     with recorded_draws() as found:
         lived = _single_trial(env, seed, actions, name)
-    _require_draws(draws, found, slice(row, row + 1), name)
+    require_draws(draws, found, seeded_keys(family, range(seed, seed + 1)), name)
     require_equal(expected, lived, name)
     keys = random.trial_keys(random.base_keys([seed]), 1, family.split)
     later = play(family, keys, actions[:, None])
@@ -138,14 +125,16 @@ def _check_single(
 
 
 def _single_trial(env: Any, seed: int | None, actions: np.ndarray, name: str) -> Trajectory:
-    """One trial of the Gymnasium face as a trajectory of one row, padded by its last step if it ends early."""
+    """One trial of the Gymnasium face, a trajectory of one row; its last step is repeated to the horizon."""
     observation, info = env.reset(seed=seed)
     known, records = list(info), [_seen(observation, info)]
     for time, action in enumerate(actions):
         if not (time and records[-1]["terminated"]):
             observation, reward, terminated, truncated, info = env.step(action)
             require(list(info) == known, f"{name}: keys of info change from {known} to {list(info)}")
-            require(env.observation_space.contains(observation), f"{name}: an observation is not in the space")
+            require(
+                env.observation_space.contains(observation), f"{name}: an observation is not in the space"
+            )
             require(truncated is False, f"{name}: truncated is {truncated!r}, not False, at step {time}")
         records.append({**_seen(observation, info), "reward": reward, "terminated": terminated})
     return {field: array[:, None] for field, array in stack(records).items()}
@@ -226,7 +215,9 @@ def _scores(family: Family, action: np.ndarray) -> np.ndarray:
 
 def _seen(observation: dict[str, Any], info: dict[str, Any]) -> dict[str, Any]:
     """What a NumPy face shows, under the names of a trajectory; what the faces add is left out."""
-    kept = {k: v for k, v in info.items() if not k.startswith("_") and k not in ("unused_slot", "action_mask")}
+    kept = {
+        k: v for k, v in info.items() if not k.startswith("_") and k not in ("unused_slot", "action_mask")
+    }
     kept = {name: value for name, value in kept.items() if not name.startswith("final_")}
     return {**observation, **{f"info {name}": value for name, value in kept.items()}}
 

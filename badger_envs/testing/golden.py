@@ -42,8 +42,8 @@ def golden(id: str) -> dict[str, np.ndarray]:
     with recorded_draws() as drawn:
         trajectory = play(family, keys, actions)
     digest = hashlib.sha256()
-    for (name, start, count), words in sorted(drawn.items()):
-        digest.update(f"{name} {start} {count}".encode() + words.astype("<i8").tobytes())
+    for (name, start, count), stream in sorted(drawn.items()):
+        digest.update(f"{name} {start} {count}".encode() + b"".join(stream.values()))
     living = until_end(trajectory["terminated"])  # [T, B]
     started = np.concatenate([np.ones_like(living[:1]), living])  # [T + 1, B]
     info = [array for name, array in trajectory.items() if name.startswith("info ")]

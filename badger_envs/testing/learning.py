@@ -80,6 +80,8 @@ def check_expected_reward(target: Target, batch: int = 2048) -> None:
     family, name = resolve(target, dtype="float64"), name_of(target)
     if family.action_kind != "categorical":
         return
+    offered = type(family).expected_reward is not Family.expected_reward
+    require(offered, f"{name}: a categorical family must define expected_reward, for learning")
     keys = to_torch(seeded_keys(family, range(batch)))
     task = family.sample_task(keys)
     state, noise = family.initial_state(task), family.noise(keys, family.horizon)
@@ -96,7 +98,9 @@ def check_expected_reward(target: Target, batch: int = 2048) -> None:
         missed = to_numpy(moved.reward - expected)
         error = 5 * missed.std() / batch**0.5 + 1e-9
         close = abs(missed.mean()) <= error
-        require(close, f"{name}: step {time} pays {missed.mean():.4g} more than expected_reward (+- {error:.2g})")
+        require(
+            close, f"{name}: step {time} pays {missed.mean():.4g} more than expected_reward (+- {error:.2g})"
+        )
         state = moved.state
 
 
@@ -129,7 +133,7 @@ def check_device_code(target: Target) -> None:
         function = "info"
         _on_device(family.info(task, state))
         function = "solution"
-        _on_device(family.solution(task))
+        _on_device(family.solution(task, family.initial_state(task)))
         for time in range(min(2, family.horizon)):
             function = "observe"
             _on_device(family.observe(task, state))

@@ -52,7 +52,7 @@ def check_purity(target: Target, batch: int = 5) -> None:
             calls(family.observe, task, state)
             calls(family.info, task, state)
             state = calls(family.step, task, state, like(action, backend), noise[:, time]).state
-        calls(family.solution, task)
+        calls(family.solution, task, family.initial_state(task))
     require_identical(before, _global_generators(), f"{name}: states of global random generators")
 
 
@@ -81,7 +81,8 @@ class _Calls:
 
 def _copied(value: Any) -> dict[str, Any]:
     return {
-        name: np.array(item if isinstance(item, int) else to_numpy(item)) for name, item in leaves(value).items()
+        name: np.array(item if isinstance(item, int) else to_numpy(item))
+        for name, item in leaves(value).items()
     }
 
 
@@ -89,7 +90,7 @@ def _global_generators() -> dict[str, np.ndarray]:
     import torch
 
     version, words, gauss = python_random.getstate()
-    _, key, place, has_gauss, cached = np.random.get_state()  # noqa: NPY002 (the legacy state is the point)
+    _, key, place, has_gauss, cached = np.random.get_state()
     return {
         "random": np.array([version, *words, hash(gauss)]),
         "numpy.random": np.array([*np.asarray(key).tolist(), place, has_gauss, hash(cached)]),
@@ -158,4 +159,3 @@ def check_rows(target: Target, batch: int = 6) -> None:
     for part in expected:
         what = f"{name}: {part} of rows other than the first, whose actions were replaced,"
         require_identical(expected[part][:, others], disturbed[part][:, others], what)
-

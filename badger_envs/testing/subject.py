@@ -20,6 +20,9 @@ from badger_envs.vector_env import FamilyVectorEnv
 Target = str | Family
 """What to check: a registered id, or a family that can be imported as "module:Class"."""
 
+Draws = dict[tuple[str, int, int], dict[bytes, bytes]]
+"""Words drawn: by name, start and count of a stretch, and by key."""
+
 Trajectory = dict[str, np.ndarray]
 """Arrays by name: observations and infos [T + 1, B, ...], "reward" and "terminated" [T, B]."""
 
@@ -145,12 +148,15 @@ def require_close(expected: np.ndarray, found: np.ndarray, what: str) -> None:
     finite = expected[np.isfinite(expected)]
     scale = max(1.0, float(np.abs(finite).max())) if finite.size else 1.0
     close = np.isclose(found, expected, rtol=RELATIVE, atol=ABSOLUTE * scale, equal_nan=True)
-    require(close.all(), f"{what} differs: {_first(expected, found, ~close)}")
+    if not close.all():
+        raise AssertionError(f"{what} differs: {_first(expected, found, ~close)}")
 
 
 def _first(expected: np.ndarray, found: np.ndarray, wrong: np.ndarray) -> str:
     where = tuple(np.argwhere(wrong)[0].tolist())
-    return f"{found[where]} instead of {expected[where]} at {where} ({int(wrong.sum())} of {wrong.size} places)"
+    return (
+        f"{found[where]} instead of {expected[where]} at {where} ({int(wrong.sum())} of {wrong.size} places)"
+    )
 
 
 def bits(array: Any) -> np.ndarray:
@@ -214,16 +220,29 @@ def torch_devices() -> list[str]:
 
 
 @contextlib.contextmanager
-def recorded_draws() -> Iterator[dict[tuple[str, int, int], np.ndarray]]:
-    """Collect all words that are drawn: {(name, start, count): int64 [B, count]}."""
-    drawn: dict[tuple[str, int, int], np.ndarray] = {}
+def recorded_draws() -> Iterator[Draws]:
+    """Collect all words that are drawn."""
+    drawn: Draws = {}
     words = random.words
 
     def record(keys: Array, name: str, count: int, start: int = 0) -> Array:
         made = words(keys, name, count, start)
         if count:
-            drawn[name, start, count] = to_numpy(made).copy()
+            pairs = zip(to_numpy(keys).astype("<i8"), to_numpy(made).astype("<i8"), strict=True)
+            stream = drawn.setdefault((name, start, count), {})
+            stream.update({key.tobytes(): row.tobytes() for key, row in pairs})
         return made
 
     with mock.patch.object(random, "words", record):
         yield drawn
+
+
+def require_draws(expected: Draws, found: Draws, keys: Array, what: str) -> None:
+    """AssertionError unless every stretch of `expected` for these keys is in `found`, bit by bit."""
+    rows = [key.tobytes() for key in to_numpy(keys).astype("<i8")]
+    for (name, start, count), stream in expected.items():
+        drawn = found.get((name, start, count))
+        if drawn is None:
+            raise AssertionError(f"{what}: {count} words of {name!r} are not drawn")
+        same = all(drawn.get(row) == stream[row] for row in rows if row in stream)
+        require(same, f"{what}: draws of {name!r} are not bit-equal")

@@ -1,4 +1,4 @@
-"""A checker for vector environments, which Gymnasium lacks: any `gymnasium.vector.VectorEnv`, not ours only."""
+"""A checker for any vector environment of Gymnasium, which has none: not for ours only."""
 
 import inspect
 from collections.abc import Callable
@@ -46,14 +46,15 @@ def check_vector_env(
         return
     modes = [mode.name for mode in AutoresetMode] if _takes_mode(env) else [None]
     for mode in modes:
-        chosen = {} if mode is None else {"autoreset_mode": mode}
+        chosen: dict[str, Any] = {} if mode is None else {"autoreset_mode": mode}
         made = gym.make_vec(env, num_envs=num_envs, **chosen, **settings)
         check = _Check(made, f"{env} ({made.metadata['autoreset_mode']})", seed)
         if mode is not None:
             check.require(made.metadata["autoreset_mode"] is AutoresetMode[mode], f"is not in mode {mode}")
         singles = [gym.make(env, disable_env_checker=True, **settings) for _ in range(num_envs)]
         check.run(steps, singles)
-        for one in (made, *singles):
+        made.close()
+        for one in singles:
             one.close()
 
 
@@ -94,7 +95,8 @@ class _Check:
         env = self.env
         self.require(isinstance(self.n, int) and self.n >= 1, f"num_envs is {self.n!r}")
         self.require(
-            isinstance(self.mode, AutoresetMode), f"metadata['autoreset_mode'] is {self.mode!r}, no AutoresetMode"
+            isinstance(self.mode, AutoresetMode),
+            f"metadata['autoreset_mode'] is {self.mode!r}, no AutoresetMode",
         )
         for what in ("observation", "action"):
             one, all_ = getattr(env, f"single_{what}_space"), getattr(env, f"{what}_space")
@@ -115,7 +117,9 @@ class _Check:
     def step(self, actions: Any, what: str) -> Returned:
         before = [array.copy() for array in values_of(actions)]
         returned = self.tried(what, lambda: self.env.step(actions))
-        self.require(isinstance(returned, tuple) and len(returned) == 5, f"{what} does not return five things")
+        self.require(
+            isinstance(returned, tuple) and len(returned) == 5, f"{what} does not return five things"
+        )
         step = Returned(*returned)
         same = all(map(np.array_equal, before, values_of(actions)))
         self.require(same, f"{what} changes the actions that it is given")
@@ -177,6 +181,7 @@ class _Check:
         for i, one in enumerate(singles or []):
             self.match(i, one.reset(seed=self.seed + i)[0], observation, "after reset")
         done, ends = np.zeros(self.n, bool), 0
+        enough = 2 if self.mode is AutoresetMode.NEXT_STEP else 1
         for time, actions in enumerate(self.actions(steps)):
             what = f"step {time}"
             if self.mode is AutoresetMode.DISABLED and done.any():
@@ -185,14 +190,16 @@ class _Check:
                 done = np.zeros(self.n, bool)
             step = self.step(actions, what)
             begun = done if self.mode is AutoresetMode.NEXT_STEP else np.zeros(self.n, bool)
-            idle = not (step.reward[begun].any() or step.terminated[begun].any() or step.truncated[begun].any())
+            idle = not (
+                step.reward[begun].any() or step.terminated[begun].any() or step.truncated[begun].any()
+            )
             self.require(idle, f"{what}: NEXT_STEP: rewards or ends where a new trial has just begun")
             done = step.terminated | step.truncated
             self.check_final(step, done, what)
             for i, one in enumerate(singles or []):
                 self.follow(i, one, actions, step, bool(begun[i]), what)
             ends += bool(done.any())
-            if ends > 1 and not done.any():
+            if ends >= enough and not done.any():
                 break
 
     def check_final(self, step: Returned, done: np.ndarray, what: str) -> None:
@@ -202,7 +209,7 @@ class _Check:
         if not wanted:
             return
         for key in ("_final_obs", "_final_info"):
-            self.require(np.array_equal(step.infos.get(key), done), f"{what}: {key!r} does not say who ended")
+            self.require(np.array_equal(step.infos[key], done), f"{what}: {key!r} does not say who ended")
         for i in np.flatnonzero(done):
             inside = self.env.single_observation_space.contains(step.infos["final_obs"][i])
             self.require(inside, f"{what}: final_obs[{i}] is not in single_observation_space")
@@ -217,7 +224,7 @@ class _Check:
         end = (bool(step.terminated[i]), bool(step.truncated[i]))
         self.require(end == (terminated, truncated), f"{what}: environment {i} and gym.make end differently")
         require_close(
-            np.float64(reward)[None], step.reward[i : i + 1].astype(float), f"{self.name}: {what}: reward {i}"
+            np.array([float(reward)]), step.reward[i : i + 1].astype(float), f"{self.name}: {what}: reward {i}"
         )
         infos = step.infos
         if (terminated or truncated) and self.mode is AutoresetMode.SAME_STEP:
@@ -227,7 +234,9 @@ class _Check:
             observation = one.reset()[0]
         self.match(i, observation, step.observation, what)
         for key, value in info.items():
-            self.require(key in infos and infos[f"_{key}"][i], f"{what}: info {key!r} of environment {i} is missing")
+            self.require(
+                key in infos and infos[f"_{key}"][i], f"{what}: info {key!r} of environment {i} is missing"
+            )
             self.match_values(i, value, infos[key][i], f"{what}, info {key!r}")
 
     def rest(self, singles: list[gym.Env] | None, mask: np.ndarray, observation: Any, what: str) -> None:
@@ -262,4 +271,6 @@ class _Check:
         rows = (slices(space, part, self.n) for part in (before.observation, after, fresh))
         for i, (old, now, new) in enumerate(zip(*rows, strict=True)):
             side = "begin anew" if mask[i] else "stay where it was"
-            self.same(new if mask[i] else old, now, f"reset_mask is {mask[i]}, but environment {i} does not {side}")
+            self.same(
+                new if mask[i] else old, now, f"reset_mask is {mask[i]}, but environment {i} does not {side}"
+            )

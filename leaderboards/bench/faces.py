@@ -67,38 +67,42 @@ def torch_cycle(id: str, envs: int, device: str) -> Cycle:
     return cycle
 
 
-def bare_cycle(id: str, envs: int, device: str) -> Cycle | None:
-    """The bare torch loop of the same family and settings, or None if there is none."""
+def bare_cycle(id: str, envs: int, device: str) -> Cycle:
+    """The bare torch loop of the same family and settings, on new tasks every trial."""
     family = family_of(id)
     actions = torch_actions(family, envs, device)
-    if bare_trial(family, actions) is None:
-        return None
 
     def cycle() -> int:
-        steps = 0
-        for _ in bare_trial(family, actions) or ():
-            steps += envs
-        return finished(steps - envs, device)  # the first thing shown is no step
+        for _ in bare_trial(family, actions):
+            pass
+        return finished(len(actions) * envs, device)
 
     return cycle
 
 
-def bare_trial(family: Family, actions: Tensor) -> Iterator[bare_loops.Shown] | None:
-    """A trial of the bare loop on new tasks; None for families and settings that have no bare loop.
+def bare_trial(family: Family, actions: Tensor) -> Iterator[bare_loops.Shown]:
+    """A trial of the bare loop on new tasks, for a family that `has_bare_loop`.
 
     Args:
         family: the family.
         actions: from `torch_actions`.
     """
-    envs, device = actions.shape[1], actions.device
-    if isinstance(family, GuessingGame) and not isinstance(family.dims, tuple):
-        if family == GuessingGame(dims=family.dims, horizon=family.horizon):
-            return bare_loops.guessing_game(2 * torch.rand(envs, family.dims, device=device) - 1, actions)
-    if isinstance(family, Bandit) and not isinstance(family.arms, tuple):
-        if family == Bandit(arms=family.arms, horizon=family.horizon):
-            mean = torch.rand(envs, family.slots.outputs, device=device)
-            return bare_loops.bandit(mean, torch.rand(envs, family.horizon, device=device), actions)
-    return None
+    shape, device = (actions.shape[1], family.slots.outputs), actions.device
+    if isinstance(family, GuessingGame):
+        return bare_loops.guessing_game(2 * torch.rand(shape, device=device) - 1, actions)
+    noise = torch.rand(shape[0], family.horizon, device=device)
+    return bare_loops.bandit(torch.rand(shape, device=device), noise, actions)
+
+
+def has_bare_loop(family: Family) -> bool:
+    """Whether a bare loop plays what the family plays: a fixed size, and defaults but for the horizon."""
+    if isinstance(family, GuessingGame):
+        plain = isinstance(family.dims, int)
+        return plain and family == GuessingGame(dims=family.dims, horizon=family.horizon)
+    if isinstance(family, Bandit):
+        plain = not isinstance(family.arms, tuple)
+        return plain and family == Bandit(arms=family.arms, horizon=family.horizon)
+    return False
 
 
 def torch_actions(family: Family, envs: int, device: str) -> Tensor:

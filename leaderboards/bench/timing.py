@@ -50,11 +50,14 @@ def compare(subject: Cycle, reference: Cycle, seconds: float) -> Comparison:
 
 
 def cycles_in(cycle: Cycle, seconds: float) -> int:
-    """About how often a cycle runs in `seconds`, at least once; runs it twice, the first time to warm up."""
-    cycle()
-    start = time.perf_counter()
-    cycle()
-    return max(1, round(seconds / (time.perf_counter() - start)))
+    """About how often a cycle runs in `seconds`, at least once; runs it to see, and so warms it up."""
+    for _ in range(2):  # the first is slow
+        start = time.perf_counter()
+        cycle()
+        took = time.perf_counter() - start
+        if took > seconds:
+            return 1
+    return round(seconds / took)
 
 
 def speed(cycle: Cycle, count: int) -> float:

@@ -1,16 +1,23 @@
 """`badger bench`: measure speed."""
 
+import math
 import statistics
-from collections.abc import Callable, Iterator, Sequence
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 import torch
 import tyro
 from rich.progress import track
 
 from badger_envs import TABLE, family_of
-from leaderboards.bench.faces import CARTPOLE, bare_cycle, single_cycle, torch_cycle, vector_cycle
-from leaderboards.bench.timing import Cycle, compare
+from leaderboards.bench.faces import (
+    CARTPOLE,
+    bare_cycle,
+    has_bare_loop,
+    single_cycle,
+    torch_cycle,
+    vector_cycle,
+)
+from leaderboards.bench.timing import compare
 from leaderboards.commands.train import check_device
 from leaderboards.results import Record, progress_console, record, show
 
@@ -21,18 +28,6 @@ FACES: tuple[Face, ...] = ("gymnasium", "vector", "torch")
 DEFAULT_IDS = ("Badger/GuessingGame-v0", "Badger/Bandit-v0")
 """Those with a bare torch loop to compare with."""
 
-BARE_LOOP = "bare torch loop"
-
-
-class Duel(NamedTuple):
-    """A face of an id and its reference; `make` builds both, which takes time and memory: one at a time."""
-
-    face: Face
-    id: str
-    reference: str
-    num_envs: int
-    make: Callable[[], tuple[Cycle, Cycle | None]]
-
 
 def envs(
     *,
@@ -41,7 +36,7 @@ def envs(
     num_envs: int = 1024,
     batch_size: int = 65_536,
     device: str = "cpu",
-    seconds: float = 30.0,
+    seconds: float = 24.0,
     json: bool = False,
 ) -> None:
     """Time the environments, in ratios to a reference that is timed in turns with them.
@@ -63,26 +58,52 @@ def envs(
     for name, number in (("--num-envs", num_envs), ("--batch-size", batch_size)):
         if number < 1:
             raise ValueError(f"{name} is {number}; it must be at least 1")
-    if not 0 < seconds < float("inf"):
+    if not 0 < seconds < math.inf:
         raise ValueError(f"--seconds is {seconds}; it must be a number above 0")
     ids = [entry.id for entry in TABLE] if "all" in id else list(dict.fromkeys(id))
     faces = face or (("vector",) if "all" in id else FACES)
-    duels = list(plan(ids, faces, num_envs, batch_size, device))
+    bare = {name for name in ids if has_bare_loop(family_of(name))}  # also raises for what is no id of ours
+    pairs = [(f, name) for f in dict.fromkeys(faces) for name in ids if f != "torch" or name in bare]
+    if not pairs:
+        raise ValueError(
+            f"{', '.join(ids)}: no bare torch loop to time the torch face against; choose another --face"
+        )
     results: list[Record] = []
-    for duel in track(duels, "timing", console=progress_console(), transient=True):
-        results += fight(duel, seconds / len(duels))
-    note = f"torch face: device {device}, {torch.get_num_threads()} threads"
-    left_out = sorted({duel.id for duel in duels} - {row["id"] for row in results if row["name"] == "ratio"})
+    for f, name in track(pairs, "timing", console=progress_console(), transient=True):
+        number = {"gymnasium": 1, "vector": num_envs, "torch": batch_size}[f]
+        results += timed(f, name, number, device, seconds / len(pairs))
+    left_out = [name for name in ids if name not in bare] if "torch" in faces else []
+    note = f"torch face: device {device}, {torch.get_num_threads()} threads" if "torch" in faces else ""
+    note += f"; no bare torch loop for {', '.join(left_out)}" if left_out else ""
     show(results, as_json=json, title="Speed of the environments", note=note)
 
 
-def plan(
-    ids: Sequence[str], faces: Sequence[Face], num_envs: int, batch_size: int, device: str
-) -> Iterator[Duel]:
-    """What is timed against what; unknown ids and those of others raise before anything is timed."""
-    for id in ids:
-        family_of(id)
-    for face in dict.fromkeys(faces):
-        for id in ids:
-            if face == "gymnasium":
-                yield Duel(face, id, CARTPOLE, 1, lambda id=id: (single_cycle(id), single_cycle(CARTPOLE)))
+def timed(face: Face, id: str, number: int, device: str, seconds: float) -> list[Record]:
+    """Time `number` environments of one id against their reference; three records."""
+    if face == "torch":
+        reference = "bare torch loop"
+        subject, other = torch_cycle(id, number, device), bare_cycle(id, number, device)
+    else:
+        reference = CARTPOLE
+        subject, other = (
+            single_cycle(name) if face == "gymnasium" else vector_cycle(name, number)
+            for name in (id, CARTPOLE)
+        )
+    speeds = compare(subject, other, seconds)
+    settings: dict[str, Any] = {"face": face, "id": id, "reference": reference, "envs": number}
+    settings |= {"n": len(speeds.subject)}
+    return [
+        record("steps_per_second", statistics.median(speeds.subject), unit="1/s", **settings),
+        record("reference_steps_per_second", statistics.median(speeds.reference), unit="1/s", **settings),
+        record("ratio", speeds.ratio, **settings),
+    ]
+
+
+Command = (
+    Annotated[None, tyro.conf.subcommand("envs", constructor=envs)] | Annotated[None, tyro.conf.Suppress]
+)
+"""What `badger bench` can measure; the second, hidden one is there because tyro wants two."""
+
+
+def bench(command: Annotated[Command, tyro.conf.arg(name="")]) -> None:
+    """Measure speed."""

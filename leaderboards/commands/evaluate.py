@@ -45,11 +45,14 @@ def evaluate(
     family = opened.recipe.family(**{**changes, "split": split})
     result = evaluate_agent(opened.agent, family, trials, seed=seed, device=device)
     settings = {"agent": opened.name, "env": opened.recipe.env.id, **changes, **swaps}
+    settings |= {"split": split, "task_seed": seed}
     if opened.seed is not None:
         settings["outer_seed"] = opened.seed
     results = [
         record(family.outcome, result.mean, n=trials, ci95=result.ci95, **settings),
         record("parameters", opened.parameters, **settings),
     ]
-    note = f"split {split}; interval: 95 % over {trials} tasks; 1 outer seed: preliminary"
+    note = f"interval: 95 % over {trials} tasks"
+    if opened.seed is not None:
+        note += "; 1 outer seed: preliminary"
     show(results, as_json=json, title=f"{opened.name} on {opened.recipe.env.id}", note=note)

@@ -11,6 +11,7 @@ import tyro
 from rich.console import Console
 from rich.text import Text
 
+from badger_envs import scoring
 from badger_envs.family import FLAGS, Family
 from badger_envs.registry import family_of
 from badger_envs.spaces import slot_shapes
@@ -19,7 +20,7 @@ from leaderboards.results import Record, record, show
 from leaderboards.runs import parse_settings
 
 
-class Quit(Exception):  # noqa: N818
+class Quit(Exception):
     """The person has had enough."""
 
 
@@ -37,17 +38,20 @@ def play(
 
     Args:
         id: Name of an environment (see `badger list`).
-        seed: Which trials; others each time if not given.
+        seed: Which trials of the test split; others each time if not given.
         trials: How many, one after the other.
         env: Settings of the environment to change, such as dims=5 horizon=40.
         json: Print the result as one JSON object, and the game on standard error.
     """
-    changes = parse_settings(env, "--env")
+    changes = {"split": "test", **parse_settings(env, "--env")}
     seed = secrets.randbelow(10_000) if seed is None else seed
     check_seed(seed)
     if trials < 1:
         raise ValueError(f"--trials is {trials}; it must be at least 1")
-    family = family_of(id, **changes)
+    try:
+        family = family_of(id, **changes)
+    except gym.error.Error as error:
+        raise ValueError(f"{str(error).rstrip('.')}; `badger list` names the environments") from error
     game = Game(id, family, Console(stderr=json, highlight=False, soft_wrap=True), changes)
     outcomes: list[float] = []
     game.say(f"{id}, seed {seed}", "bold")
@@ -99,7 +103,8 @@ class Game:
         self.say(f"\nthe end, and the truth: {self.env.render()}", "green")
         outcome = float(info[self.family.outcome])
         better = "higher" if self.family.higher_is_better else "lower"
-        self.say(f"your {self.family.outcome}: {outcome:.4g} ({better} is better); rewards sum to {total:.4g}")
+        name = self.family.outcome
+        self.say(f"your {name}: {outcome:.4g} ({better} is better); rewards sum to {total:.4g}")
         return outcome
 
     def ask(self, observation: dict[str, np.ndarray]) -> Any:
@@ -124,9 +129,7 @@ class Game:
                 self.say(str(error), "red")
 
 
-def shown(
-    family: Family, observation: dict[str, np.ndarray], reward: float | None
-) -> list[tuple[str, str]]:
+def shown(family: Family, observation: dict[str, np.ndarray], reward: float | None) -> list[tuple[str, str]]:
     """What the person is told: (name, text) for each part of an observation, slots in use only."""
     shapes = slot_shapes(family)
     parts = {name: array.reshape(shapes[name]) for name, array in observation.items()}
@@ -206,9 +209,26 @@ def parsed(typed: str, family: Family, used: np.ndarray) -> Any:
 def judged(
     id: str, family: Family, outcomes: list[float], changes: dict[str, Any], seed: int
 ) -> tuple[list[Record], str]:
-    """Results over the finished trials, and a line about them."""
+    """Results over the finished trials beside floor and ceiling, and a line about them."""
     if not outcomes:
         return [], "no trial was finished, so there is no score"
     mean = sum(outcomes) / len(outcomes)
-    settings = {"agent": "you", "env": id, **changes, "seed": seed}
-    return [record(family.outcome, mean, n=len(outcomes), **settings)], "TODO"
+    results = [record(family.outcome, mean, n=len(outcomes), agent="you", env=id, **changes, task_seed=seed)]
+    if changes != {"split": "test"}:
+        return results, "no score: floor and ceiling are those of the environment's own settings"
+    try:
+        scale = scoring.scale_of(id)
+    except ValueError:
+        return results, f"no score: floor and ceiling of {id} are not known"
+    score = scale.score(mean)
+    results.append(record("score", score, n=len(outcomes), agent="you", env=id, **changes, task_seed=seed))
+    for anchor in (scale.floor, scale.reference):
+        settings: dict[str, Any] = {"agent": anchor.agent, "env": id, "split": "test"}
+        results.append(record(scale.outcome, anchor.mean, n=anchor.trials, **settings))
+    filled = round(30 * min(1.0, max(0.0, score)))
+    bar = "#" * filled + "." * (30 - filled)
+    ends = f"floor {scale.floor.agent} 0 [{bar}] 1 {scale.reference.agent} ceiling"
+    return (
+        results,
+        f"{ends}; over {len(outcomes)} trial{'s' if len(outcomes) > 1 else ''}: much of it is luck",
+    )

@@ -68,7 +68,7 @@ def train(
             plan, seed, folder, resume=resume, device=device, tensorboard=tensorboard, on_step=on_step
         )
     last = read_log(folder / outer_loop.LOG)[-1]
-    settings: dict[str, Any] = {"agent": plan.name, "seed": seed}
+    settings: dict[str, Any] = {"agent": plan.name, "outer_seed": seed}
     results = [
         record("loss", last["loss"], **settings),
         record("outer_steps", last["step"], **settings),

@@ -46,8 +46,8 @@ class Rewired(HardwiredMembrane):
         state, reading = super().read(state, observation, experts)
         return state, reading[:, self.order]
 
-    def write(self, observation: Observation, writing: Tensor) -> Tensor:
-        return super().write(observation, writing[:, self.order.argsort()])
+    def write(self, state: MembraneState, observation: Observation, writing: Tensor) -> Tensor:
+        return super().write(state, observation, writing[:, self.order.argsort()])
 
 
 def permuted(state: BadgerState, order: Tensor) -> BadgerState:

@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from badger_envs import hidden_maps, test_functions
+from badger_envs import hidden_maps, landscapes
 from badger_envs.bandit import DIFFICULTIES
 
 Settings = dict[str, Any]
@@ -106,7 +106,7 @@ def hot_cold(draw: st.DrawFn) -> Settings:
         "reveal_inputs": st.booleans(),
     }
     other = draw(st.fixed_dictionaries({}, optional=optional))
-    kind = draw(kinds(test_functions.KINDS))
+    kind = draw(kinds(landscapes.KINDS))
     return draw(common()) | sized | draw(capacities(largest)) | kind | other
 
 

@@ -108,7 +108,7 @@ def test_the_informative_arm_tells_the_target() -> None:
     assert set(target) == set(range(10))
     assert (family.step(task, state, target, noise[:, 0]).reward == 5).all()
     assert (family.step(task, state, (target + 1) % 10, noise[:, 0]).reward == np.float32(1.1)).all()
-    assert (family.solution(task).argmax(1) == target).all()
+    assert (family.solution(task, family.initial_state(task)).argmax(1) == target).all()
 
 
 def test_restless_arms_walk_within_0_and_1() -> None:

@@ -93,7 +93,9 @@ def test_stepping_before_reset_and_after_the_end_is_refused() -> None:
         ("Badger/Bandit-v0", torch.zeros(2, 10, dtype=torch.int64), ValueError, "must be .2,."),
     ],
 )
-def test_actions_of_a_wrong_shape_or_dtype_are_refused(id: str, action: torch.Tensor, error: type, words: str) -> None:
+def test_actions_of_a_wrong_shape_or_dtype_are_refused(
+    id: str, action: torch.Tensor, error: type, words: str
+) -> None:
     env = badger_envs.make_batched(id, 2)
     env.reset(seed=0)
     with pytest.raises(error, match=words):

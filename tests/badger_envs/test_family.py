@@ -25,7 +25,14 @@ def test_a_family_is_made_from_its_path_and_json_settings() -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["badger_envs.guessing_game:Nothing", "badger_envs.nowhere:X", "no colon", "", "badger_envs.family:Slots", "numpy:pi"],
+    [
+        "badger_envs.guessing_game:Nothing",
+        "badger_envs.nowhere:X",
+        "no colon",
+        "",
+        "badger_envs.family:Slots",
+        "numpy:pi",
+    ],
 )
 def test_a_path_that_leads_nowhere_is_refused_in_one_line(path: str) -> None:
     with pytest.raises(ValueError, match="family") as caught:
@@ -34,7 +41,7 @@ def test_a_path_that_leads_nowhere_is_refused_in_one_line(path: str) -> None:
 
 
 def test_an_unknown_setting_is_named_beside_those_that_there_are() -> None:
-    with pytest.raises(TypeError, match="no setting 'dim'.*dims"):
+    with pytest.raises(TypeError, match=r"no setting 'dim'.*dims"):
         make_family(PATH, {"dim": 3})
 
 

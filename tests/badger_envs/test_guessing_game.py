@@ -55,7 +55,9 @@ def test_the_solution_scores_zero_and_succeeds() -> None:
     family = GuessingGame(dims=(1, 6), shuffle_slots=True)
     keys = outer_keys(0, 0, 50)
     task = family.sample_task(keys)
-    state = family.step(task, family.initial_state(task), family.solution(task), family.noise(keys, 1)[:, 0]).state
+    state = family.step(
+        task, family.initial_state(task), family.solution(task, family.initial_state(task)), family.noise(keys, 1)[:, 0]
+    ).state
     assert np.all(state.error == 0)
     assert family.info(task, state)["is_success"].all()
 
@@ -68,7 +70,9 @@ def test_the_first_observation_shows_zeros_and_their_error() -> None:
     assert np.allclose(seen.feedback[:, 0], 3 * (task.target**2).mean(axis=1), rtol=1e-6)
 
 
-@pytest.mark.parametrize(("split", "sizes"), [("train", range(1, 5)), ("validation", range(1, 5)), ("test", range(5, 9))])
+@pytest.mark.parametrize(
+    ("split", "sizes"), [("train", range(1, 5)), ("validation", range(1, 5)), ("test", range(5, 9))]
+)
 @pytest.mark.parametrize("shuffle", [False, True])
 def test_sizes_are_drawn_from_the_range_of_the_split(split: str, sizes: range, shuffle: bool) -> None:
     family = GuessingGame(dims=(1, 4), split=split, shuffle_slots=shuffle)

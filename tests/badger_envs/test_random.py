@@ -56,7 +56,9 @@ def test_draws_are_bit_equal_on_numpy_and_torch(seeds: list[int], name: str, cou
         random.permutation(keys, name, count), random.permutation(there, name, count).numpy()
     )
     normals = random.normal(keys, name, count, start, "float64")
-    assert np.allclose(normals, random.normal(there, name, count, start, "float64").numpy(), rtol=1e-12, atol=1e-12)
+    assert np.allclose(
+        normals, random.normal(there, name, count, start, "float64").numpy(), rtol=1e-12, atol=1e-12
+    )
 
 
 @given(SEEDS, NAMES, st.lists(st.integers(1, 9), min_size=1, max_size=6), st.integers(0, 30))
@@ -87,7 +89,12 @@ def test_streams_of_other_names_seeds_trials_steps_splits_and_rows_are_others() 
     base = random.base_keys([0])
     keys = [random.trial_keys(base, trial, split) for trial in range(3) for split in random.SPLITS]
     keys += [keys_of([seed]) for seed in range(1, 50)]
-    keys += [random.outer_keys(seed, step, 5, split) for seed in (0, 1, 2**40) for step in (0, 1) for split in random.SPLITS]
+    keys += [
+        random.outer_keys(seed, step, 5, split)
+        for seed in (0, 1, 2**40)
+        for step in (0, 1)
+        for split in random.SPLITS
+    ]
     streams = [random.words(rows, name, 4) for rows in keys for name in ("one", "other")]
     drawn = np.concatenate(streams)
     assert len(np.unique(drawn, axis=0)) == len(drawn)

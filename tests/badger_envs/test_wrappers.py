@@ -217,10 +217,10 @@ def test_ragged_values_are_put_into_the_slots_in_use() -> None:
 
 
 def test_ragged_observations_side_by_side() -> None:
-    envs = gym.make_vec(MAPS, num_envs=4, vectorization_mode="sync", wrappers=[RaggedObservation])
+    envs = gym.make_vec(MAPS, num_envs=16, vectorization_mode="sync", wrappers=[RaggedObservation])
     observations, _ = envs.reset(seed=0)
     assert len({len(array) for array in observations["outputs"]}) > 1
-    assert observations["flags"].shape == (4, 3)
+    assert observations["flags"].shape == (16, 3)
     envs.step(envs.action_space.sample())
     envs.close()
 
