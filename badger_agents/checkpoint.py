@@ -97,7 +97,9 @@ def load_checkpoint(path: Path, device: str | torch.device = "cpu") -> Checkpoin
         facts = json.loads(metadata[FORMAT])
         tables = _with_code(facts["recipe"], lambda file: path.parent / file)
         seed, step, skipped = (int(facts[name]) for name in ("seed", "step", "skipped"))
-    except (SafetensorError, KeyError, TypeError, AttributeError, OSError, json.JSONDecodeError) as error:
+    except CheckpointError:
+        raise
+    except (SafetensorError, KeyError, TypeError, ValueError, AttributeError, OSError) as error:
         raise CheckpointError(
             f"{path} cannot be read as a checkpoint ({error}): corrupt, truncated or another program's;"
             " use another, or train again"

@@ -30,12 +30,12 @@ class Candidates(NamedTuple):
 
 
 def _guessing_game(family: Family) -> Candidates:
-    return Candidates({"zeros": Constant(0)}, {"triangulation": Triangulation()})
+    return Candidates({"zeros": Constant(0.0)}, {"triangulation": Triangulation()})
 
 
 def _xor(family: Family) -> Candidates:
     assert isinstance(family, XOR)
-    floors = {"all +1": Constant(1), "all -1": Constant(-1)}
+    floors = {"all +1": Constant(1.0), "all -1": Constant(-1.0)}
     if family.function == "table":
         return Candidates(floors, {"memoriser": Memoriser()})
     return Candidates(floors, {f"{family.function} of all bits": ReadAll()})
@@ -65,13 +65,13 @@ def _bandit(family: Family) -> Candidates:
 
 def _hot_cold(family: Family) -> Candidates:
     spreads = {f"even spread, radius {radius}": Spread(radius) for radius in (0.25, 0.5, 0.75, 1.0)}
-    return Candidates({"zeros": Constant(0), **spreads}, {"optimum": Oracle()})
+    return Candidates({"zeros": Constant(0.0), **spreads}, {"optimum": Oracle()})
 
 
 def _variable_io(family: Family) -> Candidates:
     assert isinstance(family, VariableIO)
     classes = family.slots.outputs
-    floors: dict[str, Agent] = {"mean predictor": MeanPredictor(), "zeros": Constant(0)}
+    floors: dict[str, Agent] = {"mean predictor": MeanPredictor(), "zeros": Constant(0.0)}
     if family.kinds == ("lookup",):
         floors["chance of a class"] = Constant(2 / classes - 1)
     references = {

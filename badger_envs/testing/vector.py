@@ -224,7 +224,9 @@ class _Check:
         end = (bool(step.terminated[i]), bool(step.truncated[i]))
         self.require(end == (terminated, truncated), f"{what}: environment {i} and gym.make end differently")
         require_close(
-            np.array([float(reward)]), step.reward[i : i + 1].astype(float), f"{self.name}: {what}: reward {i}"
+            np.array([float(reward)]),
+            step.reward[i : i + 1].astype(float),
+            f"{self.name}: {what}: reward {i}",
         )
         infos = step.infos
         if (terminated or truncated) and self.mode is AutoresetMode.SAME_STEP:

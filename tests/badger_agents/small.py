@@ -91,7 +91,9 @@ class ConstantAgent:
     def initial_state(self, family: Family, keys: Tensor) -> tuple[()]:
         return ()
 
-    def act(self, state: tuple[()], observation: Any, keys: Tensor) -> tuple[tuple[()], Tensor, dict[str, Tensor]]:
+    def act(
+        self, state: tuple[()], observation: Any, keys: Tensor
+    ) -> tuple[tuple[()], Tensor, dict[str, Tensor]]:
         return state, torch.full_like(observation.outputs, self.value), {}
 
 

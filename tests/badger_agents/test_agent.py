@@ -19,7 +19,9 @@ def test_a_class_of_a_module() -> None:
     assert load_class("badger_agents.badger:BadgerAgent", "agent") is BadgerAgent
 
 
-def test_a_class_of_a_file_is_one_wherever_the_file_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_class_of_a_file_is_one_wherever_the_file_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("one.py", "two.py"):
         (tmp_path / name).write_text(SOURCE.format(1))
     monkeypatch.chdir(tmp_path)

@@ -42,7 +42,9 @@ class Rewired(HardwiredMembrane):
         super().__init__(membrane.slots, membrane.feedback_to, membrane.writing)
         self.order = order
 
-    def read(self, state: MembraneState, observation: Observation, experts: int) -> tuple[MembraneState, Tensor]:
+    def read(
+        self, state: MembraneState, observation: Observation, experts: int
+    ) -> tuple[MembraneState, Tensor]:
         state, reading = super().read(state, observation, experts)
         return state, reading[:, self.order]
 
@@ -54,7 +56,9 @@ def permuted(state: BadgerState, order: Tensor) -> BadgerState:
     return BadgerState(state.experts[:, order], Emission(state.emission.value[:, order]), state.membrane)
 
 
-def check_permuted(order: Tensor, mind: BadgerState, record: dict, other: BadgerState, other_record: dict) -> None:
+def check_permuted(
+    order: Tensor, mind: BadgerState, record: dict, other: BadgerState, other_record: dict
+) -> None:
     torch.testing.assert_close(other.experts, mind.experts[:, order])
     torch.testing.assert_close(other_record["messages"], record["messages"][:, order])
     torch.testing.assert_close(other_record["attention"], record["attention"][:, order][:, :, order])
@@ -160,7 +164,9 @@ def test_a_cut_channel_has_no_influence_whatever_is_sent(topology: str, rounds: 
 
 @pytest.mark.parametrize(("topology", "deaf"), [("none", range(5)), (MATRIX, [1])], ids=["none", "matrix"])
 @rounds_1_to_3
-def test_an_expert_without_neighbours_has_an_inbox_of_zeros(topology: Any, deaf: list[int], rounds: int) -> None:
+def test_an_expert_without_neighbours_has_an_inbox_of_zeros(
+    topology: Any, deaf: list[int], rounds: int
+) -> None:
     family = small_family()
     agent = random_agent(family, experts=5, topology=topology, rounds=rounds)
     trace = rollout(agent, family, keys(3), record=True).trace
@@ -205,7 +211,9 @@ def test_a_trial_leaves_the_weights_as_they_are(topology: Any, rounds: int) -> N
 @rounds_1_to_3
 def test_no_information_between_rows(topology: Any, rounds: int) -> None:
     family = small_family(dims=(1, 3), shuffle_slots=True)
-    agent = random_agent(family, experts=6, topology=topology if isinstance(topology, str) else "all", rounds=rounds)
+    agent = random_agent(
+        family, experts=6, topology=topology if isinstance(topology, str) else "all", rounds=rounds
+    )
     names, others = keys(5), keys(5)
     others[2] = keys(1, seed=9)[0]
     first, second = rollout(agent, family, names, record=True), rollout(agent, family, others, record=True)
@@ -247,7 +255,9 @@ def test_experts_of_one_trial_and_of_other_trials_start_differently() -> None:
 def test_dims_of_experts_are_not_in_the_weights() -> None:
     family = small_family()
     few, many = random_agent(family, experts=3), random_agent(family, experts=9)
-    assert {n: v.shape for n, v in few.state_dict().items()} == {n: v.shape for n, v in many.state_dict().items()}
+    assert {n: v.shape for n, v in few.state_dict().items()} == {
+        n: v.shape for n, v in many.state_dict().items()
+    }
 
 
 @pytest.mark.parametrize(

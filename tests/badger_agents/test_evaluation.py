@@ -40,7 +40,10 @@ def _keys(family, rows: int, seed: int) -> torch.Tensor:
 
 
 def test_the_splits_hold_different_tasks() -> None:
-    outcomes = [evaluate(ConstantAgent(), small_family(split=s), 200).outcomes for s in ("train", "validation", "test")]
+    outcomes = [
+        evaluate(ConstantAgent(), small_family(split=s), 200).outcomes
+        for s in ("train", "validation", "test")
+    ]
     for one in range(3):
         for other in range(one):
             assert len(np.intersect1d(outcomes[one], outcomes[other])) == 0

@@ -38,7 +38,9 @@ def test_recording_changes_nothing() -> None:
     plain, recorded = rollout(agent, family, keys(3)), rollout(agent, family, keys(3), record=True)
     assert torch.equal(plain.loss, recorded.loss)
     assert plain.trace == {}
-    assert {"messages", "attention", "inbox", "writing", "outputs", "feedback", "solution"} <= set(recorded.trace)
+    assert {"messages", "attention", "inbox", "writing", "outputs", "feedback", "solution"} <= set(
+        recorded.trace
+    )
 
 
 def test_an_agent_without_weights_lives_too() -> None:
@@ -77,7 +79,9 @@ def test_gradients_agree_with_finite_differences(objective: str, topology: str) 
 class Cheat(ConstantAgent):
     """Draws under the name by which the family draws its targets."""
 
-    def act(self, state: tuple[()], observation: Any, keys: Tensor) -> tuple[tuple[()], Tensor, dict[str, Tensor]]:
+    def act(
+        self, state: tuple[()], observation: Any, keys: Tensor
+    ) -> tuple[tuple[()], Tensor, dict[str, Tensor]]:
         return state, 2 * random.uniform(keys, "target", 3, dtype="float64") - 1, {}
 
 

@@ -67,6 +67,6 @@ def test_expert_i_writes_output_i_within_the_limits() -> None:
 def test_fewer_experts_than_outputs_are_refused() -> None:
     family = small_family(dims=4)
     membrane = HardwiredMembrane(family.slots)
-    with pytest.raises(ValueError, match="set experts to 4 or more"):
+    with pytest.raises(ValueError, match="experts=4 or more"):
         membrane.initial_state(family, keys(2), 3)
     assert membrane.initial_state(family, keys(2), 4).feedback.shape == (2, 1)

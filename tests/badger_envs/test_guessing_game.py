@@ -55,9 +55,8 @@ def test_the_solution_scores_zero_and_succeeds() -> None:
     family = GuessingGame(dims=(1, 6), shuffle_slots=True)
     keys = outer_keys(0, 0, 50)
     task = family.sample_task(keys)
-    state = family.step(
-        task, family.initial_state(task), family.solution(task, family.initial_state(task)), family.noise(keys, 1)[:, 0]
-    ).state
+    start = family.initial_state(task)
+    state = family.step(task, start, family.solution(task, start), family.noise(keys, 1)[:, 0]).state
     assert np.all(state.error == 0)
     assert family.info(task, state)["is_success"].all()
 

@@ -1,0 +1,86 @@
+"""The monolithic RNN: a GRU over all slots, unrolled by hand for comparison."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from badger_agents.inner_loop import rollout
+from badger_envs.family import Family
+from baselines.monolith import Monolith, MonolithSettings
+from tests.badger_agents.small import keys, shake, small_family
+
+
+def monolith(family: Family, **settings: Any) -> Monolith:
+    agent = Monolith(family, MonolithSettings(**{"hidden_size": 5, **settings}))
+    agent.to(getattr(torch, family.dtype))
+    return agent
+
+
+def gru(agent: Monolith, x: Tensor, h: Tensor) -> Tensor:
+    """Cho et al. 2014, with torch's order of gates."""
+    weights = dict(agent.cell.named_parameters())
+    a = x @ weights["weight_ih"].T + weights["bias_ih"]
+    b = h @ weights["weight_hh"].T + weights["bias_hh"]
+    (ar, az, an), (br, bz, bn) = a.chunk(3, -1), b.chunk(3, -1)
+    r, z = torch.sigmoid(ar + br), torch.sigmoid(az + bz)
+    return (1 - z) * torch.tanh(an + r * bn) + z * h
+
+
+@pytest.mark.parametrize("writing", ["increment", "absolute"])
+def test_it_is_a_hand_written_unroll(writing: str) -> None:
+    family = small_family(dims=(1, 2), shuffle_slots=True)
+    agent = monolith(family, writing=writing)
+    shake(agent, 0.8)
+    names = keys(6)
+    lived = rollout(agent, family, names, record=True)
+    task = family.sample_task(names)
+    outputs, hidden = torch.zeros_like(task.target), torch.zeros(6, 5, dtype=torch.float64)
+    one = torch.ones(6, 1, dtype=torch.float64)
+    last = None
+    for time in range(family.horizon):
+        error = (task.weight * (outputs - task.target) ** 2).sum(-1, keepdim=True)
+        change = torch.zeros_like(error) if last is None else error - last
+        flags = torch.cat([one * (time == 0), 0 * one, one * time / family.horizon], dim=-1)
+        reading = torch.cat([one, one, outputs, task.mask, error, change, flags], dim=-1)
+        hidden = gru(agent, reading, hidden)
+        written = hidden @ agent.write.weight.T + agent.write.bias
+        action = ((outputs if writing == "increment" else 0) + written).clamp(-1, 1)
+        torch.testing.assert_close(lived.trace["action"][time], action)
+        outputs, last = action * task.mask, error
+    assert (lived.trace["action"].abs() < 1).any()
+
+
+def test_it_starts_by_writing_nothing() -> None:
+    family = small_family()
+    assert (rollout(monolith(family), family, keys(3), record=True).trace["action"] == 0).all()
+
+
+def test_rows_and_trials_are_apart_and_weights_stay() -> None:
+    family = small_family()
+    agent = monolith(family)
+    shake(agent)
+    before = {name: value.clone() for name, value in agent.state_dict().items()}
+    names, others = keys(4), keys(4)
+    others[1] = keys(1, seed=5)[0]
+    first, second = rollout(agent, family, names).loss, rollout(agent, family, others).loss
+    assert torch.equal(first[:, [0, 2, 3]], second[:, [0, 2, 3]])
+    assert not torch.equal(first[:, 1], second[:, 1])
+    assert torch.equal(first, rollout(agent, family, names).loss)
+    assert all(torch.equal(value, before[name]) for name, value in agent.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"dims": 4}, "outputs = 3, not 4"),
+        ({"capacity": 7}, "outputs = 3, not 7"),
+        ({"dtype": "float32"}, "float64.*float32"),
+    ],
+)
+def test_another_size_is_refused(settings: dict[str, Any], message: str) -> None:
+    agent = monolith(small_family())
+    with pytest.raises(ValueError, match=message):
+        agent.initial_state(small_family(**settings), keys(2))
+    agent.initial_state(small_family(horizon=9, target_scale=0.5), keys(2))

@@ -1,0 +1,392 @@
+"""The command line: help, results as JSON, and what a user gets wrong."""
+
+import os
+import pickle
+import shutil
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+
+from badger_agents.outer_loop import CHECKPOINT, LOG
+from badger_agents.recipe import recipe_files
+from badger_envs import TABLE
+from tests.badger_agents.small import small_toml
+from tests.leaderboards.command import refused, run
+
+COMMANDS = ["list", "demo", "train", "evaluate", "trace", "play", "score", "bench"]
+RESULT_COMMANDS = ["list", "demo", "train", "evaluate", "trace"]
+
+POLICY = """\
+import torch
+from badger_agents import ExpertPolicy
+
+class MyPolicy(ExpertPolicy):
+    '''Every expert adds a bit of what it reads and hears.'''
+
+    def __init__(self, reading_size):
+        super().__init__()
+        self.message_size = 4
+        self.think = torch.nn.Linear(8 + 4 + reading_size, 8)
+        self.speak = torch.nn.Linear(8, 4 + 1)
+
+    @property
+    def draw_size(self):
+        return 8
+
+    def initial_state(self, draws):
+        return draws
+
+    def forward(self, state, inbox, reading):
+        state = torch.tanh(self.think(torch.cat([state, inbox, reading], dim=-1)))
+        said = self.speak(state)
+        return state, said[..., :4], said[..., 4:]
+"""
+
+
+@pytest.fixture
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a small run; not to be written in."""
+    from leaderboards.cli import main
+
+    folder = tmp_path_factory.mktemp("trained")
+    main(["train", str(small_toml(folder)), "--out", str(folder / "run"), "--json"])
+    return folder / "run"
+
+
+@pytest.fixture
+def copy(trained: Path, tmp_path: Path) -> Path:
+    """A run of one's own."""
+    return Path(shutil.copytree(trained, tmp_path / "copy"))
+
+
+pytestmark = pytest.mark.usefixtures("_here")
+
+
+# help
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    done = run(capsys, command, "--help")
+    assert done.status == 0
+    assert done.err == ""
+    assert f"badger {command}" in done.out
+    if command in RESULT_COMMANDS:
+        assert "--json" in done.out
+    if command in ("demo", "train", "evaluate", "trace"):
+        assert "--seed" in done.out
+
+
+def test_the_program_names_its_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    done = run(capsys, "--help")
+    assert done.status == 0
+    assert all(command in done.out for command in COMMANDS)
+
+
+@pytest.mark.parametrize("words", [[], ["nonsense"], ["train"], ["evaluate", "x", "--trials", "many"]])
+def test_words_that_are_no_command_are_refused_without_a_traceback(
+    capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    done = run(capsys, *words)
+    assert done.status == 2
+    assert done.err or done.out
+
+
+# results
+
+
+def test_list_names_everything(capsys: pytest.CaptureFixture[str]) -> None:
+    done = run(capsys, "list", "--json")
+    listed = {(row["name"], row["id"]): row["value"] for row in done.results}
+    assert {id for name, id in listed if name == "environment"} == {entry.id for entry in TABLE}
+    assert {id for name, id in listed if name == "recipe"} == set(recipe_files())
+    assert {("topology", "ring"), ("objective", "last_step")} <= set(listed)
+    assert all("\n" not in line and line for line in listed.values())
+
+
+def test_list_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+    done = run(capsys, "list")
+    assert done.err == ""
+    assert "Badger/GuessingGame-v0" in done.out
+    assert "guessing-hardwired" in done.out
+
+
+def test_train_evaluate_and_trace(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    done = run(capsys, "train", small_toml(tmp_path), "--seed", 3, "--json")
+    folder = Path(done.value("folder"))
+    assert folder == Path("runs/small-seed3")
+    assert sorted(os.listdir(folder)) == [CHECKPOINT, LOG]
+    assert (done.value("outer_steps"), done.value("skipped_updates")) == (6, 0)
+    assert 0 < done.value("loss") < 12
+    assert done.err  # progress
+
+    done = run(capsys, "evaluate", folder, "--trials", 50, "--json")
+    (error,) = (row for row in done.results if row["name"] == "error")
+    assert error["n"] == 50
+    assert error["outer_seed"] == 3
+    assert error["ci95"][0] < error["value"] < error["ci95"][1]
+    assert done.value("parameters") > 0
+    by_file = run(capsys, "evaluate", folder / CHECKPOINT, "--trials", 50, "--json")
+    assert by_file.results == done.results
+
+    done = run(capsys, "trace", folder, "--out", "new/picture.png", "--json")
+    assert done.value("picture") == "new/picture.png"
+    assert Path("new/picture.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_tables_for_people(capsys: pytest.CaptureFixture[str], trained: Path) -> None:
+    done = run(capsys, "evaluate", trained, "--trials", 20)
+    assert "ci95" in done.out
+    assert "preliminary" in done.out
+    assert not done.out.startswith("{")
+
+
+def test_another_split_and_seed_are_other_tasks(capsys: pytest.CaptureFixture[str], trained: Path) -> None:
+    choices = [(), ("--split", "train"), ("--split", "validation"), ("--seed", 1)]
+    values = [run(capsys, "evaluate", trained, "--trials", 20, "--json", *c).value("error") for c in choices]
+    assert len(set(values)) == 4
+    assert run(capsys, "evaluate", trained, "--trials", 20, "--json").value("error") == values[0]
+
+
+def test_settings_can_be_changed_for_one_use(capsys: pytest.CaptureFixture[str], trained: Path) -> None:
+    words = ("--trials", 20, "--json", "--env", "dims=2", "horizon=6", "--agent", "experts=4")
+    done = run(capsys, "evaluate", trained, *words, "topology=[[0,1,0,0],[0,0,1,0],[0,0,0,1],[1,0,0,0]]")
+    assert all(row["dims"] == 2 and row["horizon"] == 6 and row["experts"] == 4 for row in done.results)
+
+
+def test_an_algorithm_needs_no_training(capsys: pytest.CaptureFixture[str]) -> None:
+    done = run(capsys, "evaluate", "guessing-triangulation", "--trials", 50, "--json", "--env", "dims=5")
+    assert done.value("error") < 1e-9
+    assert done.value("parameters") == 0
+    done = run(capsys, "trace", "guessing-triangulation", "--json")
+    assert Path(done.value("picture")).stat().st_size > 1000
+
+
+def test_a_trained_run_goes_before_a_recipe_of_its_name(
+    capsys: pytest.CaptureFixture[str], copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy.rename(copy.parent / "guessing-hardwired")
+    assert run(capsys, "evaluate", "guessing-hardwired", "--trials", 5, "--json").status == 0
+
+
+def test_the_demo(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    from leaderboards.commands import demo
+
+    monkeypatch.setattr(demo, "TRIALS", 300)
+    done = run(capsys, "demo", "--outer-steps", 20, "--out", "d", "--json")
+    assert done.status == 0
+    agents = [row["agent"] for row in done.results if row["name"] == "error"]
+    assert agents == list(demo.AGENTS.values())
+    for row in done.results:
+        assert row["n"] == 300
+        assert row["ci95"][0] < row["value"] < row["ci95"][1]
+        assert row["bound"] == pytest.approx(2 / 3)
+        assert row["parameters"] > 1000
+        assert row["seconds"] > 0
+    assert Path("d/demo.png").read_bytes().startswith(b"\x89PNG")
+    assert "d/demo.png" in done.out
+    assert "preliminary" in done.out
+    assert all((Path("d") / name / CHECKPOINT).is_file() for name in demo.AGENTS)
+    assert run(capsys, "evaluate", "d/guessing-monolith", "--trials", 5, "--json").status == 0
+
+
+# a user's own policy
+
+
+def test_a_policy_of_one_s_own_is_trained_and_evaluated_anywhere(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("my_file.py").write_text(POLICY)
+    recipe = small_toml(tmp_path)
+    done = run(capsys, "train", recipe, "--policy", "my_file.py:MyPolicy", "--out", "run", "--json")
+    assert done.value("outer_steps") == 6
+    assert all(row["agent"] == "small-MyPolicy" for row in done.results)
+    first = run(capsys, "evaluate", "run", "--trials", 20, "--json").results
+    Path("my_file.py").write_text("raise SystemError('changed since')")
+    Path("run").rename("moved")
+    Path("elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    assert run(capsys, "evaluate", "../moved", "--trials", 20, "--json").results == first
+    assert run(capsys, "trace", tmp_path / "moved", "--json").status == 0
+
+
+def test_a_run_with_a_policy_of_one_s_own_resumes_bit_identical(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("my_file.py").write_text(POLICY)
+    words = ["train", small_toml(tmp_path), "--policy", "my_file.py:MyPolicy", "--json", "--out"]
+    assert run(capsys, *words, "whole").status == 0
+
+    save = torch.optim.Adam.step
+
+    def interrupted(*arguments: object) -> None:
+        if Path("parts", CHECKPOINT).exists():
+            raise KeyboardInterrupt
+        save(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.optim.Adam, "step", interrupted)
+        assert run(capsys, *words, "parts").status == 130
+    assert run(capsys, *words, "parts", "--resume").status == 0
+    assert Path("whole", CHECKPOINT).read_bytes() == Path("parts", CHECKPOINT).read_bytes()
+
+    Path("my_file.py").write_text(POLICY.replace("tanh", "sin"))
+    before = {path: path.read_bytes() for path in Path("parts").iterdir()}
+    assert "--resume" in refused(capsys, *words, "parts")
+    assert "my_file.py" in refused(capsys, *words, "parts", "--resume")
+    assert {path: path.read_bytes() for path in Path("parts").iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("source", "policy", "message"),
+    [
+        (None, "my_file.py:MyPolicy", "No such file"),
+        (POLICY, "my_file.py:Other", "no attribute 'Other'"),
+        (POLICY, "my_file.py", "cannot be loaded"),
+        ("class MyPolicy: pass", "my_file.py:MyPolicy", "not a subclass of badger_agents.ExpertPolicy"),
+        (POLICY.replace("self.message_size = 4", ""), "my_file.py:MyPolicy", "message_size"),
+        (POLICY.replace("self, reading_size", "self"), "my_file.py:MyPolicy", "does not take these settings"),
+        ("1 / 0", "my_file.py:MyPolicy", "ZeroDivisionError"),
+        ("def (", "my_file.py:MyPolicy", "SyntaxError"),
+    ],
+)
+def test_a_policy_that_cannot_be_used_is_refused_before_anything_is_written(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, source: str | None, policy: str, message: str
+) -> None:
+    if source is not None:
+        Path("my_file.py").write_text(source)
+    recipe = small_toml(tmp_path)
+    before = sorted(os.listdir())
+    assert message in refused(capsys, "train", recipe, "--policy", policy)
+    assert sorted(os.listdir()) == before
+
+
+# what a user gets wrong
+
+GOOD = object()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["train", "nothing"], "no recipe 'nothing'; give a .toml file or one of: "),
+        (["train", "nothing.toml"], "no recipe 'nothing.toml'"),
+        (["train", "guessing-triangulation"], "nothing to train; evaluate it"),
+        (["train", GOOD, "--device", "nonsense"], "--device 'nonsense' cannot be used"),
+        (["train", GOOD, "--device", "cuda:99"], "--device 'cuda:99' cannot be used"),
+        (["train", GOOD, "--device", "meta"], "--device 'meta' cannot be used"),
+        (["train", GOOD, "--seed", "-1"], "--seed is -1"),
+        (["train", GOOD, "--outer-steps", "0"], "training.outer_steps is 0"),
+        (["train", GOOD, "--out", "file/run"], "cannot write into file/run"),
+        (["train", GOOD, "--out", "file"], "cannot write into file"),
+        (["demo", "--out", "file/run"], "cannot write into file/run"),
+        (["demo", "--outer-steps", "-3"], "training.outer_steps is -3"),
+        (["demo", "--seed", "-3"], "--seed is -3"),
+        (["evaluate", "nothing"], "no run 'nothing'; give a run folder"),
+        (["evaluate", "folder"], "no checkpoint at folder/checkpoint.safetensors"),
+        (["evaluate", "file"], "file cannot be read as a checkpoint"),
+        (["evaluate", "guessing-hardwired"], "has to be trained first: badger train guessing-hardwired"),
+        (["trace", "guessing-hardwired"], "has to be trained first"),
+        (["trace", "nothing"], "no run 'nothing'"),
+        (["evaluate", "guessing-triangulation", "--split", "exam"], "split is 'exam'"),
+        (["evaluate", "guessing-triangulation", "--trials", "0"], "trials is 0"),
+        (["evaluate", "guessing-triangulation", "--device", "nonsense"], "--device 'nonsense'"),
+        (["evaluate", "guessing-triangulation", "--env", "dims"], "write key=value"),
+        (["evaluate", "guessing-triangulation", "--env", "dims=0"], "dims is 0"),
+        (["evaluate", "guessing-triangulation", "--env", "dimz=3"], "no setting 'dimz'"),
+        (["evaluate", "guessing-triangulation", "--agent", "x=3"], "Triangulation"),
+        (["trace", "guessing-triangulation", "--out", "picture.gif"], "must end in .png, .svg or .pdf"),
+        (["trace", "guessing-triangulation", "--out", "file/picture.png"], "cannot write file/picture.png"),
+    ],
+)
+@pytest.mark.parametrize("json", [False, True])
+def test_mistakes_are_one_line_and_leave_nothing(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, words: list, message: str, json: bool
+) -> None:
+    recipe = small_toml(tmp_path)
+    Path("file").write_text("not a checkpoint")
+    Path("folder").mkdir()
+    before = sorted(map(str, Path().rglob("*")))
+    words = [str(recipe) if word is GOOD else word for word in words]
+    assert message in refused(capsys, *words, *(["--json"] if json else []))
+    assert sorted(map(str, Path().rglob("*"))) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--agent", "experts=2"], "2 experts for 3 outputs"),
+        (["--agent", "experts=x"], "agent.experts is 'x'"),
+        (["--agent", "expert=3"], "agent.expert: unknown key; known keys: experts"),
+        (["--agent", "topology=everyone"], "it must be one of all, none, self, ring"),
+        (["--env", "dims=4"], "3 experts for 4 outputs"),
+        (["--env", "dtype=float64"], "float64"),
+        (["--env", "dtype=int"], "dtype is 'int'"),
+    ],
+)
+@pytest.mark.parametrize("command", ["evaluate", "trace"])
+def test_changes_that_do_not_fit_a_run_are_one_line(
+    capsys: pytest.CaptureFixture[str], trained: Path, command: str, words: list[str], message: str
+) -> None:
+    assert message in refused(capsys, command, trained, *words)
+
+
+def test_a_monolith_cannot_live_in_another_size(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    recipe = small_toml(tmp_path)
+    text = recipe.read_text()
+    head, _, rest = text.partition("[agent]")
+    training = rest.partition("[training]")[2]
+    recipe.write_text(f'{head}[agent]\nkind = "baselines.monolith:Monolith"\n[training]{training}')
+    assert run(capsys, "train", recipe, "--out", "run", "--json").status == 0
+    line = refused(capsys, "evaluate", "run", "--env", "dims=4")
+    assert "outputs" in line
+    assert "4" in line
+    assert run(capsys, "evaluate", "run", "--env", "horizon=9", "--trials", 5).status == 0
+
+
+@pytest.mark.parametrize("kind", ["corrupt", "truncated", "empty", "foreign", "pickle", "folder"])
+@pytest.mark.parametrize("command", ["evaluate", "trace", "train"])
+def test_a_bad_checkpoint_is_refused_and_left_as_it_is(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, copy: Path, command: str, kind: str
+) -> None:
+    path = copy / CHECKPOINT
+    data = path.read_bytes()
+    path.unlink()
+    if kind == "folder":
+        path.mkdir()
+    else:
+        path.write_bytes(
+            {
+                "corrupt": b"\xff" * 8 + data[8:],
+                "truncated": data[:-100],
+                "empty": b"",
+                "foreign": safetensors.torch.save({"a": torch.zeros(2)}),
+                "pickle": pickle.dumps({"a": 1}),
+            }[kind]
+        )
+    before = {file: file.read_bytes() for file in copy.rglob("*") if file.is_file()}
+    words = {"train": ["train", small_toml(tmp_path), "--out", copy, "--resume"]}.get(
+        command, [command, copy]
+    )
+    line = refused(capsys, *words)
+    assert CHECKPOINT in line
+    assert {file: file.read_bytes() for file in copy.rglob("*") if file.is_file()} == before
+    assert not list(tmp_path.glob("*.png"))
+
+
+def test_a_run_is_not_overwritten(capsys: pytest.CaptureFixture[str], tmp_path: Path, copy: Path) -> None:
+    before = {file: file.read_bytes() for file in copy.iterdir()}
+    words = ["train", small_toml(tmp_path), "--out", copy]
+    assert "use --resume to go on with it, or another --out" in refused(capsys, *words)
+    assert "another recipe or seed" in refused(capsys, *words, "--resume", "--seed", 1)
+    assert {file: file.read_bytes() for file in copy.iterdir()} == before
+    assert run(capsys, *words, "--resume", "--json").value("outer_steps") == 6
+    assert (copy / CHECKPOINT).read_bytes() == before[copy / CHECKPOINT]

@@ -1,0 +1,101 @@
+"""Pictures: that they show the numbers given, and where they can be written."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from leaderboards.figures.demo import Curve, draw_demo, smooth
+from leaderboards.figures.style import save_figure
+from leaderboards.figures.trace import draw_trace
+
+
+def trace(experts: int, trials: int = 10, slots: int = 3, steps: int = 5) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(0)
+    arrays = {
+        "outputs": rng.uniform(-1, 1, (steps, trials, slots)),
+        "solution": np.broadcast_to(rng.uniform(-1, 1, (trials, slots)), (steps, trials, slots)),
+    }
+    if experts:
+        arrays["messages"] = rng.normal(size=(steps, trials, experts, 4))
+        arrays["attention"] = rng.uniform(size=(steps, trials, experts, experts))
+    return arrays
+
+
+def lines(figure) -> list[np.ndarray]:
+    found = []
+    for sub in [figure, *figure.subfigs]:
+        found += [np.asarray(line.get_ydata()) for axis in sub.axes for line in axis.lines]
+    return found
+
+
+@pytest.mark.parametrize("experts", [0, 1, 3, 9])
+@pytest.mark.parametrize("trials", [1, 10, 12])
+def test_a_trace_draws_outputs_and_targets_of_up_to_ten_trials(experts: int, trials: int) -> None:
+    arrays = trace(experts, trials)
+    drawn = {line.tobytes() for line in lines(draw_trace(arrays, "title"))}
+    for trial in range(trials):
+        for slot in range(3):
+            assert (arrays["outputs"][:, trial, slot].tobytes() in drawn) == (trial < 10)
+            assert (arrays["solution"][:, trial, slot].tobytes() in drawn) == (trial < 10)
+
+
+def test_a_trace_draws_who_hears_whom() -> None:
+    arrays = trace(3)
+    arrays["attention"][:, :, 0, 1] = 0
+    drawn = {line.tobytes() for line in lines(draw_trace(arrays, "title"))}
+    assert arrays["attention"][:, 0, 2, 1].tobytes() in drawn
+    assert arrays["attention"][:, 0, 1, 1].tobytes() not in drawn  # nobody hears itself in the picture
+
+
+def test_a_trace_without_solution_and_with_silent_experts() -> None:
+    arrays = trace(2)
+    del arrays["solution"]
+    arrays["messages"][:] = 0
+    arrays["attention"][:] = 0
+    assert draw_trace(arrays, "title")
+
+
+def curve(label: str) -> Curve:
+    arrays = trace(0)
+    steps = np.arange(10, 60, 10)
+    return Curve(label, steps, steps / 50, np.linspace(1, 0.1, 5), arrays["outputs"], arrays["solution"])
+
+
+def test_the_demo_draws_every_agent_s_error(tmp_path: Path) -> None:
+    curves = [curve(f"agent {number}") for number in range(4)]
+    figure = draw_demo(curves, 2 / 3, 300)
+    drawn = {line.tobytes() for line in lines(figure)}
+    assert all(each.error.tobytes() in drawn for each in curves)
+    labels = [
+        item.get_text()
+        for axis in figure.subfigs[0].axes
+        if axis.get_legend()
+        for item in axis.get_legend().texts
+    ]
+    assert {each.label for each in curves} <= set(labels)
+    assert any("0.667" in label for label in labels)
+
+
+@pytest.mark.parametrize("ending", [".png", ".svg", ".pdf"])
+def test_pictures_are_written_as_their_ending_says(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / "new" / f"picture{ending}"
+    save_figure(draw_trace(trace(2), "title"), path)
+    start = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}[ending]
+    assert path.read_bytes().startswith(start)
+
+
+def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    figure = draw_trace(trace(0), "title")
+    for path in (tmp_path / "file" / "p.png", tmp_path):
+        with pytest.raises(ValueError, match="cannot"):
+            save_figure(figure, path)
+    with pytest.raises(ValueError, match=r"must end in \.png, \.svg or \.pdf"):
+        save_figure(figure, tmp_path / "p.bmp")
+
+
+def test_smoothing_is_a_running_mean_that_starts_short() -> None:
+    values = np.array([1.0, 2.0, 6.0, 3.0])
+    np.testing.assert_allclose(smooth(values, 2), [1.0, 1.5, 4.0, 4.5])
+    np.testing.assert_allclose(smooth(values, 10), [1.0, 1.5, 3.0, 3.0])

@@ -1,0 +1,106 @@
+"""Runs that are killed or interrupted from outside end as if they never had been."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from badger_agents.log import read_log
+from badger_agents.outer_loop import CHECKPOINT, LOG
+from tests.badger_agents.small import small_toml
+from tests.leaderboards.command import run
+
+ROOT = Path(__file__).parents[2]
+STEPS = 160
+
+
+def start(recipe: Path, folder: Path) -> subprocess.Popen[bytes]:
+    command = [
+        sys.executable,
+        "-m",
+        "leaderboards.cli",
+        "train",
+        str(recipe),
+        "--out",
+        str(folder),
+        "--resume",
+    ]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+def wait_for_rows(process: subprocess.Popen[bytes], folder: Path, rows: int) -> None:
+    limit = time.monotonic() + 60
+    while len(read_log(folder / LOG)) < rows:
+        assert process.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < limit
+        time.sleep(0.002)
+
+
+def log_of(folder: Path) -> list[dict[str, Any]]:
+    return [{key: value for key, value in row.items() if key != "seconds"} for row in read_log(folder / LOG)]
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small_toml(tmp_path_factory.mktemp("recipe"), STEPS, checkpoint_every=3)
+
+
+@pytest.fixture(scope="module")
+def whole(recipe: Path) -> Path:
+    """A run that nobody disturbed."""
+    from leaderboards.cli import main
+
+    main(["train", str(recipe), "--out", str(recipe.parent / "whole")])
+    return recipe.parent / "whole"
+
+
+def check_finished(capsys: pytest.CaptureFixture[str], recipe: Path, folder: Path, whole: Path) -> None:
+    assert run(capsys, "train", recipe, "--out", folder, "--resume").status == 0
+    assert (folder / CHECKPOINT).read_bytes() == (whole / CHECKPOINT).read_bytes()
+    assert log_of(folder) == log_of(whole)
+    assert [row["step"] for row in log_of(folder)] == list(range(1, STEPS + 1))
+    assert sorted(os.listdir(folder)) == [CHECKPOINT, LOG]
+
+
+def test_a_run_killed_again_and_again_ends_bit_identical(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, recipe: Path, whole: Path
+) -> None:
+    rng = random.Random(0)
+    for rows in (1, 40, 90):
+        process = start(recipe, tmp_path / "run")
+        wait_for_rows(process, tmp_path / "run", rows + rng.randrange(10))
+        time.sleep(rng.uniform(0, 0.02))
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
+        process.communicate()
+    check_finished(capsys, recipe, tmp_path / "run", whole)
+
+
+def test_ctrl_c_writes_a_checkpoint_and_says_how_to_go_on(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, recipe: Path, whole: Path
+) -> None:
+    process = start(recipe, tmp_path / "run")
+    wait_for_rows(process, tmp_path / "run", 10)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert out == b""
+    assert b"Traceback" not in err
+    assert err.decode().strip().splitlines()[-1].startswith("badger: interrupted")
+    assert b"--resume" in err
+    assert (tmp_path / "run" / CHECKPOINT).is_file()
+    check_finished(capsys, recipe, tmp_path / "run", whole)

@@ -1,0 +1,44 @@
+"""Settings as typed, and agents found by name."""
+
+from typing import Any
+
+import pytest
+
+from badger_agents.checkpoint import CheckpointError
+from baselines.triangulation import Triangulation
+from leaderboards.runs import open_run, parse_settings
+
+
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [
+        ("3", 3),
+        ("0.5", 0.5),
+        ("true", True),
+        ("[1, 8]", [1, 8]),
+        ("[[0,1],[1,0]]", [[0, 1], [1, 0]]),
+        ("all", "all"),
+        ('"all"', "all"),
+        ("", ""),
+        ("a=b", "a=b"),
+    ],
+)
+def test_values_are_written_as_in_toml_and_bare_words_are_strings(word: str, value: Any) -> None:
+    assert parse_settings([f"key={word}"], "--env") == {"key": value}
+
+
+@pytest.mark.parametrize("word", ["dims", "=3", ""])
+def test_what_is_no_pair_is_refused(word: str) -> None:
+    with pytest.raises(ValueError, match="--env .*write key=value"):
+        parse_settings([word], "--env")
+
+
+def test_a_recipe_without_weights_is_a_run() -> None:
+    run = open_run("guessing-triangulation")
+    assert isinstance(run.agent, Triangulation)
+    assert (run.seed, run.parameters) == (None, 0)
+
+
+def test_a_recipe_with_weights_is_not() -> None:
+    with pytest.raises(CheckpointError, match="badger train guessing-monolith"):
+        open_run("guessing-monolith")
