@@ -82,7 +82,7 @@ def train(
     if not isinstance(agent, LearnedAgent) or training is None:
         raise ValueError(f"recipe {recipe.name!r} has no weights to train or no [training] table")
     folder.mkdir(parents=True, exist_ok=True)
-    last = _last_checkpoint(recipe, seed, folder, resume, device)
+    last = last_checkpoint(recipe, seed, folder, resume, device)
     agent.to(device)
     parameters = dict(agent.named_parameters())
     optimiser = torch.optim.Adam(parameters.values(), lr=training.learning_rate)
@@ -176,8 +176,12 @@ def check_folder(folder: Path, resume: bool) -> None:
         )
 
 
-def _last_checkpoint(recipe: Recipe, seed: int, folder: Path, resume: bool, device: str) -> Checkpoint | None:
-    """The checkpoint to go on from, or None for a fresh start."""
+def last_checkpoint(recipe: Recipe, seed: int, folder: Path, resume: bool, device: str) -> Checkpoint | None:
+    """The checkpoint to go on from, or None for a fresh start.
+
+    Raises:
+        CheckpointError: as `train`.
+    """
     check_folder(folder, resume)
     path = folder / CHECKPOINT
     if not path.exists():

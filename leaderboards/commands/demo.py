@@ -51,10 +51,10 @@ def demo(
         json: Print the result as one JSON object.
     """
     check_seed(seed)
-    make_folder(out)
     recipes = [load_recipe(name) for name in AGENTS]
     if outer_steps is not None:
         recipes = [changed_recipe(recipe, None, outer_steps) for recipe in recipes]
+    make_folder(out)
     train_all(recipes, seed, out)
     results: list[Record] = []
     curves = []

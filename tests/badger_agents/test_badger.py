@@ -211,9 +211,8 @@ def test_a_trial_leaves_the_weights_as_they_are(topology: Any, rounds: int) -> N
 @rounds_1_to_3
 def test_no_information_between_rows(topology: Any, rounds: int) -> None:
     family = small_family(dims=(1, 3), shuffle_slots=True)
-    agent = random_agent(
-        family, experts=6, topology=topology if isinstance(topology, str) else "all", rounds=rounds
-    )
+    wide = topology if isinstance(topology, str) else tuple((*row, 1) for row in (*topology, topology[0]))
+    agent = random_agent(family, experts=6, topology=wide, rounds=rounds)
     names, others = keys(5), keys(5)
     others[2] = keys(1, seed=9)[0]
     first, second = rollout(agent, family, names, record=True), rollout(agent, family, others, record=True)

@@ -26,7 +26,7 @@ def test_nineteen_numbers_are_found_in_twenty_steps(
 ) -> None:
     family = GuessingGame(dims=d, capacity=d + spare, shuffle_slots=shuffle, dtype=dtype)
     lived = rollout(Triangulation(), family, keys(20, seed), record=True)
-    limit = 1e-9 if dtype == "float32" else 1e-25
+    limit = 1e-8 if dtype == "float32" else 1e-25
     assert float(lived.loss[-1].max()) < limit
     assert float(lived.loss[d:].max()) < limit  # d probes, then it knows and stays
     assert lived.info["is_success"].all()
@@ -49,14 +49,14 @@ def test_one_number_left_of_twenty_costs_a_twentieth() -> None:
 
 def test_sizes_drawn_per_task_are_found_too() -> None:
     family = GuessingGame(dims=(1, 8), shuffle_slots=True)
-    assert float(rollout(Triangulation(), family, keys(200)).loss[-1].max()) < 1e-9
+    assert float(rollout(Triangulation(), family, keys(200)).loss[-1].max()) < 1e-8
     held_out = GuessingGame(dims=(1, 8), shuffle_slots=True, split="test")
-    assert float(rollout(Triangulation(), held_out, keys(200)).loss[-1].max()) < 1e-9
+    assert float(rollout(Triangulation(), held_out, keys(200)).loss[-1].max()) < 1e-8
 
 
 def test_numbers_within_a_smaller_scale_are_found_too() -> None:
     family = GuessingGame(dims=5, target_scale=0.1)
-    assert float(rollout(Triangulation(), family, keys(50)).loss[-1].max()) < 1e-9
+    assert float(rollout(Triangulation(), family, keys(50)).loss[-1].max()) < 1e-8
 
 
 @pytest.mark.parametrize("horizon", [1, 2, 4])

@@ -29,7 +29,7 @@ def test_values_are_written_as_in_toml_and_bare_words_are_strings(word: str, val
 
 @pytest.mark.parametrize("word", ["dims", "=3", ""])
 def test_what_is_no_pair_is_refused(word: str) -> None:
-    with pytest.raises(ValueError, match="--env .*write key=value"):
+    with pytest.raises(ValueError, match=r"--env .*write key=value"):
         parse_settings([word], "--env")
 
 
