@@ -1,5 +1,6 @@
 """Evaluation: one agent on many fresh tasks, the same tasks for every agent."""
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -29,10 +30,12 @@ class Evaluation(NamedTuple):
 
     @property
     def ci95(self) -> tuple[float, float]:
-        """95 % interval of the mean over tasks (normal approximation); says nothing of outer seeds."""
-        half = (
-            1.96 * float(self.outcomes.std()) / len(self.outcomes) ** 0.5 if len(self.outcomes) > 1 else 0.0
-        )
+        """95 % interval of the mean over tasks (normal approximation); says nothing of outer seeds.
+
+        One task tells nothing of the spread: its interval is infinite.
+        """
+        count = len(self.outcomes)
+        half = 1.96 * float(self.outcomes.std()) / count**0.5 if count > 1 else math.inf
         return self.mean - half, self.mean + half
 
 

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from badger_envs.family import Family, Observation
 
-PROBE = 0.5
-"""Where a probe puts an output; any number in (0, 1] would be exact."""
+PROBE = 1.0
+"""Where a probe puts an output. Rounding errors pass on times target / PROBE: below 1, they would grow."""
 
 
 class TriangulationState(NamedTuple):

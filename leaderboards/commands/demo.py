@@ -66,7 +66,16 @@ def demo(
         evaluation = evaluate(opened.agent, recipe.family(split="test"), TRIALS)
         log = read_log(folder / LOG)
         results.append(
-            record("error", evaluation.mean, n=TRIALS, ci95=evaluation.ci95, agent=label, d=dims, bound=bound)
+            record(
+                "error",
+                evaluation.mean,
+                n=TRIALS,
+                ci95=evaluation.ci95,
+                agent=label,
+                d=dims,
+                outer_seed=seed,
+                bound=bound,
+            )
             | {"parameters": opened.parameters, "seconds": log[-1]["seconds"]}
         )
         with torch.no_grad():

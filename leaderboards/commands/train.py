@@ -58,9 +58,7 @@ def train(
     outer_loop.check_folder(folder, resume)
     make_folder(folder)
     plan = keep_code(plan, folder)
-    outer_loop.last_checkpoint(
-        plan, seed, folder, resume, device
-    )  # what is wrong is said before a bar is drawn
+    outer_loop.last_checkpoint(plan, seed, folder, resume, device)  # raises before a bar is drawn
     with progress_bar() as bar:
         line = bar.add_task(f"{plan.name} seed {seed}", total=training.outer_steps, note="")
 

@@ -57,6 +57,10 @@ def test_the_interval_is_the_normal_one_over_tasks() -> None:
     assert result.ci95 == pytest.approx((4.0 - half, 4.0 + half))
 
 
+def test_one_task_tells_nothing_of_the_spread() -> None:
+    assert Evaluation(torch.ones(1), torch.zeros(3)).ci95 == (-np.inf, np.inf)
+
+
 def test_the_interval_holds_what_is_known_exactly() -> None:
     low, high = evaluate(ConstantAgent(), small_family(split="test"), 4000).ci95
     assert low < 1.0 < high  # writing zeros scores 1 on average

@@ -183,6 +183,53 @@ def refused(call: Callable[[], Any]) -> str:
     return message
 
 
+def illegal_action(data: st.DataObject, family: Family, shape: tuple[int, ...]) -> Any:
+    """What no face may take in place of an action of that shape."""
+    values = np.zeros(shape, np.int64 if family.action_kind == "categorical" else family.dtype)
+    outputs = family.slots.outputs
+    wrong: list[Any] = [None, "0", {}, [[0], [0, 0]], values.astype(bool), values.astype(complex), object()]
+    wrong += [values[None], values[..., None], np.zeros((*shape[:-1], outputs + 7), values.dtype)]
+    wrong += [values.astype(np.float32) if values.dtype == np.int64 else values.astype(np.int64)]
+    worst = [-1, outputs, 2**40] if values.dtype == np.int64 else [np.nan, np.inf, -np.inf, 1.0001, -3]
+    place = data.draw(st.integers(0, values.size - 1))
+    for value in worst:
+        spoilt = values.copy()
+        spoilt.reshape(-1)[place] = value
+        wrong.append(spoilt)
+    return wrong[data.draw(st.integers(0, len(wrong) - 1))]
+
+
+@pytest.mark.parametrize("id", LEGAL)
+@settings(max_examples=EXAMPLES)
+@given(data=st.data())
+def test_an_illegal_action_is_refused_on_every_face(id: str, data: st.DataObject) -> None:
+    changes = data.draw(LEGAL[id])
+    family = family_of(id, **changes)
+    single = gym.make(id, disable_env_checker=True, **changes)
+    several = gym.make_vec(id, num_envs=3, **changes)
+    parallel, batched = parallel_env(id, message_size=2, **changes), make_batched(id, 2, **changes)
+    for env in (single, several, parallel, batched):
+        env.reset(seed=data.draw(SEEDS))
+    one = () if family.action_kind == "categorical" else (family.slots.outputs,)
+    refused(lambda: single.step(illegal_action(data, family, one)))
+    refused(lambda: several.step(illegal_action(data, family, (3, *one))))
+    acts = {agent: np.zeros(3, family.dtype) for agent in parallel.agents}
+    spoilt = data.draw(st.sampled_from(parallel.agents))
+    bad = data.draw(st.sampled_from([np.nan, np.inf, 1.5]))
+    some = [np.full(3, bad, family.dtype), np.zeros(4, family.dtype), np.zeros(3, np.int64), None, "up"]
+    refused(lambda: parallel.step({**acts, spoilt: data.draw(st.sampled_from(some))}))
+    refused(lambda: parallel.step({agent: act for agent, act in acts.items() if agent != spoilt}))
+    refused(lambda: parallel.step({**acts, "expert_1000": acts[spoilt]}))
+    wrong = [
+        torch.zeros(2, *one),
+        torch.zeros(2, *one, dtype=torch.int64),
+        torch.zeros(2, *one, dtype=torch.bool),
+    ]
+    right = torch.int64 if family.action_kind == "categorical" else getattr(torch, family.dtype)
+    wrong = [tensor for tensor in wrong if tensor.dtype != right] + [torch.zeros(3, *one, dtype=right)]
+    refused(lambda: batched.step(data.draw(st.sampled_from(wrong))))
+
+
 @pytest.mark.parametrize("id", LEGAL)
 @settings(max_examples=EXAMPLES)
 @given(data=st.data())

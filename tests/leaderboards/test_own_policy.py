@@ -1,0 +1,111 @@
+"""A user's own expert policy: a class in a file, trained and evaluated by name."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from badger_agents.outer_loop import CHECKPOINT
+from tests.badger_agents.small import small_toml
+from tests.leaderboards.command import refused, run
+
+POLICY = """\
+import torch
+from badger_agents import ExpertPolicy
+
+class MyPolicy(ExpertPolicy):
+    '''Every expert adds a bit of what it reads and hears.'''
+
+    def __init__(self, reading_size):
+        super().__init__()
+        self.message_size = 4
+        self.think = torch.nn.Linear(8 + 4 + reading_size, 8)
+        self.speak = torch.nn.Linear(8, 4 + 1)
+
+    @property
+    def draw_size(self):
+        return 8
+
+    def initial_state(self, draws):
+        return draws
+
+    def forward(self, state, inbox, reading):
+        state = torch.tanh(self.think(torch.cat([state, inbox, reading], dim=-1)))
+        said = self.speak(state)
+        return state, said[..., :4], said[..., 4:]
+"""
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_policy_of_one_s_own_is_trained_and_evaluated_anywhere(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("my_file.py").write_text(POLICY)
+    recipe = small_toml(tmp_path)
+    done = run(capsys, "train", recipe, "--policy", "my_file.py:MyPolicy", "--out", "run", "--json")
+    assert done.value("outer_steps") == 6
+    assert all(row["agent"] == "small-MyPolicy" for row in done.results)
+    first = run(capsys, "evaluate", "run", "--trials", 20, "--json").results
+    Path("my_file.py").write_text("raise SystemError('changed since')")
+    Path("run").rename("moved")
+    Path("elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    assert run(capsys, "evaluate", "../moved", "--trials", 20, "--json").results == first
+    assert run(capsys, "trace", tmp_path / "moved", "--json").status == 0
+
+
+def test_a_run_with_a_policy_of_one_s_own_resumes_bit_identical(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("my_file.py").write_text(POLICY)
+    words = ["train", small_toml(tmp_path), "--policy", "my_file.py:MyPolicy", "--json", "--out"]
+    assert run(capsys, *words, "whole").status == 0
+
+    save = torch.optim.Adam.step
+
+    def interrupted(*arguments: object) -> None:
+        if Path("parts", CHECKPOINT).exists():
+            raise KeyboardInterrupt
+        save(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.optim.Adam, "step", interrupted)
+        assert run(capsys, *words, "parts").status == 130
+    assert run(capsys, *words, "parts", "--resume").status == 0
+    assert Path("whole", CHECKPOINT).read_bytes() == Path("parts", CHECKPOINT).read_bytes()
+
+    Path("my_file.py").write_text(POLICY.replace("tanh", "sin"))
+    before = {path: path.read_bytes() for path in Path("parts").iterdir()}
+    assert "--resume" in refused(capsys, *words, "parts")
+    assert "my_file.py" in refused(capsys, *words, "parts", "--resume")
+    assert {path: path.read_bytes() for path in Path("parts").iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("source", "policy", "message"),
+    [
+        (None, "my_file.py:MyPolicy", "No such file"),
+        (POLICY, "my_file.py:Other", "no attribute 'Other'"),
+        (POLICY, "my_file.py", "cannot be loaded"),
+        ("class MyPolicy: pass", "my_file.py:MyPolicy", "not a subclass of badger_agents.ExpertPolicy"),
+        (POLICY.replace("self.message_size = 4", ""), "my_file.py:MyPolicy", "message_size"),
+        (POLICY.replace("self, reading_size", "self"), "my_file.py:MyPolicy", "does not take these settings"),
+        ("1 / 0", "my_file.py:MyPolicy", "ZeroDivisionError"),
+        ("def (", "my_file.py:MyPolicy", "SyntaxError"),
+    ],
+)
+def test_a_policy_that_cannot_be_used_is_refused_before_anything_is_written(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, source: str | None, policy: str, message: str
+) -> None:
+    if source is not None:
+        Path("my_file.py").write_text(source)
+    recipe = small_toml(tmp_path)
+    before = sorted(os.listdir())
+    assert message in refused(capsys, "train", recipe, "--policy", policy)
+    assert sorted(os.listdir()) == before
