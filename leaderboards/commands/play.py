@@ -227,8 +227,5 @@ def judged(
         results.append(record(scale.outcome, anchor.mean, n=anchor.trials, **settings))
     filled = round(30 * min(1.0, max(0.0, score)))
     bar = "#" * filled + "." * (30 - filled)
-    ends = f"floor {scale.floor.agent} 0 [{bar}] 1 {scale.reference.agent} ceiling"
-    return (
-        results,
-        f"{ends}; over {len(outcomes)} trial{'s' if len(outcomes) > 1 else ''}: much of it is luck",
-    )
+    over = "one trial" if len(outcomes) == 1 else f"{len(outcomes)} trials"
+    return results, f"floor 0 [{bar}] 1 ceiling; {over}: much of it is luck"
