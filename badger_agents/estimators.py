@@ -13,7 +13,7 @@ LossOf = Callable[[LearnedAgent], Tensor]
 
 
 class Update(NamedTuple):
-    """loss: scalar; gradients: one per parameter, in order; state: the estimator's state after it, by name."""
+    """loss: scalar; gradients: one per parameter, in order; state: the estimator's after it, by name."""
 
     loss: Tensor
     gradients: tuple[Tensor, ...]

@@ -8,8 +8,8 @@ from array_api_compat import array_namespace
 from badger_envs import landscapes
 from badger_envs.family import Family, Observation, Range, Slots, Transition, check_integer, held_out
 from badger_envs.kinds import Kinds, held_out_kinds
-from badger_envs.random import Array
 from badger_envs.landscapes import Functions
+from badger_envs.random import Array
 
 FEEDBACK = ("sign", "delta", "value", "gradient")
 

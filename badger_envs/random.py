@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace, device
+from array_api_compat import array_namespace, device, is_numpy_array
 from gymnasium.utils import seeding
 
 Array = Any
@@ -31,13 +31,16 @@ _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 _AGENT = 0x41474E54
 _WEYL = (0x9E3779B9, 0xBB67AE85)
 
+_PIECE = 8192
+"""Blocks of four words that NumPy draws at once: so many stay in the cache."""
+
 
 def philox(counter: Sequence[Array], key: Sequence[Array]) -> tuple[Array, Array, Array, Array]:
     """Philox4x32-10: encrypt four counter words under two key words.
 
     Args:
-        counter: four int64 arrays of one shape (or broadcastable to it) with values in [0, 2**32).
-        key: two int64 arrays, broadcastable against the counter.
+        counter: four int64 arrays, or integers, broadcastable to one shape, with values in [0, 2**32).
+        key: two int64 arrays, broadcastable to that shape too.
 
     Returns:
         Four int64 arrays of the broadcast shape with values in [0, 2**32).
@@ -46,10 +49,8 @@ def philox(counter: Sequence[Array], key: Sequence[Array]) -> tuple[Array, Array
     k0, k1 = key
     for _ in range(10):
         product0, product1 = c0 * _MULTIPLIERS[0], c2 * _MULTIPLIERS[1]  # low 64 bits, sign ignored
-        c0, c2 = (product1 >> 32) ^ c1, (product0 >> 32) ^ c3
-        c0 ^= k0  # in place: this loop's speed is memory traffic
-        c0 &= _MASK
-        c2 ^= k1
+        c0, c2 = (product1 >> 32) ^ (c1 ^ k0), (product0 >> 32) ^ (c3 ^ k1)
+        c0 &= _MASK  # in place: this loop's speed is memory traffic
         c2 &= _MASK
         c1, c3 = product1, product0
         k0, k1 = (k0 + _WEYL[0]) & _MASK, (k1 + _WEYL[1]) & _MASK
@@ -154,12 +155,16 @@ def words(keys: Array, name: str, count: int, start: int = 0) -> Array:
     if count == 0:
         return keys[:, :0]
     first, last = start // 4, -(-(start + count) // 4)
-    index = xp.arange(first, last, dtype=xp.int64, device=device(keys))[None, :]
-    word0 = index + 0 * keys[:, :1]  # [B, blocks]
-    word1 = 0 * word0 + zlib.crc32(name.encode())
-    word2, word3 = 0 * word0 + keys[:, 2:3], 0 * word0 + keys[:, 3:4]
-    drawn = philox((word0, word1, word2, word3), (keys[:, 0:1], keys[:, 1:2]))
-    flat = xp.reshape(xp.stack(drawn, axis=-1), (keys.shape[0], 4 * (last - first)))  # [B, 4 * blocks]
+    index = xp.arange(first, last, dtype=xp.int64, device=device(keys))[:, None]  # [blocks, 1]
+    label = zlib.crc32(name.encode())
+    drawn = xp.empty((keys.shape[0], last - first, 4), dtype=xp.int64, device=device(keys))
+    rows = max(1, _PIECE // (last - first) if is_numpy_array(keys) else keys.shape[0])
+    for i in range(0, keys.shape[0], rows):
+        key = xp.asarray(xp.matrix_transpose(keys[i : i + rows]), copy=True)  # [4, rows], in C order
+        block = philox((index, label, key[2:3], key[3:4]), (key[0:1], key[1:2]))  # [blocks, rows] each
+        for k, word in enumerate(block):
+            drawn[i : i + rows, :, k] = xp.matrix_transpose(word)
+    flat = xp.reshape(drawn, (keys.shape[0], 4 * (last - first)))
     return flat[:, start - 4 * first : start - 4 * first + count]
 
 

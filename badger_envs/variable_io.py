@@ -1,7 +1,7 @@
 """Variable IO: learn a hidden map between any number of inputs and outputs from a few examples."""
 
 import dataclasses
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 from array_api_compat import array_namespace
 

@@ -269,7 +269,9 @@ class FamilyVectorEnv(VectorEnv[dict[str, np.ndarray], Any, np.ndarray]):
 
     def _scene(self, i: int) -> Scene:
         reward = None if self._reward is None or self._time[i] == 0 else float(self._reward[i])
-        return scene_of(self.family, self._task, self._asked, self._observation, i, int(self._time[i]), reward)
+        return scene_of(
+            self.family, self._task, self._asked, self._observation, i, int(self._time[i]), reward
+        )
 
     def _checked(self, actions: Any) -> np.ndarray:
         if self._categorical:

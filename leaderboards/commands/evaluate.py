@@ -44,8 +44,10 @@ def evaluate(
     changes = parse_settings(env, "--env")
     family = opened.recipe.family(**{**changes, "split": split})
     result = evaluate_agent(opened.agent, family, trials, seed=seed, device=device)
-    settings = {"agent": opened.name, "env": opened.recipe.env.id, **changes, **swaps}
-    settings |= {"split": split, "task_seed": seed}
+    settings = {"agent": opened.name, "env": opened.recipe.env.id}
+    settings |= {**(opened.recipe.env.model_extra or {}), **changes, "split": split, "task_seed": seed}
+    experts = opened.recipe.agent_settings().get("experts")
+    settings |= {**({} if experts is None else {"experts": experts}), **swaps}
     if opened.seed is not None:
         settings["outer_seed"] = opened.seed
     results = [

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from badger_envs import family_of, make_family, random, landscapes
+from badger_envs import family_of, landscapes, make_family, random
 from badger_envs.family import Observation
 from badger_envs.hot_cold import FEEDBACK, HotCold
 
@@ -232,7 +232,9 @@ def test_revealed_inputs_are_the_optimum_whatever_is_written() -> None:
     family = HotCold(reveal_inputs=True, dims=(1, 3), shuffle_slots=True)
     task = family.sample_task(keys(10))
     observation = family.observe(task, family.initial_state(task))
-    np.testing.assert_array_equal(observation.inputs[:, :, 0], family.solution(task, family.initial_state(task)))
+    np.testing.assert_array_equal(
+        observation.inputs[:, :, 0], family.solution(task, family.initial_state(task))
+    )
     np.testing.assert_array_equal(observation.input_mask, observation.output_mask)
 
 
