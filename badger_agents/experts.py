@@ -33,9 +33,11 @@ class ExpertPolicy(nn.Module):
 
     Attributes:
         message_size: M, width of a message.
+        draw_size: S, how many random numbers per expert `initial_state` gets; 0 for none.
     """
 
     message_size: int
+    draw_size: int = 0
 
     def initial_state(self, draws: Float[Tensor, "B E S"]) -> Any:
         """States at the start of a trial, from standard normal draws (S = `draw_size`).
@@ -44,11 +46,6 @@ class ExpertPolicy(nn.Module):
             A tensor [B, E, ...] or a tuple of such tensors.
         """
         raise NotImplementedError(f"{type(self).__name__} does not define initial_state")
-
-    @property
-    def draw_size(self) -> int:
-        """S, how many random numbers per expert `initial_state` wants; 0 for none."""
-        return 0
 
     def forward(
         self, state: Any, inbox: Float[Tensor, "B E M"], reading: Float[Tensor, "B E R"]
@@ -96,7 +93,7 @@ class GRUPolicy(ExpertPolicy):
         if not 0 <= state_noise < math.inf:
             raise ValueError(f"state_noise is {state_noise}; it must be a finite number from 0 up")
         self.message_size = message_size
-        self.hidden_size = hidden_size
+        self.draw_size = hidden_size  # one draw per number in the state
         self.state_noise = state_noise
         self.sizes = (message_size, key_size, key_size, 1)
         self.cell = nn.GRUCell(message_size + reading_size, hidden_size)
@@ -106,11 +103,6 @@ class GRUPolicy(ExpertPolicy):
         ):  # starts by writing nothing: outputs that drift into their limits have no gradient
             self.emit.weight[-1].zero_()
             self.emit.bias[-1].zero_()
-
-    @property
-    def draw_size(self) -> int:
-        """One draw per number in the state."""
-        return self.hidden_size
 
     def initial_state(self, draws: Float[Tensor, "B E S"]) -> Float[Tensor, "B E H"]:
         """Random states: experts that share weights and inputs would else stay alike."""

@@ -16,7 +16,7 @@ from badger_envs.vector_arguments import checked_seeds
 _BLOCK = 16
 """Trials drawn at once when none is seeded anew: drawing one costs as much as drawing many."""
 
-_PIECE = 16_384
+_PIECE = 32_768
 """Numbers drawn at once by `draw_noise`: more memory would go back to the system after every draw."""
 
 

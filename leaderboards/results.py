@@ -10,6 +10,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+WIDEST = 7
+"""Columns that a table has at the most, if it can be helped."""
+
 Record = dict[str, Any]
 """`name`, the settings it holds for, then `value`, and where they apply `unit`, `n`, `ci95`."""
 
@@ -55,7 +58,10 @@ def show(results: Sequence[Record], *, as_json: bool, title: str, note: str = ""
         rows = [{key: _json_value(item) for key, item in row.items()} for row in results]
         print(json.dumps({"title": title, "note": note, "results": rows}, indent=1, allow_nan=False))
         return
-    columns = list(dict.fromkeys(key for row in results for key in row))
+    columns, shared = _columns(results)
+    note = "; ".join(
+        [*(f"{name} {text(value)}" for name, value in shared.items()), *([note] if note else [])]
+    )
     table = Table(
         title=escape(title), caption=escape(note) or None, title_justify="left", caption_justify="left"
     )
@@ -64,6 +70,19 @@ def show(results: Sequence[Record], *, as_json: bool, title: str, note: str = ""
     for row in results:
         table.add_row(*(escape(text(row.get(column, ""))) for column in columns))
     Console(width=None if sys.stdout.isatty() else 120).print(table)
+
+
+def _columns(results: Sequence[Record]) -> tuple[list[str], Record]:
+    """Columns of a table; of more than `WIDEST`, those that say the same in all rows go into the note."""
+    columns = list(dict.fromkeys(key for row in results for key in row))
+    shared: Record = {}
+    for column in columns.copy():
+        first = results[0].get(column)
+        same = column in results[0] and all(row.get(column) == first for row in results)
+        if len(columns) > WIDEST and same and column not in ("value", "unit", "n", "ci95"):
+            shared[column] = first
+            columns.remove(column)
+    return columns, shared
 
 
 def text(value: Any) -> str:

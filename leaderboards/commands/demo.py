@@ -3,7 +3,7 @@
 import multiprocessing
 import os
 import time
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from badger_agents.outer_loop import CHECKPOINT, LOG
 from badger_agents.outer_loop import train as train_run
 from badger_agents.recipe import Recipe, load_recipe
 from badger_envs import random
-from leaderboards.commands.train import changed_recipe, check_seed, make_folder, progress_bar
+from leaderboards.commands.train import changed_recipe, check_device, check_seed, make_folder, progress_bar
 from leaderboards.figures.demo import Curve, draw_demo
 from leaderboards.figures.style import save_figure
 from leaderboards.results import Record, record, show
@@ -37,7 +37,12 @@ INTERRUPTED = 130
 
 
 def demo(
-    *, seed: int = 0, out: Path = Path("runs/demo"), outer_steps: int | None = None, json: bool = False
+    *,
+    seed: int = 0,
+    out: Path = Path("runs/demo"),
+    outer_steps: int | None = None,
+    device: str = "cpu",
+    json: bool = False,
 ) -> None:
     """Train Badger, its two controls and a monolithic RNN; print one table and draw one picture.
 
@@ -48,22 +53,24 @@ def demo(
         seed: Outer seed: initial weights and all tasks follow from it.
         out: Folder for the runs and the picture; an earlier demo in it is replaced.
         outer_steps: Number of outer steps in place of the recipes', to try it out.
+        device: Where to compute: cpu, cuda, cuda:1, ...
         json: Print the result as one JSON object.
     """
     check_seed(seed)
+    check_device(device)
     recipes = [load_recipe(name) for name in AGENTS]
     if outer_steps is not None:
         recipes = [changed_recipe(recipe, None, outer_steps) for recipe in recipes]
     make_folder(out)
-    train_all(recipes, seed, out)
+    train_all(recipes, seed, out, device)
     results: list[Record] = []
     curves = []
     dims = recipes[0].family().slots.outputs
     bound = 1 - 1 / dims
     for recipe in recipes:
         label, folder = AGENTS[recipe.name], out / recipe.name
-        opened = open_run(str(folder))
-        evaluation = evaluate(opened.agent, recipe.family(split="test"), TRIALS)
+        opened = open_run(str(folder), device)
+        evaluation = evaluate(opened.agent, recipe.family(split="test"), TRIALS, device=device)
         log = read_log(folder / LOG)
         results.append(
             record(
@@ -79,7 +86,7 @@ def demo(
             | {"parameters": opened.parameters, "seconds": log[-1]["seconds"]}
         )
         with torch.no_grad():
-            keys = random.outer_keys(0, 0, 3, "test", like=torch.zeros(()))
+            keys = random.outer_keys(0, 0, 3, "test", like=torch.zeros((), device=device))
             trace = rollout(opened.agent, recipe.family(split="test"), keys, record=True).trace
         curves.append(
             Curve(
@@ -87,8 +94,8 @@ def demo(
                 np.array([row["step"] for row in log]),
                 np.array([row["loss"] for row in log]),
                 evaluation.loss.numpy(),
-                trace["outputs"].numpy(),
-                trace["solution"].numpy(),
+                trace["outputs"].cpu().numpy(),
+                trace["solution"].cpu().numpy(),
             )
         )
     picture = out / "demo.png"
@@ -101,7 +108,7 @@ def demo(
     show(results, as_json=json, title="Guess 3 numbers; only one expert hears the error", note=note)
 
 
-def train_all(recipes: list[Recipe], seed: int, out: Path) -> None:
+def train_all(recipes: list[Recipe], seed: int, out: Path, device: str) -> None:
     """Train all recipes, one process per core, with a bar for each; Ctrl-C stops all."""
     for recipe in recipes:
         for name in (CHECKPOINT, LOG):
@@ -115,7 +122,7 @@ def train_all(recipes: list[Recipe], seed: int, out: Path) -> None:
             assert recipe.training is not None
             total = recipe.training.outer_steps
             lines[recipe.name] = bar.add_task(AGENTS[recipe.name], total=total, note="waits")
-            jobs[recipe.name] = pool.submit(train_one, recipe.to_json(), seed, out / recipe.name)
+            jobs[recipe.name] = pool.submit(train_one, recipe.to_json(), seed, out / recipe.name, device)
         try:
             while True:
                 for name, line in lines.items():
@@ -129,14 +136,19 @@ def train_all(recipes: list[Recipe], seed: int, out: Path) -> None:
             for child in multiprocessing.active_children():
                 child.terminate()  # those in training save their checkpoint first
             raise
-        for job in jobs.values():
-            job.result()
+        try:
+            for job in jobs.values():
+                job.result()
+        except BrokenExecutor as error:
+            raise ChildProcessError(
+                "a training process was killed (for want of memory?); run it again"
+            ) from error
 
 
-def train_one(recipe: str, seed: int, folder: Path) -> None:
+def train_one(recipe: str, seed: int, folder: Path, device: str) -> None:
     """Train one recipe (as JSON) on one core: the work of one process."""
     torch.set_num_threads(1)
     try:
-        train_run(Recipe.from_json(recipe), seed, folder)
+        train_run(Recipe.from_json(recipe), seed, folder, device=device)
     except KeyboardInterrupt:
         os._exit(INTERRUPTED)  # the pool would hand this process the next training

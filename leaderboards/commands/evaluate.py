@@ -1,6 +1,6 @@
 """`badger evaluate`: an agent on many fresh tasks."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
@@ -44,7 +44,7 @@ def evaluate(
     changes = parse_settings(env, "--env")
     family = opened.recipe.family(**{**changes, "split": split})
     result = evaluate_agent(opened.agent, family, trials, seed=seed, device=device)
-    settings = {"agent": opened.name, "env": opened.recipe.env.id}
+    settings: dict[str, Any] = {"agent": opened.name, "env": opened.recipe.env.id}
     settings |= {**(opened.recipe.env.model_extra or {}), **changes, "split": split, "task_seed": seed}
     experts = opened.recipe.agent_settings().get("experts")
     settings |= {**({} if experts is None else {"experts": experts}), **swaps}
