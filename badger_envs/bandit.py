@@ -4,7 +4,7 @@ import dataclasses
 import math
 from typing import ClassVar, Literal, NamedTuple
 
-from array_api_compat import array_namespace, device
+from array_api_compat import device
 
 from badger_envs import random
 from badger_envs.family import (
@@ -16,6 +16,7 @@ from badger_envs.family import (
     Transition,
     check_integer,
     held_out,
+    namespace,
 )
 from badger_envs.random import Array
 
@@ -196,7 +197,7 @@ class Bandit(Family):
 
     def sample_task(self, keys: Array) -> Task:
         """Draw numbers of arms and their means: keys [B, 4] -> Task."""
-        xp = array_namespace(keys)
+        xp = namespace(keys)
         dtype = getattr(xp, self.dtype)
         capacity = self.slots.outputs
         low, high = self._train_and_test[self.split == "test"]
@@ -211,7 +212,7 @@ class Bandit(Family):
 
     def _means(self, keys: Array, place: Array) -> Array:
         """Expected rewards [B, O] of arms of the given order of drawing."""
-        xp = array_namespace(keys)
+        xp = namespace(keys)
         dtype = getattr(xp, self.dtype)
         if self.kind == "gaussian":
             return random.normal(keys, "mean", place.shape[-1], dtype=self.dtype)
@@ -230,14 +231,14 @@ class Bandit(Family):
 
     def initial_state(self, task: Task) -> State:
         """Nothing pulled."""
-        xp = array_namespace(task.mean)
+        xp = namespace(task.mean)
         zero = xp.zeros_like(task.best)
         time = xp.zeros_like(zero, dtype=xp.int64)
         return State(task.mean, xp.zeros_like(task.mean), zero, zero + 1, zero, zero, time)
 
     def observe(self, task: Task, state: State) -> Observation:
         """The arm pulled last and what it paid."""
-        xp = array_namespace(state.reward)
+        xp = namespace(state.reward)
         feedback = state.reward[:, None]  # [B, 1]
         constant = xp.ones_like(feedback)
         return Observation(
@@ -252,17 +253,13 @@ class Bandit(Family):
 
     def step(self, task: Task, state: State, action: Array, noise: Array) -> Transition:
         """Pull an arm."""
-        xp = array_namespace(action)
+        xp = namespace(action)
         batch, arms = task.mask.shape
         index = action + xp.arange(batch, dtype=xp.int64, device=device(action)) * arms
         mean = xp.take(xp.reshape(state.mean, (-1,)), index, axis=0)  # [B], faster than along the axis
         rows = xp.eye(arms, dtype=mean.dtype, device=device(action))  # faster than to compare
         outputs = xp.take(rows, action, axis=0) * task.mask  # [B, O]
-        best = (
-            xp.max(xp.where(task.mask > 0, state.mean, -1.0), axis=-1)
-            if self.kind == "restless"
-            else task.best
-        )
+        best = xp.max(state.mean, axis=-1) if self.kind == "restless" else task.best  # unused arms have 0
         if self.kind == "gaussian":
             used = xp.take(xp.reshape(task.mask, (-1,)), index, axis=0)  # [B]
             reward = mean + used * random.normal_from_uniform(noise[:, 0], noise[:, 1])
@@ -285,10 +282,10 @@ class Bandit(Family):
 
     def expected_reward(self, task: Task, state: State, probabilities: Array) -> Array:
         """Expected reward [B] of the next pull if the arm is drawn from `probabilities` [B, O]."""
-        xp = array_namespace(probabilities)
+        xp = namespace(probabilities)
         return xp.sum(probabilities * state.mean, axis=-1)
 
     def solution(self, task: Task, state: State) -> Array:
         """1 at the best arm (at the start, if restless); ties share it."""
-        xp = array_namespace(task.mean)
+        xp = namespace(task.mean)
         return xp.astype(task.mean == task.best[:, None], task.mean.dtype) * task.mask

@@ -3,9 +3,10 @@
 import math
 from typing import NamedTuple
 
-from array_api_compat import array_namespace, device
+from array_api_compat import device
 
 from badger_envs import random
+from badger_envs.family import namespace
 from badger_envs.kinds import draw_kind
 from badger_envs.placing import draw_places, spread
 from badger_envs.random import Array
@@ -17,12 +18,13 @@ class Task(NamedTuple):
     """B maps. Each is inputs -> matrix @ inputs + offset, or a lookup of prototypes.
 
     Attributes:
-        matrix: [B, O, I], 0 for a lookup and in unused slots.
+        matrix: [B, O, I], 0 for a lookup and in unused slots; [B, 0, 0] if all are lookups.
         offset: [B, O], likewise.
         lookup: [B], 1 for a lookup, else 0.
-        prototypes: [B, O, I], of the classes, 0 for other kinds; [B, 0, 0] if there is none.
-        classes: int64 [B, O], class of an output slot; [B, 0] if there is none.
-        width: [B], scale of the random part of the inputs.
+        prototypes: [B, classes, I], 0 for other kinds; [B, 0, 0] if there is no lookup.
+        classes: int64 [B, O], class of an output slot; [B, 0] if there is no lookup.
+        width: [B, I], scale of the random part of the inputs, 0 in unused slots.
+        count: [B], outputs in use.
         scale: [B], error = scale * squared error: 1 over the variance of the right outputs.
         input_mask: [B, I].
         output_mask: [B, O].
@@ -36,6 +38,7 @@ class Task(NamedTuple):
     prototypes: Array
     classes: Array
     width: Array
+    count: Array
     scale: Array
     input_mask: Array
     output_mask: Array
@@ -70,7 +73,7 @@ def draw(
         noise_size: uniforms that an example takes.
         dtype: "float32" or "float64".
     """
-    xp = array_namespace(keys)
+    xp = namespace(keys)
     shape = (outputs[1], inputs[1])  # of the highest sizes
     numbers = _Numbers(keys, 3 + noise_size + _count(kinds, *shape), dtype)
     kind = draw_kind(numbers.take(), kinds)
@@ -88,24 +91,26 @@ def draw(
     offset = offset * output_mask
     flat = xp.reshape(matrix, (keys.shape[0], matrix.shape[1] * matrix.shape[2]))
     variance = xp.vecdot(flat, flat) / 3  # of all outputs together, inputs being uniform
-    width, lookup, prototypes, classes = xp.ones_like(variance), variance * 0, matrix[:, :0, :0], keys[:, :0]
     input_place = draw_places(keys, "input slots", capacities[0], shuffle)
     output_place = draw_places(keys, "output slots", capacities[1], shuffle)
+    width, lookup, prototypes, classes = input_mask, variance * 0, matrix[:, :0, :0], keys[:, :0]
+    count = xp.astype(output_count[:, 0], variance.dtype)
     if "lookup" in kinds:
         lookup = kind["lookup"]
         prototypes = (2 * numbers.take(*shape) - 1) * (1 - blur) * input_mask[:, None, :]
-        prototypes = _to_slots(prototypes * lookup[:, None, None], input_place, output_place, capacities)
+        prototypes = spread(prototypes * lookup[:, None, None], input_place, capacities[0])
         classes = output_place if shuffle else _index(keys, capacities[1]) + 0 * keys[:, :1]
-        count = xp.astype(output_count[:, 0], variance.dtype)
         variance = xp.where(lookup == 1, 4 * (count - 1) / count, variance)
-        width = 1 + lookup * (blur - 1)
+        width = input_mask * (1 + lookup[:, None] * (blur - 1))
+    linear = kinds != ("lookup",)
     return Task(
-        matrix=_to_slots(matrix, input_place, output_place, capacities),
+        matrix=_to_slots(matrix, input_place, output_place, capacities) if linear else matrix[:, :0, :0],
         offset=spread(offset, output_place, capacities[1]),
         lookup=lookup,
         prototypes=prototypes,
         classes=classes,
-        width=width,
+        width=spread(width, input_place, capacities[0]),
+        count=count,
         scale=1 / variance,
         input_mask=spread(input_mask, input_place, capacities[0]),
         output_mask=spread(output_mask, output_place, capacities[1]),
@@ -123,19 +128,21 @@ def present(task: Task, time: Array, noise: Array, support: int) -> tuple[Array,
         noise: [B, noise_size], uniforms in [0, 1).
         support: steps in which the classes of a lookup take turns; later they are drawn.
     """
-    xp = array_namespace(noise)
-    capacity = task.input_mask.shape[1]
-    if task.prototypes.shape[1] == 0:
-        inputs = spread(2 * noise - 1, task.input_place, capacity) * task.input_mask
-        return inputs, xp.matmul(task.matrix, inputs[:, :, None])[:, :, 0] + task.offset
-    inputs = spread(2 * noise[:, :-1] - 1, task.input_place, capacity) * task.input_mask * task.width[:, None]
-    count = xp.vecdot(task.output_mask, task.output_mask)  # [B]
-    drawn = xp.astype(xp.floor(noise[:, -1] * count), xp.int64)  # rounding never reaches the count
-    chosen = xp.where(time < support, time % xp.astype(count, xp.int64), drawn)
-    here = xp.astype(task.classes == chosen[:, None], noise.dtype)  # [B, O], one of them 1
-    inputs = inputs + xp.matmul(here[:, None, :], task.prototypes)[:, 0, :]
-    right = xp.matmul(task.matrix, inputs[:, :, None])[:, :, 0] + task.offset
-    return inputs, right + task.lookup[:, None] * task.output_mask * (2 * here - 1)
+    xp = namespace(noise)
+    number = noise.shape[1] - (task.prototypes.shape[1] > 0)  # of inputs
+    inputs = spread(2 * noise[:, :number] - 1, task.input_place, task.input_mask.shape[1]) * task.width
+    right = task.offset
+    if task.prototypes.shape[1]:
+        drawn = xp.astype(xp.floor(noise[:, -1] * task.count), xp.int64)  # rounding never reaches the count
+        chosen = xp.where(time < support, time % xp.astype(task.count, xp.int64), drawn)  # [B]
+        batch, classes, slots = task.prototypes.shape
+        row = chosen + xp.arange(batch, device=device(chosen)) * classes
+        inputs = inputs + xp.take(xp.reshape(task.prototypes, (-1, slots)), row, axis=0)
+        here = xp.astype(task.classes == chosen[:, None], noise.dtype)  # [B, O], one of them 1
+        right = right + task.lookup[:, None] * task.output_mask * (2 * here - 1)
+    if task.matrix.shape[1]:
+        right = right + xp.matmul(task.matrix, inputs[:, :, None])[:, :, 0]
+    return inputs, right
 
 
 def error_bound(kind: str, inputs: int, outputs: int, nonzero: int) -> float:
@@ -152,7 +159,7 @@ def error_bound(kind: str, inputs: int, outputs: int, nonzero: int) -> float:
 
 def _in_use(drawn: Array, limits: tuple[int, int]) -> tuple[Array, Array]:
     """Number of those in use, int64 [B, 1], from uniforms [B, 1], and their mask, [B, highest]."""
-    xp = array_namespace(drawn)
+    xp = namespace(drawn)
     low, high = limits
     count = low + xp.astype(xp.floor(drawn * (high - low + 1)), xp.int64)  # rounding never reaches the top
     return count, xp.astype(_index(drawn, high) < count, drawn.dtype)
@@ -160,12 +167,12 @@ def _in_use(drawn: Array, limits: tuple[int, int]) -> tuple[Array, Array]:
 
 def _index(like: Array, count: int) -> Array:
     """Numbers of `count` columns, int64 [1, count], where `like` is."""
-    return array_namespace(like).arange(count, device=device(like))[None, :]
+    return namespace(like).arange(count, device=device(like))[None, :]
 
 
 def _to_slots(matrix: Array, input_place: Array, output_place: Array, capacities: tuple[int, int]) -> Array:
     """[B, outputs, inputs] -> [B, O, I], in slots."""
-    xp = array_namespace(matrix)
+    xp = namespace(matrix)
     both = spread(xp.matrix_transpose(matrix), output_place, capacities[1])  # [B, inputs, O]
     return spread(xp.matrix_transpose(both), input_place, capacities[0])
 
@@ -181,7 +188,7 @@ class _Numbers:
         """The next ones, [B, *shape]."""
         start, self._taken = self._taken, self._taken + math.prod(shape)
         taken = self._drawn[:, start : self._taken]
-        return array_namespace(taken).reshape(taken, (taken.shape[0], *shape))
+        return namespace(taken).reshape(taken, (taken.shape[0], *shape))
 
 
 def _count(kinds: tuple[str, ...], outputs: int, inputs: int) -> int:
@@ -200,7 +207,7 @@ def _copies(
     numbers: _Numbers, kind: dict[str, Array], input_mask: Array, input_count: Array, outputs: int
 ) -> Array:
     """Matrix [B, outputs, inputs] of identities and permutations, 0 for other kinds."""
-    xp = array_namespace(input_mask)
+    xp = namespace(input_mask)
     none = 0 * input_mask[:, 0]  # [B]
     source = _index(input_mask, outputs) % input_count  # [B, outputs]
     if "permutation" in kind:
@@ -216,7 +223,7 @@ def _linear(
     numbers: _Numbers, name: str, input_mask: Array, outputs: int, nonzero: int
 ) -> tuple[Array, Array]:
     """Matrix [B, outputs, inputs] and offset [B, outputs] whose absolute values sum to 1 for every output."""
-    xp = array_namespace(input_mask)
+    xp = namespace(input_mask)
     shape = (outputs, input_mask.shape[1])
     drawn = 2 * numbers.take(*shape) - 1
     sign = 1 - 2 * xp.astype(drawn < 0, drawn.dtype)

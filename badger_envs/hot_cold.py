@@ -3,10 +3,17 @@
 import dataclasses
 from typing import ClassVar, Literal, NamedTuple
 
-from array_api_compat import array_namespace
-
 from badger_envs import landscapes
-from badger_envs.family import Family, Observation, Range, Slots, Transition, check_integer, held_out
+from badger_envs.family import (
+    Family,
+    Observation,
+    Range,
+    Slots,
+    Transition,
+    check_integer,
+    held_out,
+    namespace,
+)
 from badger_envs.kinds import Kinds, held_out_kinds
 from badger_envs.landscapes import Functions
 from badger_envs.random import Array
@@ -170,14 +177,14 @@ class HotCold(Family):
 
     def initial_state(self, task: Functions) -> State:
         """The point 0, its value, and no change."""
-        xp = array_namespace(task.optimum)
+        xp = namespace(task.optimum)
         outputs = xp.zeros_like(task.optimum)
         value = landscapes.values(task, self.kinds, outputs)
         return State(outputs, value, xp.zeros_like(value), value, xp.zeros_like(value, dtype=xp.int64))
 
     def observe(self, task: Functions, state: State) -> Observation:
         """The point written last and what is fed back on it."""
-        xp = array_namespace(state.value)
+        xp = namespace(state.value)
         told = state.value
         if self.feedback == "sign":
             told = -xp.sign(state.change)
@@ -199,7 +206,7 @@ class HotCold(Family):
 
     def step(self, task: Functions, state: State, action: Array, noise: Array) -> Transition:
         """Move to the action; its value is the loss, the improvement of the best the reward."""
-        xp = array_namespace(action)
+        xp = namespace(action)
         value = landscapes.values(task, self.kinds, action)  # [B]
         best = xp.minimum(state.best, value)
         time = state.time + 1

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from array_api_compat import array_namespace
-
+from badger_envs.family import namespace
 from badger_envs.random import Array
 
 Kinds = str | tuple[str, ...]
@@ -69,6 +68,6 @@ def draw_kind(drawn: Array, kinds: tuple[str, ...]) -> dict[str, Array]:
     Returns:
         {kind: [B], 1 for the tasks of that kind, else 0}.
     """
-    xp = array_namespace(drawn)
+    xp = namespace(drawn)
     chosen = xp.floor(drawn * len(kinds))  # rounding never reaches their number
     return {kind: xp.astype(chosen == i, drawn.dtype) for i, kind in enumerate(kinds)}

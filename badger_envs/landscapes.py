@@ -7,9 +7,10 @@ import math
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from array_api_compat import array_namespace, device
+from array_api_compat import device
 
 from badger_envs import random
+from badger_envs.family import namespace
 from badger_envs.kinds import draw_kind
 from badger_envs.placing import draw_places, spread
 from badger_envs.random import Array
@@ -37,7 +38,7 @@ class Functions(NamedTuple):
         slot: int64 [B, O], the inverse: the slot of a coordinate; [B, 0] likewise.
         weight: [B, K], scale of a function's own kind, 0 for the others.
         matrix: [B, D, O], ellipsoid: value = sum((matrix @ z) ** 2); [B, 0, 1] if there is none.
-        link: [B, D - 1], Rosenbrock: 1 where a coordinate has a successor; [B, 0] if there is none.
+        link: [B, O], Rosenbrock: 1 for coordinates that have a successor, in order; [B, 0] if there is none.
         inner: [B, HIDDEN, O], network: weights into its tanh units; [B, 0, 1] if there is none.
         centre: [B, HIDDEN], network: what its tanh units take in at the optimum; [B, 0] if there is none.
         readout: [B, READOUTS, HIDDEN], network: weights of its outputs; [B, 0, 1] if there is none.
@@ -68,7 +69,7 @@ def draw(
         shuffle: place coordinates into slots at random.
         dtype: "float32" or "float64".
     """
-    xp = array_namespace(keys)
+    xp = namespace(keys)
     low, high = dims
     drawn = random.uniform(keys, "kind and optimum", 1 + high, dtype=dtype)  # in one call: calls cost
     kind, optimum = draw_kind(drawn[:, 0], kinds), 2 * drawn[:, 1:] - 1  # [B], [B, D]
@@ -90,7 +91,7 @@ def draw(
     if "ellipsoid" in kinds:
         matrix = spread(_ellipsoid(keys, used, count, dtype), place, capacity)
     if "rosenbrock" in kinds:
-        link = used[:, 1:]
+        link = spread(used[:, 1:], keys[:, :0], capacity)
     if "network" in kinds:
         wide = 3 * GAIN / xp.sqrt(count)[:, None, None]  # uniform weights of inputs with variance 1/3
         entries = xp.reshape(
@@ -127,8 +128,8 @@ def values(functions: Functions, kinds: tuple[str, ...], points: Array) -> Array
 def gradients(functions: Functions, kinds: tuple[str, ...], points: Array) -> Array:
     """Gradients [B, O] of `values` in the points; 0 in unused slots, and for "absolute" at its kinks."""
     z = (points - functions.optimum) * functions.mask  # [B, O]
-    total = z * 0
-    for i, kind in enumerate(kinds):
+    total = _KINDS[kinds[0]].gradient(functions, z) * functions.weight[:, :1]
+    for i, kind in enumerate(kinds[1:], start=1):
         total = total + _KINDS[kind].gradient(functions, z) * functions.weight[:, i : i + 1]
     return total * functions.mask
 
@@ -150,7 +151,7 @@ def _ellipsoid(keys: Array, used: Array, count: Array, dtype: str) -> Array:
     on a log scale. The rotation is Haar-distributed up to signs: Householder reflections, each exactly
     orthogonal, that turn normal vectors of dimension d, d - 1, ..., 2 onto an axis (Stewart 1980).
     """
-    xp = array_namespace(keys)
+    xp = namespace(keys)
     high = used.shape[1]
     index = xp.cumulative_sum(xp.ones_like(used), axis=-1) - 1  # [B, D]
     exponent = index / xp.where(count > 1, count - 1, xp.ones_like(count))[:, None]
@@ -159,30 +160,30 @@ def _ellipsoid(keys: Array, used: Array, count: Array, dtype: str) -> Array:
     vectors = random.normal(keys, "rotation", (high - 1) * high, dtype=dtype)
     vectors = xp.reshape(vectors, (keys.shape[0], high - 1, high))
     rotation = xp.eye(high, dtype=used.dtype, device=device(used)) + 0 * used[:, :, None]  # [B, D, D]
-    for k in range(high - 1):
-        v = vectors[:, k, :] * used * xp.astype(index >= k, used.dtype)  # [B, D], 0 where k is unused
-        length = xp.sqrt(xp.sum(v * v, axis=-1))
-        ahead = length * (1 - 2 * xp.astype(v[:, k] < 0, v.dtype))  # away from v: nothing cancels
-        v = v + ahead[:, None] * xp.astype(index == k, v.dtype)
-        square = xp.sum(v * v, axis=-1)
+    for k in range(high - 1):  # a reflection of the coordinates from k on, as a change of these rows
+        v = vectors[:, k, k:] * used[:, k:]  # [B, D - k], 0 where k is unused
+        length = xp.sqrt(xp.vecdot(v, v))
+        ahead = length * (1 - 2 * xp.astype(v[:, 0] < 0, v.dtype))  # away from v: nothing cancels
+        v = v + ahead[:, None] * xp.astype(index[:, k:] == k, v.dtype)
+        square = xp.vecdot(v, v)
         scaled = v * (2 / xp.where(square > 0, square, xp.ones_like(square)))[:, None]
-        rotation = rotation - scaled[:, :, None] * xp.matmul(v[:, None, :], rotation)
+        rotation[:, k:, :] -= scaled[:, :, None] * xp.matmul(v[:, None, :], rotation[:, k:, :])
     scale = xp.sqrt(curvature / (_SQUARE * xp.sum(curvature, axis=-1)[:, None]))
     return scale[:, :, None] * rotation
 
 
 def _apply(matrix: Array, vector: Array) -> Array:
     """[B, N, M] times [B, M] -> [B, N]."""
-    return array_namespace(matrix).matmul(matrix, vector[:, :, None])[:, :, 0]
+    return namespace(matrix).matmul(matrix, vector[:, :, None])[:, :, 0]
 
 
 def _transposed(matrix: Array, vector: Array) -> Array:
     """Transposed [B, N, M] times [B, N] -> [B, M]."""
-    return array_namespace(matrix).matmul(vector[:, None, :], matrix)[:, 0, :]
+    return namespace(matrix).matmul(vector[:, None, :], matrix)[:, 0, :]
 
 
 def _sphere(f: Functions, z: Array) -> Array:
-    return array_namespace(z).vecdot(z, z)
+    return namespace(z).vecdot(z, z)
 
 
 def _sphere_gradient(f: Functions, z: Array) -> Array:
@@ -198,58 +199,56 @@ def _ellipsoid_gradient(f: Functions, z: Array) -> Array:
 
 
 def _absolute(f: Functions, z: Array) -> Array:
-    xp = array_namespace(z)
+    xp = namespace(z)
     return xp.vecdot(xp.abs(z), f.mask)
 
 
 def _absolute_gradient(f: Functions, z: Array) -> Array:
-    return array_namespace(z).sign(z)
+    return namespace(z).sign(z)
 
 
-def _chain(f: Functions, z: Array) -> tuple[Array, Array]:
-    """Steps z in the order of coordinates, [B, D], and the links' misses, [B, D - 1]."""
-    xp = array_namespace(z)
+def _chain(f: Functions, z: Array) -> tuple[Array, Array, Array]:
+    """Steps z in the order of coordinates, the links' misses, both [B, O], and what links z, [O, O]."""
+    xp = namespace(z)
     if f.slot.shape[1]:
         z = xp.take_along_axis(z, f.slot, axis=-1)
-    z = z[:, : f.link.shape[1] + 1]
-    return z, (z[:, 1:] - 2 * z[:, :-1] - z[:, :-1] ** 2) * f.link
+    eyes = [xp.eye(z.shape[1], k=k, dtype=z.dtype, device=device(z)) for k in (-1, 0)]
+    link = eyes[0] - 2 * eyes[1]  # z @ link = successor - 2 z: faster than to shift
+    return z, (xp.matmul(z, link) - z**2) * f.link, link
 
 
 def _rosenbrock(f: Functions, z: Array) -> Array:
-    _, miss = _chain(f, z)
+    _, miss, _ = _chain(f, z)
     return 100 * _sphere(f, miss) + _sphere(f, z)
 
 
 def _rosenbrock_gradient(f: Functions, z: Array) -> Array:
-    xp = array_namespace(z)
-    ordered, miss = _chain(f, z)
-    none = xp.zeros_like(ordered[:, :1])
-    ahead = xp.concat([miss * (-2 - 2 * ordered[:, :-1]), none], axis=-1)
-    slope = 200 * (ahead + xp.concat([none, miss], axis=-1))  # [B, D]
-    slope = xp.concat([slope, xp.zeros_like(z)[:, ordered.shape[1] :]], axis=-1)  # [B, O]
+    xp = namespace(z)
+    ordered, miss, link = _chain(f, z)
+    slope = 200 * (xp.matmul(miss, xp.matrix_transpose(link)) - 2 * miss * ordered)  # [B, O]
     if f.place.shape[1]:
         slope = xp.take_along_axis(slope, f.place, axis=-1)
     return slope + 2 * z
 
 
 def _rastrigin(f: Functions, z: Array) -> Array:
-    xp = array_namespace(z)
+    xp = namespace(z)
     return xp.vecdot(10 * (1 - xp.cos(2 * math.pi * STRETCH * z)) + (STRETCH * z) ** 2, f.mask)
 
 
 def _rastrigin_gradient(f: Functions, z: Array) -> Array:
-    xp = array_namespace(z)
+    xp = namespace(z)
     return 20 * math.pi * STRETCH * xp.sin(2 * math.pi * STRETCH * z) + 2 * STRETCH**2 * z
 
 
 def _network(f: Functions, z: Array) -> Array:
-    xp = array_namespace(z)
+    xp = namespace(z)
     change = xp.tanh(_apply(f.inner, z) + f.centre) - xp.tanh(f.centre)
     return _sphere(f, _apply(f.readout, change))
 
 
 def _network_gradient(f: Functions, z: Array) -> Array:
-    xp = array_namespace(z)
+    xp = namespace(z)
     active = xp.tanh(_apply(f.inner, z) + f.centre)
     miss = _apply(f.readout, active - xp.tanh(f.centre))
     return 2 * _transposed(f.inner, _transposed(f.readout, miss) * (1 - active**2))

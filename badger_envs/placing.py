@@ -1,8 +1,9 @@
 """Where a task's coordinates stand among the slots: in order from the first, or shuffled per trial."""
 
-from array_api_compat import array_namespace, device
+from array_api_compat import device
 
 from badger_envs import random
+from badger_envs.family import namespace
 from badger_envs.random import Array
 
 
@@ -29,7 +30,7 @@ def spread(values: Array, place: Array, capacity: int) -> Array:
     Returns:
         [B, ..., capacity].
     """
-    xp = array_namespace(values)
+    xp = namespace(values)
     if values.shape[-1] < capacity:
         shape = (*values.shape[:-1], capacity - values.shape[-1])
         values = xp.concat([values, xp.zeros(shape, dtype=values.dtype, device=device(values))], axis=-1)

@@ -53,7 +53,7 @@ def philox(counter: Sequence[Array], key: Sequence[Array]) -> tuple[Array, Array
         c0 &= _MASK  # in place: this loop's speed is memory traffic
         c2 &= _MASK
         c1, c3 = product1, product0
-        k0, k1 = (k0 + _WEYL[0]) & _MASK, (k1 + _WEYL[1]) & _MASK
+        k0, k1 = k0 + _WEYL[0], k1 + _WEYL[1]  # what grows beyond 32 bits is masked with c0 and c2
     return c0, c1 & _MASK, c2, c3 & _MASK
 
 
@@ -153,7 +153,7 @@ def words(keys: Array, name: str, count: int, start: int = 0) -> Array:
     """
     xp = array_namespace(keys)
     if count == 0:
-        return keys[:, :0]
+        return 0 * keys[:, :0]  # new, as the others are: `uniform` writes on it
     first, last = start // 4, -(-(start + count) // 4)
     index = xp.arange(first, last, dtype=xp.int64, device=device(keys))[:, None]  # [blocks, 1]
     label = zlib.crc32(name.encode())
@@ -177,7 +177,11 @@ def uniform(keys: Array, name: str, count: int, start: int = 0, dtype: str = "fl
         [B, count] of that dtype.
     """
     xp = array_namespace(keys)
-    return xp.astype(words(keys, name, count, start) >> 8, getattr(xp, dtype)) * 2.0**-24
+    drawn = words(keys, name, count, start)
+    drawn >>= 8  # in place, as below: new memory costs more than the arithmetic
+    values = xp.astype(drawn, getattr(xp, dtype))
+    values *= 2.0**-24
+    return values
 
 
 def integers(keys: Array, name: str, count: int, low: int, high: int, start: int = 0) -> Array:

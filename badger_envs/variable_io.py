@@ -3,9 +3,16 @@
 import dataclasses
 from typing import ClassVar, NamedTuple
 
-from array_api_compat import array_namespace
-
-from badger_envs.family import Family, Observation, Range, Slots, Transition, check_integer, held_out
+from badger_envs.family import (
+    Family,
+    Observation,
+    Range,
+    Slots,
+    Transition,
+    check_integer,
+    held_out,
+    namespace,
+)
 from badger_envs.hidden_maps import KINDS, Task, draw, error_bound, present
 from badger_envs.kinds import Kinds, held_out_kinds
 from badger_envs.random import Array
@@ -192,7 +199,7 @@ class VariableIO(Family):
 
     def initial_state(self, task: Task) -> State:
         """Zeros written, nothing revealed, the first inputs shown."""
-        xp = array_namespace(task.offset)
+        xp = namespace(task.offset)
         zero, scalar = xp.zeros_like(task.offset), xp.zeros_like(task.scale)
         time = xp.zeros_like(task.scale, dtype=xp.int64)
         inputs, right = present(task, time, task.first, self.support)
@@ -200,7 +207,7 @@ class VariableIO(Family):
 
     def observe(self, task: Task, state: State) -> Observation:
         """New inputs, what was written last and, after a support step, what was right then."""
-        xp = array_namespace(state.error)
+        xp = namespace(state.error)
         shown = (state.time > 0) & (state.time <= self.support)
         revealed = xp.astype(shown, state.error.dtype)[:, None]  # [B, 1]
         query = xp.astype(state.time >= self.support, state.error.dtype)
@@ -210,13 +217,13 @@ class VariableIO(Family):
             outputs=state.outputs,
             output_mask=task.output_mask,
             feedback=state.error[:, None] * revealed,
-            output_feedback=xp.stack([state.target * revealed, task.output_mask * revealed], axis=-1),
+            output_feedback=xp.stack([state.target, task.output_mask], axis=-1) * revealed[:, :, None],
             flags=self.flags(state.time, query),
         )
 
     def step(self, task: Task, state: State, action: Array, noise: Array) -> Transition:
         """Answer the inputs shown; the noise makes the next ones."""
-        xp = array_namespace(action)
+        xp = namespace(action)
         error = xp.vecdot((action - state.right) ** 2, task.output_mask) * task.scale  # [B]
         query = xp.astype(state.time >= self.support, error.dtype)
         counted = error * query / (self.horizon - self.support)

@@ -4,8 +4,6 @@ import dataclasses
 import math
 from typing import ClassVar, Literal, NamedTuple
 
-from array_api_compat import array_namespace
-
 from badger_envs import random
 from badger_envs.family import (
     ActionKind,
@@ -16,6 +14,7 @@ from badger_envs.family import (
     Transition,
     check_integer,
     held_out,
+    namespace,
 )
 from badger_envs.random import Array
 
@@ -196,7 +195,7 @@ class XOR(Family):
 
     def sample_task(self, keys: Array) -> Task:
         """Draw sizes, bits and, where asked for, the table: keys [B, 4] -> Task."""
-        xp = array_namespace(keys)
+        xp = namespace(keys)
         dtype = getattr(xp, self.dtype)
         capacity = self.slots.inputs
         low, high = self._train_and_test[self.split == "test"]
@@ -217,7 +216,7 @@ class XOR(Family):
 
     def initial_state(self, task: Task) -> State:
         """The first bits, nothing written."""
-        xp = array_namespace(task.bits)
+        xp = namespace(task.bits)
         zero = xp.zeros_like(task.bits[:, 0])
         return State(
             task.bits,
@@ -231,7 +230,7 @@ class XOR(Family):
 
     def observe(self, task: Task, state: State) -> Observation:
         """The bits, what was written last, and what has been told about it."""
-        xp = array_namespace(state.outputs)
+        xp = namespace(state.outputs)
         inputs = state.bits
         if self.show == "first":
             inputs = xp.where((state.time == 0)[:, None], inputs, 0.0)  # not by a factor: -0 would tell
@@ -249,7 +248,7 @@ class XOR(Family):
 
     def step(self, task: Task, state: State, action: Array, noise: Array) -> Transition:
         """Judge the answer if it is due; with "table" reveal the right one and show new bits."""
-        xp = array_namespace(action)
+        xp = namespace(action)
         answer = state.answer[:, None]  # [B, 1]
         loss = xp.vecdot(task.mask, (action - answer) ** 2) / task.count  # [B]
         right = xp.vecdot(task.mask, xp.astype(action * answer > 0, task.mask.dtype)) / task.count  # [B]
@@ -275,7 +274,7 @@ class XOR(Family):
 
     def _answer(self, task: Task, bits: Array) -> Array:
         """The function's value [B] for bits [B, I]."""
-        xp = array_namespace(bits)
+        xp = namespace(bits)
         if self.function == "parity":
             return xp.prod(bits + (1 - task.mask), axis=-1)
         if self.function == "majority":

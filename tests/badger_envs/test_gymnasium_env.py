@@ -9,12 +9,13 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.error import ResetNeeded
-from gymnasium.utils.env_checker import check_env, data_equivalence, data_shares_objects
+from gymnasium.utils.env_checker import check_env, data_equivalence
 from gymnasium.utils.env_match import check_environments_match
 
 import badger_envs
 from badger_envs import random
 from badger_envs.gymnasium_env import FamilyEnv
+from tests.badger_envs.sharing import share_memory
 from tests.badger_envs.toy_family import TOY
 
 GAME = "Badger/GuessingGame-v0"
@@ -189,8 +190,8 @@ def test_what_is_returned_belongs_to_the_user(settings: dict[str, Any]) -> None:
     assert data_equivalence(actual, expected, exact=True)
     for i, one in enumerate(expected):
         for other in expected[:i]:
-            assert not data_shares_objects(one[0], other[0])
-            assert not data_shares_objects(one[-1], other[-1])
+            assert not share_memory(one[0], other[0])
+            assert not share_memory(one[-1], other[-1])
 
 
 @pytest.mark.parametrize("settings", VARIANTS)

@@ -10,13 +10,14 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.error import ResetNeeded
-from gymnasium.utils.env_checker import data_equivalence, data_shares_objects
+from gymnasium.utils.env_checker import data_equivalence
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import TimeLimit
 from gymnasium.wrappers.vector import RecordEpisodeStatistics
 
 from badger_envs.gymnasium_env import FamilyEnv
 from badger_envs.vector_env import FamilyVectorEnv
+from tests.badger_envs.sharing import share_memory
 from tests.badger_envs.toy_family import TOY
 
 GAME = "Badger/GuessingGame-v0"
@@ -168,8 +169,8 @@ def test_what_is_returned_belongs_to_the_user(mode: AutoresetMode, settings: dic
             kept.append(copy.deepcopy(returned[-1]))
         runs.append(kept)
         for one, other in itertools.pairwise(returned):
-            assert not data_shares_objects(one[0], other[0])
-            assert not data_shares_objects(one[-1], other[-1])
+            assert not share_memory(one[0], other[0])
+            assert not share_memory(one[-1], other[-1])
     same(runs[0], runs[1])
 
 
