@@ -56,7 +56,7 @@ def draw_demo(curves: list[Curve], bound: float, trials: int) -> Figure:
         outer.set(xlabel="outer step", ylabel="training loss (mean error, second half of trial)")
         inner.set_title(f"inner loop: learning, weights frozen ({trials:,} test tasks)")
         inner.set(xlabel="inner-loop step", ylabel="error, 3 x mean squared distance")
-        inner.xaxis.set_major_locator(MaxNLocator(integer=True))
+        inner.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         inner.legend(fontsize=8)
         shown = (curves[0], curves[1])
         axes = bottom.subplots(1, 6, sharey=True)

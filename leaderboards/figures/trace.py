@@ -62,7 +62,7 @@ def draw_outputs(axis: Axes, outputs: np.ndarray, solution: np.ndarray | None, n
             axis.plot(steps, solution[:, number, slot], color=colour, linestyle="--", linewidth=0.9)
     axis.set_ylim(-1.08, 1.08)
     axis.set_xlim(1, len(outputs))
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
 
 
 def draw_messages(figure: Figure | SubFigure, messages: np.ndarray, attention: np.ndarray) -> None:
