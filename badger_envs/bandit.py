@@ -105,7 +105,9 @@ class Bandit(Family):
     ## Episode end
     Terminates after `horizon` pulls. `info["total_reward"]` judges the trial. `info["regret"]`: the
     expected reward of always pulling the best arm (of the moment, if restless) minus that of the arms
-    pulled. `info["is_success"]`: the last arm pulled was the best.
+    pulled. `info["is_success"]`: the trial ended on a pull of the best arm. An unused arm pays
+    0, which of normal rewards can be more than the best arm does. No agent may read `info`: it tells
+    which arm is best.
 
     ## Arguments
     `arms`: number of arms K, or a range (lowest, highest) drawn per task, at most 100; default 10, always 2
@@ -277,8 +279,9 @@ class Bandit(Family):
         return Transition(state, reward, -reward, time == self.horizon)
 
     def info(self, task: Task, state: State) -> dict[str, Array]:
-        """Reward and regret so far; success if the last pull was of the best arm."""
-        return {"total_reward": state.total, "regret": state.regret, "is_success": state.gap == 0}
+        """Reward and regret so far; success if the trial has ended on a pull of the best arm."""
+        success = (state.time == self.horizon) & (state.gap == 0)
+        return {"total_reward": state.total, "regret": state.regret, "is_success": success}
 
     def expected_reward(self, task: Task, state: State, probabilities: Array) -> Array:
         """Expected reward [B] of the next pull if the arm is drawn from `probabilities` [B, O]."""
@@ -286,6 +289,7 @@ class Bandit(Family):
         return xp.sum(probabilities * state.mean, axis=-1)
 
     def solution(self, task: Task, state: State) -> Array:
-        """1 at the best arm (at the start, if restless); ties share it."""
-        xp = namespace(task.mean)
-        return xp.astype(task.mean == task.best[:, None], task.mean.dtype) * task.mask
+        """1 at the arm that is best now; ties share it."""
+        xp = namespace(state.mean)
+        best = xp.max(xp.where(task.mask > 0, state.mean, -xp.inf), axis=-1, keepdims=True)  # [B, 1]
+        return xp.astype(state.mean == best, state.mean.dtype) * task.mask

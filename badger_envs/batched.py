@@ -7,6 +7,7 @@ from torch import Tensor
 
 from badger_envs import random
 from badger_envs.family import Family, Observation, check_integer
+from badger_envs.vector_arguments import checked_seeds
 
 
 class Step(NamedTuple):
@@ -64,6 +65,8 @@ class BatchedEnv:
             keys = self._next_keys(seed)
         elif seed is not None:
             raise ValueError("reset takes a seed or keys, not both")
+        elif not isinstance(keys, Tensor):
+            raise TypeError(f"keys are a {type(keys).__name__}; they must be a torch tensor")
         elif tuple(keys.shape) != (self.batch_size, 4) or keys.dtype != torch.int64:
             wanted = f"they must be int64 ({self.batch_size}, 4)"
             raise ValueError(f"keys are {keys.dtype} {tuple(keys.shape)}; {wanted}")
@@ -104,14 +107,17 @@ class BatchedEnv:
         else:
             if seed is None:
                 seed = int(torch.randint(2**31, ()))
-            seeds = [seed + i for i in range(self.batch_size)] if isinstance(seed, int) else list(seed)
+            seeds = [one for one in checked_seeds(seed, self.batch_size) if one is not None]
             if len(seeds) != self.batch_size:
-                wanted = "give one a trial, or one number"
-                raise ValueError(f"{len(seeds)} seeds for {self.batch_size} trials; {wanted}")
+                raise ValueError("a seed is None; give a number for every trial, or one number")
             self._base, self._trial = torch.from_numpy(random.base_keys(seeds)).to(self.device), 0
         return random.trial_keys(self._base, self._trial, self.family.split)
 
     def _check(self, action: Tensor) -> None:
+        if not isinstance(action, Tensor):
+            raise TypeError(f"action is a {type(action).__name__}; it must be a torch tensor")
+        if action.device.type != self.device.type:
+            raise ValueError(f"action is on {action.device}; it must be on {self.device}")
         if self.family.action_kind == "categorical":
             shape: tuple[int, ...] = (self.batch_size,)
             wanted, right = "int64", action.dtype == torch.int64

@@ -220,6 +220,8 @@ def make_family(path: str, settings: Mapping[str, Any]) -> Family:
         ValueError: the path does not lead to a family, or a setting's value is impossible.
         TypeError: a setting is unknown or of the wrong type.
     """
+    if not isinstance(path, str):
+        raise TypeError(f"family is {path!r}; it must be a string 'module:Class'")
     module, _, name = path.partition(":")
     try:
         family = getattr(importlib.import_module(module), name)
@@ -258,11 +260,12 @@ def check_range(name: str, value: Any, low: int = 1) -> tuple[int, int]:
 def held_out(name: str, train: Range, test: Range | None) -> tuple[tuple[int, int], tuple[int, int]]:
     """Ranges of a size in training and in the test split.
 
-    A fixed size is the same in both. A range without its own test range is followed by one as long:
-    (1, 8) holds out (9, 16).
+    A fixed size is the same in both, unless another is given for the test. A range without its own test
+    range is followed by one as long: (1, 8) holds out (9, 16).
 
     Raises:
-        ValueError: a range, or the ranges of training and test overlap.
+        ValueError: an empty range; or a range of training overlaps that of the test.
+        TypeError: a size is no integer.
     """
     low, high = check_range(name, train)
     if test is not None:

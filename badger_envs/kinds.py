@@ -37,7 +37,8 @@ def held_out_kinds(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Kinds in training and in the test split, after the pattern of `family.held_out` for sizes.
 
-    A single kind is the same in both. A mixture without test kinds of its own holds out all the others.
+    A single kind is the same in both, unless others are given for the test. A mixture without test kinds
+    of its own holds out all the others.
 
     Raises:
         ValueError: as `check_kinds`; training and test overlap; or none is left to hold out.

@@ -17,6 +17,7 @@ class Entry(NamedTuple):
     summary: str
 
 
+_GUESSING = "badger_envs.guessing_game:GuessingGame"
 _XOR = "badger_envs.xor:XOR"
 _BANDIT = "badger_envs.bandit:Bandit"
 _HOT_COLD = "badger_envs.hot_cold:HotCold"
@@ -25,9 +26,18 @@ _VARIABLE_IO = "badger_envs.variable_io:VariableIO"
 TABLE = (
     Entry(
         "Badger/GuessingGame-v0",
-        "badger_envs.guessing_game:GuessingGame",
+        _GUESSING,
         {},
         "find 3 hidden numbers from one global error",
+    ),
+    Entry("Badger/GuessingGame-d3-v0", _GUESSING, {"dims": 3}, "find 3 hidden numbers"),
+    Entry("Badger/GuessingGame-d6-v0", _GUESSING, {"dims": 6}, "find 6 hidden numbers"),
+    Entry("Badger/GuessingGame-d10-v0", _GUESSING, {"dims": 10}, "find 10 hidden numbers"),
+    Entry(
+        "Badger/GuessingGame-sizes-v0",
+        _GUESSING,
+        {"dims": [1, 8]},
+        "find 1 to 8 numbers, tested with 9 to 16",
     ),
     Entry("Badger/XOR-v0", _XOR, {}, "parity of 3 bits, each to be heard from whoever sees it"),
     Entry("Badger/XOR-2-v0", _XOR, {"bits": 2}, "parity of 2 bits"),
@@ -47,6 +57,7 @@ TABLE = (
         {"bits": 3, "function": "table", "horizon": 32},
         "a random Boolean function of 3 bits, learned from examples",
     ),
+    Entry("Badger/XOR-sizes-v0", _XOR, {"bits": [2, 4]}, "parity of 2 to 4 bits, tested with 5 to 7"),
     Entry("Badger/Bandit-v0", _BANDIT, {}, "10 Bernoulli arms, 100 pulls"),
     Entry("Badger/Bandit-k5-n10-v0", _BANDIT, {"arms": 5, "horizon": 10}, "5 Bernoulli arms, 10 pulls"),
     Entry("Badger/Bandit-k10-n10-v0", _BANDIT, {"arms": 10, "horizon": 10}, "10 Bernoulli arms, 10 pulls"),
@@ -54,6 +65,9 @@ TABLE = (
     Entry("Badger/Bandit-k5-n100-v0", _BANDIT, {"arms": 5}, "5 Bernoulli arms, 100 pulls"),
     Entry("Badger/Bandit-k10-n100-v0", _BANDIT, {"arms": 10}, "10 Bernoulli arms, 100 pulls"),
     Entry("Badger/Bandit-k50-n100-v0", _BANDIT, {"arms": 50}, "50 Bernoulli arms, 100 pulls"),
+    Entry(
+        "Badger/Bandit-sizes-v0", _BANDIT, {"arms": [2, 10]}, "2 to 10 Bernoulli arms, tested with 11 to 19"
+    ),
     Entry("Badger/Bandit-gaussian-v0", _BANDIT, {"kind": "gaussian"}, "10 arms of normal rewards"),
     Entry("Badger/Bandit-dependent-v0", _BANDIT, {"kind": "dependent"}, "2 arms that pay with p and 1 - p"),
     Entry(
@@ -121,7 +135,7 @@ TABLE = (
     Entry(
         "Badger/HotCold-sizes-v0",
         _HOT_COLD,
-        {"dims": [1, 4]},
+        {"dims": [1, 4], "kind": "sphere"},
         "hot/cold in 1 to 4 dimensions, tested in 5 to 8",
     ),
     Entry(

@@ -7,7 +7,7 @@ import numpy as np
 from gymnasium.error import DependencyNotInstalled
 
 from badger_envs import bitmap_font
-from badger_envs.family import Family, Observation
+from badger_envs.family import FLAGS, Family, Observation
 
 RENDER_FPS = 8
 """Pictures per second in a window."""
@@ -29,7 +29,7 @@ class Scene(NamedTuple):
 
     Attributes:
         title: name of the family.
-        inputs: [I, F].
+        inputs: [n, F], of the input slots in use.
         outputs: [O], what was written last.
         mask: [O], 1 for output slots in use.
         solution: [O], what the outputs should hold; None if unknown.
@@ -37,6 +37,8 @@ class Scene(NamedTuple):
         time: steps done.
         horizon: steps in the trial.
         reward: of the last step; None before the first.
+        output_feedback: [O, P], feedback per output slot; P may be 0.
+        query: whether the last action answered a query.
     """
 
     title: str
@@ -48,6 +50,8 @@ class Scene(NamedTuple):
     time: int
     horizon: int
     reward: float | None
+    output_feedback: np.ndarray = np.zeros((0, 0))
+    query: bool = False
 
 
 def scene_of(
@@ -55,12 +59,14 @@ def scene_of(
 ) -> Scene:
     """The scene of one row of a batch of trials (NumPy arrays).
 
-    `asked` is the state in which the last action was chosen: the target is what it called for.
+    `asked` is the state in which the last action was chosen: inputs, target and query are what it showed
+    and called for; outputs and feedback are what came of it.
     """
     solution = family.solution(task, asked)
+    shown = family.observe(task, asked)
     return Scene(
         type(family).__name__,
-        observation.inputs[row],
+        shown.inputs[row][shown.input_mask[row] != 0],
         observation.outputs[row],
         observation.output_mask[row],
         None if solution is None else solution[row],
@@ -68,6 +74,8 @@ def scene_of(
         time,
         family.horizon,
         reward,
+        observation.output_feedback[row],
+        bool(shown.flags[row, FLAGS.index("query")]),
     )
 
 
@@ -88,6 +96,10 @@ def ansi(scene: Scene) -> str:
     if scene.solution is not None:
         parts.append(f"target {_numbers(scene.solution[used])}")
     parts.append(f"feedback {_numbers(scene.feedback)}")
+    if scene.output_feedback.size:
+        parts.append(f"per output {_numbers(scene.output_feedback[used].reshape(-1))}")
+    if scene.query:
+        parts.append("query")
     if scene.reward is not None:
         parts.append(f"reward {scene.reward:+.3f}")
     return "  ".join(parts)
@@ -103,7 +115,7 @@ def rgb_array(scene: Scene) -> np.ndarray:
     """
     canvas = np.full((HEIGHT, WIDTH, 3), 255, np.uint8)
     _text(canvas, 10, 8, scene.title, _INK, scale=2)
-    clock = f"step {scene.time}/{scene.horizon}"
+    clock = f"{'query, ' if scene.query else ''}step {scene.time}/{scene.horizon}"
     _text(canvas, _RIGHT - bitmap_font.WIDTH * 2 * len(clock), 8, clock, _INK, scale=2)
     _box(canvas, 10, 30, _RIGHT, 35, _UNUSED)
     _box(canvas, 10, 30, 10 + (_RIGHT - 10) * min(1.0, scene.time / scene.horizon), 35, _NEUTRAL)

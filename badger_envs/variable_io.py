@@ -97,7 +97,7 @@ class VariableIO(Family):
     `support`: steps after which the right output is revealed, below `horizon` (default 10).
     `nonzero`: of "sparse_linear" (default 2). `blur`: of "lookup", in [0, 1) (default 0.2).
     `horizon`, `split`, `shuffle_slots`, `dtype`: see `badger_envs.Family`. Inputs and outputs are shuffled
-    apart from each other, so that shuffled identities are permutations.
+    apart from each other, so that shuffled identities are permutations: neither is held out from the other.
 
     ## Vectorised environment
     `gym.make_vec("Badger/VariableIO-v0", num_envs=N)` steps all N at once.

@@ -17,10 +17,10 @@ def checked_seeds(seed: Any, num_envs: int) -> list[int | None]:
         return [None] * num_envs
     number = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
     seeds = [int(seed) + i for i in range(num_envs)] if number else seed
-    if not isinstance(seeds, list | tuple | np.ndarray):
+    if not isinstance(seeds, list | tuple) and not (isinstance(seeds, np.ndarray) and seeds.ndim == 1):
         raise TypeError(f"seed is {seed!r}; it must be an integer, a list of integers (or None), or None")
     if len(seeds) != num_envs:
-        raise ValueError(f"{len(seeds)} seeds for {num_envs} sub-environments; give one each, or one number")
+        raise ValueError(f"{len(seeds)} seeds for {num_envs} trials; give one each, or one number")
     for one in seeds:
         if one is not None and (isinstance(one, bool) or not isinstance(one, int | np.integer)):
             raise TypeError(f"a seed is {one!r}; seeds must be integers, or None")
@@ -36,6 +36,8 @@ def checked_reset_mask(options: dict[str, Any] | None, num_envs: int) -> np.ndar
         TypeError: it does not hold booleans.
         ValueError: a wrong shape, or no True in it.
     """
+    if options is not None and not isinstance(options, dict):
+        raise TypeError(f"options is {options!r}; it must be a dict, or None")
     if not options or options.get("reset_mask") is None:
         return None
     mask = np.array(options["reset_mask"])

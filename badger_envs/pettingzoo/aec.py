@@ -6,6 +6,8 @@ import gymnasium as gym
 from pettingzoo.utils.conversions import parallel_to_aec_wrapper
 from pettingzoo.utils.wrappers import OrderEnforcingWrapper
 
+_RESET = "the trial has ended or none has begun; call reset() first"
+
 
 class FamilyAECEnv(parallel_to_aec_wrapper):
     """A `FamilyParallelEnv` whose agents act one after the other; nothing happens before the last has.
@@ -17,11 +19,11 @@ class FamilyAECEnv(parallel_to_aec_wrapper):
         """Take the action of `agent_selection`; None from an agent that has ended.
 
         Raises:
-            gymnasium.error.ResetNeeded: all agents have ended.
+            gymnasium.error.ResetNeeded: before the first `reset`, or after all agents have ended.
             ValueError, TypeError: the action is not in the agent's space; nothing has changed.
         """
-        if not self.agents:
-            raise gym.error.ResetNeeded("the trial has ended; call reset() first")
+        if not getattr(self, "agents", None):  # PettingZoo's wrapper has none before its first reset
+            raise gym.error.ResetNeeded(_RESET)
         agent = self.agent_selection
         if not (self.terminations[agent] or self.truncations[agent]):
             action = self.env.check_action(agent, action)
@@ -31,12 +33,12 @@ class FamilyAECEnv(parallel_to_aec_wrapper):
 
 
 class Ordered(OrderEnforcingWrapper):
-    """PettingZoo's wrapper for the order of calls, with an error where it only warns."""
+    """PettingZoo's wrapper for the order of calls; `step` raises the same error as the other faces."""
 
     def step(self, action: Any) -> None:
         """As `FamilyAECEnv.step`."""
-        if self._has_reset and not self.agents:
-            raise gym.error.ResetNeeded("the trial has ended; call reset() first")
+        if not (self._has_reset and self.agents):
+            raise gym.error.ResetNeeded(_RESET)
         super().step(action)
 
     def __str__(self) -> str:

@@ -4,6 +4,9 @@ import re
 
 import gymnasium as gym
 
+_ENTRY_POINT = "badger_envs.gymnasium_env:FamilyEnv"
+"""What `badger_envs.register` registers: an environment of another may have a keyword `family` too."""
+
 
 def module_name(id: str) -> str:
     """Name of the module of a registered id: its namespace left out, in snake case."""
@@ -13,5 +16,6 @@ def module_name(id: str) -> str:
 
 def registered() -> dict[str, str]:
     """Ids of the families registered with Gymnasium, by module name; the first of a name wins."""
-    ids = [spec.id for spec in gym.registry.values() if "family" in spec.kwargs]
+    specs = [spec for spec in gym.registry.values() if spec.entry_point == _ENTRY_POINT]
+    ids = [spec.id for spec in specs if "family" in spec.kwargs]
     return {module_name(id): id for id in reversed(ids)}

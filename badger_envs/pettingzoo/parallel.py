@@ -49,13 +49,17 @@ class FamilyParallelEnv(ParallelEnv[str, np.ndarray, np.ndarray]):
     | flags | 3 | `badger_envs.FLAGS` |
     | inbox | M or E * M | messages that have arrived |
 
-    An expert without such a slot sees zeros there. All experts have equal spaces, so one policy can serve
-    all. It does not see which expert it is, apart from its place in the inboxes with `inbox="each"`.
+    An expert without such a slot sees zeros there. A single input slot that says nothing, the constant 1
+    of families without inputs (known by its bounds, (0, 1)), is shown to all experts. All experts have
+    equal spaces, so one policy can serve all. It is not told which expert it is, but may infer something
+    from which slots it has, from being the only one with feedback (`feedback_to="one"`) and from its
+    place in the inboxes (`inbox="each"`).
 
     **Reward**: the family's, the same for every expert. **Infos**: the family's measurements and
     "unused_slot" (whether a slot not in use was written to), for every expert. All experts end together:
     terminated when the trial ends, truncated by `max_cycles`. `state()` is what the agent as a whole
-    sees, then all inboxes.
+    sees, then all inboxes. Rewards and infos hold the measurement for every expert with
+    `feedback_to="one"` too: they are for learning and judging, and never to be fed to a policy.
 
     Args:
         family: a registered id or a family.
@@ -68,7 +72,7 @@ class FamilyParallelEnv(ParallelEnv[str, np.ndarray, np.ndarray]):
         message_dropout: probability that a message is lost, drawn for each listener.
         message_delay: steps from sending to hearing, at least 1.
         inbox: "mean" of the messages that have arrived, or "each" in a block of its own.
-        feedback_to: who hears the global feedback: "all", or "one" (expert 0).
+        feedback_to: whose observation holds the global feedback: "all", or "one" (expert 0).
         max_cycles: steps after which an unfinished trial is truncated; None for no limit.
         render_mode: None, "ansi", "rgb_array" or "human", as in the Gymnasium face.
         settings: settings of the family.
@@ -97,6 +101,8 @@ class FamilyParallelEnv(ParallelEnv[str, np.ndarray, np.ndarray]):
         render_mode: str | None = None,
         **settings: Any,
     ) -> None:
+        if not isinstance(family, str | Family):
+            raise TypeError(f"family is {family!r}; it must be a registered id or a badger_envs.Family")
         rules = family_of(family) if isinstance(family, str) else family
         path = f"{type(rules).__module__}:{type(rules).__qualname__}"
         self._game = _Game(path, render_mode, **{**rules.settings(), **settings})
@@ -237,7 +243,8 @@ class FamilyParallelEnv(ParallelEnv[str, np.ndarray, np.ndarray]):
     def _make_spaces(self) -> None:
         """Lay the parts of an observation side by side, and make the spaces."""
         slots, channel, experts = self.family.slots, self._channel, len(self.possible_agents)
-        owned = {"inputs": slots.inputs, "input_mask": slots.inputs}
+        constant = slots.inputs == slots.input_size == 1 and self.family.bounds.inputs == (0, 1)
+        owned = {} if constant else dict.fromkeys(("inputs", "input_mask"), slots.inputs)
         owned |= dict.fromkeys(("outputs", "output_mask", "output_feedback"), slots.outputs)
         whole = observation_space(self.family).spaces
         lows, highs, end = [], [], 0

@@ -39,7 +39,7 @@ def test_a_list_of_seeds_is_taken_and_a_wrong_number_refused() -> None:
     env = badger_envs.make_batched(ID, 3)
     whole = env.reset(seed=5).feedback
     assert torch.equal(whole, env.reset(seed=[5, 6, 7]).feedback)
-    with pytest.raises(ValueError, match="2 seeds for 3 trials"):
+    with pytest.raises(ValueError, match="2 seeds for 3"):
         env.reset(seed=[5, 6])
 
 

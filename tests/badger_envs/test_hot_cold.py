@@ -224,7 +224,7 @@ def test_sign_delta_and_regret_follow_the_values() -> None:
     assert np.all(heard["sign"][-1] == 0)
     assert set(heard["sign"][1:-1].ravel()) == {-1.0, 1.0}
     np.testing.assert_array_equal(info["regret"], values.min(axis=0))
-    np.testing.assert_array_equal(info["is_success"], values.min(axis=0) < 0.01)
+    np.testing.assert_array_equal(info["is_success"], values.min(axis=0) < 1e-4)
     np.testing.assert_allclose(rewards, values[0] - values.min(axis=0), atol=1e-4)
 
 
