@@ -98,6 +98,10 @@ class BadgerAgent(LearnedAgent):
             inbox, attention = deliver(emission, self.edges)  # (B, E, M), (B, E, E)
             experts, sent, writing = self.policy(experts, inbox, reading)
             emission = sent if isinstance(sent, Emission) else Emission(sent)
+        if writing.shape[-1] != 1:
+            raise ValueError(
+                f"the policy's writing has shape {tuple(writing.shape)}; its last axis must be 1"
+            )
         action = self.membrane.write(membrane, observation, writing)  # (B, O)
         record = {"messages": emission.value, "attention": attention, "writing": writing, "inbox": inbox}
         return BadgerState(experts, emission, membrane), action, record

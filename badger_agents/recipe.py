@@ -177,12 +177,29 @@ def check_recipe(tables: dict[str, Any], source: str) -> Recipe:
     except Exception as error:  # an unknown id, or a setting that the family refuses
         raise RecipeError(f"{source}: env: {error}") from error
     try:
-        recipe.make_agent().initial_state(family, random.outer_keys(0, 0, 1, like=torch.zeros(())))
+        _try_out(recipe, family)
     except RecipeError as error:
         raise RecipeError(f"{source}: {error}") from error
-    except (ValueError, TypeError, RuntimeError) as error:  # torch raises the last for want of memory
-        raise RecipeError(f"{source}: agent: {' '.join(str(error).split())}") from error
+    except Exception as error:  # a user's class may fail in any way
+        told = " ".join(str(error).split()) or "no message"
+        kind = "" if isinstance(error, ValueError | TypeError) else f"{type(error).__name__}: "
+        raise RecipeError(f"{source}: agent: {kind}{told}") from error
     return recipe
+
+
+def _try_out(recipe: Recipe, family: Family) -> None:
+    """Let the agent act twice, so that what a user's class gets wrong shows before anything is written."""
+    agent, keys = recipe.make_agent(), random.outer_keys(0, 0, 2, like=torch.zeros(()))
+    task = family.sample_task(keys)
+    observation = family.observe(task, family.initial_state(task))
+    mind = agent.initial_state(family, keys)
+    for _ in range(2):  # the second time with messages
+        mind, action, _ = agent.act(mind, observation, keys)
+    wanted = (2,) if family.action_kind == "categorical" else (2, family.slots.outputs)
+    if tuple(action.shape) != wanted:
+        raise ValueError(f"its action for 2 trials has shape {tuple(action.shape)}; it must be {wanted}")
+    if recipe.training is not None and isinstance(agent, LearnedAgent) and not action.requires_grad:
+        raise ValueError("its action does not depend on its weights, so that it cannot be trained")
 
 
 def _first_error(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:

@@ -32,7 +32,7 @@ class MonolithState(NamedTuple):
 
 
 class Monolith(LearnedAgent):
-    """One GRU cell over all slots laid side by side; it reads exactly what Badger's experts read.
+    """One GRU cell over all slots laid side by side; it reads what Badger's experts read.
 
     Its weights fit one number of slots: it cannot live in another size (that is the comparison's point).
 

@@ -46,10 +46,15 @@ def main(arguments: list[str] | None = None) -> None:
             args=arguments,
         )
     except KeyboardInterrupt:
-        print("badger: interrupted; what was trained is saved, go on with --resume", file=sys.stderr)
+        words = sys.argv[1:] if arguments is None else arguments
+        saved = "; what was trained is saved, go on with --resume" if words[:1] == ["train"] else ""
+        print(f"badger: interrupted{saved}", file=sys.stderr)
         sys.exit(INTERRUPTED)
     except BrokenPipeError:  # the reader of a pipe went away
         sys.exit(1)
+    except MemoryError:
+        print("badger: out of memory; make batch, horizon or number of experts smaller", file=sys.stderr)
+        sys.exit(2)
     except (ValueError, TypeError, OSError, DivergenceError, gymnasium.error.Error) as error:
         print(f"badger: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)

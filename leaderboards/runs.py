@@ -50,6 +50,15 @@ def open_run(target: str, device: str = "cpu", **changes: Any) -> Run:
     return Run(checkpoint.recipe.name, checkpoint.recipe, agent, checkpoint.seed)
 
 
+def family_settings(pairs: Sequence[str]) -> dict[str, Any]:
+    """Settings of a family from --env words; ValueError for those that the command sets itself."""
+    settings = parse_settings(pairs, "--env")
+    for key in ("id", "split"):
+        if key in settings:
+            raise ValueError(f"--env {key}=...: the {key} is not changed that way")
+    return settings
+
+
 def parse_settings(pairs: Sequence[str], option: str) -> dict[str, Any]:
     """Settings from "key=value" words; values are written as in TOML (3, [1, 8], true, "all" or all).
 

@@ -61,20 +61,22 @@ def _draws(family: Family, keys: Array) -> Draws:
 
 
 def check_splits(target: Target, batch: int = 256, *, held_out: bool = True) -> None:
-    """Splits draw different tasks; a family of several sizes is tested on sizes that it never trains on.
+    """Splits draw different tasks and noise; what varies in size or kind is tested on others than trained on.
 
-    What is drawn is read through the registered id, as a user would: `gym.make(id, split="test")`.
+    Sizes are read through the registered id, as a user would: `gym.make_vec(id, split="test")`. Numbers of
+    inputs and of outputs are compared each by itself. Kinds are those of the family's property `kinds`, if
+    it has one: a tuple of strings, the kinds that tasks of its split are drawn from.
 
     Args:
         target: a registered id, or a family.
         batch: trials drawn per split.
-        held_out: whether several sizes in training mean others in the test split.
+        held_out: whether several sizes or kinds in training mean others in the test split.
 
     Raises:
-        AssertionError: splits share their draws, or sizes are not held out.
+        AssertionError: splits share draws of tasks or noise, or sizes or kinds are not held out.
     """
     name = name_of(target)
-    sizes, drawn = {}, {}
+    sizes, drawn, kinds = {}, {}, {}
     for split in SPLITS:
         face = single(target, split=split)
         found = face.unwrapped.family.split
@@ -83,25 +85,39 @@ def check_splits(target: Target, batch: int = 256, *, held_out: bool = True) -> 
         family = resolve(target, split=split)
         keys = seeded_keys(dataclasses.replace(family, split="train"), range(batch))
         keys[:, 3] = seeded_keys(family, range(1))[0, 3]  # all else equal
-        parts = leaves(family.sample_task(keys))
-        drawn[split] = [np.reshape(to_numpy(part), (batch, -1)) for part in parts.values()]
-        drawn[split].append(family.noise(keys, min(8, family.horizon)).reshape(batch, -1))
+        parts = {f"task {part}": to_numpy(array) for part, array in leaves(family.sample_task(keys)).items()}
+        noise = family.noise(keys, min(8, family.horizon))
+        drawn[split] = {**parts, "noise": noise.reshape(batch, -1)}
         sizes[split] = _sizes(target, split, batch)
+        kinds[split] = set(getattr(family, "kinds", ()))
     for first, second in (("train", "validation"), ("train", "test"), ("validation", "test")):
-        one, other = drawn[first], drawn[second]
-        equal = len(one) == len(other) and all(map(np.array_equal, one, other))
-        require(not equal, f"{name}: splits {first!r} and {second!r} draw the same tasks and noise")
-    if held_out and len(sizes["train"]) > 1:
-        for split in ("train", "validation"):
-            common = sizes[split] & sizes["test"]
-            message = f"{name}: sizes (inputs, outputs) {sorted(common)} are in the {split} and test splits"
-            require(not common, f"{message}; a range of sizes must hold out others")
+        for part, one in drawn[first].items():
+            same = _same_draws(one, drawn[second][part])
+            require(not same, f"{name}: splits {first!r} and {second!r} draw the same {part}")
+    if held_out:
+        met = {f"numbers of {side}": {split: sizes[split][side] for split in SPLITS} for side in _SIDES}
+        for what, values in {**met, "kinds": kinds}.items():
+            for split in ("train", "validation"):
+                common = sorted(values[split] & values["test"])
+                message = f"{name}: {what} {common} are in the {split} and test splits"
+                fine = len(values["train"]) < 2 or not common
+                require(fine, f"{message}; several {what} must hold out others")
 
 
-def _sizes(target: Target, split: str, batch: int) -> set[tuple[int, int]]:
-    """Numbers of used inputs and outputs met in a split."""
+def _same_draws(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether what two splits drew with keys equal in all but the split is equal, and not a constant."""
+    if one.ndim == other.ndim == 2:  # splits may need unequal amounts of noise: compare what both have
+        width = min(one.shape[1], other.shape[1])
+        one, other = one[:, :width], other[:, :width]
+    return bool((one != one[:1]).any()) and np.array_equal(one, other)
+
+
+_SIDES = ("inputs", "outputs")
+
+
+def _sizes(target: Target, split: str, batch: int) -> dict[str, set[int]]:
+    """Numbers of used inputs and of used outputs met in a split."""
     env = vector(target, batch, split=split)
     observation, _ = env.reset(seed=0)
     env.close()
-    inputs, outputs = observation["input_mask"].sum(axis=1), observation["output_mask"].sum(axis=1)
-    return {(int(i), int(o)) for i, o in zip(inputs, outputs, strict=True)}
+    return {side: {int(n) for n in observation[f"{side[:-1]}_mask"].sum(axis=1)} for side in _SIDES}

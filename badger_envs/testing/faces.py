@@ -38,8 +38,8 @@ def check_faces(target: Target, num_envs: Sequence[int] = (1, 7, 1024), seed: in
     """Same seed, same actions: bit-equal draws and equal trajectories on all faces.
 
     Faces are `gym.make` (two trials), `gym.make_vec` with each of `num_envs`, the batched torch face (on
-    a GPU too, where there is one), and PettingZoo if it is installed. Every face's info has the same
-    keys throughout.
+    a GPU too, where there is one), and both of PettingZoo if it is installed. Every face's info has the
+    same keys throughout.
 
     Args:
         target: a registered id, or a family.
@@ -70,8 +70,13 @@ def check_faces(target: Target, num_envs: Sequence[int] = (1, 7, 1024), seed: in
     for row in range(min(2, len(keys))):
         _check_single(target, seed + row, rows(expected, slice(row, row + 1)), draws, actions[:, row])
     if importlib.util.find_spec("pettingzoo"):
-        lived = _pettingzoo_trial(target, seed, actions[:, 0])
-        require_equal(rows(expected, slice(1)), lived, f"{name}: PettingZoo face")
+        from pettingzoo.utils.conversions import aec_to_parallel_wrapper
+
+        from badger_envs.pettingzoo import env, parallel_env
+
+        for face, played in (("", parallel_env(target)), ("AEC ", aec_to_parallel_wrapper(env(target)))):
+            lived = _pettingzoo_trial(played, target, seed, actions[:, 0])
+            require_equal(rows(expected, slice(1)), lived, f"{name}: PettingZoo {face}face")
 
 
 def check_seeding(target: Target, seed: int = 3) -> None:
@@ -173,12 +178,9 @@ def _first_info(env: Any) -> dict[str, np.ndarray]:
     return {f"info {name}": to_numpy(value) for name, value in info.items()}
 
 
-def _pettingzoo_trial(target: Target, seed: int, actions: np.ndarray) -> Trajectory:
-    """The first trial of the PettingZoo face, while experts chatter over the channel."""
-    from badger_envs.pettingzoo import parallel_env
-
-    env = parallel_env(target)
-    family, experts = env.family, len(env.possible_agents)
+def _pettingzoo_trial(env: Any, target: Target, seed: int, actions: np.ndarray) -> Trajectory:
+    """The first trial of a PettingZoo ParallelEnv, while experts chatter over the channel; closes it."""
+    family, experts = env.unwrapped.family, len(env.possible_agents)
     widths = {name: box.shape[0] for name, box in single(target).observation_space.spaces.items()}
     size = env.action_space(env.possible_agents[0]).shape[0]
     keys = np.repeat(seeded_keys(family, range(seed, seed + 1)), experts, axis=0)

@@ -10,7 +10,7 @@ from gymnasium.envs.registration import load_env_creator
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from badger_envs.testing.subject import require, require_close
+from badger_envs.testing.subject import Target, name_of, require, require_close, single, vector
 from badger_envs.testing.vector_steps import Returned, check_infos, row_of, slices, unshared, values_of
 
 _FRAMEWORK = ("episode", "final_obs", "final_info")
@@ -18,7 +18,7 @@ _FRAMEWORK = ("episode", "final_obs", "final_info")
 
 
 def check_vector_env(
-    env: VectorEnv | str, *, num_envs: int = 3, steps: int = 250, seed: int = 5, **settings: Any
+    env: VectorEnv | Target, *, num_envs: int = 3, steps: int = 250, seed: int = 5, **settings: Any
 ) -> None:
     """A vector environment keeps the conventions of Gymnasium's `VectorEnv`.
 
@@ -27,16 +27,16 @@ def check_vector_env(
     that no array is shared between any two things returned, or with the actions; that actions are left
     as they are; the environment's autoreset mode; `options={"reset_mask": ...}`.
 
-    Of an id, the environments of `gym.make_vec` are also compared with those of `gym.make`, seeded with
-    seed, seed + 1, ..., over all steps and autoresets; and every autoreset mode is checked, if the
-    environment takes `autoreset_mode` as an argument.
+    Of an id or a family, the environments of `gym.make_vec` are also compared with those of `gym.make`,
+    seeded with seed, seed + 1, ..., over all steps and autoresets; and every autoreset mode is checked, if
+    the environment takes `autoreset_mode` as an argument.
 
     Args:
-        env: a vector environment (it is used, and not closed), or a registered id.
-        num_envs: number of environments, of an id.
+        env: a vector environment (it is used, and not closed), any registered id, or a family.
+        num_envs: number of environments, of an id or a family.
         steps: how many to take. Autoreset is checked if a trial ends within them.
         seed: the seed.
-        settings: keywords for `gym.make_vec` and `gym.make`, of an id.
+        settings: keywords for `gym.make_vec` and `gym.make`, of an id; settings of a family.
 
     Raises:
         AssertionError: a convention is broken; the message says which.
@@ -47,19 +47,21 @@ def check_vector_env(
     modes = [mode.name for mode in AutoresetMode] if _takes_mode(env) else [None]
     for mode in modes:
         chosen: dict[str, Any] = {} if mode is None else {"autoreset_mode": mode}
-        made = gym.make_vec(env, num_envs=num_envs, **chosen, **settings)
-        check = _Check(made, f"{env} ({made.metadata['autoreset_mode']})", seed)
+        made = vector(env, num_envs, **chosen, **settings)
+        check = _Check(made, f"{name_of(env)} ({made.metadata['autoreset_mode']})", seed)
         if mode is not None:
             check.require(made.metadata["autoreset_mode"] is AutoresetMode[mode], f"is not in mode {mode}")
-        singles = [gym.make(env, disable_env_checker=True, **settings) for _ in range(num_envs)]
+        singles = [single(env, **settings) for _ in range(num_envs)]
         check.run(steps, singles)
         made.close()
         for one in singles:
             one.close()
 
 
-def _takes_mode(id: str) -> bool:
-    entry = gym.spec(id).vector_entry_point
+def _takes_mode(target: Target) -> bool:
+    if not isinstance(target, str):
+        return True
+    entry = gym.spec(target).vector_entry_point
     if entry is None:
         return False
     creator = load_env_creator(entry) if isinstance(entry, str) else entry

@@ -8,7 +8,7 @@ from badger_agents.evaluation import evaluate as evaluate_agent
 from badger_envs.random import split_index
 from leaderboards.commands.train import check_device, check_seed
 from leaderboards.results import record, show
-from leaderboards.runs import open_run, parse_settings
+from leaderboards.runs import family_settings, open_run, parse_settings
 
 
 def evaluate(
@@ -41,7 +41,7 @@ def evaluate(
     split_index(split)
     swaps = parse_settings(agent, "--agent")
     opened = open_run(run, device, **swaps)
-    changes = parse_settings(env, "--env")
+    changes = family_settings(env)
     family = opened.recipe.family(**{**changes, "split": split})
     result = evaluate_agent(opened.agent, family, trials, seed=seed, device=device)
     settings: dict[str, Any] = {"agent": opened.name, "env": opened.recipe.env.id}

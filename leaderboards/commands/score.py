@@ -12,6 +12,7 @@ from badger_envs import TABLE, family_of, scoring
 from badger_envs.family import Family
 from badger_envs.scoring import Anchor, Scale
 from baselines.references import candidates_of
+from leaderboards.commands.train import check_device
 from leaderboards.results import progress_console, record, show
 
 CHOOSING = 2_000
@@ -38,6 +39,7 @@ def score(
         device: Where to compute: cpu, cuda, cuda:1, ...
         json: Print the results as one JSON object.
     """
+    check_device(device)
     if trials < 2:
         raise ValueError(f"--trials is {trials}; it must be at least 2")
     measured = {}

@@ -12,7 +12,7 @@ from leaderboards.commands.train import check_device, check_seed
 from leaderboards.figures.style import save_figure
 from leaderboards.figures.trace import draw_trace
 from leaderboards.results import record, show
-from leaderboards.runs import open_run, parse_settings
+from leaderboards.runs import family_settings, open_run, parse_settings
 
 
 def trace(
@@ -39,7 +39,7 @@ def trace(
     check_seed(seed)
     check_device(device)
     opened = open_run(run, device, **parse_settings(agent, "--agent"))
-    family = opened.recipe.family(**{**parse_settings(env, "--env"), "split": "test"})
+    family = opened.recipe.family(**{**family_settings(env), "split": "test"})
     keys = random.outer_keys(seed, 0, 10, "test", like=torch.zeros((), device=device))
     with torch.no_grad():
         lived = rollout(opened.agent, family, keys, record=True)

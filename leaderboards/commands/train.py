@@ -1,5 +1,6 @@
 """`badger train`: meta-train an agent by a recipe."""
 
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -65,10 +66,13 @@ def train(
         def on_step(progress: outer_loop.Progress) -> None:
             bar.update(line, completed=progress.step, note=f"loss {progress.loss:.3f}")
 
-        outer_loop.train(
+        done = outer_loop.train(
             plan, seed, folder, resume=resume, device=device, tensorboard=tensorboard, on_step=on_step
         )
-    last = read_log(folder / outer_loop.LOG)[-1]
+    rows = read_log(folder / outer_loop.LOG)
+    last = (
+        rows[-1] if rows else {"loss": math.nan, "step": done.step, "skipped": done.skipped, "seconds": 0.0}
+    )
     settings: dict[str, Any] = {"agent": plan.name, "outer_seed": seed}
     results = [
         record("loss", last["loss"], **settings),

@@ -166,3 +166,48 @@ def test_changes_for_one_use_are_checked_too() -> None:
 def test_weights_have_the_dtype_of_the_family() -> None:
     agent = small_recipe(env={"dtype": "float64"}).make_agent()
     assert {weight.dtype for weight in agent.parameters()} == {torch.float64}
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("raise KeyError('eggs')", "KeyError"),
+        ("return state, inbox, reading[..., :2]", "last axis must be 1"),
+        ("return state, reading, reading[..., :1]", "RuntimeError|shape"),
+        ("return state, inbox", "not enough values"),
+        ("return state, inbox, reading[..., :1].detach()", "does not depend on its weights"),
+    ],
+)
+def test_a_users_policy_that_fails_is_told_before_anything_is_written(
+    tmp_path: Path, body: str, told: str
+) -> None:
+    code = """
+import torch
+from badger_agents import ExpertPolicy
+
+
+class Mine(ExpertPolicy):
+    message_size = 3
+
+    def __init__(self, reading_size):
+        super().__init__()
+        self.linear = torch.nn.Linear(reading_size + 3, 1)
+
+    def initial_state(self, draws):
+        return draws
+
+    def forward(self, state, inbox, reading):
+        torch.cat([inbox, reading], dim=-1) @ self.linear.weight.mT
+        BODY
+"""
+    (tmp_path / "mine.py").write_text(code.replace("BODY", body))
+    tables = {
+        "name": "mine",
+        "env": {"id": "Badger/GuessingGame-v0"},
+        "agent": {"policy": f"{tmp_path / 'mine.py'}:Mine"},
+        "training": {"outer_steps": 1},
+    }
+    with pytest.raises(RecipeError, match=told) as refused:
+        check_recipe(tables, "my.toml")
+    assert str(refused.value).startswith("my.toml: agent: ")
+    assert "\n" not in str(refused.value)

@@ -16,7 +16,9 @@ from badger_envs import TABLE, random, register, testing
 from badger_envs.bandit import Bandit
 from badger_envs.family import Observation, Transition
 from badger_envs.guessing_game import GuessingGame
+from badger_envs.pettingzoo import FamilyAECEnv
 from badger_envs.testing.__main__ import main as store_golden
+from badger_envs.variable_io import VariableIO
 from badger_envs.vector_env import FamilyVectorEnv
 from tests.badger_envs.toy_family import Toy
 
@@ -144,6 +146,29 @@ class HoldsNoSizesOut(GuessingGame):
         return GuessingGame(dims=self.dims, capacity=self.slots.outputs).sample_task(keys)
 
 
+class ForgetsTheSplitInTasks(Bandit):
+    def sample_task(self, keys: Any) -> Any:
+        xp = array_namespace(keys)
+        return super().sample_task(xp.concat([keys[:, :3], keys[:, 3:] // 4 * 4], axis=-1))
+
+
+class ForgetsTheSplitInNoise(Bandit):
+    def noise(self, keys: Any, steps: int, start: int = 0) -> Any:
+        xp = array_namespace(keys)
+        keys = xp.concat([keys[:, :3], keys[:, 3:] // 4 * 4], axis=-1)
+        return super().noise(keys, steps, start)
+
+
+class HoldsOutOutputsOnly(VariableIO):
+    def _sizes(self, test: bool) -> Any:
+        return super()._sizes(False)[0], super()._sizes(test)[1]
+
+
+class HoldsNoKindsOut(VariableIO):
+    def _kinds(self, test: bool) -> tuple[str, ...]:
+        return super()._kinds(False)
+
+
 class HasABlockOfOtherNoise(Bandit):
     def noise(self, keys: Any, steps: int, start: int = 0) -> Any:
         return super().noise(keys, steps, start + steps)
@@ -202,7 +227,11 @@ class AnswersInDoubles(GuessingGame):
         (DiffersOnTorch(), testing.check_draws, "draws on torch, cpu"),
         (DiffersOnTorch(), testing.check_faces, "torch face on cpu: draws of 'target'"),
         (ForgetsTheSplit(), testing.check_splits, "splits 'train' and 'validation' draw the same"),
-        (HoldsNoSizesOut(dims=(1, 3)), testing.check_splits, "hold out"),
+        (ForgetsTheSplitInTasks(), testing.check_splits, "'train' and 'validation' draw the same task"),
+        (ForgetsTheSplitInNoise(), testing.check_splits, "'train' and 'validation' draw the same noise"),
+        (HoldsNoSizesOut(dims=(1, 3)), testing.check_splits, "numbers of outputs .* hold out"),
+        (HoldsOutOutputsOnly(), testing.check_splits, r"numbers of inputs \[1, 2, 3\] .* hold out"),
+        (HoldsNoKindsOut(), testing.check_splits, "kinds .*'affine'.* hold out"),
         (HasABlockOfOtherNoise(), testing.check_draws, "noise of step 0"),
         (Toy(), testing.check_expected_reward, "must define expected_reward"),
         (PromisesTooMuch(), testing.check_expected_reward, "step 0 pays"),
@@ -211,6 +240,7 @@ class AnswersInDoubles(GuessingGame):
         (ChangesItsInfo(), testing.check_definition, "keys of info change"),
         (ChangesItsInfo(), testing.check_faces, "info"),
         (ChangesWithItsBatch(), testing.check_seeding, "gym.make seeded 4"),
+        (ChangesWithItsBatch(), testing.check_vector_env, "environment 1, beside gym.make"),
         (NeverEnds(), testing.check_definition, "has not terminated after 20 steps"),
         (AnswersInDoubles(), testing.check_definition, "reward is float64, not float32"),
     ],
@@ -219,6 +249,22 @@ def test_a_broken_promise_is_caught(family: Any, check: Callable[[Any], None], w
     with pytest.raises(AssertionError, match=words) as caught:
         check(family)
     assert type(family).__name__ in str(caught.value)
+
+
+def test_the_agents_of_pettingzoo_in_turn_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = FamilyAECEnv.step
+    monkeypatch.setattr(FamilyAECEnv, "step", lambda env, act: taken(env, act if act is None else act * 0))
+    with pytest.raises(AssertionError, match="GuessingGame: PettingZoo AEC face: 'outputs' differs"):
+        testing.check_faces(GuessingGame(horizon=2), num_envs=(1,))
+
+
+def test_the_vector_face_of_a_bare_family_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    reset = FamilyVectorEnv.reset
+    monkeypatch.setattr(
+        FamilyVectorEnv, "reset", lambda env, *, seed=None, options=None: reset(env, seed=seed)
+    )
+    with pytest.raises(AssertionError, match=r"GuessingGame .*reset_mask is False, but"):
+        testing.check_family(GuessingGame(horizon=2))
 
 
 # Golden trajectories.

@@ -149,6 +149,28 @@ class TestChannel:
                     assert env.state_space.contains(env.state())
 
 
+class TestWithoutAChannel:
+    """What experts see of the task where no message tells them more."""
+
+    @pytest.mark.parametrize("id", [GAME, "Badger/Bandit-v0", "Badger/HotCold-v0"])
+    def test_a_constant_input_tells_no_expert_from_the_others(self, id: str) -> None:
+        env = parallel_env(id, topology="none")
+        observations, _ = env.reset(seed=0)
+        vectors = list(observations.values())
+        assert len(vectors) > 1
+        assert all(np.array_equal(vector, vectors[0]) for vector in vectors)
+        np.testing.assert_array_equal(part(env, observations, "inputs")[:, 0], 1)
+        np.testing.assert_array_equal(part(env, observations, "input_mask")[:, 0], 1)
+
+    def test_a_single_input_that_says_something_is_for_its_owner(self) -> None:
+        settings = {"inputs": 1, "outputs": 3, "kind": "identity"}
+        env = parallel_env("Badger/VariableIO-v0", **settings)
+        observations, _ = env.reset(seed=0)
+        np.testing.assert_array_equal(part(env, observations, "input_mask")[:, 0], [1, 0, 0])
+        assert part(env, observations, "inputs")[0, 0] != 0
+        assert not part(env, observations, "inputs")[1:].any()
+
+
 class TestSharedPolicyExample:
     """`examples/shared_policy_pettingzoo.py`."""
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import badger_envs.pettingzoo as faces
+from badger_envs.guessing_game import GuessingGame
 from badger_envs.pettingzoo import parallel_env
 from tests.badger_envs.experts import GAME, acts, same
 
@@ -101,8 +102,9 @@ class TestErrors:
 
     def test_no_step_before_reset_or_after_the_end_of_agents_in_turn(self) -> None:
         env = faces.env(GAME, max_cycles=1)
-        with pytest.raises(AssertionError, match="reset"):  # PettingZoo's own
-            env.step(np.zeros(5, np.float32))
+        for each in (env, env.env):
+            with pytest.raises(gym.error.ResetNeeded, match="call reset"):
+                each.step(np.zeros(5, np.float32))
         env.reset(seed=0)
         for _ in range(3):
             env.step(np.zeros(5, np.float32))
@@ -114,8 +116,25 @@ class TestErrors:
             with pytest.raises(gym.error.ResetNeeded):
                 each.step(None)
 
+    @pytest.mark.parametrize("bad", [3, None, GuessingGame])
+    @pytest.mark.parametrize("make", [faces.parallel_env, faces.raw_env, faces.env])
+    def test_what_is_neither_an_id_nor_a_family(self, make: Any, bad: Any) -> None:
+        with pytest.raises(TypeError, match=r"^family is .*; it must be a registered id or a .*Family$"):
+            make(bad)
+
     def test_an_unknown_id_or_name(self) -> None:
         with pytest.raises(gym.error.Error):
             parallel_env("Badger/GessingGame-v0")
         with pytest.raises(AttributeError, match="guessing_game_v0"):
             _ = faces.gessing_game_v0
+
+    def test_an_environment_of_someone_else_with_a_keyword_family(self) -> None:
+        gym.register(
+            "Toys/Folks-v0", "gymnasium.envs.classic_control:CartPoleEnv", kwargs={"family": "Smith"}
+        )
+        try:
+            assert "folks_v0" not in dir(faces)
+            with pytest.raises(AttributeError, match="no 'folks_v0'"):
+                _ = faces.folks_v0
+        finally:
+            del gym.registry["Toys/Folks-v0"]
