@@ -82,7 +82,8 @@ class HotCold(Family):
 
     ## Rewards
     The improvement of the best value so far, 0 if there is none: rewards sum to the value at the start
-    minus the regret. The per-step loss is the value of what was just written: differentiable.
+    minus the regret. The per-step loss is the value of what was just written: differentiable. An agent that
+    is shown its rewards (`RL2Observation`) hears more than "sign" feedback tells.
 
     ## Starting state
     The point 0, which counts as one of the points so far.

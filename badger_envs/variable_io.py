@@ -77,7 +77,8 @@ class VariableIO(Family):
     The error is the squared error over the used outputs, divided by the variance of the right outputs:
     exactly 1 for an answer that is always the task's mean output. That mean is 0 for "identity",
     "permutation" and "sparse_linear", b_j / (...) for "affine" and 2/O - 1 for "lookup" (where classes
-    are equally likely). The per-step loss is the error, at every step: differentiable.
+    are equally likely). The per-step loss is the error, at every step: differentiable. An agent that is
+    shown its rewards (`RL2Observation`) hears its errors at queries too.
 
     ## Starting state
     All outputs 0, nothing revealed.

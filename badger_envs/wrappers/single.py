@@ -49,7 +49,8 @@ class RL2Observation(gym.Wrapper[np.ndarray, Any, Any, Any], RecordConstructorAr
 
     A Discrete action is one-hot. At the start of a trial, which is Gymnasium's episode, action and reward
     are 0 and the start is 1; later the start is 0. For a vector environment:
-    `badger_envs.wrappers.vector.RL2Observation`.
+    `badger_envs.wrappers.vector.RL2Observation`. A reward can tell more than a family's feedback does
+    (hot/cold, variable IO): compare such agents with others that see it.
 
     Args:
         env: an environment with Box or Discrete actions whose observations are a Box, or a Dict of Boxes.
