@@ -7,6 +7,7 @@ from badger_agents.evaluation import Evaluation, evaluate
 from badger_agents.experts import Emission, ExpertPolicy, GRUPolicy
 from badger_agents.inner_loop import Rollout, rollout
 from badger_agents.outer_loop import DivergenceError, train
+from badger_agents.pretrained import load_pretrained, pretrained_names
 from badger_agents.recipe import Recipe, RecipeError, load_recipe, recipe_files
 
 __all__ = [
@@ -27,7 +28,9 @@ __all__ = [
     "Settings",
     "evaluate",
     "load_checkpoint",
+    "load_pretrained",
     "load_recipe",
+    "pretrained_names",
     "recipe_files",
     "rollout",
     "train",

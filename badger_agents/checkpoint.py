@@ -15,6 +15,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from badger_agents.agent import LearnedAgent
+from badger_agents.curriculum import Place
 from badger_agents.files import write_atomically
 from badger_agents.recipe import Recipe, RecipeError, check_recipe
 
@@ -34,6 +35,7 @@ class Checkpoint(NamedTuple):
         seed: the outer seed.
         step: outer steps done.
         skipped: outer steps whose update was skipped because loss or gradient was not finite.
+        place: where in the recipe's curriculum it is.
         weights: the agent's parameters and buffers by name.
         optimiser: the optimiser's tensors by name.
         estimator: the estimator's tensors by name.
@@ -43,6 +45,7 @@ class Checkpoint(NamedTuple):
     seed: int
     step: int
     skipped: int
+    place: Place
     weights: dict[str, Tensor]
     optimiser: dict[str, Tensor]
     estimator: dict[str, Tensor]
@@ -70,6 +73,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "seed": checkpoint.seed,
         "step": checkpoint.step,
         "skipped": checkpoint.skipped,
+        "place": list(checkpoint.place),
     }
     write_atomically(path, save(tensors, {FORMAT: json.dumps(facts)}))
 
@@ -97,6 +101,8 @@ def load_checkpoint(path: Path, device: str | torch.device = "cpu") -> Checkpoin
         facts = json.loads(metadata[FORMAT])
         tables = _with_code(facts["recipe"], lambda file: path.parent / file)
         seed, step, skipped = (int(facts[name]) for name in ("seed", "step", "skipped"))
+        stage, began = facts["place"]
+        place = Place(int(stage), int(began))
     except CheckpointError:
         raise
     except (SafetensorError, KeyError, TypeError, ValueError, AttributeError, OSError) as error:
@@ -105,7 +111,7 @@ def load_checkpoint(path: Path, device: str | torch.device = "cpu") -> Checkpoin
             " use another, or train again"
         ) from error
     try:
-        return Checkpoint(check_recipe(tables, str(path)), seed, step, skipped, **groups)
+        return Checkpoint(check_recipe(tables, str(path)), seed, step, skipped, place, **groups)
     except RecipeError as error:
         raise CheckpointError(f"the recipe in this checkpoint cannot be used: {error}") from error
 

@@ -73,6 +73,8 @@ class GRUPolicy(ExpertPolicy):
         message_size: M, width of a message.
         key_size: K, width of keys and queries.
         state_noise: standard deviation of the random initial states, which tell experts apart.
+        sharpness: factor of the queries. Above 1, attention is sharp from early on, and experts learn
+            sooner to pick one speaker out of many.
     """
 
     def __init__(
@@ -83,18 +85,21 @@ class GRUPolicy(ExpertPolicy):
         message_size: int = 16,
         key_size: int = 8,
         state_noise: float = 1.0,
+        sharpness: float = 1.0,
     ) -> None:
         super().__init__()
         sizes = {"hidden_size": hidden_size, "message_size": message_size, "key_size": key_size}
         for name, size in sizes.items():
             check_integer(name, size, low=1)
-        if isinstance(state_noise, bool) or not isinstance(state_noise, int | float):
-            raise TypeError(f"state_noise is {state_noise!r}; it must be a number")
-        if not 0 <= state_noise < math.inf:
-            raise ValueError(f"state_noise is {state_noise}; it must be a finite number from 0 up")
+        for name, number in (("state_noise", state_noise), ("sharpness", sharpness)):
+            if isinstance(number, bool) or not isinstance(number, int | float):
+                raise TypeError(f"{name} is {number!r}; it must be a number")
+            if not 0 <= number < math.inf:
+                raise ValueError(f"{name} is {number}; it must be a finite number from 0 up")
         self.message_size = message_size
         self.draw_size = hidden_size  # one draw per number in the state
         self.state_noise = state_noise
+        self.sharpness = sharpness
         self.sizes = (message_size, key_size, key_size, 1)
         self.cell = nn.GRUCell(message_size + reading_size, hidden_size)
         self.emit = nn.Linear(hidden_size, sum(self.sizes))
@@ -115,4 +120,4 @@ class GRUPolicy(ExpertPolicy):
         heard = torch.cat([inbox, reading], dim=-1)  # (B, E, M+R)
         state = self.cell(heard.flatten(0, 1), state.flatten(0, 1)).view_as(state)  # (B, E, H)
         value, key, query, writing = self.emit(state).split(self.sizes, dim=-1)
-        return state, Emission(value, key, query), writing
+        return state, Emission(value, key, query * self.sharpness), writing

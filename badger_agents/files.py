@@ -1,6 +1,7 @@
 """Files that are written whole or not at all."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -11,11 +12,42 @@ def write_atomically(path: Path, data: bytes) -> None:
     """
     part = path.with_name(f".{path.name}.part")
     try:
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        _write_part(part, data)
         os.replace(part, path)
     except OSError:  # a full disk, say: nothing half-written stays
         part.unlink(missing_ok=True)
         raise
+
+
+def write_together(files: Mapping[Path, bytes]) -> None:
+    """Write files that belong together: all of them, or after an error none.
+
+    Each is written as by `write_atomically`, and none is replaced before all are on the disk. A writer
+    killed in the moment of replacing can leave some new and some old.
+    """
+    parts = {path: path.with_name(f".{path.name}.part") for path in files}
+    before = {path: path.read_bytes() if path.is_file() else None for path in files}
+    replaced: list[Path] = []
+    try:
+        for path, data in files.items():
+            _write_part(parts[path], data)
+        for path, part in parts.items():
+            os.replace(part, path)
+            replaced.append(path)
+    except OSError:
+        for part in parts.values():
+            part.unlink(missing_ok=True)
+        for path in replaced:
+            old = before[path]
+            if old is None:
+                path.unlink()
+            else:
+                path.write_bytes(old)
+        raise
+
+
+def _write_part(part: Path, data: bytes) -> None:
+    with part.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,6 +1,6 @@
 """The membrane: what experts read of an observation and how their writings become outputs."""
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -19,14 +19,12 @@ class MembraneState(NamedTuple):
     feedback: Tensor
 
 
-class HardwiredMembrane(nn.Module):
-    """Expert i reads input slot i and output slot i and writes output slot i (the paper's figure 6).
-
-    Experts beyond the slots read no slot and write nothing: they only hear and talk.
+class Membrane(nn.Module):
+    """Base of membranes.
 
     Args:
-        slots: the family's sizes; only the widths of slots and feedback matter.
-        feedback_to: "all" experts hear the global feedback, or only "one", expert 0.
+        slots: the family's sizes; only the widths of slots and feedback matter to the weights.
+        feedback_to: "all" experts hear the global feedback, or only "one".
         writing: what an expert writes is an "increment" of its output or its "absolute" value.
     """
 
@@ -35,6 +33,34 @@ class HardwiredMembrane(nn.Module):
         self.slots = slots
         self.feedback_to = feedback_to
         self.writing = writing
+
+    @property
+    def reading_size(self) -> int:
+        """R, numbers an expert reads."""
+        raise NotImplementedError
+
+    def initial_state(self, family: Family, keys: Int[Tensor, "B 4"], experts: int) -> Any:
+        """State at the start of the trials: a tuple of tensors with a leading batch axis."""
+        raise NotImplementedError
+
+    def read(self, state: Any, observation: Observation, experts: int) -> tuple[Any, Float[Tensor, "B E R"]]:
+        """The next state, and what each expert reads."""
+        raise NotImplementedError
+
+    def write(
+        self, state: Any, observation: Observation, writing: Float[Tensor, "B E 1"]
+    ) -> Float[Tensor, "B O"]:
+        """Outputs in [-1, 1] from the experts' writings."""
+        raise NotImplementedError
+
+
+class HardwiredMembrane(Membrane):
+    """Expert i reads input slot i and output slot i and writes output slot i (the paper's figure 6).
+
+    Experts beyond the slots read no slot and write nothing: they only hear and talk.
+
+    Of global feedback, "one" is expert 0.
+    """
 
     @property
     def reading_size(self) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -29,3 +30,13 @@ OBJECTIVES: dict[str, Objective] = {
     "as_soon_as_possible": as_soon_as_possible,
 }
 """Objectives by the name that a recipe uses."""
+
+
+def collapse(messages: Float[Tensor, "T B E M"]) -> Float[Tensor, ""]:
+    """How alike experts' messages are: 0 if every number in them spreads by 1 or more, 1 if all say the same.
+
+    The variance term of VICReg (Bardes et al. 2022, equation 1) over experts: mean of max(0, 1 - standard
+    deviation). Added to an objective, it keeps experts that share one policy from collapsing into one.
+    """
+    spread = (messages.var(dim=2, correction=0) + 1e-6).sqrt()  # (T, B, M)
+    return torch.relu(1 - spread).mean()

@@ -19,17 +19,17 @@ from badger_agents.checkpoint import (
     portable_recipe,
     save_checkpoint,
 )
+from badger_agents.curriculum import Curriculum, Place
 from badger_agents.estimators import ESTIMATORS
 from badger_agents.inner_loop import rollout
 from badger_agents.log import RunLog
-from badger_agents.objectives import OBJECTIVES
-from badger_agents.recipe import Recipe, TrainingTable
+from badger_agents.objectives import OBJECTIVES, collapse
+from badger_agents.recipe import Recipe
 from badger_envs import random
+from badger_envs.family import Family
 
 CHECKPOINT = "checkpoint.safetensors"
 LOG = "log.jsonl"
-LAST_LEARNING_RATE = 0.02
-"""What is left of the learning rate at the end of a linear schedule."""
 PATIENCE = 10
 """Outer steps in a row without a finite loss and gradient after which a run stops."""
 
@@ -85,13 +85,14 @@ def train(
     last = last_checkpoint(recipe, seed, folder, resume, device)
     agent.to(device)
     parameters = dict(agent.named_parameters())
-    optimiser = torch.optim.Adam(parameters.values(), lr=training.learning_rate)
+    optimiser = torch.optim.Adam(parameters.values(), lr=training.learning_rate, betas=(0.9, training.beta2))
     step = skipped = 0
+    place = Place()
     if last is not None:
         agent.load_state_dict(last.weights)
         _load_optimiser(optimiser, last.optimiser, list(parameters))
-        step, skipped = last.step, last.skipped
-    family = recipe.family(split="train")
+        step, skipped, place = last.step, last.skipped, last.place
+    curriculum = Curriculum(recipe, agent, seed)
     objective = OBJECTIVES[training.objective]
     estimator = ESTIMATORS[training.estimator]()
     memory = estimator.initial_state(agent) if last is None else last.estimator
@@ -100,7 +101,7 @@ def train(
 
     def snapshot() -> Checkpoint:
         state = _optimiser_tensors(optimiser, list(parameters))
-        return Checkpoint(recipe, seed, step, skipped, agent.state_dict(), state, memory)
+        return Checkpoint(recipe, seed, step, skipped, place, agent.state_dict(), state, memory)
 
     with (
         RunLog(folder / LOG, step, tensorboard) as log,
@@ -109,17 +110,22 @@ def train(
     ):
         started = time.perf_counter() - log.seconds
         while step < training.outer_steps:
-            rate = learning_rate(training, step)
+            rate = curriculum.learning_rate(place, step)
             for group in optimiser.param_groups:
                 group["lr"] = rate
-            keys = random.outer_keys(seed, step, training.batch_size, like=like)  # (B, 4)
+            family, living = curriculum.family(place, step), curriculum.living(place, step)
+            keys = random.outer_keys(seed, step, curriculum.batch_size(place), like=like)  # (B, 4)
             torch.manual_seed(_torch_seed(seed, step))
 
-            def loss_of(living: LearnedAgent, keys: Tensor = keys) -> Tensor:
-                return objective(rollout(living, family, keys).loss)
+            def loss_of(living: LearnedAgent, family: Family = family, keys: Tensor = keys) -> Tensor:
+                lived = rollout(living, family, keys, record=training.anti_collapse > 0)
+                loss = objective(lived.loss)
+                if training.anti_collapse > 0:
+                    loss = loss + training.anti_collapse * collapse(lived.trace["messages"])
+                return loss
 
             finite = True
-            for update in estimator.updates(agent, loss_of, memory):
+            for update in estimator.updates(living, loss_of, memory):
                 norm = torch.nn.utils.get_total_norm(update.gradients)
                 loss, length = torch.stack([update.loss, norm]).tolist()  # the one host synchronisation
                 finite = loss - loss == 0 and length - length == 0
@@ -138,8 +144,10 @@ def train(
                     f"loss or gradient was not finite in {PATIENCE} outer steps in a row, up to step {step};"
                     f" {_kept(folder)}; try a lower learning_rate or clip_norm"
                 )
+            stage = place.stage
+            place, validation = curriculum.next(place, step)
             seconds = time.perf_counter() - started
-            if step % training.log_every == 0 or step == training.outer_steps:
+            if validation is not None or step % training.log_every == 0 or step == training.outer_steps:
                 log.write(
                     {
                         "step": step,
@@ -148,6 +156,8 @@ def train(
                         "learning_rate": rate,
                         "skipped": skipped,
                         "seconds": seconds,
+                        **({"stage": stage} if training.stages else {}),
+                        **({} if validation is None else {"validation": validation}),
                     }
                 )
             on_step(Progress(step, loss, seconds))
@@ -159,13 +169,6 @@ def train(
         if not (folder / CHECKPOINT).exists() or failures:
             save_checkpoint(folder / CHECKPOINT, snapshot())
         return snapshot()
-
-
-def learning_rate(training: TrainingTable, step: int) -> float:
-    """Adam's learning rate at an outer step, by the recipe's schedule."""
-    if training.schedule == "constant":
-        return training.learning_rate
-    return training.learning_rate * max(LAST_LEARNING_RATE, 1 - step / training.outer_steps)
 
 
 def check_folder(folder: Path, resume: bool) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import tomllib
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,11 +11,15 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from badger_agents.agent import Agent, LearnedAgent, Settings, load_class
+from badger_agents.curriculum import Stage, check_stage, share_weights
 from badger_agents.estimators import ESTIMATORS
 from badger_agents.objectives import OBJECTIVES
 from badger_envs import random
 from badger_envs.family import Family
 from badger_envs.registry import family_of
+
+LAST_LEARNING_RATE = 0.02
+"""What is left of the learning rate at the end of a linear schedule."""
 
 
 class RecipeError(ValueError):
@@ -42,22 +48,56 @@ class TrainingTable(Settings):
         batch_size: trials per outer step.
         objective: a name in `badger_agents.objectives`.
         estimator: a name in `badger_agents.estimators`.
+        anti_collapse: weight of a term that keeps experts' messages apart
+            (`badger_agents.objectives.collapse`).
         learning_rate: Adam's, at the start.
         schedule: the learning rate stays "constant" or falls "linear"ly to a fiftieth.
+        warm_up: outer steps in which the learning rate rises from 0.
+        beta2: Adam's memory of squared gradients.
         clip_norm: largest norm of a gradient; longer ones are shortened to it.
         checkpoint_every: outer steps between checkpoints.
         log_every: outer steps between rows of the log.
+        stages: the curriculum; none: the recipe's settings all the time.
+        validate_every: outer steps between validations, in stages that end by one.
+        validation_trials: trials of a validation.
     """
 
     outer_steps: int = Field(ge=1)
     batch_size: int = Field(default=128, ge=1)
     objective: str = "second_half"
     estimator: str = "backpropagation"
+    anti_collapse: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     learning_rate: float = Field(default=3e-3, gt=0, allow_inf_nan=False)
     schedule: Literal["constant", "linear"] = "linear"
+    warm_up: int = Field(default=0, ge=0)
+    beta2: float = Field(default=0.999, gt=0, lt=1)
     clip_norm: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     checkpoint_every: int = Field(default=250, ge=1)
     log_every: int = Field(default=10, ge=1)
+    stages: tuple[Stage, ...] = ()
+    validate_every: int = Field(default=50, ge=1)
+    validation_trials: int = Field(default=512, ge=1)
+
+    def rate_at(self, step: int, learning_rate: float | None = None) -> float:
+        """Adam's learning rate at an outer step, from the table's or a stage's own by the schedule."""
+        rate = self.learning_rate if learning_rate is None else learning_rate
+        rate *= min(1.0, (step + 1) / (self.warm_up + 1))
+        if self.schedule == "constant":
+            return rate
+        return rate * max(LAST_LEARNING_RATE, 1 - step / self.outer_steps)
+
+
+class EvaluationTable(Settings):
+    """[evaluation]: what `badger evaluate` reports of a run of this recipe unless told otherwise.
+
+    Attributes:
+        env: settings of the family to change; a list of values gives one result for each (of several
+            lists, each combination).
+        agent: settings of the agent to change, in the same way.
+    """
+
+    env: dict[str, Any] = Field(default_factory=dict)
+    agent: dict[str, Any] = Field(default_factory=dict)
 
 
 class Recipe(Settings):
@@ -69,6 +109,7 @@ class Recipe(Settings):
         env: which family.
         agent: which agent.
         training: how it is trained; None for an algorithm without weights.
+        evaluation: what to report of it.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
@@ -76,14 +117,19 @@ class Recipe(Settings):
     env: EnvTable
     agent: AgentTable = AgentTable()
     training: TrainingTable | None = None
+    evaluation: EvaluationTable = EvaluationTable()
 
     def family(self, **changes: Any) -> Family:
         """The family, with some settings changed (`split`, sizes, ...)."""
         return family_of(self.env.id, **{**(self.env.model_extra or {}), **changes})
 
     def agent_settings(self, **changes: Any) -> dict[str, Any]:
-        """The agent's settings as written in the recipe, with some changed."""
-        return {**(self.agent.model_extra or {}), **changes}
+        """The agent's settings as written in the recipe, with some changed; tables within are merged."""
+        settings = dict(self.agent.model_extra or {})
+        for name, value in changes.items():
+            both = isinstance(value, dict) and isinstance(settings.get(name), dict)
+            settings[name] = {**settings[name], **value} if both else value
+        return settings
 
     def make_agent(self, seed: int = 0, **changes: Any) -> Agent:
         """Build the agent; the initial weights follow from the outer seed.
@@ -111,6 +157,35 @@ class Recipe(Settings):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return kind(family, checked).to(getattr(torch, family.dtype))
+
+    def try_out(self, env: dict[str, Any], agent: dict[str, Any]) -> None:
+        """Let the agent act twice, so that what a user's class gets wrong shows before anything is written.
+
+        Args:
+            env: settings of the family to change.
+            agent: settings of the agent to change.
+
+        Raises:
+            ValueError, TypeError: and whatever a user's class raises.
+        """
+        family, living = self.family(**env), self.make_agent(**agent)
+        if agent and isinstance(living, LearnedAgent):
+            master = self.make_agent()
+            assert isinstance(master, LearnedAgent)
+            share_weights(master, living)
+        keys = random.outer_keys(0, 0, 2, like=torch.zeros(()))
+        task = family.sample_task(keys)
+        observation = family.observe(task, family.initial_state(task))
+        mind = living.initial_state(family, keys)
+        for _ in range(2):  # the second time with messages
+            mind, action, record = living.act(mind, observation, keys)
+        if self.training is not None and self.training.anti_collapse and "messages" not in record:
+            raise ValueError("it records no messages, which anti_collapse needs; set anti_collapse = 0")
+        wanted = (2,) if family.action_kind == "categorical" else (2, family.slots.outputs)
+        if tuple(action.shape) != wanted:
+            raise ValueError(f"its action for 2 trials has shape {tuple(action.shape)}; it must be {wanted}")
+        if self.training is not None and isinstance(living, LearnedAgent) and not action.requires_grad:
+            raise ValueError("its action does not depend on its weights, so that it cannot be trained")
 
     def to_json(self) -> str:
         """The recipe as one line of JSON, from which `from_json` makes it again."""
@@ -173,33 +248,25 @@ def check_recipe(tables: dict[str, Any], source: str) -> Recipe:
                 names = ", ".join(known)
                 raise RecipeError(f"{source}: training.{key} is {value!r}; it must be one of {names}")
     try:
-        family = recipe.family()
+        recipe.family()
     except Exception as error:  # an unknown id, or a setting that the family refuses
         raise RecipeError(f"{source}: env: {error}") from error
-    try:
-        _try_out(recipe, family)
-    except RecipeError as error:
-        raise RecipeError(f"{source}: {error}") from error
-    except Exception as error:  # a user's class may fail in any way
-        told = " ".join(str(error).split()) or "no message"
-        kind = "" if isinstance(error, ValueError | TypeError) else f"{type(error).__name__}: "
-        raise RecipeError(f"{source}: agent: {kind}{told}") from error
+    _checked(f"{source}: ", "agent: ", lambda: recipe.try_out({}, {}))
+    for number, stage in enumerate(recipe.training.stages if recipe.training else ()):
+        _checked(f"{source}: training.stages[{number}]: ", "", partial(check_stage, recipe, number, stage))
     return recipe
 
 
-def _try_out(recipe: Recipe, family: Family) -> None:
-    """Let the agent act twice, so that what a user's class gets wrong shows before anything is written."""
-    agent, keys = recipe.make_agent(), random.outer_keys(0, 0, 2, like=torch.zeros(()))
-    task = family.sample_task(keys)
-    observation = family.observe(task, family.initial_state(task))
-    mind = agent.initial_state(family, keys)
-    for _ in range(2):  # the second time with messages
-        mind, action, _ = agent.act(mind, observation, keys)
-    wanted = (2,) if family.action_kind == "categorical" else (2, family.slots.outputs)
-    if tuple(action.shape) != wanted:
-        raise ValueError(f"its action for 2 trials has shape {tuple(action.shape)}; it must be {wanted}")
-    if recipe.training is not None and isinstance(agent, LearnedAgent) and not action.requires_grad:
-        raise ValueError("its action does not depend on its weights, so that it cannot be trained")
+def _checked(source: str, table: str, check: Callable[[], None]) -> None:
+    """Run a check; what it raises becomes one line."""
+    try:
+        check()
+    except RecipeError as error:
+        raise RecipeError(f"{source}{error}") from error
+    except Exception as error:  # a user's class may fail in any way
+        told = " ".join(str(error).split()) or "no message"
+        kind = "" if isinstance(error, ValueError | TypeError) else f"{type(error).__name__}: "
+        raise RecipeError(f"{source}{table}{kind}{told}") from error
 
 
 def _first_error(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:
@@ -209,9 +276,15 @@ def _first_error(error: ValidationError, model: type[BaseModel], prefix: str = "
     table: type[BaseModel] = model
     key = prefix + ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        tables: dict[str, type[BaseModel]] = {"env": EnvTable, "agent": AgentTable, "training": TrainingTable}
+        tables: dict[str, type[BaseModel]] = {
+            "env": EnvTable,
+            "agent": AgentTable,
+            "training": TrainingTable,
+            "stages": Stage,
+            "evaluation": EvaluationTable,
+        }
         for part in first["loc"][:-1]:  # down to the table in which the unknown key stands
-            table = tables[str(part)]
+            table = tables.get(str(part), table)  # or the number of a stage
         return f"{key}: unknown key; known keys: {', '.join(table.model_fields)}"
     if first["type"] == "missing":
         return f"{key}: missing; it must be given"

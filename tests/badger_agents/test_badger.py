@@ -53,7 +53,12 @@ class Rewired(HardwiredMembrane):
 
 
 def permuted(state: BadgerState, order: Tensor) -> BadgerState:
-    return BadgerState(state.experts[:, order], Emission(state.emission.value[:, order]), state.membrane)
+    return BadgerState(
+        state.experts[:, order],
+        Emission(state.emission.value[:, order]),
+        state.membrane,
+        state.identity[:, order],
+    )
 
 
 def check_permuted(

@@ -12,6 +12,7 @@ import torch
 
 from badger_agents.agent import LearnedAgent
 from badger_agents.checkpoint import FORMAT, Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
+from badger_agents.curriculum import Place
 from badger_agents.recipe import Recipe
 from tests.badger_agents.small import shake, small_recipe
 
@@ -42,7 +43,7 @@ def made(recipe: Recipe | None = None) -> Checkpoint:
     assert isinstance(agent, LearnedAgent)
     shake(agent)
     optimiser = {"a/step": torch.tensor(3.0), "a/exp_avg": torch.randn(2, 3)}
-    return Checkpoint(recipe, 2**60, 7, 1, agent.state_dict(), optimiser, {"x": torch.arange(3)})
+    return Checkpoint(recipe, 2**60, 7, 1, Place(1, 4), agent.state_dict(), optimiser, {"x": torch.arange(3)})
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import torch
 
 from badger_agents.checkpoint import CheckpointError, load_checkpoint
 from badger_agents.log import read_log
-from badger_agents.outer_loop import CHECKPOINT, LOG, DivergenceError, Progress, learning_rate, train
+from badger_agents.outer_loop import CHECKPOINT, LOG, DivergenceError, Progress, train
 from badger_agents.recipe import Recipe, TrainingTable
 from tests.badger_agents.small import FaultyPolicy, small_recipe
 
@@ -228,13 +228,13 @@ def test_gradients_are_clipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_learning_rate_falls_to_a_fiftieth() -> None:
     linear = TrainingTable(outer_steps=100, learning_rate=0.5, schedule="linear")
-    rates = [learning_rate(linear, step) for step in range(100)]
+    rates = [linear.rate_at(step) for step in range(100)]
     assert rates[0] == 0.5
     assert rates[50] == pytest.approx(0.25)
     assert min(rates) == rates[-1] == pytest.approx(0.01)
     assert rates == sorted(rates, reverse=True)
     constant = TrainingTable(outer_steps=100, learning_rate=0.5, schedule="constant")
-    assert {learning_rate(constant, step) for step in range(100)} == {0.5}
+    assert {constant.rate_at(step) for step in range(100)} == {0.5}
 
 
 def test_the_log_tells_the_learning_rate_in_use(tmp_path: Path) -> None:

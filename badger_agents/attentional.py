@@ -1,0 +1,285 @@
+"""The attentional membrane: slots and experts meet by random addresses, any number of either."""
+
+from typing import Literal, NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from badger_agents.membrane import FeedbackTo, Membrane, Writing
+from badger_envs import random
+from badger_envs.family import Family, Observation, Slots, check_integer
+
+Matching = Literal["one-to-one", "soft"]
+
+USUAL = 16
+"""Numbers of slots are read as fractions of this."""
+
+
+class Reading(NamedTuple):
+    """What an expert reads, part by part, in this order; each part is [B, E, its width].
+
+    Attributes:
+        output: the output in its focus.
+        output_share: how much of that output is this expert's; 0 for an expert without.
+        output_feedback: that output's own feedback, P wide.
+        input: the input that it reads now, F wide.
+        input_share: how much of that input is this expert's.
+        feedback: global feedback times the number of outputs in use, G wide; as all that follows up to
+            `hears`, 0 for those who do not hear it.
+        change: of it since the last step, 0 at the first.
+        since_start: its change since the start of the sitting.
+        hears: 1 for those who hear the global feedback.
+        outputs: number of outputs in use, in units of `USUAL`.
+        per_output: 1 over that number.
+        inputs: number of inputs in use, in units of `USUAL`.
+        per_input: 1 over that number.
+        begins: 1 at the first step of a sitting.
+        gone: how much of the sitting is gone, in [0, 1).
+        length: of a sitting, over the membrane's `span`, less 1: in (-1, 0].
+        first: 1 at the first step of the trial.
+        query: the family's flag.
+    """
+
+    output: Tensor
+    output_share: Tensor
+    output_feedback: Tensor
+    input: Tensor
+    input_share: Tensor
+    feedback: Tensor
+    change: Tensor
+    since_start: Tensor
+    hears: Tensor
+    outputs: Tensor
+    per_output: Tensor
+    inputs: Tensor
+    per_input: Tensor
+    begins: Tensor
+    gone: Tensor
+    length: Tensor
+    first: Tensor
+    query: Tensor
+
+
+def reading_widths(slots: Slots) -> tuple[int, ...]:
+    """How many numbers each part of a `Reading` has, in its order."""
+    heard = slots.feedback
+    own = (1, 1, slots.output_feedback, slots.input_size, 1)
+    return (*own, heard, heard, heard, *(1 for _ in Reading._fields[len(own) + 3 :]))
+
+
+def split_reading(reading: Float[Tensor, "B E R"], slots: Slots) -> Reading:
+    """The parts of what an attentional membrane lets experts read."""
+    return Reading(*reading.split(reading_widths(slots), dim=-1))
+
+
+class AttentionalState(NamedTuple):
+    """What the membrane keeps of a trial.
+
+    Attributes:
+        writers: [B, O, E], whose writing goes to which output, and how much of it; before the first
+            step: how alike addresses and identities are.
+        readers: [B, I, E], who reads which input; before the first step as above.
+        hearers: [B, 1, E], who hears the global feedback.
+        turn: [B, O], when an output is in its writer's focus: its place among that expert's outputs.
+        input_turn: [B, I], the same for inputs and readers.
+        turns: [B, 1], the most outputs that an expert has.
+        input_turns: [B, 1], the most inputs that an expert has.
+        sitting: [B, 1], the present sitting, counted from 0; -1 before the first step.
+        start: [B, G], the feedback at the start of the present sitting.
+        last: [B, G], the feedback of the last step.
+        time: steps done.
+        horizon: steps in a trial.
+    """
+
+    writers: Tensor
+    readers: Tensor
+    hearers: Tensor
+    turn: Tensor
+    input_turn: Tensor
+    turns: Tensor
+    input_turns: Tensor
+    sitting: Tensor
+    start: Tensor
+    last: Tensor
+    time: int
+    horizon: int
+
+
+class AttentionalMembrane(Membrane):
+    """Any number of inputs, outputs and experts meet by attention between random addresses.
+
+    At the start of a trial every slot and the feedback get a random unit vector as address, every expert
+    one as identity. Attention by cosine similarity says who reads and writes which slot:
+
+    - "one-to-one": a slot goes, whole, to the expert most like it among those that have fewest.
+    - "soft": a softmax over experts at a learned inverse temperature (every slot is shared, sharply at
+      the start), as in the paper's demonstration.
+
+    A trial is cut into equal **sittings** of `span` steps at the most. With fewer experts than outputs an
+    expert has several and gives its attention to one of them per sitting, in turn; outputs in nobody's
+    focus stay as they are. Of several inputs an expert reads one per step, in turn. A life longer than
+    `span` is several sittings one after the other, so that experts meet no clock that they never learned.
+
+    Global feedback is multiplied by the number of outputs in use, so that what one output does to a mean
+    over outputs reads the same however many there are.
+
+    Args:
+        slots: the family's sizes; only the widths of slots and feedback matter.
+        feedback_to: "all" experts hear the global feedback, or "one", the expert most like its address.
+        writing: what an expert writes is an "increment" of its output or its "absolute" value.
+        matching: "one-to-one" or "soft".
+        span: steps of the longest sitting.
+        address_size: width of addresses and identities.
+        inverse_temperature: of soft matching, at the start of training.
+    """
+
+    def __init__(
+        self,
+        slots: Slots,
+        feedback_to: FeedbackTo = "all",
+        writing: Writing = "increment",
+        *,
+        matching: Matching = "one-to-one",
+        span: int = 20,
+        address_size: int = 8,
+        inverse_temperature: float = 8.0,
+    ) -> None:
+        super().__init__(slots, feedback_to, writing)
+        check_integer("address_size", address_size, low=1)
+        check_integer("span", span, low=1)
+        if matching not in ("one-to-one", "soft"):
+            raise ValueError(f"matching is {matching!r}; it must be 'one-to-one' or 'soft'")
+        if not inverse_temperature > 0:
+            raise ValueError(f"inverse_temperature is {inverse_temperature}; it must be above 0")
+        self.span = span
+        self.address_size = address_size
+        self.sharpness = (
+            nn.Parameter(torch.tensor(float(inverse_temperature)).log()) if matching == "soft" else None
+        )
+
+    @property
+    def reading_size(self) -> int:
+        """R, numbers an expert reads: the parts of a `Reading`, one after the other."""
+        return sum(reading_widths(self.slots))
+
+    def initial_state(self, family: Family, keys: Int[Tensor, "B 4"], experts: int) -> AttentionalState:
+        """Addresses from the streams "identities", "outputs", "inputs" and "feedback"; nothing heard yet."""
+        slots, dtype = family.slots, family.dtype
+        identities = self._unit_vectors(keys, "identities", experts, dtype)  # (B, E, K)
+        outputs, inputs, feedback = (
+            self._unit_vectors(keys, name, count, dtype) @ identities.mT
+            for name, count in (("outputs", slots.outputs), ("inputs", slots.inputs), ("feedback", 1))
+        )  # (B, O, E), (B, I, E), (B, 1, E)
+        hearers = torch.ones_like(feedback)  # (B, 1, E)
+        if self.feedback_to == "one":
+            hearers = one_to_one(feedback, hearers[:, :, 0])[0]  # (B, 1, E)
+        silence = identities.new_zeros(len(keys), slots.feedback)  # (B, G)
+        nothing, unknown = identities.new_zeros(len(keys), 1), outputs[:, :0, 0]
+        return AttentionalState(
+            outputs, inputs, hearers, unknown, unknown, nothing, nothing, nothing - 1, silence, silence,
+            time=0, horizon=family.horizon,
+        )  # fmt: skip
+
+    def read(
+        self, state: AttentionalState, observation: Observation, experts: int
+    ) -> tuple[AttentionalState, Float[Tensor, "B E R"]]:
+        """What each expert reads, in the order of `Reading`."""
+        used, shown = observation.output_mask, observation.input_mask  # (B, O), (B, I)
+        if state.time == 0:
+            state = self._meet(state, used, shown)
+        sittings = state.turns * (state.horizon / (self.span * state.turns)).ceil()  # (B, 1)
+        gone = state.time * sittings / state.horizon  # (B, 1), sittings gone
+        sitting = gone.floor()  # (B, 1)
+        begins = (sitting != state.sitting).to(gone.dtype)  # (B, 1)
+        feedback = observation.feedback  # (B, G)
+        last = feedback if state.time == 0 else state.last  # (B, G)
+        start = torch.where(begins > 0, feedback, state.start)  # (B, G)
+        state = state._replace(sitting=sitting, start=start, last=feedback, time=state.time + 1)
+        writers = state.writers * self._focus(state)[..., None]  # (B, O, E)
+        input_now = (state.time - 1) % state.input_turns  # (B, 1)
+        readers = state.readers * (state.input_turn == input_now)[..., None]  # (B, I, E)
+        own_output = torch.cat(
+            [observation.outputs[..., None], torch.ones_like(used)[..., None], observation.output_feedback],
+            -1,
+        )  # (B, O, 2+P)
+        own_input = torch.cat([observation.inputs, torch.ones_like(shown)[..., None]], dim=-1)  # (B, I, F+1)
+        count, shown_count = used.sum(-1, keepdim=True), shown.sum(-1, keepdim=True)  # (B, 1)
+        heard = torch.cat([feedback, feedback - last, feedback - start], dim=-1) * count  # (B, 3G)
+        heard = torch.cat([heard, torch.ones_like(count)], dim=-1)  # (B, 3G+1)
+        sizes = [count / USUAL, 1 / count, shown_count / USUAL, 1 / shown_count]
+        clock = [begins, gone - sitting, state.horizon / (sittings * self.span) - 1]
+        everyone = torch.cat([*sizes, *clock, observation.flags[:, :-1]], dim=-1)  # (B, 4+3+2)
+        reading = torch.cat(
+            [
+                writers.mT @ own_output,
+                readers.mT @ own_input,
+                state.hearers.mT @ heard[:, None],
+                everyone[:, None].expand(-1, experts, -1),
+            ],
+            dim=-1,
+        )  # (B, E, R)
+        return state, reading
+
+    def write(
+        self, state: AttentionalState, observation: Observation, writing: Float[Tensor, "B E 1"]
+    ) -> Float[Tensor, "B O"]:
+        """Outputs in [-1, 1] from the experts' writings; those in nobody's focus stay as they are."""
+        focus = self._focus(state)  # (B, O)
+        written = (state.writers @ writing)[..., 0] * focus  # (B, O)
+        kept = observation.outputs if self.writing == "increment" else observation.outputs * (1 - focus)
+        return (kept + written).clamp(-1, 1)  # (B, O)
+
+    def _focus(self, state: AttentionalState) -> Float[Tensor, "B O"]:
+        """1 for outputs whose turn it is in this sitting."""
+        return (state.turn == state.sitting % state.turns).to(state.writers.dtype)  # (B, O)
+
+    def _meet(
+        self, state: AttentionalState, used: Float[Tensor, "B O"], shown: Float[Tensor, "B I"]
+    ) -> AttentionalState:
+        """From similarities to who reads and writes what, once it is known which slots are in use."""
+        match = one_to_one if self.sharpness is None else self._soft
+        writers, turn = match(state.writers, used)  # (B, O, E), (B, O)
+        readers, input_turn = match(state.readers, shown)  # (B, I, E), (B, I)
+        turns, input_turns = turn.amax(-1, keepdim=True) + 1, input_turn.amax(-1, keepdim=True) + 1  # (B, 1)
+        return state._replace(
+            writers=writers, readers=readers, turn=turn, input_turn=input_turn, turns=turns,
+            input_turns=input_turns,
+        )  # fmt: skip
+
+    def _soft(
+        self, similarity: Float[Tensor, "B N E"], used: Float[Tensor, "B N"]
+    ) -> tuple[Float[Tensor, "B N E"], Float[Tensor, "B N"]]:
+        """Every slot in use shared among all experts, all the time."""
+        assert self.sharpness is not None  # only soft matching gets here
+        weights = torch.softmax(self.sharpness.exp() * similarity, dim=-1) * used[..., None]  # (B, N, E)
+        return weights, torch.zeros_like(used)
+
+    def _unit_vectors(self, keys: Int[Tensor, "B 4"], name: str, count: int, dtype: str) -> Tensor:
+        draws = random.normal(keys, name, count * self.address_size, dtype=dtype)  # (B, N*K)
+        return nn.functional.normalize(draws.view(len(keys), count, self.address_size), dim=-1)  # (B, N, K)
+
+
+def one_to_one(
+    similarity: Float[Tensor, "B N E"], used: Float[Tensor, "B N"]
+) -> tuple[Float[Tensor, "B N E"], Float[Tensor, "B N"]]:
+    """Deal slots out: each in turn to the expert most like it among those that have fewest.
+
+    Args:
+        similarity: of slots and experts, in [-1, 1].
+        used: 1 for slots in use, 0 for others, which go to nobody.
+
+    Returns:
+        weights: [B, N, E], 1 where the slot is the expert's.
+        turn: [B, N], how many slots its expert had before; 0 for slots not in use.
+    """
+    load = torch.zeros_like(similarity[:, 0])  # (B, E)
+    weights, turns = [], []
+    for slot in range(similarity.shape[1]):
+        wish = similarity[:, slot] - 4 * load  # (B, E), a load outweighs any likeness
+        owner = nn.functional.one_hot(wish.argmax(dim=-1), load.shape[-1]).to(load.dtype)  # (B, E)
+        owner = owner * used[:, slot, None]  # (B, E)
+        turns.append((owner * load).sum(dim=-1))  # (B,)
+        weights.append(owner)
+        load = load + owner
+    return torch.stack(weights, dim=1), torch.stack(turns, dim=1)

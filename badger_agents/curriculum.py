@@ -1,0 +1,177 @@
+"""Curricula: what an outer step samples (sizes, kinds, number of experts, ...), stage by stage, as data."""
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from pydantic import Field
+from torch import nn
+
+from badger_agents.agent import LearnedAgent, Settings
+from badger_agents.evaluation import evaluate
+from badger_envs import random
+from badger_envs.family import Family
+
+if TYPE_CHECKING:
+    from badger_agents.recipe import Recipe
+
+DRAWN = {"env": ("horizon",), "agent": ("experts", "rounds")}
+"""Settings that a stage may give as a pair (lowest, highest): drawn anew at every outer step."""
+
+
+class Stage(Settings):
+    """One stage of a curriculum, [[training.stages]]; what it does not say is as in the recipe.
+
+    Attributes:
+        outer_steps: outer steps after which the next stage begins; None: only `until` ends it.
+        until: the stage ends when validation reaches this outcome (with the recipe's own horizon and the
+            highest number of experts and rounds that the stage draws).
+        env: settings of the family to change; `horizon` may be a pair, drawn per outer step.
+        agent: settings of the agent to change (tables within are merged, not replaced); `experts` and
+            `rounds` may be pairs, drawn per outer step. None of them may change the weights' shapes.
+        learning_rate: in place of the recipe's.
+        batch_size: in place of the recipe's.
+    """
+
+    outer_steps: int | None = Field(default=None, ge=1)
+    until: float | None = Field(default=None, allow_inf_nan=False)
+    env: dict[str, Any] = Field(default_factory=dict)
+    agent: dict[str, Any] = Field(default_factory=dict)
+    learning_rate: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    batch_size: int | None = Field(default=None, ge=1)
+
+
+class Place(NamedTuple):
+    """Where in a curriculum a run is: stage, counted from 0, and the outer step at which it began."""
+
+    stage: int = 0
+    began: int = 0
+
+
+class Curriculum:
+    """What to sample now: the families and agents of a recipe's stages, all with the same weights.
+
+    Args:
+        recipe: the recipe, with a [training] table.
+        agent: the agent that is being trained.
+        seed: the outer seed.
+    """
+
+    def __init__(self, recipe: "Recipe", agent: LearnedAgent, seed: int) -> None:
+        assert recipe.training is not None
+        self.recipe = recipe
+        self.training = recipe.training
+        self.stages = recipe.training.stages or (Stage(),)
+        self.agent = agent
+        self.seed = seed
+        self._families: dict[str, Family] = {}
+        self._agents: dict[str, LearnedAgent] = {}
+
+    def family(self, place: Place, step: int) -> Family:
+        """The family of an outer step."""
+        return self._family(self._drawn(self.stages[place.stage].env, "env", step), "train")
+
+    def living(self, place: Place, step: int) -> LearnedAgent:
+        """The agent of an outer step: the one in training, or one that shares its weights."""
+        return self._living(self._drawn(self.stages[place.stage].agent, "agent", step))
+
+    def batch_size(self, place: Place) -> int:
+        """Trials of an outer step."""
+        return self.stages[place.stage].batch_size or self.training.batch_size
+
+    def learning_rate(self, place: Place, step: int) -> float:
+        """The learning rate of an outer step: the stage's, by the recipe's schedule."""
+        return self.training.rate_at(step, self.stages[place.stage].learning_rate)
+
+    def next(self, place: Place, step: int) -> tuple[Place, float | None]:
+        """Where the run is after `step` outer steps, and the validation outcome if there was one."""
+        stage = self.stages[place.stage]
+        if place.stage == len(self.stages) - 1:
+            return place, None
+        outcome = None
+        done = stage.outer_steps is not None and step - place.began >= stage.outer_steps
+        if stage.until is not None and step % self.training.validate_every == 0:
+            env = {name: value for name, value in stage.env.items() if name not in DRAWN["env"]}
+            most = {
+                n: max(v) if n in DRAWN["agent"] and isinstance(v, tuple) else v
+                for n, v in stage.agent.items()
+            }
+            family, living = self._family(env, "validation"), self._living(most).eval()
+            device = str(next(living.parameters()).device)
+            trials = self.training.validation_trials
+            result = evaluate(living, family, trials, seed=self.seed, device=device)
+            living.train()
+            outcome = result.mean
+            done = done or (outcome >= stage.until if family.higher_is_better else outcome <= stage.until)
+        return (Place(place.stage + 1, step) if done else place), outcome
+
+    def _family(self, settings: dict[str, Any], split: str) -> Family:
+        name = repr((settings, split))
+        if name not in self._families:
+            self._families[name] = self.recipe.family(**settings, split=split)
+        return self._families[name]
+
+    def _living(self, settings: dict[str, Any]) -> LearnedAgent:
+        if not settings:
+            return self.agent
+        name = repr(settings)
+        if name not in self._agents:
+            other = self.recipe.make_agent(self.seed, **settings)
+            assert isinstance(other, LearnedAgent)  # as is the recipe's own
+            self._agents[name] = share_weights(self.agent, other)
+        return self._agents[name]
+
+    def _drawn(self, changes: dict[str, Any], table: str, step: int) -> dict[str, Any]:
+        """The changes with pairs drawn: the draws are named, so that they follow from seed and step."""
+        settings = dict(changes)
+        for name in DRAWN[table]:
+            if isinstance(settings.get(name), tuple):
+                key = random.outer_keys(self.seed, step, 1)
+                settings[name] = int(random.integers(key, f"curriculum/{name}", 1, *settings[name])[0, 0])
+        return settings
+
+
+def check_stage(recipe: "Recipe", number: int, stage: Stage) -> None:
+    """Try a stage out at both ends of what it draws, so that what is wrong shows before training.
+
+    Raises:
+        ValueError, TypeError: a pair is none, or the family or the agent refuses a setting.
+    """
+    last = recipe.training is not None and number == len(recipe.training.stages) - 1
+    if not last and stage.until is None and stage.outer_steps is None:
+        raise ValueError("it would never end; give outer_steps or until (only the last stage needs neither)")
+    for end in (0, 1):
+        env, agent = dict(stage.env), dict(stage.agent)
+        for table, names in ((env, DRAWN["env"]), (agent, DRAWN["agent"])):
+            for name in names:
+                pair = table.get(name)
+                if isinstance(pair, tuple):
+                    if len(pair) != 2 or not all(type(n) is int for n in pair) or not 1 <= pair[0] <= pair[1]:
+                        raise ValueError(
+                            f"{name} is {list(pair)}; a pair must be [lowest, highest], from 1 up"
+                        )
+                    table[name] = pair[end]
+        recipe.try_out(env, agent)
+
+
+def share_weights(source: LearnedAgent, target: LearnedAgent) -> LearnedAgent:
+    """Give `target` the very parameters (and saved buffers) of `source`, and return it.
+
+    Raises:
+        ValueError: their shapes differ.
+    """
+    kept = source.state_dict(keep_vars=True)
+    shapes = {name: tuple(tensor.shape) for name, tensor in kept.items()}
+    wanted = {name: tuple(tensor.shape) for name, tensor in target.state_dict().items()}
+    if shapes != wanted:
+        raise ValueError(f"other weights than the recipe's agent ({wanted} against {shapes})")
+    for name, tensor in kept.items():
+        path, _, leaf = name.rpartition(".")
+        owner = target.get_submodule(path)
+        table = owner._parameters if isinstance(tensor, nn.Parameter) else owner._buffers
+        table[leaf] = tensor
+    device = next(iter(kept.values())).device if kept else torch.device("cpu")
+    for module in target.modules():  # what is not saved, such as edges
+        for leaf, buffer in module._buffers.items():
+            if buffer is not None:
+                module._buffers[leaf] = buffer.to(device)
+    return target
