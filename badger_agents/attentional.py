@@ -1,12 +1,14 @@
 """The attentional membrane: slots and experts meet by random addresses, any number of either."""
 
+import math
 from typing import Literal, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from badger_agents.membrane import FeedbackTo, Membrane, Writing
+from badger_agents.membrane import FeedbackTo, Membrane, Writing, limited
+from badger_agents.readings import reading_widths
 from badger_envs import random
 from badger_envs.family import Family, Observation, Slots, check_integer
 
@@ -15,62 +17,8 @@ Matching = Literal["one-to-one", "soft"]
 USUAL = 16
 """Numbers of slots are read as fractions of this."""
 
-
-class Reading(NamedTuple):
-    """What an expert reads, part by part, in this order; each part is [B, E, its width].
-
-    Attributes:
-        output: the output in its focus.
-        output_share: how much of that output is this expert's; 0 for an expert without.
-        output_feedback: that output's own feedback, P wide.
-        input: the input that it reads now, F wide.
-        input_share: how much of that input is this expert's.
-        feedback: global feedback times the number of outputs in use, G wide; as all that follows up to
-            `hears`, 0 for those who do not hear it.
-        change: of it since the last step, 0 at the first.
-        since_start: its change since the start of the sitting.
-        hears: 1 for those who hear the global feedback.
-        outputs: number of outputs in use, in units of `USUAL`.
-        per_output: 1 over that number.
-        inputs: number of inputs in use, in units of `USUAL`.
-        per_input: 1 over that number.
-        begins: 1 at the first step of a sitting.
-        gone: how much of the sitting is gone, in [0, 1).
-        length: of a sitting, over the membrane's `span`, less 1: in (-1, 0].
-        first: 1 at the first step of the trial.
-        query: the family's flag.
-    """
-
-    output: Tensor
-    output_share: Tensor
-    output_feedback: Tensor
-    input: Tensor
-    input_share: Tensor
-    feedback: Tensor
-    change: Tensor
-    since_start: Tensor
-    hears: Tensor
-    outputs: Tensor
-    per_output: Tensor
-    inputs: Tensor
-    per_input: Tensor
-    begins: Tensor
-    gone: Tensor
-    length: Tensor
-    first: Tensor
-    query: Tensor
-
-
-def reading_widths(slots: Slots) -> tuple[int, ...]:
-    """How many numbers each part of a `Reading` has, in its order."""
-    heard = slots.feedback
-    own = (1, 1, slots.output_feedback, slots.input_size, 1)
-    return (*own, heard, heard, heard, *(1 for _ in Reading._fields[len(own) + 3 :]))
-
-
-def split_reading(reading: Float[Tensor, "B E R"], slots: Slots) -> Reading:
-    """The parts of what an attentional membrane lets experts read."""
-    return Reading(*reading.split(reading_widths(slots), dim=-1))
+SPAN = 20
+"""Steps of the longest sitting, unless told otherwise: the paper's trial."""
 
 
 class AttentionalState(NamedTuple):
@@ -129,8 +77,11 @@ class AttentionalMembrane(Membrane):
         feedback_to: "all" experts hear the global feedback, or "one", the expert most like its address.
         writing: what an expert writes is an "increment" of its output or its "absolute" value.
         matching: "one-to-one" or "soft".
+        feedback_scale: factor of the global feedback, to bring one output's effect near 1.
         span: steps of the longest sitting.
         address_size: width of addresses and identities.
+        address_seed: draw addresses and identities from this seed instead of the trial's keys, the same in
+            all trials (the paper's training starts with fixed addresses).
         inverse_temperature: of soft matching, at the start of training.
     """
 
@@ -141,31 +92,43 @@ class AttentionalMembrane(Membrane):
         writing: Writing = "increment",
         *,
         matching: Matching = "one-to-one",
-        span: int = 20,
+        feedback_scale: float = 1.0,
+        span: int = SPAN,
         address_size: int = 8,
+        address_seed: int | None = None,
         inverse_temperature: float = 8.0,
     ) -> None:
         super().__init__(slots, feedback_to, writing)
         check_integer("address_size", address_size, low=1)
         check_integer("span", span, low=1)
+        if address_seed is not None:
+            check_integer("address_seed", address_seed, low=0)
         if matching not in ("one-to-one", "soft"):
             raise ValueError(f"matching is {matching!r}; it must be 'one-to-one' or 'soft'")
-        if not inverse_temperature > 0:
-            raise ValueError(f"inverse_temperature is {inverse_temperature}; it must be above 0")
+        number = isinstance(inverse_temperature, int | float) and not isinstance(inverse_temperature, bool)
+        if not number or not 0 < inverse_temperature < math.inf:
+            raise ValueError(
+                f"inverse_temperature is {inverse_temperature!r}; it must be a finite number above 0"
+            )
+        self.feedback_scale = feedback_scale
         self.span = span
         self.address_size = address_size
+        self.address_seed = address_seed
         self.sharpness = (
             nn.Parameter(torch.tensor(float(inverse_temperature)).log()) if matching == "soft" else None
         )
 
     @property
     def reading_size(self) -> int:
-        """R, numbers an expert reads: the parts of a `Reading`, one after the other."""
+        """R, numbers an expert reads: the parts of a `badger_agents.readings.Reading`."""
         return sum(reading_widths(self.slots))
 
     def initial_state(self, family: Family, keys: Int[Tensor, "B 4"], experts: int) -> AttentionalState:
         """Addresses from the streams "identities", "outputs", "inputs" and "feedback"; nothing heard yet."""
         slots, dtype = family.slots, family.dtype
+        if self.address_seed is not None:
+            fixed = random.outer_keys(self.address_seed, 0, 1, like=keys)  # (1, 4)
+            keys = fixed.expand(len(keys), -1)  # (B, 4)
         identities = self._unit_vectors(keys, "identities", experts, dtype)  # (B, E, K)
         outputs, inputs, feedback = (
             self._unit_vectors(keys, name, count, dtype) @ identities.mT
@@ -205,8 +168,11 @@ class AttentionalMembrane(Membrane):
         )  # (B, O, 2+P)
         own_input = torch.cat([observation.inputs, torch.ones_like(shown)[..., None]], dim=-1)  # (B, I, F+1)
         count, shown_count = used.sum(-1, keepdim=True), shown.sum(-1, keepdim=True)  # (B, 1)
-        heard = torch.cat([feedback, feedback - last, feedback - start], dim=-1) * count  # (B, 3G)
-        heard = torch.cat([heard, torch.ones_like(count)], dim=-1)  # (B, 3G+1)
+        changes = (
+            torch.cat([feedback - last, feedback - start], dim=-1) * count * self.feedback_scale
+        )  # (B, 2G)
+        level = compressed(feedback * count * self.feedback_scale)  # (B, G)
+        heard = torch.cat([level, changes, torch.ones_like(count)], dim=-1)  # (B, 3G+1)
         sizes = [count / USUAL, 1 / count, shown_count / USUAL, 1 / shown_count]
         clock = [begins, gone - sitting, state.horizon / (sittings * self.span) - 1]
         everyone = torch.cat([*sizes, *clock, observation.flags[:, :-1]], dim=-1)  # (B, 4+3+2)
@@ -227,8 +193,9 @@ class AttentionalMembrane(Membrane):
         """Outputs in [-1, 1] from the experts' writings; those in nobody's focus stay as they are."""
         focus = self._focus(state)  # (B, O)
         written = (state.writers @ writing)[..., 0] * focus  # (B, O)
-        kept = observation.outputs if self.writing == "increment" else observation.outputs * (1 - focus)
-        return (kept + written).clamp(-1, 1)  # (B, O)
+        if self.writing == "absolute":
+            return observation.outputs * (1 - focus) + limited(written) * focus  # (B, O)
+        return (observation.outputs + written).clamp(-1, 1)  # (B, O)
 
     def _focus(self, state: AttentionalState) -> Float[Tensor, "B O"]:
         """1 for outputs whose turn it is in this sitting."""
@@ -260,6 +227,11 @@ class AttentionalMembrane(Membrane):
         return nn.functional.normalize(draws.view(len(keys), count, self.address_size), dim=-1)  # (B, N, K)
 
 
+def compressed(values: Float[Tensor, "B G"]) -> Float[Tensor, "B G"]:
+    """sign(x) * log(1 + |x|): small numbers as they are, large ones near 1 (feedback grows with size)."""
+    return values.sign() * values.abs().log1p()  # (B, G)
+
+
 def one_to_one(
     similarity: Float[Tensor, "B N E"], used: Float[Tensor, "B N"]
 ) -> tuple[Float[Tensor, "B N E"], Float[Tensor, "B N"]]:
@@ -271,7 +243,9 @@ def one_to_one(
 
     Returns:
         weights: [B, N, E], 1 where the slot is the expert's.
-        turn: [B, N], how many slots its expert had before; 0 for slots not in use.
+        turn: [B, N], the place of the slot among those of its expert, who takes one after the other; 0 for
+            slots not in use. Experts with a slot less than others pause at different times, so that at
+            any time about as many slots have their turn.
     """
     load = torch.zeros_like(similarity[:, 0])  # (B, E)
     weights, turns = [], []
@@ -282,4 +256,9 @@ def one_to_one(
         turns.append((owner * load).sum(dim=-1))  # (B,)
         weights.append(owner)
         load = load + owner
-    return torch.stack(weights, dim=1), torch.stack(turns, dim=1)
+    dealt = torch.stack(weights, dim=1)  # (B, N, E)
+    most = load.amax(dim=-1, keepdim=True)  # (B, 1)
+    pauses = (load < most).to(load.dtype)  # (B, E)
+    delay = pauses.cumsum(dim=-1) * pauses  # (B, E), one more for each that pauses
+    turn = torch.stack(turns, dim=1) + (dealt @ delay[..., None])[..., 0]  # (B, N)
+    return dealt, turn % most.clamp(min=1)

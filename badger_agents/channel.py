@@ -14,23 +14,17 @@ def attention(
 ) -> Float[Tensor, "B E E"]:
     """Who hears whom, and how much: softmax over the senders that each expert is linked to.
 
-    Rows sum to 1, or to 0 where an expert has no neighbours.
+    Rows sum to 1, or to 0 (with gradient 0) where an expert has no neighbours.
 
     Args:
         query: of the listeners.
         key: of the senders.
         edges: [i, j]: i hears j.
     """
-    scores = query @ key.mT / math.sqrt(key.shape[-1])  # (B, E, E)
-    return masked_softmax(scores, edges)
-
-
-def masked_softmax(
-    scores: Float[Tensor, "*batch E J"], edges: Bool[Tensor, "*#edges #E J"]
-) -> Float[Tensor, "*batch E J"]:
-    """Softmax over the last axis where `edges`; a row without any is all zeros (and has gradient 0)."""
-    floor = torch.finfo(scores.dtype).min
-    return torch.softmax(scores.masked_fill(~edges, floor), dim=-1) * edges  # (..., E, J)
+    linked = edges.any(-1, keepdim=True)  # (E, 1)
+    barrier = torch.where(edges | ~linked, query.new_zeros(()), -math.inf)  # (E, E)
+    scores = torch.baddbmm(barrier, query, key.mT, alpha=1 / math.sqrt(key.shape[-1]))  # (B, E, E)
+    return torch.softmax(scores, dim=-1) * linked  # (B, E, E), zeros and not NaN in rows without neighbours
 
 
 def deliver(

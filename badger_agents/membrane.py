@@ -111,9 +111,9 @@ class HardwiredMembrane(Membrane):
     ) -> Float[Tensor, "B O"]:
         """Outputs in [-1, 1] from the experts' writings."""
         own = writing[:, : observation.outputs.shape[1], 0]  # (B, O)
-        if self.writing == "increment":
-            own = observation.outputs + own  # (B, O)
-        return own.clamp(-1, 1)  # (B, O)
+        if self.writing == "absolute":
+            return limited(own)  # (B, O)
+        return (observation.outputs + own).clamp(-1, 1)  # (B, O)
 
 
 def _pad_experts(features: Float[Tensor, "B N F"], experts: int) -> Float[Tensor, "B E F"]:
@@ -122,3 +122,28 @@ def _pad_experts(features: Float[Tensor, "B N F"], experts: int) -> Float[Tensor
     if missing > 0:
         return torch.nn.functional.pad(features, (0, 0, 0, missing))
     return features[:, :experts]
+
+
+class _Limited(torch.autograd.Function):
+    """Clamp to [-1, 1] that passes the gradients by which descent leads back inside."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor) -> Tensor:
+        ctx.save_for_backward(value)
+        return value.clamp(-1, 1)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (value,), (gradient,) = ctx.saved_tensors, gradients
+        outwards = ((value > 1) & (gradient < 0)) | ((value < -1) & (gradient > 0))
+        return gradient.masked_fill(outwards, 0)
+
+
+def limited(value: Float[Tensor, "B O"]) -> Float[Tensor, "B O"]:
+    """Clamp to [-1, 1]; a value beyond has a gradient where descent would bring it back.
+
+    With a plain clamp an answer that has grown beyond the limits on the wrong side could never be
+    unlearned. For increments the plain clamp is right: gradients that run on through outputs at their
+    limits, step after step, explode.
+    """
+    return _Limited.apply(value)

@@ -1,4 +1,4 @@
-"""The command line: `badger list | demo | train | evaluate | trace | play | score | bench envs`."""
+"""The command line of `badger`: which commands there are, and how errors end."""
 
 import os
 import sys
@@ -13,8 +13,10 @@ from badger_agents.outer_loop import DivergenceError
 from leaderboards.commands.bench import bench
 from leaderboards.commands.demo import INTERRUPTED, demo
 from leaderboards.commands.evaluate import evaluate
+from leaderboards.commands.figure import figure
 from leaderboards.commands.list import list_
 from leaderboards.commands.play import play
+from leaderboards.commands.publish import publish
 from leaderboards.commands.score import score
 from leaderboards.commands.trace import trace
 from leaderboards.commands.train import train
@@ -31,7 +33,9 @@ def main(arguments: list[str] | None = None) -> None:
         "demo": demo,
         "train": train,
         "evaluate": evaluate,
+        "publish": publish,
         "trace": trace,
+        "figure": figure,
         "score": score,
         "play": play,
         "bench": bench,

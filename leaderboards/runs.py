@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from badger_agents.agent import Agent, LearnedAgent
-from badger_agents.checkpoint import CheckpointError, load_checkpoint
+from badger_agents.checkpoint import Checkpoint, CheckpointError, load_checkpoint
 from badger_agents.outer_loop import CHECKPOINT
+from badger_agents.pretrained import pretrained_names
 from badger_agents.recipe import Recipe, load_recipe, recipe_files
 
 
@@ -25,13 +26,28 @@ class Run(NamedTuple):
         return sum(p.numel() for p in self.agent.parameters()) if isinstance(self.agent, LearnedAgent) else 0
 
 
-def open_run(target: str, device: str = "cpu", **changes: Any) -> Run:
-    """The agent that `target` names.
+class Source(NamedTuple):
+    """What agents are made of: a recipe, and a checkpoint (None for an algorithm without weights)."""
 
-    Args:
-        target: a run folder of `badger train`, a checkpoint file, or a recipe whose agent has no weights.
-        device: a torch device.
-        changes: settings of the agent to change (experts, topology, ...).
+    recipe: Recipe
+    checkpoint: Checkpoint | None
+
+    def open(self, device: str = "cpu", **changes: Any) -> Run:
+        """The agent on a device, with some of its settings changed (experts, topology, ...)."""
+        if self.checkpoint is None:
+            made = self.recipe.make_agent(**changes)
+            run = Run(self.recipe.name, self.recipe, made, None)
+            if run.parameters:  # a changed setting may bring in weights
+                raise CheckpointError(
+                    f"{self.recipe.name} with {', '.join(changes)} changed has weights; it has to be trained"
+                )
+            return run._replace(agent=made.to(device).eval()) if isinstance(made, LearnedAgent) else run
+        agent = self.checkpoint.agent(**changes).to(device).eval()
+        return Run(self.recipe.name, self.recipe, agent, self.checkpoint.seed)
+
+
+def find_source(target: str) -> Source:
+    """What `target` names: a run folder, a checkpoint file, or a recipe whose agent has no weights.
 
     Raises:
         CheckpointError, RecipeError: there is none, or it cannot be read.
@@ -39,15 +55,29 @@ def open_run(target: str, device: str = "cpu", **changes: Any) -> Run:
     path = Path(target)
     if (target in recipe_files() and not (path / CHECKPOINT).is_file()) or path.suffix == ".toml":
         recipe = load_recipe(target)
-        agent = recipe.make_agent(**changes)
-        if isinstance(agent, LearnedAgent):
-            raise CheckpointError(f"recipe {target!r} has to be trained first: badger train {target}")
-        return Run(recipe.name, recipe, agent, None)
+        agent = recipe.make_agent()
+        if isinstance(agent, LearnedAgent) and any(True for _ in agent.parameters()):
+            ready = f"; or badger evaluate --pretrained {target}" if target in pretrained_names() else ""
+            raise CheckpointError(f"recipe {target!r} has to be trained first: badger train {target}{ready}")
+        return Source(recipe, None)
     if not path.exists():
         raise CheckpointError(f"no run {target!r}; give a run folder of `badger train`, or a checkpoint file")
     checkpoint = load_checkpoint(path / CHECKPOINT if path.is_dir() else path)
-    agent = checkpoint.agent(**changes).to(device).eval()
-    return Run(checkpoint.recipe.name, checkpoint.recipe, agent, checkpoint.seed)
+    return Source(checkpoint.recipe, checkpoint)
+
+
+def open_run(target: str, device: str = "cpu", **changes: Any) -> Run:
+    """The agent that `target` names.
+
+    Args:
+        target: see `find_source`.
+        device: a torch device.
+        changes: settings of the agent to change (experts, topology, ...).
+
+    Raises:
+        CheckpointError, RecipeError: there is none, or it cannot be read.
+    """
+    return find_source(target).open(device, **changes)
 
 
 def family_settings(pairs: Sequence[str]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """`badger bench`: measure speed."""
 
+import dataclasses
 import math
 import statistics
 from typing import Annotated, Any, Literal
@@ -9,6 +10,7 @@ import tyro
 from rich.progress import track
 
 from badger_envs import TABLE, family_of
+from leaderboards.bench.agent import OuterStep, Sizes, matrix_cycle, matrix_operations, operations
 from leaderboards.bench.faces import (
     CARTPOLE,
     bare_cycle,
@@ -55,11 +57,7 @@ def envs(
         json: Print the result as one JSON object.
     """
     check_device(device)
-    for name, number in (("--num-envs", num_envs), ("--batch-size", batch_size)):
-        if number < 1:
-            raise ValueError(f"{name} is {number}; it must be at least 1")
-    if not 0 < seconds < math.inf:
-        raise ValueError(f"--seconds is {seconds}; it must be a number above 0")
+    check_numbers(seconds, num_envs=num_envs, batch_size=batch_size)
     ids = [entry.id for entry in TABLE] if "all" in id else list(dict.fromkeys(id))
     faces = face or (("vector",) if "all" in id else FACES)
     bare = {name for name in ids if has_bare_loop(family_of(name))}  # also raises for what is no id of ours
@@ -99,10 +97,96 @@ def timed(face: Face, id: str, number: int, device: str, seconds: float) -> list
     ]
 
 
+def agent(
+    *,
+    batch_size: int = 100,
+    experts: int = 20,
+    dims: int = 3,
+    horizon: int = 20,
+    hidden_size: int = 64,
+    membrane: Literal["hardwired", "attentional"] = "attentional",
+    matrix_size: int = 1024,
+    device: str = "cpu",
+    threads: int | None = None,
+    seconds: float = 24.0,
+    json: bool = False,
+) -> None:
+    """Time outer steps of a Badger agent in the guessing game, in turns with large matrix products.
+
+    An outer step is all that training does per step: tasks, trials, gradient, clipping, Adam. The
+    floating-point operations of its matrix products are counted as it runs; the ratio says how fast they
+    are done, as a part of the rate of large products. An inner step is one step of one trial. Values are
+    medians over rounds, the ratio is the median of the rounds' ratios. The default sizes are the paper's.
+
+    Args:
+        batch_size: Trials of an outer step.
+        experts: Number of experts.
+        dims: Hidden numbers of the guessing game.
+        horizon: Steps of a trial.
+        hidden_size: Numbers in an expert's state.
+        membrane: The agent's membrane.
+        matrix_size: Rows and columns of the large matrices.
+        device: Where to compute: cpu, cuda, cuda:1, ...
+        threads: Threads of the CPU for both; if not given, OMP_NUM_THREADS, or 1.
+        seconds: About how long the measurement takes.
+        json: Print the result as one JSON object.
+    """
+    check_device(device)
+    sizes = Sizes(
+        batch_size=batch_size,
+        experts=experts,
+        dims=dims,
+        horizon=horizon,
+        hidden_size=hidden_size,
+        membrane=membrane,
+    )
+    before = torch.get_num_threads()
+    numbers = {name: n for name, n in dataclasses.asdict(sizes).items() if name != "membrane"}
+    check_numbers(seconds, **numbers, matrix_size=matrix_size, threads=before if threads is None else threads)
+    torch.set_num_threads(threads or before)
+    try:
+        results = timed_agent(sizes, matrix_size, device, seconds)
+    finally:
+        torch.set_num_threads(before)
+    note = (
+        f"device {device}, {threads or before} threads; the ratio is to products of matrices of {matrix_size}"
+    )
+    show(results, as_json=json, title="Speed of an outer step", note=note)
+
+
+def timed_agent(sizes: Sizes, matrix_size: int, device: str, seconds: float) -> list[Record]:
+    """Time outer steps against matrix products [matrix_size, matrix_size]; six records."""
+    step = OuterStep(sizes, device)
+    work, product = operations(step) / 1e9, matrix_operations(matrix_size) / 1e9  # GFLOP
+    speeds = compare(step, matrix_cycle(matrix_size, device), seconds)
+    outer, products = statistics.median(speeds.subject), statistics.median(speeds.reference)  # 1/s
+    settings = dataclasses.asdict(sizes) | {"n": len(speeds.subject)}
+    settings["d"] = settings.pop("dims")
+    inner = outer * sizes.horizon * sizes.batch_size
+    return [
+        record("outer_steps_per_second", outer, unit="1/s", **settings),
+        record("inner_steps_per_second", inner, unit="1/s", **settings),
+        record("operations_per_outer_step", work, unit="GFLOP", **settings),
+        record("outer_step_rate", outer * work, unit="GFLOP/s", **settings),
+        record("matrix_product_rate", products * product, unit="GFLOP/s", **settings),
+        record("ratio", speeds.ratio * work / product, **settings),
+    ]
+
+
+def check_numbers(seconds: float, **numbers: int) -> None:
+    """ValueError unless `seconds` is above 0 and every option's number at least 1."""
+    for name, number in numbers.items():
+        if number < 1:
+            raise ValueError(f"--{name.replace('_', '-')} is {number}; it must be at least 1")
+    if not 0 < seconds < math.inf:
+        raise ValueError(f"--seconds is {seconds}; it must be a number above 0")
+
+
 Command = (
-    Annotated[None, tyro.conf.subcommand("envs", constructor=envs)] | Annotated[None, tyro.conf.Suppress]
+    Annotated[None, tyro.conf.subcommand("envs", constructor=envs)]
+    | Annotated[None, tyro.conf.subcommand("agent", constructor=agent)]
 )
-"""What `badger bench` can measure; the second, hidden one is there because tyro wants two."""
+"""What `badger bench` can measure."""
 
 
 def bench(command: Annotated[Command, tyro.conf.arg(name="")]) -> None:

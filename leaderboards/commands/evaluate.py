@@ -1,19 +1,21 @@
-"""`badger evaluate`: an agent on many fresh tasks."""
+"""`badger evaluate`: an agent on many fresh tasks, in each combination that its recipe asks for."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 
-from badger_agents.evaluation import evaluate as evaluate_agent
+from badger_agents.pretrained import load_pretrained, pretrained_names
 from badger_envs.random import split_index
-from leaderboards.commands.train import check_device, check_seed
+from leaderboards.cells import cells_of, measure, prepare, shared
+from leaderboards.commands.train import check_device, check_seed, progress_bar
 from leaderboards.results import record, show
-from leaderboards.runs import family_settings, open_run, parse_settings
+from leaderboards.runs import Source, family_settings, find_source, parse_settings
 
 
 def evaluate(
-    run: Annotated[str, tyro.conf.Positional],
+    run: Annotated[str | None, tyro.conf.Positional] = None,
     *,
+    pretrained: str | None = None,
     trials: int = 10_000,
     split: str = "test",
     seed: int = 0,
@@ -24,11 +26,13 @@ def evaluate(
 ) -> None:
     """Let a trained agent live through fresh trials with its weights frozen, and report the outcome.
 
-    The same seed gives every agent the same tasks and the same noise.
+    The same seed gives every agent the same tasks and the same noise. A recipe may ask for several
+    settings, such as sizes ([evaluation]): each combination is one result.
 
     Args:
         run: Run folder of `badger train`, a checkpoint file, or a recipe without weights.
-        trials: Number of tasks.
+        pretrained: Name of a policy that comes with the suite (see `badger list`), in place of a run.
+        trials: Number of tasks, of each result.
         split: Tasks of the test, validation or train split.
         seed: Which tasks.
         env: Settings of the environment to change, such as dims=5 horizon=40.
@@ -39,22 +43,41 @@ def evaluate(
     check_seed(seed)
     check_device(device)
     split_index(split)
-    swaps = parse_settings(agent, "--agent")
-    opened = open_run(run, device, **swaps)
-    changes = family_settings(env)
-    family = opened.recipe.family(**{**changes, "split": split})
-    result = evaluate_agent(opened.agent, family, trials, seed=seed, device=device)
-    settings: dict[str, Any] = {"agent": opened.name, "env": opened.recipe.env.id}
-    settings |= {**(opened.recipe.env.model_extra or {}), **changes, "split": split, "task_seed": seed}
-    experts = opened.recipe.agent_settings().get("experts")
-    settings |= {**({} if experts is None else {"experts": experts}), **swaps}
-    if opened.seed is not None:
-        settings["outer_seed"] = opened.seed
-    results = [
-        record(family.outcome, result.mean, n=trials, ci95=result.ci95, **settings),
-        record("parameters", opened.parameters, **settings),
-    ]
+    check_trials(trials, least=1)
+    swaps, changes = parse_settings(agent, "--agent"), family_settings(env)
+    source = find(run, pretrained)
+    cases = prepare(source, cells_of(source.recipe, changes, swaps), split, seed, device)
+    opened = cases[0].run
+    if len(cases) == 1:
+        results = [measure(cases[0], trials, seed, device)]
+    else:
+        with progress_bar() as bar:
+            line = bar.add_task(opened.name, total=len(cases), note="")
+            results = []
+            for case in cases:
+                results.append(measure(case, trials, seed, device))
+                bar.advance(line)
+    results.append(record("parameters", opened.parameters, **shared([case.settings for case in cases])))
     note = f"interval: 95 % over {trials} tasks"
     if opened.seed is not None:
         note += "; 1 outer seed: preliminary"
     show(results, as_json=json, title=f"{opened.name} on {opened.recipe.env.id}", note=note)
+
+
+def find(run: str | None, pretrained: str | None) -> Source:
+    """What the agents are made of; ValueError unless exactly one of the two is given."""
+    if run is not None and pretrained is not None:
+        raise ValueError("give a run or --pretrained, not both")
+    if pretrained is not None:
+        checkpoint = load_pretrained(pretrained)
+        return Source(checkpoint.recipe, checkpoint)
+    if run is None:
+        known = ", ".join(pretrained_names()) or "none has been published yet"
+        raise ValueError(f"give a run folder of `badger train`, or --pretrained NAME ({known})")
+    return find_source(run)
+
+
+def check_trials(trials: int, least: int, option: str = "trials") -> None:
+    """ValueError if there are fewer trials than needed."""
+    if trials < least:
+        raise ValueError(f"{option} is {trials}; it must be at least {least}")

@@ -11,7 +11,7 @@ from badger_agents.badger import BadgerAgent, BadgerSettings
 from badger_agents.experts import ExpertPolicy
 from badger_agents.recipe import Recipe, check_recipe
 from badger_envs import random
-from badger_envs.family import Family
+from badger_envs.family import Family, Observation
 from badger_envs.guessing_game import GuessingGame
 
 HORIZON = 4
@@ -30,7 +30,7 @@ def small_tables(**tables: dict[str, Any] | str) -> dict[str, Any]:
         "training": {"outer_steps": 6, "batch_size": 8, "checkpoint_every": 2, "log_every": 1},
     }
     for key, change in tables.items():
-        start[key] = {**start[key], **change} if isinstance(change, dict) else change
+        start[key] = {**start.get(key, {}), **change} if isinstance(change, dict) else change
     return start
 
 
@@ -122,3 +122,14 @@ class FaultyPolicy(ExpertPolicy):
         out = self.linear(torch.cat([inbox, reading], dim=-1))  # (B, E, 3)
         now, FaultyPolicy.calls = self.calls // HORIZON, self.calls + 1
         return state, out[..., 1:].tanh(), out[..., :1] * (torch.nan if now in self.bad else 1.0)
+
+
+def seen_at(family: Family, names: Tensor, time: int = 0) -> Observation:
+    """What a family shows of fresh trials after `time` steps of random writing."""
+    task = family.sample_task(names)
+    world, noise = family.initial_state(task), family.noise(names, family.horizon)
+    generator = torch.Generator().manual_seed(time)
+    for step in range(time):
+        action = 2 * torch.rand(len(names), family.slots.outputs, generator=generator) - 1
+        world = family.step(task, world, action.to(getattr(torch, family.dtype)), noise[:, step]).state
+    return family.observe(task, world)

@@ -1,5 +1,7 @@
 """The channel: attention over a topology, and what arrives."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from badger_agents.channel import attention, deliver, masked_softmax
+from badger_agents.channel import attention, deliver
 from badger_agents.experts import Emission
 from badger_envs.topology import adjacency
 
@@ -22,10 +24,17 @@ MATRICES = st.integers(1, 6).flatmap(
 )
 
 
+def attend(scores: Tensor, edges: Tensor) -> Tensor:
+    """Attention of queries and keys that have these scores [B, E, E]."""
+    experts = scores.shape[-1]
+    keys = torch.eye(experts, dtype=scores.dtype).expand_as(scores)
+    return attention(scores * math.sqrt(experts), keys, edges)
+
+
 @given(MATRICES, st.sampled_from([0.0, 1.0, 1e3, 1e30]))
-def test_rows_of_a_masked_softmax_sum_to_one_or_to_nothing(rows: list[list[bool]], scale: float) -> None:
+def test_rows_of_attention_sum_to_one_or_to_nothing(rows: list[list[bool]], scale: float) -> None:
     edges = torch.tensor(rows)
-    weights = masked_softmax(draw(2, *edges.shape, scale=scale), edges)
+    weights = attend(draw(2, *edges.shape, scale=scale), edges)
     expected = edges.any(-1).double().expand(2, -1)
     torch.testing.assert_close(weights.sum(-1), expected)
     assert (weights[:, ~edges] == 0).all()
@@ -37,21 +46,22 @@ def test_gradients_are_finite_and_none_flows_along_a_missing_edge(rows: list[lis
     edges = torch.tensor(rows)
     scores = draw(2, *edges.shape).requires_grad_()
     weights = draw(2, *edges.shape, scale=3.0)
-    (masked_softmax(scores, edges) * weights).sum().backward()
+    (attend(scores, edges) * weights).sum().backward()
     assert scores.grad is not None
     assert scores.grad.isfinite().all()
     assert (scores.grad[:, ~edges] == 0).all()
 
 
-def test_without_a_mask_it_is_a_softmax() -> None:
+def test_where_all_hear_all_it_is_a_softmax() -> None:
     scores = draw(3, 4, 4)
-    torch.testing.assert_close(masked_softmax(scores, torch.ones(4, 4, dtype=torch.bool)), scores.softmax(-1))
+    torch.testing.assert_close(attend(scores, torch.ones(4, 4, dtype=torch.bool)), scores.softmax(-1))
 
 
-def test_float32_scores_of_any_size_give_no_nan() -> None:
-    scores = torch.tensor([[[3e38, -3e38], [-3e38, -3e38]]])
-    weights = masked_softmax(scores, torch.tensor([[True, True], [False, True]]))
-    torch.testing.assert_close(weights, torch.tensor([[[1.0, 0.0], [0.0, 1.0]]]))
+def test_float32_scores_of_any_size_give_no_nan_and_cross_no_missing_edge() -> None:
+    scores = torch.tensor([[[2e38, -2e38, 0.0], [2e38, -2e38, 2e38], [-2e38, -2e38, -2e38]]])
+    edges = torch.tensor([[True, True, True], [False, True, False], [False, False, False]])
+    weights = attend(scores / 2, edges)  # the queries are greater
+    torch.testing.assert_close(weights, torch.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.0]]]))
 
 
 def test_attention_follows_the_scaled_dot_product() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from badger_agents import files
-from badger_agents.files import write_atomically
+from badger_agents.files import write_atomically, write_together
 
 WRITER = """
 import importlib.util, itertools, pathlib, sys
@@ -57,3 +57,32 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert [file.name for file in tmp_path.iterdir()] == ["data"]
+
+
+def test_files_that_belong_together_are_all_written(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.write_bytes(b"old")
+    write_together({one: b"new", two: b"more"})
+    assert (one.read_bytes(), two.read_bytes()) == (b"new", b"more")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["one", "two"]
+
+
+@pytest.mark.parametrize("last", [0, 1, 2])
+@pytest.mark.parametrize("fails", ["fsync", "replace"])
+def test_of_files_that_belong_together_none_is_new_after_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: str, last: int
+) -> None:
+    paths = [tmp_path / name for name in ("one", "two", "three")]
+    for path in paths[1:]:
+        path.write_bytes(b"old")
+    real, calls = getattr(os, fails), iter(range(9))
+
+    def full(*arguments: object) -> None:
+        if next(calls) == last:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(*arguments)
+
+    monkeypatch.setattr(os, fails, full)
+    with pytest.raises(OSError, match="No space left"):
+        write_together(dict.fromkeys(paths, b"new"))
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {"two": b"old", "three": b"old"}

@@ -15,8 +15,8 @@ from badger_envs import TABLE
 from tests.badger_agents.small import small_toml
 from tests.leaderboards.command import refused, run
 
-COMMANDS = ["list", "demo", "train", "evaluate", "trace", "play", "score", "bench"]
-RESULT_COMMANDS = ["list", "demo", "train", "evaluate", "trace"]
+COMMANDS = ["list", "demo", "train", "evaluate", "publish", "trace", "play", "score", "bench"]
+RESULT_COMMANDS = ["list", "demo", "train", "evaluate", "publish", "trace"]
 
 
 @pytest.fixture

@@ -42,3 +42,12 @@ def test_a_recipe_without_weights_is_a_run() -> None:
 def test_a_recipe_with_weights_is_not() -> None:
     with pytest.raises(CheckpointError, match="badger train guessing-monolith"):
         open_run("guessing-monolith")
+
+
+@pytest.mark.parametrize("name", ["guessing-handcrafted", "xor-handcrafted"])
+def test_experts_without_weights_are_a_run_with_any_settings_but_weights(name: str) -> None:
+    run = open_run(name, experts=7)
+    assert (run.seed, run.parameters) == (None, 0)
+    assert run.agent.settings.experts == 7
+    with pytest.raises(CheckpointError, match=f"{name} with policy changed has weights"):
+        open_run(name, policy="badger_agents.experts:GRUPolicy")

@@ -1,0 +1,99 @@
+"""`badger figure`: the paper's figures 6 to 9 drawn with ours, and two that the paper does not have."""
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from badger_agents.files import write_atomically
+from leaderboards.commands.train import check_device, check_seed, make_folder
+from leaderboards.drawing_rollouts import eight, nine, six
+from leaderboards.drawing_sweeps import against_experts, lives, seven
+from leaderboards.figures.style import ENDINGS, save_figure
+from leaderboards.results import Record, record, show
+from leaderboards.subjects import Asked, Drawn
+
+Name = Literal["6", "7", "8", "9", "experts", "lives"]
+
+FIGURES: dict[str, Callable[[Asked], Drawn]] = {
+    "6": six,
+    "7": seven,
+    "8": eight,
+    "9": nine,
+    "experts": against_experts,
+    "lives": lives,
+}
+
+
+def figure(
+    name: Annotated[Name, tyro.conf.Positional],
+    *,
+    runs: tuple[str, ...] = (),
+    out: Path | None = None,
+    trials: int | None = None,
+    dims: tuple[int, ...] = (),
+    experts: tuple[int, ...] = (),
+    seed: int = 0,
+    device: str = "cpu",
+    json: bool = False,
+) -> None:
+    """Measure and draw a figure: the paper's 6, 7, 8 or 9, or experts or lives.
+
+    6: ten rollouts of the agent that is judged at the last step; 9: at every step. 8: what the experts of
+    6 say, and who listens to whom. 7: error against the number of hidden numbers, over the published curves
+    and the bounds. experts: error against the number of experts. lives: error in lives longer than in
+    training. Every picture comes with a CSV file of the numbers drawn.
+
+    Args:
+        name: Which figure.
+        runs: Run folders of `badger train` in place of the pretrained policy; several outer seeds of one
+            recipe for 7, experts and lives.
+        out: Picture to write (png, svg or pdf); figure-NAME.png if not given.
+        trials: Number of test tasks behind each number; 10000 if not given, 2000 for lives.
+        dims: Sizes: 1 to 20 for 7, 6 for experts, 3 6 10 for lives if not given.
+        experts: Numbers of experts: 20 for 7, 1 to 80 for experts, training's most for lives if not given.
+        seed: Which tasks.
+        device: Where to compute: cpu, cuda, cuda:1, ...
+        json: Print every number drawn as one JSON object.
+    """
+    check_seed(seed)
+    check_device(device)
+    for option, numbers in (
+        ("--dims", dims),
+        ("--experts", experts),
+        ("--trials", () if trials is None else (trials,)),
+    ):
+        if any(number < 1 for number in numbers):
+            raise ValueError(f"{option} is {' '.join(map(str, numbers))}; it must be at least 1")
+    path = out if out is not None else Path(f"figure-{name}.png")
+    if path.suffix not in ENDINGS:
+        raise ValueError(f"cannot draw into {path}; its name must end in {', '.join(ENDINGS)}")
+    make_folder(path.parent)  # now, and not after minutes of measuring
+    drawn = FIGURES[name](Asked(runs, dims, experts, trials, seed, device))
+    table = path.with_suffix(".csv")
+    save_figure(drawn.figure, path)
+    write_atomically(table, as_csv(drawn.records).encode())
+    files = [record("picture", str(path)), record("numbers", str(table))]
+    if json:
+        show([*drawn.records, *files], as_json=True, title=drawn.title, note=drawn.note)
+    else:
+        note = f"{drawn.note}. picture: {path}; numbers: {table}"
+        show(drawn.summary, as_json=False, title=drawn.title, note=note)
+
+
+def as_csv(records: Sequence[Record]) -> str:
+    """Records as comma-separated values: a column per key, intervals as two columns."""
+    rows = []
+    for row in records:
+        low, high = row.get("ci95", (None, None))
+        ends = {} if low is None else {"ci95_low": low, "ci95_high": high}
+        rows.append({key: item for key, item in row.items() if key != "ci95"} | ends)
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

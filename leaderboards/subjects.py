@@ -1,0 +1,126 @@
+"""What is asked of a picture, which policies it is of, and what they met in training."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple
+
+from matplotlib.figure import Figure
+
+from badger_agents.agent import Agent
+from badger_agents.pretrained import load_pretrained, pretrained_names
+from badger_agents.recipe import Recipe
+from badger_envs.family import Family
+from badger_envs.guessing_game import GuessingGame
+from leaderboards.results import Record
+from leaderboards.runs import Source, find_source
+
+
+class Asked(NamedTuple):
+    """What the user asked of a picture; `()` and None: as the picture has it by default.
+
+    Attributes:
+        runs: run folders in place of the pretrained policy.
+        dims: sizes.
+        experts: numbers of experts.
+        trials: tasks per number.
+        seed: which tasks.
+        device: a torch device.
+    """
+
+    runs: tuple[str, ...]
+    dims: tuple[int, ...]
+    experts: tuple[int, ...]
+    trials: int | None
+    seed: int
+    device: str
+
+
+class Drawn(NamedTuple):
+    """A picture and its numbers.
+
+    Attributes:
+        figure: the picture.
+        records: every number drawn.
+        summary: what a table for people says.
+        title: over the table.
+        note: under it.
+    """
+
+    figure: Figure
+    records: list[Record]
+    summary: list[Record]
+    title: str
+    note: str
+
+
+class Subject(NamedTuple):
+    """A policy that is to be measured under several settings.
+
+    Attributes:
+        name: of its recipe.
+        recipe: how it was trained.
+        seed: its outer seed; None without weights.
+        make: the agent, with some of its settings changed.
+    """
+
+    name: str
+    recipe: Recipe
+    seed: int | None
+    make: Callable[..., Agent]
+
+
+def find_subjects(runs: Sequence[str], default: str, device: str) -> list[Subject]:
+    """The policies that `--runs` names, or the pretrained one called `default`.
+
+    Raises:
+        ValueError: there is none, or the runs are not of one recipe.
+    """
+    if runs:
+        sources = [find_source(target) for target in runs]
+    elif default in pretrained_names():
+        checkpoint = load_pretrained(default)
+        sources = [Source(checkpoint.recipe, checkpoint)]
+    else:
+        raise ValueError(
+            f"no pretrained policy {default!r} comes with the suite; badger train {default}, then give its"
+            " run folder by --runs"
+        )
+    names = sorted({source.recipe.name for source in sources})
+    if len(names) > 1:
+        raise ValueError(f"--runs are of different recipes ({', '.join(names)}); give outer seeds of one")
+    return [_subject(source, device) for source in sources]
+
+
+def _subject(source: Source, device: str) -> Subject:
+    def make(**changes: Any) -> Agent:
+        return source.open(device, **changes).agent
+
+    seed = None if source.checkpoint is None else source.checkpoint.seed
+    return Subject(source.recipe.name, source.recipe, seed, make)
+
+
+def game(recipe: Recipe, dims: int | None = None, **settings: Any) -> Family:
+    """The recipe's guessing game in the test split, with one size.
+
+    Args:
+        recipe: a recipe for the guessing game.
+        dims: its size; None: as the recipe has it.
+        settings: other settings of the family to change.
+
+    Raises:
+        ValueError: the recipe is for another family, or a setting is refused.
+    """
+    if not isinstance(recipe.family(), GuessingGame):
+        raise ValueError(f"{recipe.name} was trained on {recipe.env.id}; this figure is of the guessing game")
+    if dims is not None:  # one size needs no test range and no room for others
+        settings |= {"dims": dims, "test_dims": None, "capacity": None}
+    return recipe.family(**{**settings, "split": "test"})
+
+
+def met_in_training(recipe: Recipe, table: Literal["env", "agent"], key: str) -> tuple[int, int]:
+    """Smallest and largest value of a whole-number setting that training met, over all stages."""
+    made = recipe.family() if table == "env" else getattr(recipe.make_agent(), "settings", None)
+    base = getattr(made, key, 1)
+    stages = recipe.training.stages if recipe.training is not None else ()
+    values = [getattr(stage, table).get(key, base) for stage in stages] or [base]
+    ends = [end for value in values for end in (value if isinstance(value, tuple | list) else (value,))]
+    return min(ends), max(ends)
