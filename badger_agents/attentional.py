@@ -16,6 +16,8 @@ Matching = Literal["one-to-one", "soft"]
 
 USUAL = 16
 """Numbers of slots are read as fractions of this."""
+LEVEL = 4
+"""The feedback itself, a sum over outputs, is read as a fraction of this; its changes as they are."""
 
 SPAN = 20
 """Steps of the longest sitting, unless told otherwise: the paper's trial."""
@@ -171,7 +173,7 @@ class AttentionalMembrane(Membrane):
         changes = (
             torch.cat([feedback - last, feedback - start], dim=-1) * count * self.feedback_scale
         )  # (B, 2G)
-        level = compressed(feedback * count * self.feedback_scale)  # (B, G)
+        level = feedback * count * self.feedback_scale / LEVEL  # (B, G)
         heard = torch.cat([level, changes, torch.ones_like(count)], dim=-1)  # (B, 3G+1)
         sizes = [count / USUAL, 1 / count, shown_count / USUAL, 1 / shown_count]
         clock = [begins, gone - sitting, state.horizon / (sittings * self.span) - 1]
@@ -225,11 +227,6 @@ class AttentionalMembrane(Membrane):
     def _unit_vectors(self, keys: Int[Tensor, "B 4"], name: str, count: int, dtype: str) -> Tensor:
         draws = random.normal(keys, name, count * self.address_size, dtype=dtype)  # (B, N*K)
         return nn.functional.normalize(draws.view(len(keys), count, self.address_size), dim=-1)  # (B, N, K)
-
-
-def compressed(values: Float[Tensor, "B G"]) -> Float[Tensor, "B G"]:
-    """sign(x) * log(1 + |x|): small numbers as they are, large ones near 1 (feedback grows with size)."""
-    return values.sign() * values.abs().log1p()  # (B, G)
 
 
 def one_to_one(

@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from badger_agents.agent import Agent
+from badger_agents.gradients import limit_gradients
 from badger_envs import random
 from badger_envs.family import Family
 
@@ -27,7 +28,14 @@ class Rollout(NamedTuple):
     trace: dict[str, Tensor]
 
 
-def rollout(agent: Agent, family: Family, keys: Int[Tensor, "B 4"], *, record: bool = False) -> Rollout:
+def rollout(
+    agent: Agent,
+    family: Family,
+    keys: Int[Tensor, "B 4"],
+    *,
+    record: bool = False,
+    gradient_limit: float | None = None,
+) -> Rollout:
     """Let the agent live through the trials that `keys` name, one row a trial.
 
     Differentiable in the agent's weights where the family is in the action. Nothing is read back to
@@ -38,6 +46,8 @@ def rollout(agent: Agent, family: Family, keys: Int[Tensor, "B 4"], *, record: b
         family: the family; its horizon is the length of the trials.
         keys: int64 [B, 4].
         record: keep outputs, feedback and what the agent records, at every step.
+        gradient_limit: longest gradient of one trial that flows back from a step to the one before, for
+            a mean over trials (see `limit_gradients`); None: all flows back as it is.
     """
     task = family.sample_task(keys)
     world = family.initial_state(task)
@@ -46,6 +56,8 @@ def rollout(agent: Agent, family: Family, keys: Int[Tensor, "B 4"], *, record: b
     mind = agent.initial_state(family, own)
     losses, rewards, records = [], [], []
     for time in range(family.horizon):
+        if gradient_limit is not None:
+            mind, world = limit_gradients((mind, world), gradient_limit / len(keys))
         observation = family.observe(task, world)
         mind, action, aux = agent.act(mind, observation, own)
         before = world

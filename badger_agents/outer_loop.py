@@ -118,7 +118,13 @@ def train(
             torch.manual_seed(_torch_seed(seed, step))
 
             def loss_of(living: LearnedAgent, family: Family = family, keys: Tensor = keys) -> Tensor:
-                lived = rollout(living, family, keys, record=training.anti_collapse > 0)
+                lived = rollout(
+                    living,
+                    family,
+                    keys,
+                    record=training.anti_collapse > 0,
+                    gradient_limit=training.clip_trial,
+                )
                 loss = objective(lived.loss)
                 if training.anti_collapse > 0:
                     loss = loss + training.anti_collapse * collapse(lived.trace["messages"])

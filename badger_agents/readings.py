@@ -18,8 +18,8 @@ class Reading(NamedTuple):
         input: the input that it reads now, F wide.
         input_share: how much of that input is this expert's.
         feedback: global feedback, times the number of outputs in use and the membrane's `feedback_scale`,
-            then compressed, G wide; as all that follows up to `hears`, 0 for those who do not hear it.
-        change: its change since the last step, times both and not compressed; 0 at the first step.
+            in units of `LEVEL`, G wide; as all that follows up to `hears`, 0 for those who do not hear it.
+        change: its change since the last step, times both; 0 at the first step.
         since_start: the same since the start of the sitting.
         hears: 1 for those who hear the global feedback.
         outputs: number of outputs in use, in units of `USUAL`.

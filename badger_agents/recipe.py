@@ -55,6 +55,8 @@ class TrainingTable(Settings):
         warm_up: outer steps in which the learning rate rises from 0.
         beta2: Adam's memory of squared gradients.
         clip_norm: largest norm of a gradient; longer ones are shortened to it.
+        clip_trial: the same for the gradient of each trial on its way back from step to step, so that one
+            wild trial does not drown the others; None: no such limit.
         checkpoint_every: outer steps between checkpoints.
         log_every: outer steps between rows of the log.
         stages: the curriculum; none: the recipe's settings all the time.
@@ -72,6 +74,7 @@ class TrainingTable(Settings):
     warm_up: int = Field(default=0, ge=0)
     beta2: float = Field(default=0.999, gt=0, lt=1)
     clip_norm: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    clip_trial: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     checkpoint_every: int = Field(default=250, ge=1)
     log_every: int = Field(default=10, ge=1)
     stages: tuple[Stage, ...] = ()
@@ -158,6 +161,7 @@ class Recipe(Settings):
             torch.manual_seed(seed)
             return kind(family, checked).to(getattr(torch, family.dtype))
 
+    @torch.enable_grad()  # it is asked whether gradients flow, also by those who evaluate without
     def try_out(self, env: dict[str, Any], agent: dict[str, Any]) -> None:
         """Let the agent act twice, so that what a user's class gets wrong shows before anything is written.
 

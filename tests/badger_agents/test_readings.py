@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from badger_agents.attentional import USUAL, AttentionalMembrane, AttentionalState
+from badger_agents.attentional import LEVEL, USUAL, AttentionalMembrane, AttentionalState
 from badger_agents.readings import Reading, split_reading
 from badger_envs.family import Family, Slots
 from badger_envs.guessing_game import GuessingGame
@@ -56,7 +56,7 @@ def test_parts_of_a_reading_are_what_they_are_called() -> None:
         "input": second.inputs[0, own, 0],
         "output_share": torch.ones(2),
         "input_share": torch.ones(2),
-        "feedback": torch.full((2,), 4.5).log1p(),  # 0.75 times two outputs in use times the scale
+        "feedback": torch.full((2,), 4.5 / LEVEL),  # 0.75 times two outputs in use times the scale
         "change": torch.full((2,), 3.0),
         "since_start": torch.full((2,), 3.0),
         "hears": torch.ones(2),

@@ -13,12 +13,12 @@ from leaderboards.bench.agent import OuterStep, Sizes, matrix_cycle, matrix_oper
 from leaderboards.cli import main
 
 SMALL = Sizes(batch_size=4, experts=3, dims=2, horizon=3, hidden_size=8)
-WORDS = "--batch-size 4 --experts 3 --dims 2 --horizon 3 --hidden-size 8".split()
+WORDS = ["--batch-size", "4", "--experts", "3", "--dims", "2", "--horizon", "3", "--hidden-size", "8"]
 QUICK = ["--matrix-size", "16", "--seconds", "0.05"]
 
 
 def expected_operations(sizes: Sizes, reading: int, message: int = 16, key: int = 8) -> int:
-    """Operations in policy and channel, forward and backward: 2 N m n for a product [N, m] [m, n].
+    """Operations in policy, channel and error, forward and backward: 2 N m n for a product [N, m] [m, n].
 
     Backward, a product costs the same for each of its two factors that has a gradient. The first step
     has none for what goes in (no weight touched it), but for the weights.
@@ -28,9 +28,10 @@ def expected_operations(sizes: Sizes, reading: int, message: int = 16, key: int 
     cell = 2 * rows * (message + reading + hidden) * 3 * hidden
     emit = 2 * rows * hidden * (message + 2 * key + 1)
     hear, score = 2 * pairs * message, 2 * pairs * key
-    forward = steps * (cell + emit + hear) + (steps - 1) * score
+    error = 2 * sizes.batch_size * sizes.dims  # a dot product of two vectors per trial
+    forward = steps * (cell + emit + hear + error) + (steps - 1) * score
     weights = steps * (cell + emit)
-    passed_on = steps * emit + (steps - 1) * (cell + 2 * hear + 2 * score)
+    passed_on = steps * (emit + 2 * error) + (steps - 1) * (cell + 2 * hear + 2 * score)
     return forward + weights + passed_on
 
 
