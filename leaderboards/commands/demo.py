@@ -60,7 +60,7 @@ def demo(
     check_device(device)
     recipes = [load_recipe(name) for name in AGENTS]
     if outer_steps is not None:
-        recipes = [changed_recipe(recipe, None, outer_steps) for recipe in recipes]
+        recipes = [changed_recipe(recipe, outer_steps=outer_steps) for recipe in recipes]
     make_folder(out)
     train_all(recipes, seed, out, device)
     results: list[Record] = []

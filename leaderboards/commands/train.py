@@ -1,6 +1,8 @@
 """`badger train`: meta-train an agent by a recipe."""
 
 import math
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +22,7 @@ from badger_agents.files import write_atomically
 from badger_agents.log import read_log
 from badger_agents.recipe import Recipe, check_recipe, load_recipe
 from leaderboards.results import progress_console, record, show
+from leaderboards.runs import parse_settings
 
 
 def train(
@@ -30,6 +33,9 @@ def train(
     resume: bool = False,
     policy: str | None = None,
     outer_steps: int | None = None,
+    env: tuple[str, ...] = (),
+    agent: tuple[str, ...] = (),
+    training: tuple[str, ...] = (),
     device: str = "cpu",
     tensorboard: bool = False,
     json: bool = False,
@@ -45,23 +51,27 @@ def train(
         resume: Go on from the folder's last checkpoint.
         policy: Your own expert policy in place of the recipe's, as my_file.py:MyPolicy.
         outer_steps: Number of outer steps in place of the recipe's.
+        env: Settings of the environment to change, such as dims=5. What is changed goes into the run's name.
+        agent: Settings of the agent to change, such as topology=none policy_settings.state_noise=0.0.
+        training: Settings of the training to change, such as learning_rate=1e-3.
         device: Where to compute: cpu, cuda, cuda:1, ...
         tensorboard: Also write TensorBoard events (needs badger-suite[tensorboard]).
         json: Print the result as one JSON object.
     """
     check_seed(seed)
     check_device(device)
-    plan = changed_recipe(load_recipe(recipe), policy, outer_steps)
+    words = {"env": env, "agent": agent, "training": training}
+    plan = changed_recipe(load_recipe(recipe), policy, outer_steps, words)
     folder = out if out is not None else Path("runs") / f"{plan.name}-seed{seed}"
-    training = plan.training
-    if training is None:
+    training_table = plan.training
+    if training_table is None:
         raise ValueError(f"recipe {plan.name!r} has nothing to train; evaluate it: badger evaluate {recipe}")
     outer_loop.check_folder(folder, resume)
     make_folder(folder)
     plan = keep_code(plan, folder)
     outer_loop.last_checkpoint(plan, seed, folder, resume, device)  # raises before a bar is drawn
     with progress_bar() as bar:
-        line = bar.add_task(f"{plan.name} seed {seed}", total=training.outer_steps, note="")
+        line = bar.add_task(f"{plan.name} seed {seed}", total=training_table.outer_steps, note="")
 
         def on_step(progress: outer_loop.Progress) -> None:
             bar.update(line, completed=progress.step, note=f"loss {progress.loss:.3f}")
@@ -84,14 +94,40 @@ def train(
     show(results, as_json=json, title=f"trained {plan.name}", note=f"next: badger evaluate {folder}")
 
 
-def changed_recipe(recipe: Recipe, policy: str | None, outer_steps: int | None) -> Recipe:
-    """The recipe with another expert policy (and so another name) or another number of outer steps."""
+def changed_recipe(
+    recipe: Recipe,
+    policy: str | None = None,
+    outer_steps: int | None = None,
+    words: Mapping[str, Sequence[str]] | None = None,
+) -> Recipe:
+    """The recipe with changes.
+
+    Args:
+        recipe: the recipe.
+        policy: another expert policy, which gives the recipe another name.
+        outer_steps: another number of outer steps.
+        words: settings as "key=value" by the name of their table; "a.b=value" is a key in a table within.
+            They are added to the recipe's name.
+
+    Raises:
+        ValueError, RecipeError: a word is no such pair, or the recipe refuses it.
+    """
     tables = recipe.model_dump()
     if policy is not None:
         tables["agent"] |= {"policy": policy, "policy_settings": {}}
         tables["name"] = f"{recipe.name}-{policy.rpartition(':')[2]}"
     if outer_steps is not None and tables["training"] is not None:
         tables["training"] |= {"outer_steps": outer_steps}
+    for table, pairs in (words or {}).items():
+        for key, value in parse_settings(pairs, f"--{table}").items():
+            inner, *path = key.split(".")[::-1]
+            place = tables[table]
+            if place is None:
+                raise ValueError(f"--{table} {key}: recipe {recipe.name!r} has no [{table}] table")
+            for part in reversed(path):
+                place = place.setdefault(part, {})
+            place[inner] = value
+            tables["name"] += "-" + re.sub(r"[^A-Za-z0-9._-]+", "_", f"{key}-{value}")
     return check_recipe(tables, "recipe with your changes")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from badger_agents.checkpoint import load_checkpoint
 from badger_agents.outer_loop import CHECKPOINT
 from tests.badger_agents.small import small_toml
 from tests.leaderboards.command import refused, run
@@ -109,3 +110,37 @@ def test_a_policy_that_cannot_be_used_is_refused_before_anything_is_written(
     before = sorted(os.listdir())
     assert message in refused(capsys, "train", recipe, "--policy", policy)
     assert sorted(os.listdir()) == before
+
+
+def test_settings_of_a_recipe_are_changed_by_words(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    recipe = small_toml(tmp_path)
+    words = ["--agent", "topology=none", "policy_settings.state_noise=0.5", "--env", "horizon=3"]
+    words += ["--training", "learning_rate=1e-3"]
+    done = run(capsys, "train", recipe, *words, "--json")
+    assert done.status == 0
+    kept = load_checkpoint(Path(str(done.value("folder"))) / CHECKPOINT).recipe
+    assert kept.name.startswith(
+        "small-horizon-3-topology-none-policy_settings.state_noise-0.5-learning_rate-0.001"
+    )
+    assert kept.agent_settings()["topology"] == "none"
+    assert kept.agent_settings()["policy_settings"]["state_noise"] == 0.5
+    assert kept.family().horizon == 3
+    assert kept.training is not None
+    assert kept.training.learning_rate == 1e-3
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--agent", "topology"], "key=value"),
+        (["--agent", "colour=red"], "agent.colour: unknown key"),
+        (["--training", "batch_size=0"], "batch_size is 0"),
+    ],
+)
+def test_wrong_words_are_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, words: list[str], reason: str
+) -> None:
+    assert reason in refused(capsys, "train", small_toml(tmp_path), *words)
+    assert not Path("runs").exists()
