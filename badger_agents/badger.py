@@ -135,7 +135,7 @@ class BadgerAgent(LearnedAgent):
         if self.settings.identities != "none":
             reading = torch.cat([reading, state.identity], dim=-1)  # (B, E, R+S)
         for _ in range(self.settings.rounds):
-            inbox, attention = deliver(emission, self.edges)  # (B, E, M), (B, E, E)
+            inbox, attention = self.deliver(emission)  # (B, E, M), (B, E, E)
             read = (
                 torch.cat([reading, echo(attention, self.edges)], dim=-1) if self.settings.echo else reading
             )
@@ -148,6 +148,10 @@ class BadgerAgent(LearnedAgent):
         action = self.membrane.write(membrane, observation, writing)  # (B, O)
         record = {"messages": emission.value, "attention": attention, "writing": writing, "inbox": inbox}
         return BadgerState(experts, emission, membrane, state.identity), action, record
+
+    def deliver(self, emission: Emission) -> tuple[Float[Tensor, "B E M"], Float[Tensor, "B E E"]]:
+        """Messages as they arrive, over the agent's topology, and the attention paid to each sender."""
+        return deliver(emission, self.edges)
 
     def _identity(self, family: Family, keys: Int[Tensor, "B 4"]) -> Float[Tensor, "B E S"]:
         """What tells experts apart through a whole trial; random ones from the stream "identity"."""

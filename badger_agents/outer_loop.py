@@ -89,8 +89,7 @@ def train(
     step = skipped = 0
     place = Place()
     if last is not None:
-        agent.load_state_dict(last.weights)
-        _load_optimiser(optimiser, last.optimiser, list(parameters))
+        _load(agent, optimiser, last, folder)
         step, skipped, place = last.step, last.skipped, last.place
     curriculum = Curriculum(recipe, agent, seed)
     objective = OBJECTIVES[training.objective]
@@ -220,12 +219,27 @@ def _optimiser_tensors(optimiser: torch.optim.Optimizer, names: list[str]) -> di
     return {f"{names[i]}/{what}": value for i, values in state.items() for what, value in values.items()}
 
 
-def _load_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor], names: list[str]) -> None:
+def _load(agent: LearnedAgent, optimiser: torch.optim.Adam, last: Checkpoint, folder: Path) -> None:
+    """Take weights and the optimiser's state from a checkpoint.
+
+    Raises:
+        CheckpointError: they do not fit the agent.
+    """
+    parameters = dict(agent.named_parameters())
     state: dict[int, dict[str, Tensor]] = {}
-    for name, value in tensors.items():
-        parameter, _, what = name.rpartition("/")
-        state.setdefault(names.index(parameter), {})[what] = value
-    optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
+    try:
+        agent.load_state_dict(last.weights)
+        for name, value in last.optimiser.items():
+            parameter, _, what = name.rpartition("/")
+            if value.dim() and value.shape != parameters[parameter].shape:
+                raise ValueError(f"{name} has shape {tuple(value.shape)}")
+            state.setdefault(list(parameters).index(parameter), {})[what] = value
+        optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
+    except (RuntimeError, KeyError, ValueError) as error:
+        raise CheckpointError(
+            f"the checkpoint in {folder} does not fit its recipe's agent ({' '.join(str(error).split())});"
+            " use another --out"
+        ) from error
 
 
 @contextmanager

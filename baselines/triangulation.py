@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from badger_envs.family import Family, Observation
+from badger_envs.guessing_game import GuessingGame
 
 PROBE = 1.0
 """Where a probe puts an output. Rounding errors pass on times target / PROBE: below 1, they would grow."""
@@ -38,7 +39,13 @@ class Triangulation:
     """
 
     def initial_state(self, family: Family, keys: Int[Tensor, "B 4"]) -> TriangulationState:
-        """Nothing known."""
+        """Nothing known.
+
+        Raises:
+            ValueError: the family is not `GuessingGame`, whose error it solves.
+        """
+        if not isinstance(family, GuessingGame):
+            raise ValueError(f"Triangulation solves the guessing game; {type(family).__name__} is none")
         dtype = getattr(torch, family.dtype)
         guess = torch.zeros(len(keys), family.slots.outputs, dtype=dtype, device=keys.device)  # (B, O)
         return TriangulationState(guess, guess[:, 0], 0, family.horizon)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from badger_agents.checkpoint import CheckpointError, load_checkpoint
+from badger_agents.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from badger_agents.log import read_log
 from badger_agents.outer_loop import CHECKPOINT, LOG, DivergenceError, Progress, train
 from badger_agents.recipe import Recipe, TrainingTable
@@ -260,3 +260,16 @@ def test_it_works_in_a_thread_where_signals_cannot_be_caught(tmp_path: Path) -> 
     thread.start()
     thread.join()
     assert load_checkpoint(tmp_path / CHECKPOINT).step == 6
+
+
+@pytest.mark.parametrize("group", ["weights", "optimiser"])
+def test_tensors_of_other_shapes_are_refused_on_resuming(tmp_path: Path, group: str) -> None:
+    recipe = small_recipe()
+    train(small_recipe(training={"outer_steps": 6, "checkpoint_every": 2}), 0, tmp_path)
+    kept = load_checkpoint(tmp_path / CHECKPOINT)
+    tensors = dict(getattr(kept, group))
+    name = next(name for name, tensor in tensors.items() if tensor.dim() == 2)
+    tensors[name] = torch.zeros(2, 3)
+    save_checkpoint(tmp_path / CHECKPOINT, kept._replace(**{group: tensors}))
+    with pytest.raises(CheckpointError, match="does not fit"):
+        train(recipe, 0, tmp_path, resume=True)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from badger_agents.evaluation import evaluate
 from badger_agents.inner_loop import rollout
 from badger_envs.guessing_game import GuessingGame
+from badger_envs.xor import XOR
 from baselines.triangulation import Triangulation
 from tests.badger_agents.small import keys
 
@@ -76,3 +77,9 @@ def test_every_probe_is_a_legal_action() -> None:
     assert actions.abs().max() <= 1
     mask = family.sample_task(keys(100)).mask
     assert (actions * (1 - mask) == 0).all()
+
+
+def test_another_family_is_refused() -> None:
+    family = XOR()
+    with pytest.raises(ValueError, match="guessing game"):
+        Triangulation().initial_state(family, keys(2))
