@@ -84,6 +84,7 @@ class AttentionalMembrane(Membrane):
         address_size: width of addresses and identities.
         address_seed: draw addresses and identities from this seed instead of the trial's keys, the same in
             all trials (the paper's training starts with fixed addresses).
+        blind: experts that get nothing of any input, to see what each one's is worth.
         inverse_temperature: of soft matching, at the start of training.
     """
 
@@ -98,6 +99,7 @@ class AttentionalMembrane(Membrane):
         span: int = SPAN,
         address_size: int = 8,
         address_seed: int | None = None,
+        blind: tuple[int, ...] = (),
         inverse_temperature: float = 8.0,
     ) -> None:
         super().__init__(slots, feedback_to, writing)
@@ -116,6 +118,7 @@ class AttentionalMembrane(Membrane):
         self.span = span
         self.address_size = address_size
         self.address_seed = address_seed
+        self.blind = blind
         self.sharpness = (
             nn.Parameter(torch.tensor(float(inverse_temperature)).log()) if matching == "soft" else None
         )
@@ -210,6 +213,12 @@ class AttentionalMembrane(Membrane):
         match = one_to_one if self.sharpness is None else self._soft
         writers, turn = match(state.writers, used)  # (B, O, E), (B, O)
         readers, input_turn = match(state.readers, shown)  # (B, I, E), (B, I)
+        if self.blind:
+            experts = range(readers.shape[-1])
+            if not set(self.blind) <= set(experts):
+                raise ValueError(f"blind is {list(self.blind)}; experts are numbered 0 to {experts[-1]}")
+            seeing = [float(expert not in self.blind) for expert in experts]
+            readers = readers * readers.new_tensor(seeing)  # (B, I, E)
         turns, input_turns = turn.amax(-1, keepdim=True) + 1, input_turn.amax(-1, keepdim=True) + 1  # (B, 1)
         return state._replace(
             writers=writers, readers=readers, turn=turn, input_turn=input_turn, turns=turns,

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from badger_agents.attentional import AttentionalMembrane, one_to_one
-from badger_agents.badger import BadgerSettings, make_membrane
+from badger_agents.badger import BadgerAgent, BadgerSettings, make_membrane
 from badger_agents.inner_loop import rollout
 from badger_agents.readings import Reading, split_reading
 from badger_envs.guessing_game import GuessingGame
+from badger_envs.xor import XOR
 from tests.badger_agents.small import keys, random_agent, seen_at
 from tests.badger_agents.test_readings import read
 
@@ -242,3 +243,19 @@ def test_only_the_temperature_of_soft_matching_is_learned() -> None:
 def test_wrong_settings_are_one_clear_error(settings_: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make_membrane(GuessingGame(), BadgerSettings(membrane="attentional", membrane_settings=settings_))
+
+
+def test_blind_experts_get_nothing_of_any_input() -> None:
+    family = XOR(bits=4)
+    agent = BadgerAgent(
+        family, BadgerSettings(experts=4, membrane="attentional", membrane_settings={"blind": (1, 3)})
+    )
+    task = family.sample_task(keys(6))
+    observation = family.observe(task, family.initial_state(task))
+    _, reading = agent.membrane.read(agent.membrane.initial_state(family, keys(6), 4), observation, 4)
+    parts = split_reading(reading, family.slots)
+    assert not parts.input[:, [1, 3]].any()
+    assert not parts.input_share[:, [1, 3]].any()
+    assert parts.input[:, [0, 2]].all()  # bits are -1 or +1
+    with pytest.raises(ValueError, match="numbered 0 to 2"):
+        agent.membrane.read(agent.membrane.initial_state(family, keys(6), 3), observation, 3)
