@@ -92,16 +92,24 @@ def family_settings(pairs: Sequence[str]) -> dict[str, Any]:
 def parse_settings(pairs: Sequence[str], option: str) -> dict[str, Any]:
     """Settings from "key=value" words; values are written as in TOML (3, [1, 8], true, "all" or all).
 
+    "table.key=value" is a key in a table within.
+
     Raises:
-        ValueError: a word is no such pair.
+        ValueError: a word is no such pair, or makes a table of what is none.
     """
     settings: dict[str, Any] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key:
             raise ValueError(f"{option} {pair!r}: write key=value, for example {option} dims=5")
+        *path, name = key.split(".")
+        place = settings
+        for part in path:
+            place = place.setdefault(part, {})
+            if not isinstance(place, dict):
+                raise ValueError(f"{option} {pair!r}: {part} is given a value and a key within; give one")
         try:
-            settings[key] = tomllib.loads(f"value = {value}")["value"]
+            place[name] = tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:
-            settings[key] = value  # a bare word is a string
+            place[name] = value  # a bare word is a string
     return settings

@@ -119,15 +119,13 @@ def changed_recipe(
     if outer_steps is not None and tables["training"] is not None:
         tables["training"] |= {"outer_steps": outer_steps}
     for table, pairs in (words or {}).items():
-        for key, value in parse_settings(pairs, f"--{table}").items():
-            inner, *path = key.split(".")[::-1]
-            place = tables[table]
-            if place is None:
-                raise ValueError(f"--{table} {key}: recipe {recipe.name!r} has no [{table}] table")
-            for part in reversed(path):
-                place = place.setdefault(part, {})
-            place[inner] = value
-            tables["name"] += "-" + re.sub(r"[^A-Za-z0-9._-]+", "_", f"{key}-{value}")
+        settings = parse_settings(pairs, f"--{table}")
+        if settings and tables[table] is None:
+            raise ValueError(f"--{table} {pairs[0]}: recipe {recipe.name!r} has no [{table}] table")
+        for key, value in settings.items():
+            both = isinstance(value, dict) and isinstance(tables[table].get(key), dict)
+            tables[table][key] = {**tables[table][key], **value} if both else value
+        tables["name"] += "".join("-" + re.sub(r"[^A-Za-z0-9._-]+", "-", pair).strip("-") for pair in pairs)
     return check_recipe(tables, "recipe with your changes")
 
 

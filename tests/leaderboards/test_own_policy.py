@@ -122,7 +122,7 @@ def test_settings_of_a_recipe_are_changed_by_words(
     assert done.status == 0
     kept = load_checkpoint(Path(str(done.value("folder"))) / CHECKPOINT).recipe
     assert kept.name.startswith(
-        "small-horizon-3-topology-none-policy_settings.state_noise-0.5-learning_rate-0.001"
+        "small-horizon-3-topology-none-policy_settings.state_noise-0.5-learning_rate-1e-3"
     )
     assert kept.agent_settings()["topology"] == "none"
     assert kept.agent_settings()["policy_settings"]["state_noise"] == 0.5

@@ -51,3 +51,10 @@ def test_experts_without_weights_are_a_run_with_any_settings_but_weights(name: s
     assert run.agent.settings.experts == 7
     with pytest.raises(CheckpointError, match=f"{name} with policy changed has weights"):
         open_run(name, policy="badger_agents.experts:GRUPolicy")
+
+
+def test_dotted_keys_are_tables_within() -> None:
+    words = ["a.b=1", "a.c.d=true", "e=x"]
+    assert parse_settings(words, "--agent") == {"a": {"b": 1, "c": {"d": True}}, "e": "x"}
+    with pytest.raises(ValueError, match="a is given a value and a key within"):
+        parse_settings(["a=1", "a.b=2"], "--agent")
