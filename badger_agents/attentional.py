@@ -1,12 +1,14 @@
 """The attentional membrane: slots and experts meet by random addresses, any number of either."""
 
 import math
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from badger_agents.dealing import one_to_one, redeal
 from badger_agents.membrane import FeedbackTo, Membrane, Writing, limited
 from badger_agents.readings import reading_widths
 from badger_envs import random
@@ -36,8 +38,10 @@ class AttentionalState(NamedTuple):
         turns: [B, 1], the most outputs that an expert has.
         input_turns: [B, 1], the most inputs that an expert has.
         sitting: [B, 1], the present sitting, counted from 0; -1 before the first step.
+        since: [B, 1], the step from which sittings are counted: 0, or when growth changed the turns.
         start: [B, G], the feedback at the start of the present sitting.
         last: [B, G], the feedback of the last step.
+        identities: [B, E, K], what the addresses of slots are compared with.
         time: steps done.
         horizon: steps in a trial.
     """
@@ -50,8 +54,10 @@ class AttentionalState(NamedTuple):
     turns: Tensor
     input_turns: Tensor
     sitting: Tensor
+    since: Tensor
     start: Tensor
     last: Tensor
+    identities: Tensor
     time: int
     horizon: int
 
@@ -130,23 +136,17 @@ class AttentionalMembrane(Membrane):
 
     def initial_state(self, family: Family, keys: Int[Tensor, "B 4"], experts: int) -> AttentionalState:
         """Addresses from the streams "identities", "outputs", "inputs" and "feedback"; nothing heard yet."""
-        slots, dtype = family.slots, family.dtype
-        if self.address_seed is not None:
-            fixed = random.outer_keys(self.address_seed, 0, 1, like=keys)  # (1, 4)
-            keys = fixed.expand(len(keys), -1)  # (B, 4)
-        identities = self._unit_vectors(keys, "identities", experts, dtype)  # (B, E, K)
-        outputs, inputs, feedback = (
-            self._unit_vectors(keys, name, count, dtype) @ identities.mT
-            for name, count in (("outputs", slots.outputs), ("inputs", slots.inputs), ("feedback", 1))
-        )  # (B, O, E), (B, I, E), (B, 1, E)
+        slots = family.slots
+        identities = self._unit_vectors(keys, "identities", experts, family.dtype)  # (B, E, K)
+        outputs, inputs, feedback = self._likeness(keys, identities, slots.outputs, slots.inputs)
         hearers = torch.ones_like(feedback)  # (B, 1, E)
         if self.feedback_to == "one":
             hearers = one_to_one(feedback, hearers[:, :, 0])[0]  # (B, 1, E)
         silence = identities.new_zeros(len(keys), slots.feedback)  # (B, G)
         nothing, unknown = identities.new_zeros(len(keys), 1), outputs[:, :0, 0]
         return AttentionalState(
-            outputs, inputs, hearers, unknown, unknown, nothing, nothing, nothing - 1, silence, silence,
-            time=0, horizon=family.horizon,
+            outputs, inputs, hearers, unknown, unknown, nothing, nothing, nothing - 1, nothing, silence,
+            silence, identities, time=0, horizon=family.horizon,
         )  # fmt: skip
 
     def read(
@@ -156,8 +156,9 @@ class AttentionalMembrane(Membrane):
         used, shown = observation.output_mask, observation.input_mask  # (B, O), (B, I)
         if state.time == 0:
             state = self._meet(state, used, shown)
-        sittings = state.turns * (state.horizon / (self.span * state.turns)).ceil()  # (B, 1)
-        gone = state.time * sittings / state.horizon  # (B, 1), sittings gone
+        steps = state.horizon - state.since  # (B, 1), to cut into sittings
+        sittings = state.turns * (steps / (self.span * state.turns)).ceil()  # (B, 1)
+        gone = (state.time - state.since) * sittings / steps  # (B, 1), sittings gone
         sitting = gone.floor()  # (B, 1)
         begins = (sitting != state.sitting).to(gone.dtype)  # (B, 1)
         feedback = observation.feedback  # (B, G)
@@ -167,6 +168,11 @@ class AttentionalMembrane(Membrane):
         writers = state.writers * self._focus(state)[..., None]  # (B, O, E)
         input_now = (state.time - 1) % state.input_turns  # (B, 1)
         readers = state.readers * (state.input_turn == input_now)[..., None]  # (B, I, E)
+        if self.blind:
+            if max(self.blind) >= experts or min(self.blind) < 0:
+                raise ValueError(f"blind is {list(self.blind)}; experts are numbered 0 to {experts - 1}")
+            seeing = [float(expert not in self.blind) for expert in range(experts)]
+            readers = readers * readers.new_tensor(seeing)  # (B, I, E)
         own_output = torch.cat(
             [observation.outputs[..., None], torch.ones_like(used)[..., None], observation.output_feedback],
             -1,
@@ -179,7 +185,7 @@ class AttentionalMembrane(Membrane):
         level = feedback * count * self.feedback_scale / LEVEL  # (B, G)
         heard = torch.cat([level, changes, torch.ones_like(count)], dim=-1)  # (B, 3G+1)
         sizes = [count / USUAL, 1 / count, shown_count / USUAL, 1 / shown_count]
-        clock = [begins, gone - sitting, state.horizon / (sittings * self.span) - 1]
+        clock = [begins, gone - sitting, steps / (sittings * self.span) - 1]
         everyone = torch.cat([*sizes, *clock, observation.flags[:, :-1]], dim=-1)  # (B, 4+3+2)
         reading = torch.cat(
             [
@@ -202,6 +208,42 @@ class AttentionalMembrane(Membrane):
             return observation.outputs * (1 - focus) + limited(written) * focus  # (B, O)
         return (observation.outputs + written).clamp(-1, 1)  # (B, O)
 
+    def grow(
+        self, state: AttentionalState, keys: Int[Tensor, "B 4"], order: Sequence[int], first: int
+    ) -> AttentionalState:
+        """Slots stay with experts if turns allow (`redeal`); where turns change, sittings begin anew."""
+        before = state.identities.shape[1]
+        dtype = str(state.identities.dtype).removeprefix("torch.")
+        fresh = self._unit_vectors(
+            keys, "identities", sum(i >= before for i in order), dtype, first
+        )  # (B, N, K)
+        identities = torch.cat([state.identities, fresh], dim=1)[:, list(order)]  # (B, E, K)
+        writers, readers, hearers = (
+            nn.functional.pad(part, (0, fresh.shape[1]))[..., list(order)]
+            for part in (state.writers, state.readers, state.hearers)
+        )  # (B, O, E), (B, I, E), (B, 1, E)
+        outputs, inputs, feedback = self._likeness(keys, identities, writers.shape[1], readers.shape[1])
+        state = state._replace(identities=identities, hearers=torch.ones_like(hearers))
+        if self.feedback_to == "one":
+            zero = state.since * 0  # (B, 1)
+            state = state._replace(hearers=redeal(feedback, hearers, zero + 1, zero, zero + 1, zero)[0])
+        if state.time == 0:
+            return state._replace(writers=outputs, readers=inputs)
+        used, shown = state.writers.sum(-1).round(), state.readers.sum(-1).round()  # (B, O), (B, I)
+        if self.sharpness is not None:
+            return state._replace(writers=self._soft(outputs, used)[0], readers=self._soft(inputs, shown)[0])
+        now = state.sitting % state.turns  # (B, 1)
+        writers, turn, turns, changed = redeal(outputs, writers, used, state.turn, state.turns, now)
+        now = (state.time - 1) % state.input_turns  # (B, 1)
+        readers, input_turn, input_turns, _ = redeal(
+            inputs, readers, shown, state.input_turn, state.input_turns, now
+        )
+        return state._replace(
+            writers=writers, readers=readers, turn=turn, input_turn=input_turn, turns=turns,
+            input_turns=input_turns, sitting=torch.where(changed, -1, state.sitting),
+            since=torch.where(changed, state.time, state.since),
+        )  # fmt: skip
+
     def _focus(self, state: AttentionalState) -> Float[Tensor, "B O"]:
         """1 for outputs whose turn it is in this sitting."""
         return (state.turn == state.sitting % state.turns).to(state.writers.dtype)  # (B, O)
@@ -213,12 +255,6 @@ class AttentionalMembrane(Membrane):
         match = one_to_one if self.sharpness is None else self._soft
         writers, turn = match(state.writers, used)  # (B, O, E), (B, O)
         readers, input_turn = match(state.readers, shown)  # (B, I, E), (B, I)
-        if self.blind:
-            experts = range(readers.shape[-1])
-            if not set(self.blind) <= set(experts):
-                raise ValueError(f"blind is {list(self.blind)}; experts are numbered 0 to {experts[-1]}")
-            seeing = [float(expert not in self.blind) for expert in experts]
-            readers = readers * readers.new_tensor(seeing)  # (B, I, E)
         turns, input_turns = turn.amax(-1, keepdim=True) + 1, input_turn.amax(-1, keepdim=True) + 1  # (B, 1)
         return state._replace(
             writers=writers, readers=readers, turn=turn, input_turn=input_turn, turns=turns,
@@ -233,38 +269,24 @@ class AttentionalMembrane(Membrane):
         weights = torch.softmax(self.sharpness.exp() * similarity, dim=-1) * used[..., None]  # (B, N, E)
         return weights, torch.zeros_like(used)
 
-    def _unit_vectors(self, keys: Int[Tensor, "B 4"], name: str, count: int, dtype: str) -> Tensor:
-        draws = random.normal(keys, name, count * self.address_size, dtype=dtype)  # (B, N*K)
+    def _likeness(
+        self, keys: Int[Tensor, "B 4"], identities: Float[Tensor, "B E K"], outputs: int, inputs: int
+    ) -> tuple[Float[Tensor, "B O E"], Float[Tensor, "B I E"], Float[Tensor, "B 1 E"]]:
+        """How alike the addresses of outputs, inputs and feedback are to the experts' identities."""
+        dtype = str(identities.dtype).removeprefix("torch.")
+        output, input_, feedback = (
+            self._unit_vectors(keys, name, count, dtype) @ identities.mT
+            for name, count in (("outputs", outputs), ("inputs", inputs), ("feedback", 1))
+        )  # (B, O, E), (B, I, E), (B, 1, E)
+        return output, input_, feedback
+
+    def _unit_vectors(
+        self, keys: Int[Tensor, "B 4"], name: str, count: int, dtype: str, first: int = 0
+    ) -> Float[Tensor, "B N K"]:
+        """Those numbered from `first` on, of the trials' keys or of a seed."""
+        if self.address_seed is not None:
+            fixed = random.outer_keys(self.address_seed, 0, 1, like=keys)  # (1, 4)
+            keys = fixed.expand(len(keys), -1)  # (B, 4)
+        size = self.address_size
+        draws = random.normal(keys, name, count * size, first * size, dtype)  # (B, N*K)
         return nn.functional.normalize(draws.view(len(keys), count, self.address_size), dim=-1)  # (B, N, K)
-
-
-def one_to_one(
-    similarity: Float[Tensor, "B N E"], used: Float[Tensor, "B N"]
-) -> tuple[Float[Tensor, "B N E"], Float[Tensor, "B N"]]:
-    """Deal slots out: each in turn to the expert most like it among those that have fewest.
-
-    Args:
-        similarity: of slots and experts, in [-1, 1].
-        used: 1 for slots in use, 0 for others, which go to nobody.
-
-    Returns:
-        weights: [B, N, E], 1 where the slot is the expert's.
-        turn: [B, N], the place of the slot among those of its expert, who takes one after the other; 0 for
-            slots not in use. Experts with a slot less than others pause at different times, so that at
-            any time about as many slots have their turn.
-    """
-    load = torch.zeros_like(similarity[:, 0])  # (B, E)
-    weights, turns = [], []
-    for slot in range(similarity.shape[1]):
-        wish = similarity[:, slot] - 4 * load  # (B, E), a load outweighs any likeness
-        owner = nn.functional.one_hot(wish.argmax(dim=-1), load.shape[-1]).to(load.dtype)  # (B, E)
-        owner = owner * used[:, slot, None]  # (B, E)
-        turns.append((owner * load).sum(dim=-1))  # (B,)
-        weights.append(owner)
-        load = load + owner
-    dealt = torch.stack(weights, dim=1)  # (B, N, E)
-    most = load.amax(dim=-1, keepdim=True)  # (B, 1)
-    pauses = (load < most).to(load.dtype)  # (B, E)
-    delay = pauses.cumsum(dim=-1) * pauses  # (B, E), one more for each that pauses
-    turn = torch.stack(turns, dim=1) + (dealt @ delay[..., None])[..., 0]  # (B, N)
-    return dealt, turn % most.clamp(min=1)

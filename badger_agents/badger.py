@@ -1,5 +1,6 @@
 """The Badger agent: many experts with one policy, behind a membrane, talking over a channel."""
 
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -9,12 +10,12 @@ from torch import Tensor
 
 from badger_agents.agent import LearnedAgent, Settings, load_class
 from badger_agents.attentional import AttentionalMembrane
-from badger_agents.channel import deliver
 from badger_agents.experts import Emission, ExpertPolicy
 from badger_agents.membrane import FeedbackTo, HardwiredMembrane, Membrane, Writing
+from badger_agents.sparse_channel import as_edges
+from badger_agents.wiring import Links, Wiring
 from badger_envs import random
 from badger_envs.family import Family, Observation
-from badger_envs.topology import adjacency
 
 MEMBRANES: dict[str, type[Membrane]] = {
     "hardwired": HardwiredMembrane,
@@ -30,7 +31,8 @@ class BadgerSettings(Settings):
         experts: number of experts, E.
         policy: the expert policy, "module:Class".
         policy_settings: keyword arguments of the policy.
-        topology: who can hear whom: a name in `badger_envs.topology`, or a matrix of 0 and 1.
+        topology: who can hear whom: a name, with arguments or without, as `badger_envs.topology` lists them,
+            or a matrix of 0 and 1.
         rounds: rounds of communication per step, R.
         feedback_to: who hears the global feedback, "all" experts or "one".
         writing: experts write an "increment" of an output or its "absolute" value.
@@ -68,12 +70,16 @@ class BadgerState(NamedTuple):
         emission: what was sent last.
         membrane: its state.
         identity: [B, E, S]; S is 0 for experts without identities.
+        links: who can hear whom, where that is drawn per trial; () elsewhere.
+        born: how many experts there ever were in these trials, if more than there are now.
     """
 
     experts: Any
     emission: Emission
     membrane: Any
     identity: Tensor
+    links: Links = ()
+    born: int = 0
 
 
 class BadgerAgent(LearnedAgent):
@@ -88,7 +94,6 @@ class BadgerAgent(LearnedAgent):
     """
 
     Settings = BadgerSettings
-    edges: Tensor
 
     def __init__(self, family: Family, settings: BadgerSettings) -> None:
         super().__init__()
@@ -102,7 +107,7 @@ class BadgerAgent(LearnedAgent):
             if settings.identities == "learned"
             else None
         )
-        self.register_buffer("edges", torch.from_numpy(adjacency(settings.topology, settings.experts)), False)
+        self.wiring = Wiring(settings.topology, settings.experts)
 
     def initial_state(self, family: Family, keys: Int[Tensor, "B 4"]) -> BadgerState:
         """Experts' states from the stream "experts" of the trials' keys; no messages yet.
@@ -121,13 +126,14 @@ class BadgerAgent(LearnedAgent):
             self.policy.initial_state(draws.view(batch, experts, size)),
             Emission(silence),
             self.membrane.initial_state(family, keys, experts),
-            self._identity(family, keys),
+            self.draw_identities(keys, family.dtype, experts),
+            self.wiring.draw(keys),
         )
 
     def act(
         self, state: BadgerState, observation: Observation, keys: Int[Tensor, "B 4"]
     ) -> tuple[BadgerState, Tensor, dict[str, Tensor]]:
-        """Read, communicate, write; records messages [B, E, M] and attention [B, E, E]."""
+        """Read, communicate, write; records what went on inside (see `badger_agents.whitebox.trace`)."""
         experts, emission = state.experts, state.emission
         membrane, reading = self.membrane.read(
             state.membrane, observation, self.settings.experts
@@ -135,10 +141,10 @@ class BadgerAgent(LearnedAgent):
         if self.settings.identities != "none":
             reading = torch.cat([reading, state.identity], dim=-1)  # (B, E, R+S)
         for _ in range(self.settings.rounds):
-            inbox, attention = self.deliver(emission)  # (B, E, M), (B, E, E)
-            read = (
-                torch.cat([reading, echo(attention, self.edges)], dim=-1) if self.settings.echo else reading
-            )
+            inbox, attention = self.deliver(emission, state.links)  # (B, E, M), (B, E, E or c)
+            read = reading
+            if self.settings.echo:
+                read = torch.cat([reading, self.wiring.echo(attention, state.links)], dim=-1)  # (B, E, R+1)
             experts, sent, writing = self.policy(experts, inbox, read)
             emission = sent if isinstance(sent, Emission) else Emission(sent)
         if writing.shape[-1] != 1:
@@ -146,28 +152,76 @@ class BadgerAgent(LearnedAgent):
                 f"the policy's writing has shape {tuple(writing.shape)}; its last axis must be 1"
             )
         action = self.membrane.write(membrane, observation, writing)  # (B, O)
-        record = {"messages": emission.value, "attention": attention, "writing": writing, "inbox": inbox}
-        return BadgerState(experts, emission, membrane, state.identity), action, record
+        record = {"messages": emission.value, "writing": writing, "inbox": inbox}
+        record |= {**self.wiring.record(attention, state.links), "readings": read, **named_states(experts)}
+        return state._replace(experts=experts, emission=emission, membrane=membrane), action, record
 
-    def deliver(self, emission: Emission) -> tuple[Float[Tensor, "B E M"], Float[Tensor, "B E E"]]:
-        """Messages as they arrive, over the agent's topology, and the attention paid to each sender."""
-        return deliver(emission, self.edges)
+    @property
+    def edges(self) -> Bool[Tensor, "E E"]:
+        """[i, j]: i can hear j. Made on demand over lists: E**2 entries.
 
-    def _identity(self, family: Family, keys: Int[Tensor, "B 4"]) -> Float[Tensor, "B E S"]:
-        """What tells experts apart through a whole trial; random ones from the stream "identity"."""
-        experts, size = self.settings.experts, self.settings.identity_size
+        Raises:
+            ValueError: that is drawn anew in each trial, and is in the state.
+        """
+        links = self.wiring.links()
+        return links if isinstance(links, Tensor) else as_edges(links)
+
+    def deliver(
+        self, emission: Emission, links: Links = ()
+    ) -> tuple[Float[Tensor, "B E M"], Float[Tensor, "B E c"]]:
+        """Messages as they arrive, over the agent's topology, and the attention paid to each sender.
+
+        Args:
+            emission: what was sent last.
+            links: the state's, where the topology is drawn per trial.
+
+        Returns:
+            Inboxes [B, E, M]; attention [B, E, E], or [B, E, c] where it is over lists (see `Wiring`).
+        """
+        return self.wiring.deliver(emission, links)
+
+    def draw_identities(
+        self, keys: Int[Tensor, "B 4"], dtype: str, count: int, first: int = 0
+    ) -> Float[Tensor, "B N S"]:
+        """What tells experts apart through a whole trial; random ones from the stream "identity".
+
+        Args:
+            keys: of the trials.
+            dtype: "float32" or "float64".
+            count: N, of how many experts.
+            first: number of the first of them.
+        """
         if self.identities is not None:
-            rows = torch.arange(experts, device=keys.device) % len(self.identities)
-            return self.identities[rows].expand(len(keys), -1, -1)  # (B, E, S)
-        drawn = experts * size * (self.settings.identities == "random")
-        numbers = random.normal(keys, "identity", drawn, dtype=family.dtype)  # (B, E*S)
-        return numbers.view(len(keys), experts, drawn // experts)  # (B, E, S), or S = 0
+            rows = torch.arange(first, first + count, device=keys.device) % len(self.identities)
+            return self.identities[rows].expand(len(keys), -1, -1)  # (B, N, S)
+        size = self.settings.identity_size * (self.settings.identities == "random")
+        numbers = random.normal(keys, "identity", count * size, first * size, dtype)  # (B, N*S)
+        return numbers.view(len(keys), count, size)  # (B, N, S), or S = 0
+
+    def grow(
+        self,
+        state: BadgerState,
+        keys: Int[Tensor, "B 4"],
+        *,
+        add: int = 0,
+        clone: Sequence[int] = (),
+        clone_noise: float = 0.0,
+        remove: Sequence[int] = (),
+        replace: Sequence[int] = (),
+        topology: str | Sequence[Sequence[int]] | None = None,
+    ) -> tuple["BadgerAgent", BadgerState]:
+        """Another number of experts in mid-trial, the same weights: see `badger_agents.growth.grow`."""
+        from badger_agents.growth import Change, grow  # which needs this module
+
+        return grow(self, state, keys, Change(add, clone, clone_noise, remove, replace, topology))
 
 
-def echo(attention: Float[Tensor, "B E E"], edges: Bool[Tensor, "E E"]) -> Float[Tensor, "B E 1"]:
-    """Attention that each expert gets, as a mean over those who can hear it: from 0 to 1."""
-    listeners = edges.sum(dim=0).clamp(min=1)  # (E,)
-    return (attention.sum(dim=-2) / listeners)[..., None]  # (B, E, 1)
+def named_states(experts: Any) -> dict[str, Tensor]:
+    """The experts' states by name: "states", or where they are a tuple "states.0" or "states.FIELD" each."""
+    if isinstance(experts, Tensor):
+        return {"states": experts}
+    names = getattr(experts, "_fields", range(len(experts)))
+    return {f"states.{name}": part for name, part in zip(names, experts, strict=True)}
 
 
 def make_membrane(family: Family, settings: BadgerSettings) -> Membrane:

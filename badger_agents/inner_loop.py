@@ -1,5 +1,6 @@
 """The inner loop: an agent lives through trials with its weights as they are."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -33,7 +34,7 @@ def rollout(
     family: Family,
     keys: Int[Tensor, "B 4"],
     *,
-    record: bool = False,
+    record: bool | Sequence[str] = False,
     gradient_limit: float | None = None,
 ) -> Rollout:
     """Let the agent live through the trials that `keys` name, one row a trial.
@@ -45,7 +46,8 @@ def rollout(
         agent: the agent.
         family: the family; its horizon is the length of the trials.
         keys: int64 [B, 4].
-        record: keep outputs, feedback and what the agent records, at every step.
+        record: keep outputs, feedback and what the agent records, at every step; or names of what the
+            agent records, to keep only that.
         gradient_limit: longest gradient of one trial that flows back from a step to the one before, for
             a mean over trials (see `limit_gradients`); None: all flows back as it is.
     """
@@ -64,8 +66,10 @@ def rollout(
         world, reward, loss, _ = family.step(task, world, action, noise[:, time])
         losses.append(loss)
         rewards.append(reward)
-        if record:
+        if record is True:
             records.append({**aux, **_shown(family, task, before, world, action)})
+        elif record:
+            records.append({name: aux[name] for name in record})
     trace = {name: torch.stack([step[name] for step in records]) for name in records[0]} if record else {}
     return Rollout(torch.stack(losses), torch.stack(rewards), family.info(task, world), trace)
 

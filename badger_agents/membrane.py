@@ -1,5 +1,6 @@
 """The membrane: what experts read of an observation and how their writings become outputs."""
 
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -53,6 +54,17 @@ class Membrane(nn.Module):
         """Outputs in [-1, 1] from the experts' writings."""
         raise NotImplementedError
 
+    def grow(self, state: Any, keys: Int[Tensor, "B 4"], order: Sequence[int], first: int) -> Any:
+        """The state once experts have come and gone (see `badger_agents.growth`).
+
+        Args:
+            state: of the E experts before.
+            keys: of the trials.
+            order: by place, who is there now: below E one of those before, from E on a new one.
+            first: number of the first new expert among all that there ever were in these trials.
+        """
+        raise NotImplementedError
+
 
 class HardwiredMembrane(Membrane):
     """Expert i reads input slot i and output slot i and writes output slot i (the paper's figure 6).
@@ -78,11 +90,7 @@ class HardwiredMembrane(Membrane):
         Raises:
             ValueError: fewer experts than output slots: some output would have no writer.
         """
-        if experts < family.slots.outputs:
-            raise ValueError(
-                f"{experts} experts for {family.slots.outputs} outputs: a hardwired membrane needs one per"
-                f" output; set experts={family.slots.outputs} or more"
-            )
+        _check_experts(experts, family.slots.outputs)
         dtype = getattr(torch, family.dtype)
         return MembraneState(torch.zeros(len(keys), family.slots.feedback, dtype=dtype, device=keys.device))
 
@@ -90,6 +98,7 @@ class HardwiredMembrane(Membrane):
         self, state: MembraneState, observation: Observation, experts: int
     ) -> tuple[MembraneState, Float[Tensor, "B E R"]]:
         """What each expert reads, in the order that `reading_size` lists."""
+        _check_experts(experts, observation.outputs.shape[1])
         own_output = torch.cat(
             [observation.outputs[..., None], observation.output_mask[..., None], observation.output_feedback],
             dim=-1,
@@ -114,6 +123,21 @@ class HardwiredMembrane(Membrane):
         if self.writing == "absolute":
             return limited(own)  # (B, O)
         return (observation.outputs + own).clamp(-1, 1)  # (B, O)
+
+    def grow(
+        self, state: MembraneState, keys: Int[Tensor, "B 4"], order: Sequence[int], first: int
+    ) -> MembraneState:
+        """The wires are fixed to places: who is at a place now has its slots."""
+        return state
+
+
+def _check_experts(experts: int, outputs: int) -> None:
+    """ValueError if some output would have no writer."""
+    if experts < outputs:
+        raise ValueError(
+            f"{experts} experts for {outputs} outputs: a hardwired membrane needs one per output; set"
+            f" experts={outputs} or more"
+        )
 
 
 def _pad_experts(features: Float[Tensor, "B N F"], experts: int) -> Float[Tensor, "B E F"]:

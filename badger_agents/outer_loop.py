@@ -121,7 +121,7 @@ def train(
                     living,
                     family,
                     keys,
-                    record=training.anti_collapse > 0,
+                    record=("messages",) if training.anti_collapse > 0 else False,
                     gradient_limit=training.clip_trial,
                 )
                 loss = objective(lived.loss)

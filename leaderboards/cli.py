@@ -14,6 +14,7 @@ from leaderboards.commands.bench import bench
 from leaderboards.commands.demo import INTERRUPTED, demo
 from leaderboards.commands.evaluate import evaluate
 from leaderboards.commands.figure import figure
+from leaderboards.commands.inspect import inspect
 from leaderboards.commands.list import list_
 from leaderboards.commands.play import play
 from leaderboards.commands.publish import publish
@@ -35,6 +36,7 @@ def main(arguments: list[str] | None = None) -> None:
         "evaluate": evaluate,
         "publish": publish,
         "trace": trace,
+        "inspect": inspect,
         "figure": figure,
         "score": score,
         "play": play,

@@ -13,6 +13,7 @@ from badger_envs import random
 from badger_envs.family import Family
 from leaderboards.figures.communication import draw_communication
 from leaderboards.figures.rollouts import Lived, draw_rollouts, one_number
+from leaderboards.figures.trace import attention_among
 from leaderboards.results import Record, record
 from leaderboards.subjects import Asked, Drawn, Subject, find_subjects, game
 from leaderboards.sweeps import measure
@@ -60,8 +61,10 @@ def eight(asked: Asked) -> Drawn:
         raise ValueError(f"{watched.subject.name} has no experts that talk; figure 8 is of what they say")
     settings = _settings(watched, asked)
     records: list[Record] = []
-    for name in ("outputs", "solution", "messages", "attention"):
+    for name in ("outputs", "solution", "messages"):
         records += _numbers(name, watched.trace[name], settings)
+    attention = attention_among(watched.trace, watched.trace["messages"].shape[2])  # [T, B, E, E]
+    records += _numbers("attention", attention, settings)
     end = watched.lived.info["error"]
     summary = [
         record("error", float(value), **settings, task=task + 1) for task, value in enumerate(end.tolist())

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from leaderboards.figures.style import COLOURS, STYLE
-from leaderboards.figures.trace import draw_outputs
+from leaderboards.figures.trace import attention_among, draw_outputs
 
 SHOWN = 4
 """Experts that are drawn at the most."""
@@ -19,7 +19,7 @@ def draw_communication(trace: dict[str, np.ndarray], title: str) -> Figure:
         trace: arrays [T, B, ...] from `rollout(record=True)` of an agent whose experts talk.
         title: over the picture.
     """
-    messages, attention = trace["messages"], trace["attention"]
+    messages, attention = trace["messages"], attention_among(trace, SHOWN)
     length, tasks, experts = messages.shape[:3]
     shown = min(experts, SHOWN)
     limit = float(np.abs(messages[:, :, :shown]).max()) or 1.0

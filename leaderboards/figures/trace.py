@@ -8,13 +8,16 @@ from matplotlib.ticker import MaxNLocator
 
 from leaderboards.figures.style import COLOURS, STYLE
 
+TALKING = 6
+"""Experts whose messages are drawn at the most."""
+
 
 def draw_trace(trace: dict[str, np.ndarray], title: str) -> Figure:
     """Ten trials side by side, and below them what the experts of the first one said.
 
     Args:
         trace: arrays [T, B, ...] from `rollout(record=True)`: outputs and solution, and where the agent
-            has them messages [T, B, E, M] and attention [T, B, E, E].
+            has them messages [T, B, E, M] and attention [T, B, E, E], or [T, B, E, c] with senders.
         title: over the picture.
     """
     talks = "messages" in trace
@@ -41,7 +44,7 @@ def draw_trace(trace: dict[str, np.ndarray], title: str) -> Figure:
         for axis in axes[:, 0]:
             axis.set_ylabel("output, target")
         if talks:
-            draw_messages(halves[1], trace["messages"][:, 0], trace["attention"][:, 0])
+            draw_messages(halves[1], trace["messages"][:, 0], attention_among(trace, TALKING)[:, 0])
     return figure
 
 
@@ -65,9 +68,22 @@ def draw_outputs(axis: Axes, outputs: np.ndarray, solution: np.ndarray | None, n
     axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
 
 
+def attention_among(trace: dict[str, np.ndarray], experts: int) -> np.ndarray:
+    """Attention among the first experts as matrices [T, B, experts, experts], also where it is over lists."""
+    attention = trace["attention"][:, :, :experts]
+    if "senders" not in trace:
+        return attention[..., :experts]
+    senders = trace["senders"][:, :, :experts]  # [T, B, experts, c]
+    first = range(min(experts, attention.shape[2]))
+    return np.stack([np.where(senders == sender, attention, 0).sum(-1) for sender in first], axis=-1)
+
+
 def draw_messages(figure: Figure | SubFigure, messages: np.ndarray, attention: np.ndarray) -> None:
-    """Messages [T, E, M] as one heat map per expert, and how attention [T, E, E] moves over the trial."""
-    shown = min(messages.shape[1], 6)
+    """Messages [T, E, M] as one heat map per expert, and how attention [T, E, E] moves over the trial.
+
+    Of more experts than `TALKING`, attention among the first is enough.
+    """
+    shown = min(messages.shape[1], TALKING)
     axes = figure.subplots(1, shown + 1, squeeze=False)[0]
     figure.suptitle("task 1: what each expert sends (colour: value), and who hears whom", fontsize=9)
     limit = float(np.abs(messages[:, :shown]).max()) or 1.0

@@ -82,7 +82,7 @@ def test_permuting_states_edges_and_wires_permutes_everything(
     names, place = keys(3, seed), torch.tensor(order)
     task, start = family.sample_task(names), agent.initial_state(family, names)
     mind, outputs, record = live(agent, family, task, start, 3)
-    agent.edges = agent.edges[place][:, place]
+    agent.wiring.edges = agent.edges[place][:, place]
     agent.membrane = Rewired(agent.membrane, place)
     other, same_outputs, other_record = live(agent, family, task, permuted(start, place), 3)
     torch.testing.assert_close(same_outputs, outputs)
@@ -100,7 +100,7 @@ def test_permuting_states_edges_and_output_slots_permutes_everything(
     names, place = keys(3, seed), torch.tensor([0, *order, 4])  # expert 0 hears, expert 4 has no slot
     task, start = family.sample_task(names), agent.initial_state(family, names)
     mind, outputs, record = live(agent, family, task, start, 3)
-    agent.edges = agent.edges[place][:, place]
+    agent.wiring.edges = agent.edges[place][:, place]
     moved = Task(*(part[:, place[:4]] for part in task))
     other, moved_outputs, other_record = live(agent, family, moved, permuted(start, place), 3)
     torch.testing.assert_close(moved_outputs, outputs[:, place[:4]])

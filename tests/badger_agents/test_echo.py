@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from badger_agents.badger import echo
+from badger_agents.channel import echo
 from badger_agents.inner_loop import rollout
 from tests.badger_agents.small import keys, random_agent, small_family
 

@@ -10,6 +10,7 @@ import pytest
 from badger_envs import random
 from badger_envs.pettingzoo import FamilyParallelEnv, parallel_env
 from badger_envs.pettingzoo.channel import Channel
+from badger_envs.topology import adjacency
 from tests.badger_envs.experts import GAME, acts, part, play
 
 
@@ -36,6 +37,15 @@ class TestChannel:
         observations, *_ = env.step(acts(env, 0, sent))
         expected = (np.roll(sent, 1) + np.roll(sent, -1)) / 2
         np.testing.assert_allclose(part(env, observations, "inbox")[:, 0], expected, atol=1e-6)
+
+    @pytest.mark.parametrize("topology", ["grid", "layered", "random:degree=2", "small-world:seed=1"])
+    def test_every_topology_of_agents_is_one_of_experts(self, topology: str) -> None:
+        sent = np.linspace(-0.5, 0.5, 5)
+        env = parallel_env(GAME, dims=5, message_size=1, topology=topology, inbox="each")
+        env.reset(seed=0)
+        observations, *_ = env.step(acts(env, 0, sent))
+        heard = part(env, observations, "inbox").reshape(5, 5)
+        np.testing.assert_allclose(heard, adjacency(topology, 5) * sent, atol=1e-6)
 
     def test_a_matrix_says_who_hears_whom(self) -> None:
         edges = [[0, 0, 1], [0, 0, 0], [1, 1, 1]]

@@ -20,6 +20,8 @@ class TestErrors:
         [
             ({"topology": "tours"}, ValueError, "all, none, self, ring"),
             ({"topology": [[0, 1], [1, 0]]}, ValueError, r"shape \(3, 3\)"),
+            ({"topology": "random:seed=trial"}, ValueError, "drawn anew in each trial"),
+            ({"topology": "top-k"}, ValueError, "experts choose whom to hear"),
             ({"message_size": -1}, ValueError, "message_size"),
             ({"message_size": 1.5}, TypeError, "message_size"),
             ({"message_size": 2, "symbols": 2}, ValueError, "both"),

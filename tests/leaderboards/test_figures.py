@@ -7,7 +7,7 @@ import pytest
 
 from leaderboards.figures.demo import Curve, draw_demo, smooth
 from leaderboards.figures.style import save_figure
-from leaderboards.figures.trace import draw_trace
+from leaderboards.figures.trace import attention_among, draw_trace
 
 
 def trace(experts: int, trials: int = 10, slots: int = 3, steps: int = 5) -> dict[str, np.ndarray]:
@@ -46,6 +46,19 @@ def test_a_trace_draws_who_hears_whom() -> None:
     drawn = {line.tobytes() for line in lines(draw_trace(arrays, "title"))}
     assert arrays["attention"][:, 0, 2, 1].tobytes() in drawn
     assert arrays["attention"][:, 0, 1, 1].tobytes() not in drawn  # nobody hears itself in the picture
+
+
+def test_attention_over_lists_is_drawn_as_a_matrix_is() -> None:
+    arrays, lists = trace(9), trace(9)
+    senders = np.tile(np.stack([(np.arange(9) + step) % 9 for step in (1, 4)], axis=-1), (5, 10, 1, 1))
+    lists.update(attention=lists["attention"][..., :2], senders=senders)
+    arrays["attention"][:] = 0
+    np.put_along_axis(arrays["attention"], senders, lists["attention"], axis=-1)
+    for shown in (4, 9, 20):
+        expected = arrays["attention"][:, :, :shown, :shown]
+        np.testing.assert_array_equal(attention_among(lists, shown), expected)
+    drawn = [[line.tobytes() for line in lines(draw_trace(each, "title"))] for each in (arrays, lists)]
+    assert drawn[0] == drawn[1]
 
 
 def test_a_trace_without_solution_and_with_silent_experts() -> None:
