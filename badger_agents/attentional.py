@@ -115,11 +115,12 @@ class AttentionalMembrane(Membrane):
             check_integer("address_seed", address_seed, low=0)
         if matching not in ("one-to-one", "soft"):
             raise ValueError(f"matching is {matching!r}; it must be 'one-to-one' or 'soft'")
-        number = isinstance(inverse_temperature, int | float) and not isinstance(inverse_temperature, bool)
-        if not number or not 0 < inverse_temperature < math.inf:
-            raise ValueError(
-                f"inverse_temperature is {inverse_temperature!r}; it must be a finite number above 0"
-            )
+        for name, value in (("feedback_scale", feedback_scale), ("inverse_temperature", inverse_temperature)):
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not number or not 0 < value < math.inf:
+                raise ValueError(f"{name} is {value!r}; it must be a finite number above 0")
+        if not isinstance(blind, tuple) or not all(type(expert) is int for expert in blind):
+            raise ValueError(f"blind is {blind!r}; it must be a list of experts' numbers, such as [0]")
         self.feedback_scale = feedback_scale
         self.span = span
         self.address_size = address_size

@@ -16,10 +16,8 @@ from badger_envs.family import Family, Observation
 Moved = Literal["states", "shuffled states", "nothing"]
 
 
-class Remove(Intervention):
-    """An expert is gone: what it would write is 0, and what it would send, message and key, is 0.
-
-    Listeners still can give it attention; its slots are left to nobody.
+class OnExpert(Intervention):
+    """Base of interventions on one expert.
 
     Args:
         expert: its number, from 0.
@@ -36,6 +34,13 @@ class Remove(Intervention):
         """
         check_expert(self.expert, agent)
         return ()
+
+
+class Remove(OnExpert):
+    """An expert is gone: what it would write is 0, and what it would send, message and key, is 0.
+
+    Listeners still can give it attention; its slots are left to nobody.
+    """
 
     def deliver(self, deliver: Deliver, emission: Emission, state: Any, keys: Keys) -> tuple[Any, Any]:
         """Zeros in place of what it sends."""
@@ -51,26 +56,11 @@ class Remove(Intervention):
         return part.masked_fill(here[:, None], 0)
 
 
-class Freeze(Intervention):
+class Freeze(OnExpert):
     """An expert's state stays as it is at the start of the trial: it reacts, and remembers nothing.
 
     With several rounds per step it remembers from round to round, and forgets at the end of the step.
-
-    Args:
-        expert: its number, from 0.
     """
-
-    def __init__(self, expert: int) -> None:
-        self.expert = expert
-
-    def initial_state(self, agent: BadgerAgent, mind: BadgerState, keys: Keys) -> tuple[()]:
-        """Nothing to remember.
-
-        Raises:
-            ValueError: the agent has no expert of that number.
-        """
-        check_expert(self.expert, agent)
-        return ()
 
     def end_step(self, before: BadgerState, after: BadgerState) -> BadgerState:
         """The state of before for this expert."""

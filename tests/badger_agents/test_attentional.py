@@ -259,3 +259,9 @@ def test_blind_experts_get_nothing_of_any_input() -> None:
     assert parts.input[:, [0, 2]].all()  # bits are -1 or +1
     with pytest.raises(ValueError, match="numbered 0 to 2"):
         agent.membrane.read(agent.membrane.initial_state(family, keys(6), 3), observation, 3)
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_wrong_feedback_scale_is_one_clear_error(scale: float) -> None:
+    with pytest.raises(ValueError, match="feedback_scale is "):
+        AttentionalMembrane(GuessingGame().slots, feedback_scale=scale)
