@@ -6,7 +6,7 @@ from torch import Tensor
 
 from badger_agents.channel import deliver, echo
 from badger_agents.experts import Emission
-from badger_agents.sparse_channel import as_edges, as_matrix, deliver_sparsely, echo_sparsely
+from badger_agents.sparse_channel import as_edges, deliver_sparsely, echo_sparsely
 from badger_envs.family import check_integer
 from badger_envs.neighbours import Neighbours
 from badger_envs.topology import Topology, adjacency, is_sparse, neighbours, parse
@@ -15,7 +15,7 @@ Links = Tensor | Neighbours | tuple[()]
 """Who can hear whom: edges (bool [E, E] or [B, E, E]), lists, or () for those of the wiring itself."""
 
 SMALL = 64
-"""Up to so many experts, delivery is dense (save for top-k), and records of attention are matrices."""
+"""Up to so many experts, delivery is dense (save for top-k)."""
 
 THIN = 32
 """Delivery is sparse if there are so many times more experts than entries in a list: there it is faster."""
@@ -90,7 +90,7 @@ class Wiring(torch.nn.Module):
         return echo(attention, links) if isinstance(links, Tensor) else echo_sparsely(attention, links)
 
     def record(self, attention: Float[Tensor, "B E c"], drawn: Links = ()) -> dict[str, Tensor]:
-        """What to record: "attention" [B, E, E], or of many experts over lists [B, E, c] beside "senders".
+        """What to record: "attention" [B, E, E], or where it is over lists [B, E, c] beside "senders".
 
         Senders, int64 [B, E, c], say to whom it is given;
         `badger_agents.sparse_channel.as_matrix` makes the matrix of the two.
@@ -98,10 +98,7 @@ class Wiring(torch.nn.Module):
         links = self.links(drawn)
         if isinstance(links, Tensor):
             return {"attention": attention}
-        senders = links.index.expand(attention.shape)  # (B, E, c)
-        if self.experts <= SMALL:
-            return {"attention": as_matrix(attention, senders)}
-        return {"attention": attention, "senders": senders}
+        return {"attention": attention, "senders": links.index.expand(attention.shape)}
 
     def _thin(self, lists: Neighbours) -> bool:
         """Whether delivery over these lists [..., E, c] is to be sparse."""

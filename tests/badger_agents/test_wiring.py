@@ -51,7 +51,7 @@ def test_agents_live_over_every_topology_and_rows_keep_to_themselves(topology: s
     trace = first.trace
     attention = trace["attention"]
     if "senders" in trace:
-        assert experts > SMALL
+        assert experts > SMALL or topology.startswith("top-k")
         attention = as_matrix(attention, trace["senders"])
     assert attention.shape == (4, 3, experts, experts)
     assert attention.isfinite().all()
@@ -70,7 +70,11 @@ def test_a_sparse_agent_lives_as_a_dense_one_does(topology: str, monkeypatch: py
     theirs = rollout(dense, family, keys(2), record=True).trace
     torch.testing.assert_close(ours["outputs"], theirs["outputs"])
     torch.testing.assert_close(ours["messages"], theirs["messages"])
-    torch.testing.assert_close(as_matrix(ours["attention"], ours["senders"]), theirs["attention"])
+    matrices = [
+        as_matrix(trace["attention"], trace["senders"]) if "senders" in trace else trace["attention"]
+        for trace in (ours, theirs)
+    ]
+    torch.testing.assert_close(*matrices)
 
 
 class Largest(TorchDispatchMode):
