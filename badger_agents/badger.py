@@ -1,65 +1,21 @@
 """The Badger agent: many experts with one policy, behind a membrane, talking over a channel."""
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
-from pydantic import Field
 from torch import Tensor
 
-from badger_agents.agent import LearnedAgent, Settings, load_class
-from badger_agents.attentional import AttentionalMembrane
-from badger_agents.experts import Emission, ExpertPolicy
-from badger_agents.membrane import FeedbackTo, HardwiredMembrane, Membrane, Writing
+from badger_agents.agent import LearnedAgent
+from badger_agents.badger_settings import BadgerSettings, make_membrane, make_policy
+from badger_agents.experts import Emission
+from badger_agents.halting import talk_on
 from badger_agents.sparse_channel import as_edges
+from badger_agents.transmission import Line, Transmission
 from badger_agents.wiring import Links, Wiring
 from badger_envs import random
 from badger_envs.family import Family, Observation
-
-MEMBRANES: dict[str, type[Membrane]] = {
-    "hardwired": HardwiredMembrane,
-    "attentional": AttentionalMembrane,
-}
-"""Membranes by the name that a recipe uses."""
-
-
-class BadgerSettings(Settings):
-    """Settings of a Badger agent.
-
-    Attributes:
-        experts: number of experts, E.
-        policy: the expert policy, "module:Class".
-        policy_settings: keyword arguments of the policy.
-        topology: who can hear whom: a name, with arguments or without, as `badger_envs.topology` lists them,
-            or a matrix of 0 and 1.
-        rounds: rounds of communication per step, R.
-        feedback_to: who hears the global feedback, "all" experts or "one".
-        writing: experts write an "increment" of an output or its "absolute" value.
-        membrane: "hardwired" (expert i has slot i) or "attentional" (any number of either).
-        membrane_settings: further keyword arguments of the membrane.
-        echo: experts also read how much attention their last message got, as a mean over those who can
-            hear it: 1 if all hear nothing else. By it they can agree on whose turn it is.
-        identities: what experts read at every step to tell themselves apart: nothing ("none"), "random"
-            numbers drawn per trial, or "learned" ones: expert i has row i of a table with weights, counted
-            round where there are more experts than rows.
-        identity_size: numbers in an identity.
-        identity_rows: rows of the table of learned identities.
-    """
-
-    experts: int = Field(default=3, ge=1)
-    policy: str = "badger_agents.experts:GRUPolicy"
-    policy_settings: dict[str, Any] = Field(default_factory=dict)
-    topology: str | tuple[tuple[int, ...], ...] = "all"
-    rounds: int = Field(default=1, ge=1)
-    feedback_to: FeedbackTo = "all"
-    writing: Writing = "increment"
-    membrane: Literal["hardwired", "attentional"] = "hardwired"
-    membrane_settings: dict[str, Any] = Field(default_factory=dict)
-    echo: bool = False
-    identities: Literal["none", "random", "learned"] = "none"
-    identity_size: int = Field(default=8, ge=1)
-    identity_rows: int = Field(default=64, ge=1)
 
 
 class BadgerState(NamedTuple):
@@ -67,11 +23,12 @@ class BadgerState(NamedTuple):
 
     Attributes:
         experts: the policy's states [B, E, ...].
-        emission: what was sent last.
+        emission: what was sent last, as it left the speakers.
         membrane: its state.
         identity: [B, E, S]; S is 0 for experts without identities.
         links: who can hear whom, where that is drawn per trial; () elsewhere.
         born: how many experts there ever were in these trials, if more than there are now.
+        line: messages that are late.
     """
 
     experts: Any
@@ -80,6 +37,25 @@ class BadgerState(NamedTuple):
     identity: Tensor
     links: Links = ()
     born: int = 0
+    line: Line = Line()
+
+
+class Round(NamedTuple):
+    """What holds of a round of communication.
+
+    Attributes:
+        emission: sent in it.
+        line: messages that are late, after it.
+        inbox: [B, E, M].
+        attention: [B, E, E], or [B, E, c] over lists.
+        reading: [B, E, R], what the policy got, echo included.
+    """
+
+    emission: Emission
+    line: Line
+    inbox: Tensor
+    attention: Tensor
+    reading: Tensor
 
 
 class BadgerAgent(LearnedAgent):
@@ -108,6 +84,7 @@ class BadgerAgent(LearnedAgent):
             else None
         )
         self.wiring = Wiring(settings.topology, settings.experts)
+        self.transmission = Transmission(settings.channel, self.policy.message_size)
 
     def initial_state(self, family: Family, keys: Int[Tensor, "B 4"]) -> BadgerState:
         """Experts' states from the stream "experts" of the trials' keys; no messages yet.
@@ -128,33 +105,63 @@ class BadgerAgent(LearnedAgent):
             self.membrane.initial_state(family, keys, experts),
             self.draw_identities(keys, family.dtype, experts),
             self.wiring.draw(keys),
+            line=self.transmission.begin(Emission(silence)),
         )
 
     def act(
         self, state: BadgerState, observation: Observation, keys: Int[Tensor, "B 4"]
     ) -> tuple[BadgerState, Tensor, dict[str, Tensor]]:
         """Read, communicate, write; records what went on inside (see `badger_agents.whitebox.trace`)."""
-        experts, emission = state.experts, state.emission
         membrane, reading = self.membrane.read(
             state.membrane, observation, self.settings.experts
         )  # (B, E, R)
         if self.settings.identities != "none":
             reading = torch.cat([reading, state.identity], dim=-1)  # (B, E, R+S)
-        for _ in range(self.settings.rounds):
-            inbox, attention = self.deliver(emission, state.links)  # (B, E, M), (B, E, E or c)
+        experts, last, writing, rounds = self.talk(state, reading, keys)
+        action = self.membrane.write(membrane, observation, writing)  # (B, O)
+        record = {"messages": last.emission.value, "writing": writing, "inbox": last.inbox}
+        record |= self.wiring.record(last.attention, state.links)
+        record |= {"readings": last.reading, **named_states(experts), **rounds}
+        state = state._replace(experts=experts, emission=last.emission, membrane=membrane, line=last.line)
+        return state, action, record
+
+    def talk(
+        self, state: BadgerState, reading: Float[Tensor, "B E R"], keys: Int[Tensor, "B 4"]
+    ) -> tuple[Any, Round, Float[Tensor, "B E 1"], dict[str, Tensor]]:
+        """A step's rounds of communication: deliver, update, emit.
+
+        Args:
+            state: as the step before left it.
+            reading: what the experts read at this step.
+            keys: of the trials.
+
+        Returns:
+            The experts' states; what holds of the last round; the writings; and if experts vote on when to
+            stop, the rounds used and their cost, each [B] (see `badger_agents.halting`).
+        """
+        experts, emission, line, stopping = state.experts, state.emission, state.line, None
+        for number in range(1, self.settings.rounds + 1):
+            links = self.transmission.links(line, self.wiring.links(state.links), keys)
+            line, arriving = self.transmission.arrive(line, emission)
+            inbox, attention = self.deliver(arriving, links)  # (B, E, M), (B, E, E or c)
             read = reading
             if self.settings.echo:
-                read = torch.cat([reading, self.wiring.echo(attention, state.links)], dim=-1)  # (B, E, R+1)
+                read = torch.cat([reading, self.wiring.echo(attention, links)], dim=-1)  # (B, E, R+1)
             experts, sent, writing = self.policy(experts, inbox, read)
-            emission = sent if isinstance(sent, Emission) else Emission(sent)
-        if writing.shape[-1] != 1:
-            raise ValueError(
-                f"the policy's writing has shape {tuple(writing.shape)}; its last axis must be 1"
-            )
-        action = self.membrane.write(membrane, observation, writing)  # (B, O)
-        record = {"messages": emission.value, "writing": writing, "inbox": inbox}
-        record |= {**self.wiring.record(attention, state.links), "readings": read, **named_states(experts)}
-        return state._replace(experts=experts, emission=emission, membrane=membrane), action, record
+            if writing.shape[-1] != 1:
+                raise ValueError(
+                    f"the policy's writing has shape {tuple(writing.shape)}; its last axis must be 1"
+                )
+            sent = sent if isinstance(sent, Emission) else Emission(sent)
+            line, emission = self.transmission.send(line, sent, keys)
+            last = Round(emission, line, inbox, attention, read)
+            if self.policy.halts:
+                final = number == self.settings.rounds
+                stopping = talk_on(stopping, self.policy.vote(experts), experts, writing, last, final=final)
+        if stopping is None:
+            return experts, last, writing, {}
+        rounds = {"rounds": stopping.rounds[:, 0, 0], "rounds_cost": stopping.cost[:, 0, 0]}  # each (B,)
+        return stopping.states, stopping.last, stopping.writing, rounds
 
     @property
     def edges(self) -> Bool[Tensor, "E E"]:
@@ -222,34 +229,3 @@ def named_states(experts: Any) -> dict[str, Tensor]:
         return {"states": experts}
     names = getattr(experts, "_fields", range(len(experts)))
     return {f"states.{name}": part for name, part in zip(names, experts, strict=True)}
-
-
-def make_membrane(family: Family, settings: BadgerSettings) -> Membrane:
-    """Build the membrane that the settings name.
-
-    Raises:
-        ValueError: it does not take its settings.
-    """
-    kind = MEMBRANES[settings.membrane]
-    try:
-        return kind(family.slots, settings.feedback_to, settings.writing, **settings.membrane_settings)
-    except TypeError as error:
-        raise ValueError(f"membrane {settings.membrane!r} does not take these settings: {error}") from error
-
-
-def make_policy(path: str, reading_size: int, settings: dict[str, Any]) -> ExpertPolicy:
-    """Build the expert policy that `"module:Class"` names.
-
-    Raises:
-        ValueError: it cannot be loaded, is no `ExpertPolicy`, or does not take these settings.
-    """
-    policy = load_class(path, "policy")
-    if not issubclass(policy, ExpertPolicy):
-        raise ValueError(f"policy {path!r} is not a subclass of badger_agents.ExpertPolicy")
-    try:
-        made = policy(reading_size, **settings)
-    except TypeError as error:
-        raise ValueError(f"policy {path!r} does not take these settings: {error}") from error
-    if not isinstance(getattr(made, "message_size", None), int):
-        raise ValueError(f"policy {path!r} does not set message_size, the width of its messages")
-    return made

@@ -18,10 +18,12 @@ class Evaluation(NamedTuple):
     Attributes:
         outcomes: [N], the family's outcome of each trial.
         loss: [T], mean per-step loss over the trials.
+        rounds: [N], mean rounds of communication per step, where experts vote on when to stop; else None.
     """
 
     outcomes: Tensor
     loss: Tensor
+    rounds: Tensor | None = None
 
     @property
     def mean(self) -> float:
@@ -34,9 +36,18 @@ class Evaluation(NamedTuple):
 
         One task tells nothing of the spread: its interval is infinite.
         """
-        count = len(self.outcomes)
-        half = 1.96 * float(self.outcomes.std()) / count**0.5 if count > 1 else math.inf
-        return self.mean - half, self.mean + half
+        return interval(self.outcomes)
+
+
+def interval(values: Tensor) -> tuple[float, float]:
+    """95 % interval of a mean (normal approximation); infinite for a single value.
+
+    Args:
+        values: [N].
+    """
+    mean, count = float(values.mean()), len(values)
+    half = 1.96 * float(values.std()) / count**0.5 if count > 1 else math.inf
+    return mean - half, mean + half
 
 
 @torch.no_grad()
@@ -56,11 +67,15 @@ def evaluate(
     if trials < 1:
         raise ValueError(f"trials is {trials}; it must be at least 1")
     like = torch.zeros((), device=device)
-    outcomes, losses = [], torch.zeros(family.horizon, dtype=torch.float64)
+    outcomes: list[Tensor] = []
+    rounds: list[Tensor] = []
+    losses = torch.zeros(family.horizon, dtype=torch.float64)
     for first in range(0, trials, chunk):
         rows = min(chunk, trials - first)
         keys = random.outer_keys(seed, 0, rows, family.split, first_row=first, like=like)
-        lived = rollout(agent, family, keys)
+        lived = rollout(agent, family, keys, record=("rounds",))
         outcomes.append(lived.info[family.outcome].double().cpu())
         losses += lived.loss.double().sum(dim=1).cpu()
-    return Evaluation(torch.cat(outcomes), losses / trials)
+        if "rounds" in lived.trace:
+            rounds.append(lived.trace["rounds"].double().mean(dim=0).cpu())
+    return Evaluation(torch.cat(outcomes), losses / trials, torch.cat(rounds) if rounds else None)

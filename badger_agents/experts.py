@@ -34,10 +34,12 @@ class ExpertPolicy(nn.Module):
     Attributes:
         message_size: M, width of a message.
         draw_size: S, how many random numbers per expert `initial_state` gets; 0 for none.
+        halts: whether experts vote on when to stop talking (`vote`); else all rounds of a step are used.
     """
 
     message_size: int
     draw_size: int = 0
+    halts: bool = False
 
     def initial_state(self, draws: Float[Tensor, "B E S"]) -> Any:
         """States at the start of a trial, from standard normal draws (S = `draw_size`).
@@ -63,6 +65,14 @@ class ExpertPolicy(nn.Module):
         """
         raise NotImplementedError(f"{type(self).__name__} does not define forward")
 
+    def vote(self, state: Any) -> Float[Tensor, "B E 1"]:
+        """Log-odds that this step's talking should stop now, if the policy `halts`.
+
+        Args:
+            state: the experts' states after a round.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not define vote")
+
 
 class GRUPolicy(ExpertPolicy):
     """A GRU cell per expert; messages, keys, queries and writing are linear in its state.
@@ -71,10 +81,11 @@ class GRUPolicy(ExpertPolicy):
         reading_size: R.
         hidden_size: H, numbers in an expert's state.
         message_size: M, width of a message.
-        key_size: K, width of keys and queries.
+        key_size: K, width of keys and queries; 0: experts hear the mean of their neighbours.
         state_noise: standard deviation of the random initial states, which tell experts apart.
         sharpness: factor of the queries. Above 1, attention is sharp from early on, and experts learn
             sooner to pick one speaker out of many.
+        halts: experts vote on when to stop talking.
     """
 
     def __init__(
@@ -86,11 +97,12 @@ class GRUPolicy(ExpertPolicy):
         key_size: int = 8,
         state_noise: float = 1.0,
         sharpness: float = 1.0,
+        halts: bool = False,
     ) -> None:
         super().__init__()
-        sizes = {"hidden_size": hidden_size, "message_size": message_size, "key_size": key_size}
-        for name, size in sizes.items():
+        for name, size in (("hidden_size", hidden_size), ("message_size", message_size)):
             check_integer(name, size, low=1)
+        check_integer("key_size", key_size, low=0)
         for name, number in (("state_noise", state_noise), ("sharpness", sharpness)):
             if isinstance(number, bool) or not isinstance(number, int | float):
                 raise TypeError(f"{name} is {number!r}; it must be a number")
@@ -108,6 +120,10 @@ class GRUPolicy(ExpertPolicy):
         ):  # starts by writing nothing: outputs that drift into their limits have no gradient
             self.emit.weight[-1].zero_()
             self.emit.bias[-1].zero_()
+        self.halts = halts
+        if halts:
+            self.stop = nn.Linear(hidden_size, 1)
+            nn.init.constant_(self.stop.bias, -1.0)  # starts with some rounds, so that talking is learned
 
     def initial_state(self, draws: Float[Tensor, "B E S"]) -> Float[Tensor, "B E H"]:
         """Random states: experts that share weights and inputs would else stay alike."""
@@ -120,4 +136,10 @@ class GRUPolicy(ExpertPolicy):
         heard = torch.cat([inbox, reading], dim=-1)  # (B, E, M+R)
         state = self.cell(heard.flatten(0, 1), state.flatten(0, 1)).view_as(state)  # (B, E, H)
         value, key, query, writing = self.emit(state).split(self.sizes, dim=-1)
+        if not self.sizes[1]:
+            return state, Emission(value), writing
         return state, Emission(value, key, query * self.sharpness), writing
+
+    def vote(self, state: Float[Tensor, "B E H"]) -> Float[Tensor, "B E 1"]:
+        """Linear in the state."""
+        return self.stop(state)

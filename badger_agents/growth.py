@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from badger_agents.badger import BadgerAgent, BadgerState
-from badger_agents.experts import Emission
+from badger_agents.parts import by_parts
 from badger_agents.wiring import Wiring
 from badger_envs import random
 
@@ -189,8 +189,8 @@ def grown_state(
     def chosen(old: Tensor, made: Tensor) -> Tensor:
         return torch.where(fresh.view(-1, *[1] * (old.dim() - 2)), made, old[:, copied])  # (B, E, ...)
 
-    def silent(part: Tensor | None) -> Tensor | None:
-        return None if part is None else chosen(part, part.new_zeros(()))
+    def silent(part: Tensor) -> Tensor:
+        return chosen(part, part.new_zeros(()))
 
     def noisy(part: Tensor, stream: str) -> Tensor:
         if not places.clone_noise or not part.is_floating_point():
@@ -202,15 +202,15 @@ def grown_state(
     experts = _by_parts(
         lambda path, old, made: noisy(chosen(old, made), path), "clones", state.experts, begun
     )
-    value, key, query = state.emission
     identity = grown.draw_identities(keys, _name(state.identity), new, first)  # (B, N, S)
     return BadgerState(
         experts,
-        Emission(chosen(value, value.new_zeros(())), silent(key), silent(query)),
+        by_parts(silent, state.emission),
         grown.membrane.grow(state.membrane, keys, places.order, first),
         torch.cat([state.identity, identity], dim=1)[:, order],
         grown.wiring.draw(keys),
         first + new,
+        by_parts(silent, state.line),
     )
 
 

@@ -181,6 +181,55 @@ class ParityPolicy(HandcraftedPolicy):
         return bit, Emission(bit, holds, torch.full_like(holds, LOUD)), 1 - 2 * odd
 
 
+class RingParityState(NamedTuple):
+    """What an expert of `RingParityPolicy` knows; bits are -1 and +1.
+
+    Attributes:
+        now: [B, E, 1], sum of the two bits t places away to both sides, t being the rounds so far.
+        before: [B, E, 1], the same for t - 1.
+        total: [B, E, 1], sum of all bits less than t places away.
+        rounds: [B, E, 1], t; -1 before the first round.
+    """
+
+    now: Tensor
+    before: Tensor
+    total: Tensor
+    rounds: Tensor
+
+
+class RingParityPolicy(HandcraftedPolicy):
+    """XOR's parity on a ring of as many experts as bits, in N // 2 + 1 rounds.
+
+    Everyone sends the sum x of the two bits t places away. Its two neighbours' sums are of the bits t - 1
+    and t + 1 places away, so that the next sum is theirs less the one before. At the end of the ring, if N
+    is even, both ways lead to the same bit. Needs a topology "ring" and absolute writing; bits are taken
+    from the first step and answered in the round in which all are known, and from then on.
+    """
+
+    message_size = 1
+
+    def initial_state(self, draws: Float[Tensor, "B E 0"]) -> RingParityState:
+        """Nothing known."""
+        zero = draws.new_zeros(*draws.shape[:-1], 1)  # (B, E, 1)
+        return RingParityState(zero, zero, zero, zero - 1)
+
+    def forward(
+        self, state: RingParityState, inbox: Float[Tensor, "B E 1"], reading: Float[Tensor, "B E R"]
+    ) -> tuple[RingParityState, Emission, Float[Tensor, "B E 1"]]:
+        """One place further; the mean that is heard is that of two neighbours, or twice the only one's."""
+        seen = self.parts(reading)
+        count, rounds = (seen.inputs * USUAL).round(), state.rounds + 1  # (B, E, 1)
+        sums = (
+            2 * inbox - torch.where(rounds == 2, 2, 1) * state.before
+        )  # (B, E, 1), one's own bit came twice
+        now = torch.where(rounds == 0, seen.input, sums)  # (B, E, 1)
+        half = torch.where(2 * rounds == count, 0.5, 1)  # (B, E, 1), of the bit met on both ways
+        within = 2 * rounds <= count  # (B, E, 1), what lies further was counted from the other side
+        total = state.total + torch.where(within, half * now, 0)  # (B, E, 1)
+        odd = ((count - total) / 2).round() % 2  # (B, E, 1), whether the number of -1 is odd
+        return RingParityState(now, state.now, total, rounds), Emission(now), 1 - 2 * odd
+
+
 def _precedes(low: Float[Tensor, "B E 2"], high: Float[Tensor, "B E 2"]) -> Tensor:
     """Whether the one rank is below the other: by the first number, on ties by the second; bool [B, E, 1]."""
     below, tie = low < high, low == high  # (B, E, 2)

@@ -47,7 +47,7 @@ def rollout(
         family: the family; its horizon is the length of the trials.
         keys: int64 [B, 4].
         record: keep outputs, feedback and what the agent records, at every step; or names of what the
-            agent records, to keep only that.
+            agent records, to keep only that, as far as it does.
         gradient_limit: longest gradient of one trial that flows back from a step to the one before, for
             a mean over trials (see `limit_gradients`); None: all flows back as it is.
     """
@@ -69,7 +69,7 @@ def rollout(
         if record is True:
             records.append({**aux, **_shown(family, task, before, world, action)})
         elif record:
-            records.append({name: aux[name] for name in record})
+            records.append({name: aux[name] for name in record if name in aux})
     trace = {name: torch.stack([step[name] for step in records]) for name in records[0]} if record else {}
     return Rollout(torch.stack(losses), torch.stack(rewards), family.info(task, world), trace)
 

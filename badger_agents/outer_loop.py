@@ -95,6 +95,8 @@ def train(
     objective = OBJECTIVES[training.objective]
     estimator = ESTIMATORS[training.estimator]()
     memory = estimator.initial_state(agent) if last is None else last.estimator
+    penalties = {"messages": training.anti_collapse, "rounds_cost": training.halting_cost}
+    penalised = [name for name, weight in penalties.items() if weight > 0]
     like = torch.zeros((), device=device)
     failures = 0
 
@@ -121,12 +123,14 @@ def train(
                     living,
                     family,
                     keys,
-                    record=("messages",) if training.anti_collapse > 0 else False,
+                    record=penalised,
                     gradient_limit=training.clip_trial,
                 )
                 loss = objective(lived.loss)
                 if training.anti_collapse > 0:
                     loss = loss + training.anti_collapse * collapse(lived.trace["messages"])
+                if training.halting_cost > 0:
+                    loss = loss + training.halting_cost * lived.trace["rounds_cost"].mean()
                 return loss
 
             finite = True

@@ -50,6 +50,8 @@ class TrainingTable(Settings):
         estimator: a name in `badger_agents.estimators`.
         anti_collapse: weight of a term that keeps experts' messages apart
             (`badger_agents.objectives.collapse`).
+        halting_cost: loss per round of communication, where experts vote on when to stop
+            (`badger_agents.halting`): its mean over steps and trials is added to the objective.
         learning_rate: Adam's, at the start.
         schedule: the learning rate stays "constant" or falls "linear"ly to a fiftieth.
         warm_up: outer steps in which the learning rate rises from 0.
@@ -69,6 +71,7 @@ class TrainingTable(Settings):
     objective: str = "second_half"
     estimator: str = "backpropagation"
     anti_collapse: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    halting_cost: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     learning_rate: float = Field(default=3e-3, gt=0, allow_inf_nan=False)
     schedule: Literal["constant", "linear"] = "linear"
     warm_up: int = Field(default=0, ge=0)
@@ -185,6 +188,10 @@ class Recipe(Settings):
             mind, action, record = living.act(mind, observation, keys)
         if self.training is not None and self.training.anti_collapse and "messages" not in record:
             raise ValueError("it records no messages, which anti_collapse needs; set anti_collapse = 0")
+        if self.training is not None and self.training.halting_cost and "rounds_cost" not in record:
+            raise ValueError(
+                "its experts do not vote on when to stop: halting_cost needs a policy that halts"
+            )
         wanted = (2,) if family.action_kind == "categorical" else (2, family.slots.outputs)
         if tuple(action.shape) != wanted:
             raise ValueError(f"its action for 2 trials has shape {tuple(action.shape)}; it must be {wanted}")

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from badger_agents.evaluation import evaluate
+from badger_agents.evaluation import evaluate, interval
 from badger_agents.recipe import Recipe
 from badger_envs import random
 from badger_envs.family import Family
@@ -83,8 +83,8 @@ def prepare(source: Source, cells: Sequence[Cell], split: str, seed: int, device
     return cases
 
 
-def measure(case: Case, trials: int, seed: int, device: str) -> Record:
-    """The outcome of an agent on fresh tasks.
+def measure(case: Case, trials: int, seed: int, device: str) -> list[Record]:
+    """The outcome of an agent on fresh tasks; and rounds per step, where experts vote on when to stop.
 
     Args:
         case: from `prepare`.
@@ -94,7 +94,11 @@ def measure(case: Case, trials: int, seed: int, device: str) -> Record:
     """
     chunk = max(1, min(2_000, CHUNK // case.settings.get("experts", 1)))
     result = evaluate(case.run.agent, case.family, trials, seed=seed, device=device, chunk=chunk)
-    return record(case.family.outcome, result.mean, n=trials, ci95=result.ci95, **case.settings)
+    results = [record(case.family.outcome, result.mean, n=trials, ci95=result.ci95, **case.settings)]
+    if result.rounds is not None:
+        mean, ci95 = result.rounds.mean().item(), interval(result.rounds)
+        results.append(record("rounds_per_step", mean, n=trials, ci95=ci95, **case.settings))
+    return results
 
 
 def shared(settings: Sequence[Record]) -> Record:

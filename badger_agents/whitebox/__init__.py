@@ -11,7 +11,7 @@ from badger_agents.whitebox.interventions import (
     Silence,
     UniformAttention,
 )
-from badger_agents.whitebox.measures import equivariance, influence
+from badger_agents.whitebox.measures import bits_per_step, equivariance, influence
 from badger_agents.whitebox.surgery import Freeze, Remove, Transplanted, transplant
 from badger_agents.whitebox.trace import Trace, TraceError, load_trace, record_trace, save_trace
 
@@ -30,6 +30,7 @@ __all__ = [
     "TraceError",
     "Transplanted",
     "UniformAttention",
+    "bits_per_step",
     "equivariance",
     "influence",
     "load_trace",

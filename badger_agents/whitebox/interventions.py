@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from jaxtyping import Int
@@ -16,6 +16,8 @@ from badger_envs.family import Family, Observation
 
 Deliver = Callable[..., Any]
 """`BadgerAgent.deliver`: an emission to inboxes [B, E, M] and attention [B, E, E]."""
+
+Whole = TypeVar("Whole")
 
 STREAM = "whitebox"
 """Beginning of the names of streams from which interventions draw, under the trials' keys."""
@@ -116,9 +118,9 @@ class Hooked:
         return getattr(self._inner, name)
 
 
-def shadow(agent: BadgerAgent, **replaced: Any) -> BadgerAgent:
-    """The same agent, weights and all, with some attributes replaced in this copy only."""
-    body = copy.copy(agent)
+def shadow(whole: Whole, **replaced: Any) -> Whole:
+    """The same agent (weights and all) or part of one, with some attributes replaced in this copy only."""
+    body = copy.copy(whole)
     body.__dict__.update(replaced)  # found before a module's parameters, buffers and submodules
     return body
 

@@ -11,9 +11,10 @@ from torch import Tensor
 from badger_agents.agent import Agent
 from badger_agents.badger import BadgerAgent
 from badger_agents.experts import Emission
+from badger_agents.parts import by_parts
 from badger_agents.whitebox.interventions import STREAM, Hooked, Intervened, shadow
 from badger_agents.whitebox.metrics import equivariance_residual
-from badger_agents.whitebox.surgery import each_part, take_experts, transplant
+from badger_agents.whitebox.surgery import take_experts, transplant
 from badger_envs import random
 from badger_envs.family import Family, Observation
 
@@ -147,7 +148,8 @@ def equivariance(agent: BadgerAgent, family: Family, keys: Int[Tensor, "B 4"]) -
 
 def _rewired(agent: BadgerAgent, order: Int[Tensor, "B E"]) -> BadgerAgent:
     """The agent with the wires of membrane and topology led to other places: to e what led to order[e]."""
-    membrane, wiring, back = agent.membrane, agent.wiring, order.argsort(dim=1)  # (B, E)
+    membrane, wiring, channel = agent.membrane, agent.wiring, agent.transmission
+    back = order.argsort(dim=1)  # (B, E)
 
     def read(state: Any, observation: Observation, experts: int) -> Any:
         state, reading = membrane.read(state, observation, experts)
@@ -157,14 +159,41 @@ def _rewired(agent: BadgerAgent, order: Int[Tensor, "B E"]) -> BadgerAgent:
         return membrane.write(state, observation, take_experts(writing, back))
 
     def deliver(emission: Emission, *links: Any) -> tuple[Tensor, Tensor]:
-        inbox, attention = wiring.deliver(each_part(emission, lambda part: take_experts(part, back)), *links)
+        inbox, attention = wiring.deliver(by_parts(lambda part: take_experts(part, back), emission), *links)
         return take_experts(inbox, order), attention  # which echo and record understand as it is
 
     def echo(attention: Tensor, *links: Any) -> Tensor:
         return take_experts(wiring.echo(attention, *links), order)
 
+    def draws(*args: Any) -> Tensor:
+        return take_experts(channel.draws(*args), order)
+
     return shadow(
         agent,
+        transmission=shadow(channel, draws=draws),
         membrane=Hooked(membrane, read=read, write=write),
         wiring=Hooked(wiring, deliver=deliver, echo=echo),
     )
+
+
+@torch.no_grad()
+def bits_per_step(agent: BadgerAgent, family: Family) -> float:
+    """The most bits that an expert can tell the others in a step: messages and keys of all rounds.
+
+    Numbers that are sent as they are count with all of their bits; symbols and rounded numbers as
+    `badger_agents.transmission.ChannelSettings` says. With echo a number comes back in each round; it is
+    counted too. Nothing is told where nobody hears another. Where experts vote on when to stop, these are
+    the bits of all rounds that they may use.
+
+    Args:
+        agent: the agent.
+        family: where it lives.
+    """
+    settings = agent.settings
+    if settings.topology in ("none", "self") or settings.experts == 1:
+        return 0.0
+    keys = random.outer_keys(0, 0, 1, like=next(agent.parameters(), torch.zeros(())))  # (1, 4)
+    task, mind = family.sample_task(keys), agent.initial_state(family, keys)
+    sent = agent.act(mind, family.observe(task, family.initial_state(task)), keys)[0].emission
+    echo = 8 * sent.value.element_size() * settings.echo
+    return settings.rounds * (agent.transmission.bits(sent) + echo)

@@ -1,15 +1,15 @@
 """Operations on single experts within a trial: remove, freeze, and transplant their states elsewhere."""
 
-from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int, Shaped
 from torch import Tensor
 
 from badger_agents.agent import Keys
 from badger_agents.badger import BadgerAgent, BadgerState
 from badger_agents.experts import Emission
+from badger_agents.parts import by_parts
 from badger_agents.whitebox.interventions import STREAM, Deliver, Intervention, other_experts
 from badger_envs.family import Family, Observation
 
@@ -64,7 +64,7 @@ class Freeze(OnExpert):
 
     def end_step(self, before: BadgerState, after: BadgerState) -> BadgerState:
         """The state of before for this expert."""
-        return after._replace(experts=_both(self._keep, before.experts, after.experts))
+        return after._replace(experts=by_parts(self._keep, before.experts, after.experts))
 
     def _keep(self, before: Tensor, after: Tensor) -> Tensor:
         here = torch.arange(after.shape[1], device=after.device) == self.expert  # (E,)
@@ -82,8 +82,8 @@ def transplant(
 ) -> BadgerState:
     """The paper's skills cloning: another agent's experts get the states of these.
 
-    What belongs to an expert moves: its state, what it sent last, its identity. The membrane, which wires
-    places to slots, is the receiver's own.
+    What belongs to an expert moves: its state, what it sent and has under way, its identity. The membrane,
+    which wires places to slots, is the receiver's own.
 
     Args:
         into: the receiver's mind.
@@ -95,8 +95,9 @@ def transplant(
         return part if order is None else take_experts(part, order)
 
     return into._replace(
-        experts=_both(lambda part, _: pick(part), source.experts, source.experts),
-        emission=each_part(source.emission, pick),
+        experts=by_parts(pick, source.experts),
+        emission=by_parts(pick, source.emission),
+        line=by_parts(pick, source.line),
         identity=pick(source.identity),
     )
 
@@ -171,21 +172,7 @@ class Transplanted:
         return transplant(ready, donor, None if self.moved == "states" else order)
 
 
-def take_experts(part: Float[Tensor, "B E ..."], order: Int[Tensor, "B E"]) -> Float[Tensor, "B E ..."]:
+def take_experts(part: Shaped[Tensor, "B E ..."], order: Int[Tensor, "B E"]) -> Shaped[Tensor, "B E ..."]:
     """A tensor with its experts in another order, trial by trial."""
     rows = torch.arange(len(part), device=part.device)[:, None]  # (B, 1)
     return part[rows, order]  # (B, E, ...)
-
-
-def each_part(emission: Emission, change: Callable[[Tensor], Tensor]) -> Emission:
-    """An emission with message, key and query changed, as far as there are any."""
-    value, key, query = emission
-    return Emission(change(value), *(None if part is None else change(part) for part in (key, query)))
-
-
-def _both(change: Any, one: Any, other: Any) -> Any:
-    """A function of two tensors on each part of two states of one kind."""
-    if isinstance(one, Tensor):
-        return change(one, other)
-    parts = [_both(change, first, second) for first, second in zip(one, other, strict=True)]
-    return type(one)(*parts) if hasattr(one, "_fields") else tuple(parts)

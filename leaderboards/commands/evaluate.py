@@ -1,14 +1,17 @@
 """`badger evaluate`: an agent on many fresh tasks, in each combination that its recipe asks for."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import tyro
 
+from badger_agents.badger import BadgerAgent
 from badger_agents.pretrained import load_pretrained, pretrained_names
+from badger_agents.whitebox import bits_per_step
 from badger_envs.random import split_index
-from leaderboards.cells import cells_of, measure, prepare, shared
+from leaderboards.cells import Case, cells_of, measure, prepare, shared
 from leaderboards.commands.train import check_device, check_seed, progress_bar
-from leaderboards.results import record, show
+from leaderboards.results import Record, record, show
 from leaderboards.runs import Source, family_settings, find_source, parse_settings
 
 
@@ -49,19 +52,32 @@ def evaluate(
     cases = prepare(source, cells_of(source.recipe, changes, swaps), split, seed, device)
     opened = cases[0].run
     if len(cases) == 1:
-        results = [measure(cases[0], trials, seed, device)]
+        results = measure(cases[0], trials, seed, device)
     else:
         with progress_bar() as bar:
             line = bar.add_task(opened.name, total=len(cases), note="")
             results = []
             for case in cases:
-                results.append(measure(case, trials, seed, device))
+                results += measure(case, trials, seed, device)
                 bar.advance(line)
     results.append(record("parameters", opened.parameters, **shared([case.settings for case in cases])))
+    results += bits(cases)
     note = f"interval: 95 % over {trials} tasks"
     if opened.seed is not None:
         note += "; 1 outer seed: preliminary"
     show(results, as_json=json, title=f"{opened.name} on {opened.recipe.env.id}", note=note)
+
+
+def bits(cases: Sequence[Case]) -> list[Record]:
+    """What experts can tell each other in a step; one record for settings in which that is the same."""
+    alike: dict[float, list[Record]] = {}
+    for case in cases:
+        if isinstance(case.run.agent, BadgerAgent):
+            number = bits_per_step(case.run.agent, case.family)
+            alike.setdefault(number, []).append(case.settings)
+    return [
+        record("bits_per_step", number, unit="bits", **shared(settings)) for number, settings in alike.items()
+    ]
 
 
 def find(run: str | None, pretrained: str | None) -> Source:

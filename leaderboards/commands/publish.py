@@ -66,7 +66,7 @@ def publish(
         def outcomes(cases: list[Case], count: int) -> list[Record]:
             measured = []
             for case in cases:
-                measured.append(measure(case, count, 0, device))
+                measured.append(measure(case, count, 0, device)[0])  # the outcome
                 bar.advance(line)
             return measured
 

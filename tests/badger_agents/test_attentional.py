@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from badger_agents.attentional import AttentionalMembrane, one_to_one
-from badger_agents.badger import BadgerAgent, BadgerSettings, make_membrane
+from badger_agents.badger import BadgerAgent, BadgerSettings
+from badger_agents.badger_settings import make_membrane
 from badger_agents.inner_loop import rollout
 from badger_agents.readings import Reading, split_reading
 from badger_envs.guessing_game import GuessingGame

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from badger_agents.badger import BadgerAgent, BadgerState, make_policy
+from badger_agents.badger import BadgerAgent, BadgerState
+from badger_agents.badger_settings import make_policy
 from badger_agents.experts import Emission
 from badger_agents.inner_loop import rollout
 from badger_agents.membrane import HardwiredMembrane, MembraneState

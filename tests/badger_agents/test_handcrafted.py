@@ -214,3 +214,28 @@ def test_other_readings_are_refused(changes: dict[str, Any]) -> None:
         triangulators(GuessingGame(), 3, **changes)
     with pytest.raises(ValueError, match="ParityPolicy reads 17 numbers"):
         counters(XOR(bits=2, function="table"), 3)
+
+
+def on_a_ring(bits: int, rounds: int) -> float:
+    """Accuracy of the handcrafted parity on a ring, all within one step of so many rounds."""
+    family = XOR(bits=bits, horizon=1)
+    settings = {"experts": bits, "topology": "ring", "rounds": rounds, "membrane": "attentional"}
+    policy = "badger_agents.handcrafted:RingParityPolicy"
+    agent = BadgerAgent(family, BadgerSettings(**settings, writing="absolute", policy=policy))
+    return float(rollout(agent, family, keys(200, seed=bits)).info["accuracy"].mean())
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4, 5, 6, 7, 8, 13, 16, 31, 32])
+def test_on_a_ring_parity_takes_half_the_way_round_and_one(bits: int) -> None:
+    rounds = bits // 2 + 1
+    assert rounds <= bits
+    assert on_a_ring(bits, rounds) == on_a_ring(bits, rounds + 3) == 1.0
+    assert on_a_ring(bits, rounds - 1) < 0.65  # one bit less is no information
+
+
+@pytest.mark.parametrize("bits", [2, 3, 8, 32])
+def test_where_all_hear_all_parity_takes_two_rounds(bits: int) -> None:
+    family = XOR(bits=bits, horizon=1)
+    for rounds, least, most in ((1, 0.0, 0.65), (2, 1.0, 1.0)):
+        lived = rollout(counters(family, bits, rounds=rounds), family, keys(200, seed=bits))
+        assert least <= float(lived.info["accuracy"].mean()) <= most

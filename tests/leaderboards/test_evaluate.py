@@ -103,7 +103,7 @@ def test_records_name_sizes_that_the_recipe_does_not() -> None:
     assert (known["split"], known["task_seed"]) == ("validation", 7)
     assert known["outer_seed"] == 0
     assert not {"test_dims", "capacity", "dtype"} & known.keys()
-    row = measure(case, 30, 7, "cpu")
+    (row,) = measure(case, 30, 7, "cpu")
     whole = evaluate(case.run.agent, case.family, 30, seed=7)
     assert (row["name"], row["n"]) == ("error", 30)
     assert row["value"] == pytest.approx(whole.mean)
@@ -169,7 +169,7 @@ def test_a_record_for_each_combination(capsys: pytest.CaptureFixture[str], folde
 def test_words_override_the_recipes_sweep(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     words = ("--trials", 10, "--json", "--env", "dims=3", "--agent", "experts=4")
     done = run(capsys, "evaluate", folder / "swept", *words)
-    assert [(row["d"], row["experts"]) for row in done.results] == [(3, 4), (3, 4)]
+    assert [(row["d"], row["experts"]) for row in done.results] == [(3, 4)] * 3
 
 
 def test_a_pretrained_policy_is_evaluated_as_its_run(
