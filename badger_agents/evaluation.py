@@ -4,6 +4,7 @@ import math
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from badger_agents.agent import Agent
@@ -17,11 +18,22 @@ class Evaluation(NamedTuple):
 
     Attributes:
         outcomes: [N], the family's outcome of each trial.
-        loss: [T], mean per-step loss over the trials.
+        losses: [T, N], per-step loss of each trial.
     """
 
     outcomes: Tensor
-    loss: Tensor
+    losses: Tensor
+
+    @property
+    def loss(self) -> Tensor:
+        """[T], mean per-step loss over the trials."""
+        return self.losses.mean(dim=-1)
+
+    @property
+    def loss_ci95(self) -> tuple[Tensor, Tensor]:
+        """95 % intervals over tasks of the mean per-step loss, [T] from and [T] to; of one task, infinite."""
+        half = half_width(self.losses)
+        return self.loss - half, self.loss + half
 
     @property
     def mean(self) -> float:
@@ -34,9 +46,16 @@ class Evaluation(NamedTuple):
 
         One task tells nothing of the spread: its interval is infinite.
         """
-        count = len(self.outcomes)
-        half = 1.96 * float(self.outcomes.std()) / count**0.5 if count > 1 else math.inf
+        half = float(half_width(self.outcomes))
         return self.mean - half, self.mean + half
+
+
+def half_width(values: Float[Tensor, "*any N"]) -> Float[Tensor, "*any"]:
+    """Half of the 95 % interval of the mean over the last axis (normal approximation); of one, infinite."""
+    count = values.shape[-1]
+    if count == 1:
+        return values.new_full(values.shape[:-1], math.inf)
+    return 1.96 * values.std(dim=-1) / count**0.5
 
 
 @torch.no_grad()
@@ -56,11 +75,11 @@ def evaluate(
     if trials < 1:
         raise ValueError(f"trials is {trials}; it must be at least 1")
     like = torch.zeros((), device=device)
-    outcomes, losses = [], torch.zeros(family.horizon, dtype=torch.float64)
+    outcomes, losses = [], []
     for first in range(0, trials, chunk):
         rows = min(chunk, trials - first)
         keys = random.outer_keys(seed, 0, rows, family.split, first_row=first, like=like)
         lived = rollout(agent, family, keys)
         outcomes.append(lived.info[family.outcome].double().cpu())
-        losses += lived.loss.double().sum(dim=1).cpu()
-    return Evaluation(torch.cat(outcomes), losses / trials)
+        losses.append(lived.loss.double().cpu())  # (T, rows)
+    return Evaluation(torch.cat(outcomes), torch.cat(losses, dim=1))
