@@ -10,7 +10,7 @@ from leaderboards.cells import Case, Cell, prepare
 from leaderboards.commands.evaluate import check_trials, find
 from leaderboards.commands.train import check_device, check_seed, make_folder, progress_bar
 from leaderboards.figures.growth import draw_growth
-from leaderboards.figures.style import ENDINGS, save_figure
+from leaderboards.figures.style import check_ending, save_figure
 from leaderboards.growth import curves, grow_and_compare, growing_agent, growth_records, said_of_outer_seeds
 from leaderboards.results import record, show
 from leaderboards.runs import Source, family_settings, parse_settings
@@ -69,8 +69,8 @@ def grow(
         raise ValueError(
             f"--clone-noise {clone_noise}: it is added to clones, and there are none; give --clone"
         )
-    if figure is not None and figure.suffix not in ENDINGS:
-        raise ValueError(f"cannot draw into {figure}; its name must end in {', '.join(ENDINGS)}")
+    if figure is not None:
+        check_ending(figure)
     cases = cases_of(runs, pretrained, env, agent, seed, device)
     when = cases[0].family.horizon // 2 if at is None else at
     growing = [growing_agent(case, when, change, seed, device) for case in cases]
