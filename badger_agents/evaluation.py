@@ -4,6 +4,7 @@ import math
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from badger_agents.agent import Agent
@@ -17,13 +18,24 @@ class Evaluation(NamedTuple):
 
     Attributes:
         outcomes: [N], the family's outcome of each trial.
-        loss: [T], mean per-step loss over the trials.
+        losses: [T, N], per-step loss of each trial.
         rounds: [N], mean rounds of communication per step, where experts vote on when to stop; else None.
     """
 
     outcomes: Tensor
-    loss: Tensor
+    losses: Tensor
     rounds: Tensor | None = None
+
+    @property
+    def loss(self) -> Tensor:
+        """[T], mean per-step loss over the trials."""
+        return self.losses.mean(dim=-1)
+
+    @property
+    def loss_ci95(self) -> tuple[Tensor, Tensor]:
+        """95 % intervals over tasks of the mean per-step loss, [T] from and [T] to; of one task, infinite."""
+        half = half_width(self.losses)
+        return self.loss - half, self.loss + half
 
     @property
     def mean(self) -> float:
@@ -39,15 +51,18 @@ class Evaluation(NamedTuple):
         return interval(self.outcomes)
 
 
-def interval(values: Tensor) -> tuple[float, float]:
-    """95 % interval of a mean (normal approximation); infinite for a single value.
-
-    Args:
-        values: [N].
-    """
-    mean, count = float(values.mean()), len(values)
-    half = 1.96 * float(values.std()) / count**0.5 if count > 1 else math.inf
+def interval(values: Float[Tensor, "N"]) -> tuple[float, float]:
+    """95 % interval of a mean (see `half_width`)."""
+    mean, half = float(values.mean()), float(half_width(values))
     return mean - half, mean + half
+
+
+def half_width(values: Float[Tensor, "*any N"]) -> Float[Tensor, "*any"]:
+    """Half of the 95 % interval of the mean over the last axis (normal approximation); of one, infinite."""
+    count = values.shape[-1]
+    if count == 1:
+        return values.new_full(values.shape[:-1], math.inf)
+    return 1.96 * values.std(dim=-1) / count**0.5
 
 
 @torch.no_grad()
@@ -68,14 +83,14 @@ def evaluate(
         raise ValueError(f"trials is {trials}; it must be at least 1")
     like = torch.zeros((), device=device)
     outcomes: list[Tensor] = []
+    losses: list[Tensor] = []
     rounds: list[Tensor] = []
-    losses = torch.zeros(family.horizon, dtype=torch.float64)
     for first in range(0, trials, chunk):
         rows = min(chunk, trials - first)
         keys = random.outer_keys(seed, 0, rows, family.split, first_row=first, like=like)
         lived = rollout(agent, family, keys, record=("rounds",))
         outcomes.append(lived.info[family.outcome].double().cpu())
-        losses += lived.loss.double().sum(dim=1).cpu()
+        losses.append(lived.loss.double().cpu())  # (T, rows)
         if "rounds" in lived.trace:
             rounds.append(lived.trace["rounds"].double().mean(dim=0).cpu())
-    return Evaluation(torch.cat(outcomes), losses / trials, torch.cat(rounds) if rounds else None)
+    return Evaluation(torch.cat(outcomes), torch.cat(losses, dim=1), torch.cat(rounds) if rounds else None)

@@ -136,7 +136,16 @@ def measure_gain(
         evaluate(each, family, trials, seed=seed, device=device, chunk=chunk)
         for each in (agent, Growing(agent, schedule))
     )
+    return Gain(without, grown, improvement(grown, without, family))
+
+
+def improvement(one: Evaluation, other: Evaluation, family: Family) -> Evaluation:
+    """How much better one agent is than another on the same tasks, trial by trial and step by step.
+
+    Args:
+        one: of the agent that may be better.
+        other: of the one that it is compared with.
+        family: where both lived; says whether high outcomes are the better ones.
+    """
     sign = 1 if family.higher_is_better else -1
-    return Gain(
-        without, grown, Evaluation(sign * (grown.outcomes - without.outcomes), without.loss - grown.loss)
-    )
+    return Evaluation(sign * (one.outcomes - other.outcomes), other.losses - one.losses)

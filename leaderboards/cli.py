@@ -14,6 +14,7 @@ from leaderboards.commands.bench import bench
 from leaderboards.commands.demo import INTERRUPTED, demo
 from leaderboards.commands.evaluate import evaluate
 from leaderboards.commands.figure import figure
+from leaderboards.commands.grow import grow
 from leaderboards.commands.inspect import inspect
 from leaderboards.commands.list import list_
 from leaderboards.commands.play import play
@@ -21,6 +22,7 @@ from leaderboards.commands.publish import publish
 from leaderboards.commands.score import score
 from leaderboards.commands.trace import trace
 from leaderboards.commands.train import train
+from leaderboards.commands.transplant import transplant
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -37,6 +39,8 @@ def main(arguments: list[str] | None = None) -> None:
         "publish": publish,
         "trace": trace,
         "inspect": inspect,
+        "grow": grow,
+        "transplant": transplant,
         "figure": figure,
         "score": score,
         "play": play,

@@ -8,7 +8,7 @@ import torch
 from rich.progress import track
 
 from badger_agents.agent import Agent
-from badger_agents.evaluation import Evaluation, evaluate
+from badger_agents.evaluation import Evaluation, evaluate, half_width
 from badger_agents.recipe import Recipe
 from badger_envs import random
 from badger_envs.family import Family
@@ -135,5 +135,6 @@ def sweep(
 
 def difference(one: Evaluation, other: Evaluation) -> tuple[float, tuple[float, float]]:
     """Mean of one minus other over the same tasks, and its paired 95 % interval over tasks."""
-    paired = Evaluation(one.outcomes - other.outcomes, one.loss)
-    return paired.mean, paired.ci95
+    paired = one.outcomes - other.outcomes  # (N,); lives may differ in length
+    mean, half = float(paired.mean()), float(half_width(paired))
+    return mean, (mean - half, mean + half)

@@ -1,8 +1,8 @@
-"""How two things are timed against each other on a machine that has other work to do."""
+"""How things are timed against each other on a machine that has other work to do."""
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 Cycle = Callable[[], int]
@@ -37,16 +37,25 @@ def compare(subject: Cycle, reference: Cycle, seconds: float) -> Comparison:
         reference: what it is judged by.
         seconds: about how long all rounds take, longer if `LEAST_ROUNDS` rounds of one cycle each do.
     """
+    return Comparison(*in_turns((subject, reference), seconds))
+
+
+def in_turns(cycles: Sequence[Cycle], seconds: float) -> list[list[float]]:
+    """Steps per second of each cycle in each round; who goes first alternates.
+
+    Args:
+        cycles: what is timed.
+        seconds: about how long all rounds take, longer if `LEAST_ROUNDS` rounds of one cycle each do.
+    """
     end = time.perf_counter() + seconds
-    pair = (subject, reference)
-    counts = [cycles_in(cycle, seconds / (2 * ROUNDS)) for cycle in pair]
-    speeds: tuple[list[float], list[float]] = ([], [])
-    order = (0, 1)
+    counts = [cycles_in(cycle, seconds / (len(cycles) * ROUNDS)) for cycle in cycles]
+    speeds: list[list[float]] = [[] for _ in cycles]
+    order = list(range(len(cycles)))
     while len(speeds[0]) < LEAST_ROUNDS or time.perf_counter() < end:
         for which in order:
-            speeds[which].append(speed(pair[which], counts[which]))
+            speeds[which].append(speed(cycles[which], counts[which]))
         order = order[::-1]
-    return Comparison(*speeds)
+    return speeds
 
 
 def cycles_in(cycle: Cycle, seconds: float) -> int:

@@ -3,6 +3,8 @@
 import dataclasses
 import math
 import statistics
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
@@ -10,6 +12,7 @@ import tyro
 from rich.progress import track
 
 from badger_envs import TABLE, family_of
+from badger_envs.topology import BUILDERS
 from leaderboards.bench.agent import OuterStep, Sizes, matrix_cycle, matrix_operations, operations
 from leaderboards.bench.faces import (
     CARTPOLE,
@@ -20,7 +23,10 @@ from leaderboards.bench.faces import (
     vector_cycle,
 )
 from leaderboards.bench.timing import compare
-from leaderboards.commands.train import check_device
+from leaderboards.bench.topologies import Cell, Kind, dense, measure
+from leaderboards.commands.train import check_device, make_folder
+from leaderboards.figures.style import check_ending, save_figure
+from leaderboards.figures.topologies import draw_topologies
 from leaderboards.results import Record, progress_console, record, show
 
 Face = Literal["gymnasium", "vector", "torch"]
@@ -173,6 +179,92 @@ def timed_agent(sizes: Sizes, matrix_size: int, device: str, seconds: float) -> 
     ]
 
 
+def topologies(
+    *,
+    topology: tuple[str, ...] = tuple(BUILDERS),
+    experts: tuple[int, ...] = (100, 1_000, 10_000),
+    dense_up_to: int = 2_000,
+    hidden_size: int = 32,
+    rounds: int = 1,
+    membrane: Literal["hardwired", "attentional"] = "attentional",
+    batch_size: int = 1,
+    figure: Path | None = None,
+    device: str = "cpu",
+    threads: int | None = None,
+    seconds: float = 60.0,
+    json: bool = False,
+) -> None:
+    """Inner steps per second and peak memory against the number of experts, for each topology.
+
+    An inner step is one step of one trial of the guessing game with 3 outputs, weights frozen and no
+    gradient. All are timed in turns, round after round; speeds are medians over rounds, and the time ratio
+    (to the number of experts before) is the median of the rounds' ratios. Peak memory is all tensors that
+    are in use at the same time, weights and states included.
+
+    Args:
+        topology: Who hears whom, such as ring or top-k:k=2; every one with a name if not given.
+        experts: Numbers of experts.
+        dense_up_to: Most experts of a topology whose links are of the order of their square (all, layered).
+        hidden_size: Numbers in an expert's state.
+        rounds: Rounds of communication per step.
+        membrane: The agent's membrane.
+        batch_size: Trials side by side.
+        figure: Picture to draw (png, svg or pdf).
+        device: Where to compute: cpu, cuda, cuda:1, ...
+        threads: Threads of the CPU; if not given, OMP_NUM_THREADS, or 1.
+        seconds: About how long the timing takes.
+        json: Print the result as one JSON object.
+    """
+    check_device(device)
+    kind = Kind(hidden_size=hidden_size, rounds=rounds, membrane=membrane, batch_size=batch_size)
+    sizes = {"experts": min(experts, default=0), "hidden_size": hidden_size, "rounds": rounds}
+    before = torch.get_num_threads()
+    check_numbers(seconds, **sizes, batch_size=batch_size, threads=before if threads is None else threads)
+    wide = [name for name in dict.fromkeys(topology) if dense(name)]
+    cases = [
+        (name, number)
+        for name in dict.fromkeys(topology)
+        for number in sorted(set(experts))
+        if number <= dense_up_to or name not in wide
+    ]
+    if not cases:
+        raise ValueError(f"--dense-up-to is {dense_up_to}: nothing is left of --experts; raise it")
+    if figure is not None:
+        check_ending(figure)
+        make_folder(figure.parent)
+    torch.set_num_threads(threads or before)
+    try:
+        with progress_console().status("timing"):
+            cells = measure(cases, kind, device, seconds)
+    finally:
+        torch.set_num_threads(before)
+    title = "Inner steps against the number of experts"
+    note = f"device {device}, {threads or before} threads; n: rounds"
+    note += f"; {', '.join(wide)}: up to {dense_up_to} experts" if wide else ""
+    results = cell_records(cells, kind)
+    if figure is not None:
+        what = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in vars(kind).items())
+        save_figure(draw_topologies(cells, f"{title}\n{what}; {note.split(';')[0]}"), figure)
+        note += f". picture: {figure}"
+    show(results, as_json=json, title=title, note=note)
+
+
+def cell_records(cells: Sequence[Cell], kind: Kind) -> list[Record]:
+    """A record per topology and number of experts."""
+    rows = []
+    before: Cell | None = None
+    for cell in cells:
+        settings = {"topology": cell.topology, "experts": cell.experts, **dataclasses.asdict(kind)}
+        speed, n = statistics.median(cell.speeds), len(cell.speeds)
+        row = record("inner_steps_per_second", speed, unit="1/s", n=n, **settings)
+        if before is not None and before.topology == cell.topology:
+            ratios = [old / new for old, new in zip(before.speeds, cell.speeds, strict=True)]
+            row |= {"time_ratio": statistics.median(ratios), "to_experts": before.experts}
+        rows.append(row | {"peak_MB": cell.memory / 1e6, "bytes_per_expert": cell.memory / cell.experts})
+        before = cell
+    return rows
+
+
 def check_numbers(seconds: float, **numbers: int) -> None:
     """ValueError unless `seconds` is above 0 and every option's number at least 1."""
     for name, number in numbers.items():
@@ -185,6 +277,7 @@ def check_numbers(seconds: float, **numbers: int) -> None:
 Command = (
     Annotated[None, tyro.conf.subcommand("envs", constructor=envs)]
     | Annotated[None, tyro.conf.subcommand("agent", constructor=agent)]
+    | Annotated[None, tyro.conf.subcommand("topologies", constructor=topologies)]
 )
 """What `badger bench` can measure."""
 

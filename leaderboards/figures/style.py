@@ -47,14 +47,19 @@ def log_counts(axis: Axes, ticks: Sequence[int]) -> None:
     axis.xaxis.set_major_formatter("{x:.0f}")
 
 
+def check_ending(path: Path) -> None:
+    """ValueError if a picture cannot be written to a file of that name."""
+    if path.suffix not in ENDINGS:
+        raise ValueError(f"cannot draw into {path}; its name must end in .png, .svg or .pdf")
+
+
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure as the file's ending says (png, svg, pdf).
 
     Raises:
         ValueError: the ending is none of these, or the file cannot be written.
     """
-    if path.suffix not in ENDINGS:
-        raise ValueError(f"cannot draw into {path}; its name must end in .png, .svg or .pdf")
+    check_ending(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path)

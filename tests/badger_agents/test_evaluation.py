@@ -51,14 +51,20 @@ def test_the_splits_hold_different_tasks() -> None:
 
 def test_the_interval_is_the_normal_one_over_tasks() -> None:
     outcomes = torch.tensor([1.0, 2.0, 4.0, 9.0], dtype=torch.float64)
-    result = Evaluation(outcomes, torch.zeros(3))
+    result = Evaluation(outcomes, torch.stack([outcomes, 2 * outcomes]))
     half = 1.96 * np.std(outcomes.numpy(), ddof=1) / 2
     assert result.mean == 4.0
     assert result.ci95 == pytest.approx((4.0 - half, 4.0 + half))
+    low, high = result.loss_ci95
+    assert result.loss.tolist() == [4.0, 8.0]
+    assert low.tolist() == pytest.approx([4.0 - half, 8.0 - 2 * half])
+    assert high.tolist() == pytest.approx([4.0 + half, 8.0 + 2 * half])
 
 
 def test_one_task_tells_nothing_of_the_spread() -> None:
-    assert Evaluation(torch.ones(1), torch.zeros(3)).ci95 == (-np.inf, np.inf)
+    one = Evaluation(torch.ones(1), torch.ones(3, 1))
+    assert one.ci95 == (-np.inf, np.inf)
+    assert one.loss_ci95[1].tolist() == [np.inf] * 3
 
 
 def test_the_interval_holds_what_is_known_exactly() -> None:
@@ -72,6 +78,8 @@ def test_loss_is_the_mean_over_trials_per_step() -> None:
     family = small_family(split="test")
     agent = random_agent(family)
     result = evaluate(agent, family, 9, chunk=4)
+    assert result.losses.shape == (family.horizon, 9)
+    torch.testing.assert_close(result.losses[-1], result.outcomes)
     assert result.loss.shape == (family.horizon,)
     assert float(result.loss[-1]) == pytest.approx(result.mean)
     assert not result.outcomes.requires_grad

@@ -1,0 +1,120 @@
+"""`badger grow`: experts come and go in the middle of trials, and what that is worth."""
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from badger_agents.growth import Change
+from leaderboards.cells import Case, Cell, prepare
+from leaderboards.commands.evaluate import check_trials, find
+from leaderboards.commands.train import check_device, check_seed, make_folder, progress_bar
+from leaderboards.figures.growth import draw_growth
+from leaderboards.figures.style import check_ending, save_figure
+from leaderboards.growth import curves, grow_and_compare, growing_agent, growth_records, said_of_outer_seeds
+from leaderboards.results import record, show
+from leaderboards.runs import Source, family_settings, parse_settings
+
+
+def grow(
+    runs: Annotated[tuple[str, ...], tyro.conf.Positional] = (),
+    *,
+    pretrained: str | None = None,
+    at: int | None = None,
+    clone: tuple[int, ...] = (),
+    clone_noise: float = 0.0,
+    add: int = 0,
+    remove: tuple[int, ...] = (),
+    replace: tuple[int, ...] = (),
+    topology: str | None = None,
+    trials: int = 1_000,
+    seed: int = 0,
+    env: tuple[str, ...] = (),
+    agent: tuple[str, ...] = (),
+    figure: Path | None = None,
+    device: str = "cpu",
+    json: bool = False,
+) -> None:
+    """Let experts come and go in the middle of every trial, weights untouched, and report what it is worth.
+
+    The same test tasks are lived through three times: as the agent is; with the change; and with the
+    experts that there are after it from the start, which tells what more experts do from what a change in
+    mid-trial does. Gains are paired over tasks, and above 0 whenever the first of the two is better.
+
+    Args:
+        runs: Run folders of `badger train` (outer seeds of one recipe), or a recipe without weights.
+        pretrained: Name of a policy that comes with the suite (see `badger list`), in place of runs.
+        at: After how many steps of a trial experts come and go; half of them if not given.
+        clone: Experts that get a copy each, of state and last message, such as 0 1 2 3.
+        clone_noise: Standard deviation of what is added to clones' states, so that they are not alike.
+        add: How many fresh experts come.
+        remove: Experts that go.
+        replace: Experts in whose place a fresh one comes.
+        topology: Who can hear whom from then on, if not as before.
+        trials: Number of tasks.
+        seed: Which tasks.
+        env: Settings of the environment to change, such as dims=6 horizon=40.
+        agent: Settings of the agent at the start to change, such as experts=4.
+        figure: Picture to draw (png, svg or pdf): loss at each step.
+        device: Where to compute: cpu, cuda, cuda:1, ...
+        json: Print every number, those of each step too, as one JSON object.
+    """
+    check_seed(seed)
+    check_device(device)
+    check_trials(trials, least=2)
+    change = Change(add, clone, clone_noise, remove, replace, topology)
+    if change == Change(clone_noise=clone_noise):
+        raise ValueError("nothing changes: give --clone, --add, --remove, --replace or --topology")
+    if clone_noise and not clone:
+        raise ValueError(
+            f"--clone-noise {clone_noise}: it is added to clones, and there are none; give --clone"
+        )
+    if figure is not None:
+        check_ending(figure)
+    cases = cases_of(runs, pretrained, env, agent, seed, device)
+    when = cases[0].family.horizon // 2 if at is None else at
+    growing = [growing_agent(case, when, change, seed, device) for case in cases]
+    if figure is not None:
+        make_folder(figure.parent)  # now, and not after minutes of measuring
+    with progress_bar() as bar:
+        line = bar.add_task(cases[0].run.name, total=len(cases), note="")
+        found = [
+            grow_and_compare(case, each, trials, seed, device, lambda: bar.advance(line))
+            for case, each in zip(cases, growing, strict=True)
+        ]
+    results = growth_records(found, growing[0], when)
+    title = f"Growth of {cases[0].run.name} on {cases[0].run.recipe.env.id}, after {when} steps"
+    note = "; ".join(filter(None, [f"interval: 95 % over {trials} tasks", said_of_outer_seeds(cases)]))
+    losses, gains = curves(found, growing[0], when)
+    if figure is not None:
+        save_figure(draw_growth(losses, gains, f"{title}\n{note}"), figure)
+    if json:
+        steps = [row for sweep in (*losses, *gains) for row in sweep.records()]
+        files = [] if figure is None else [record("picture", str(figure))]
+        show([*results, *steps, *files], as_json=True, title=title, note=note)
+    else:
+        drawn = "" if figure is None else f". picture: {figure}"
+        show(results, as_json=False, title=title, note=f"{note}{drawn}")
+
+
+def cases_of(
+    runs: tuple[str, ...],
+    pretrained: str | None,
+    env: tuple[str, ...],
+    agent: tuple[str, ...],
+    seed: int,
+    device: str,
+) -> list[Case]:
+    """Agents and where they live, from what a command was told; outer seeds of one recipe, test split.
+
+    Raises:
+        ValueError: there is none, they are of several recipes, or a setting is refused.
+    """
+    swaps, changes = parse_settings(agent, "--agent"), family_settings(env)
+    sources: list[Source] = [find(run, pretrained) for run in runs or (None,)]
+    names = sorted({source.recipe.name for source in sources})
+    if len(names) > 1:
+        raise ValueError(f"the runs are of different recipes ({', '.join(names)}); give outer seeds of one")
+    return [
+        case for source in sources for case in prepare(source, [Cell(changes, swaps)], "test", seed, device)
+    ]
