@@ -13,6 +13,50 @@ from badger_envs import random
 from badger_envs.family import Family
 
 
+class Scene(NamedTuple):
+    """B trials before anybody lives through them.
+
+    Attributes:
+        family: the family; its horizon is the length of the trials.
+        keys: the trials' names.
+        own: the agent's keys of them.
+        task: the family's tasks.
+    """
+
+    family: Family
+    keys: Int[Tensor, "B 4"]
+    own: Int[Tensor, "B 4"]
+    task: Any
+
+
+class Life(NamedTuple):
+    """Where B trials are.
+
+    Attributes:
+        mind: the agent's state.
+        world: the family's state.
+        time: steps done, the same in all.
+    """
+
+    mind: Any
+    world: Any
+    time: int
+
+
+class Stretch(NamedTuple):
+    """What happened in k steps of B trials.
+
+    Attributes:
+        loss: [k, B], per-step loss.
+        reward: [k, B].
+        trace: recorded tensors by name, each [k, B, ...]; empty unless asked for.
+    """
+
+    loss: Float[Tensor, "k B"]
+    reward: Float[Tensor, "k B"]
+    trace: dict[str, Tensor]
+
+
 class Rollout(NamedTuple):
     """What happened in B trials of T steps.
 
@@ -29,6 +73,65 @@ class Rollout(NamedTuple):
     trace: dict[str, Tensor]
 
 
+def make_scene(family: Family, keys: Int[Tensor, "B 4"]) -> Scene:
+    """The trials of a family that `keys` name, one row a trial."""
+    return Scene(family, keys, random.agent_keys(keys), family.sample_task(keys))
+
+
+def begin(agent: Agent, scene: Scene) -> Life:
+    """The agent at the start of the trials."""
+    return Life(agent.initial_state(scene.family, scene.own), scene.family.initial_state(scene.task), 0)
+
+
+def live(
+    agent: Agent,
+    scene: Scene,
+    life: Life,
+    steps: int,
+    *,
+    record: bool | Sequence[str] = False,
+    longest_gradient: float | None = None,
+) -> tuple[Stretch, Life]:
+    """Let the agent live on for some steps: the one loop over steps that there is.
+
+    Differentiable in the agent's weights where the family is in the action. Nothing is read back to
+    the host. In one stretch or several: what happens is the same.
+
+    Args:
+        agent: the agent.
+        scene: the trials.
+        life: where they are.
+        steps: k, at least 1, and no more than are left.
+        record: keep outputs, feedback and what the agent records, at every step; or names of what the
+            agent records, to keep only that, as far as it does.
+        longest_gradient: longest gradient of one row that flows back from a step to the one before (see
+            `limit_gradients`); None: all flows back as it is.
+
+    Returns:
+        What happened, and where the trials are then.
+    """
+    family, task = scene.family, scene.task
+    mind, world, start = life
+    noise = family.noise(scene.keys, steps, start)  # (B, k, N)
+    losses, rewards, records = [], [], []
+    for i in range(steps):
+        if longest_gradient is not None:
+            mind, world = limit_gradients((mind, world), longest_gradient)
+        observation = family.observe(task, world)
+        mind, action, aux = agent.act(mind, observation, scene.own)
+        before = world
+        world, reward, loss, _ = family.step(task, world, action, noise[:, i])
+        losses.append(loss)
+        rewards.append(reward)
+        if record is True:
+            records.append({**aux, **_shown(family, task, before, world, action)})
+        elif record:
+            records.append({name: aux[name] for name in record if name in aux})
+    trace = {name: torch.stack([step[name] for step in records]) for name in records[0]} if record else {}
+    stretch = Stretch(torch.stack(losses), torch.stack(rewards), trace)
+    return stretch, Life(mind, world, start + steps)
+
+
 def rollout(
     agent: Agent,
     family: Family,
@@ -37,41 +140,22 @@ def rollout(
     record: bool | Sequence[str] = False,
     gradient_limit: float | None = None,
 ) -> Rollout:
-    """Let the agent live through the trials that `keys` name, one row a trial.
-
-    Differentiable in the agent's weights where the family is in the action. Nothing is read back to
-    the host.
+    """Let the agent live through whole trials.
 
     Args:
         agent: the agent.
         family: the family; its horizon is the length of the trials.
-        keys: int64 [B, 4].
-        record: keep outputs, feedback and what the agent records, at every step; or names of what the
-            agent records, to keep only that, as far as it does.
+        keys: int64 [B, 4], their names, one row a trial.
+        record: as for `live`.
         gradient_limit: longest gradient of one trial that flows back from a step to the one before, for
             a mean over trials (see `limit_gradients`); None: all flows back as it is.
     """
-    task = family.sample_task(keys)
-    world = family.initial_state(task)
-    noise = family.noise(keys, family.horizon)  # (B, T, N)
-    own = random.agent_keys(keys)  # (B, 4)
-    mind = agent.initial_state(family, own)
-    losses, rewards, records = [], [], []
-    for time in range(family.horizon):
-        if gradient_limit is not None:
-            mind, world = limit_gradients((mind, world), gradient_limit / len(keys))
-        observation = family.observe(task, world)
-        mind, action, aux = agent.act(mind, observation, own)
-        before = world
-        world, reward, loss, _ = family.step(task, world, action, noise[:, time])
-        losses.append(loss)
-        rewards.append(reward)
-        if record is True:
-            records.append({**aux, **_shown(family, task, before, world, action)})
-        elif record:
-            records.append({name: aux[name] for name in record if name in aux})
-    trace = {name: torch.stack([step[name] for step in records]) for name in records[0]} if record else {}
-    return Rollout(torch.stack(losses), torch.stack(rewards), family.info(task, world), trace)
+    scene = make_scene(family, keys)
+    longest = None if gradient_limit is None else gradient_limit / len(keys)
+    lived, life = live(
+        agent, scene, begin(agent, scene), family.horizon, record=record, longest_gradient=longest
+    )
+    return Rollout(lived.loss, lived.reward, family.info(scene.task, life.world), lived.trace)
 
 
 def _shown(family: Family, task: Any, before: Any, world: Any, action: Tensor) -> dict[str, Tensor]:

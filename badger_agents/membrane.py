@@ -151,10 +151,15 @@ def _pad_experts(features: Float[Tensor, "B N F"], experts: int) -> Float[Tensor
 class _Limited(torch.autograd.Function):
     """Clamp to [-1, 1] that passes the gradients by which descent leads back inside."""
 
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx: Any, value: Tensor) -> Tensor:
-        ctx.save_for_backward(value)
+    def forward(value: Tensor) -> Tensor:
         return value.clamp(-1, 1)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:

@@ -1,12 +1,15 @@
 """Objectives of the outer loop: how the per-step losses of trials become one number to minimise."""
 
 from collections.abc import Callable
+from functools import cache
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 Objective = Callable[[Float[Tensor, "T B"]], Float[Tensor, ""]]
+"""A weighted mean over steps and a plain one over trials, linear in the losses."""
 
 
 def last_step(loss: Float[Tensor, "T B"]) -> Float[Tensor, ""]:
@@ -30,6 +33,35 @@ OBJECTIVES: dict[str, Objective] = {
     "as_soon_as_possible": as_soon_as_possible,
 }
 """Objectives by the name that a recipe uses."""
+
+
+@cache
+def step_weights(objective: Objective, horizon: int) -> tuple[float, ...]:
+    """What the loss of each step counts in an objective; of all steps together 1.
+
+    An objective is linear, so that these are its gradient: it is defined once, as the function it is, and
+    what lives through a trial in parts sums parts.
+    """
+    with torch.enable_grad():
+        loss = torch.ones(horizon, 1, dtype=torch.float64, requires_grad=True)  # (T, 1)
+        (weights,) = torch.autograd.grad(objective(loss), loss)
+    return tuple(weights[:, 0].tolist())
+
+
+class Penalty(NamedTuple):
+    """A term that training adds to an objective.
+
+    Attributes:
+        setting: the recipe's name for its weight.
+        weight: its factor.
+        reads: what it is of, by the name under which the agent records it.
+        rule: from that, [T, B, ...], to one number: a mean over steps and trials.
+    """
+
+    setting: str
+    weight: float
+    reads: str
+    rule: Callable[[Tensor], Tensor]
 
 
 def collapse(messages: Float[Tensor, "T B E M"]) -> Float[Tensor, ""]:

@@ -20,13 +20,11 @@ from badger_agents.checkpoint import (
     save_checkpoint,
 )
 from badger_agents.curriculum import Curriculum, Place
-from badger_agents.estimators import ESTIMATORS
-from badger_agents.inner_loop import rollout
 from badger_agents.log import RunLog
-from badger_agents.objectives import OBJECTIVES, collapse
+from badger_agents.objectives import OBJECTIVES
 from badger_agents.recipe import Recipe
+from badger_agents.trials import Trials
 from badger_envs import random
-from badger_envs.family import Family
 
 CHECKPOINT = "checkpoint.safetensors"
 LOG = "log.jsonl"
@@ -92,11 +90,8 @@ def train(
         _load(agent, optimiser, last, folder)
         step, skipped, place = last.step, last.skipped, last.place
     curriculum = Curriculum(recipe, agent, seed)
-    objective = OBJECTIVES[training.objective]
-    estimator = ESTIMATORS[training.estimator]()
+    estimator = training.make_estimator()
     memory = estimator.initial_state(agent) if last is None else last.estimator
-    penalties = {"messages": training.anti_collapse, "rounds_cost": training.halting_cost}
-    penalised = [name for name, weight in penalties.items() if weight > 0]
     like = torch.zeros((), device=device)
     failures = 0
 
@@ -117,26 +112,18 @@ def train(
             family, living = curriculum.family(place, step), curriculum.living(place, step)
             keys = random.outer_keys(seed, step, curriculum.batch_size(place), like=like)  # (B, 4)
             torch.manual_seed(_torch_seed(seed, step))
-
-            def loss_of(living: LearnedAgent, family: Family = family, keys: Tensor = keys) -> Tensor:
-                lived = rollout(
-                    living,
-                    family,
-                    keys,
-                    record=penalised,
-                    gradient_limit=training.clip_trial,
-                )
-                loss = objective(lived.loss)
-                if training.anti_collapse > 0:
-                    loss = loss + training.anti_collapse * collapse(lived.trace["messages"])
-                if training.halting_cost > 0:
-                    loss = loss + training.halting_cost * lived.trace["rounds_cost"].mean()
-                return loss
-
+            trials = Trials(
+                family,
+                keys,
+                OBJECTIVES[training.objective],
+                training.penalties(),
+                gradient_limit=training.clip_trial,
+                draw_key=random.outer_keys(seed, step, 1),
+            )
             finite = True
-            for update in estimator.updates(living, loss_of, memory):
+            for update in estimator.updates(living, trials, memory):
                 norm = torch.nn.utils.get_total_norm(update.gradients)
-                loss, length = torch.stack([update.loss, norm]).tolist()  # the one host synchronisation
+                loss, length = torch.cat([update.loss, norm[None]]).tolist()  # the one host synchronisation
                 finite = loss - loss == 0 and length - length == 0
                 if not finite:
                     break

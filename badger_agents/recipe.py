@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from badger_agents.agent import Agent, LearnedAgent, Settings, load_class
 from badger_agents.curriculum import Stage, check_stage, share_weights
-from badger_agents.estimators import ESTIMATORS
-from badger_agents.objectives import OBJECTIVES
+from badger_agents.estimators import ESTIMATORS, GradientEstimator, make_estimator
+from badger_agents.objectives import OBJECTIVES, Penalty, collapse
 from badger_envs import random
 from badger_envs.family import Family
 from badger_envs.registry import family_of
@@ -48,6 +48,7 @@ class TrainingTable(Settings):
         batch_size: trials per outer step.
         objective: a name in `badger_agents.objectives`.
         estimator: a name in `badger_agents.estimators`.
+        estimator_settings: of the estimator's own `Settings`.
         anti_collapse: weight of a term that keeps experts' messages apart
             (`badger_agents.objectives.collapse`).
         halting_cost: loss per round of communication, where experts vote on when to stop
@@ -70,6 +71,7 @@ class TrainingTable(Settings):
     batch_size: int = Field(default=128, ge=1)
     objective: str = "second_half"
     estimator: str = "backpropagation"
+    estimator_settings: dict[str, Any] = Field(default_factory=dict)
     anti_collapse: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     halting_cost: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     learning_rate: float = Field(default=3e-3, gt=0, allow_inf_nan=False)
@@ -91,6 +93,32 @@ class TrainingTable(Settings):
         if self.schedule == "constant":
             return rate
         return rate * max(LAST_LEARNING_RATE, 1 - step / self.outer_steps)
+
+    def penalties(self) -> tuple[Penalty, ...]:
+        """What is added to the objective: the terms whose weight is not 0."""
+        terms = (
+            Penalty("anti_collapse", self.anti_collapse, "messages", collapse),
+            Penalty("halting_cost", self.halting_cost, "rounds_cost", torch.mean),
+        )
+        return tuple(term for term in terms if term.weight > 0)
+
+    def make_estimator(self) -> GradientEstimator:
+        """Build the gradient estimator.
+
+        Raises:
+            RecipeError: a setting of it is unknown or wrong, or it cannot work with this batch size.
+        """
+        try:
+            estimator = make_estimator(self.estimator, self.estimator_settings)
+        except ValidationError as error:
+            kind = ESTIMATORS[self.estimator].Settings
+            raise RecipeError(_first_error(error, kind, "training.estimator_settings.")) from error
+        for size in {self.batch_size, *(stage.batch_size or self.batch_size for stage in self.stages)}:
+            try:
+                estimator.check(size)
+            except ValueError as error:
+                raise RecipeError(f"training.estimator_settings: {error}") from error
+        return estimator
 
 
 class EvaluationTable(Settings):
@@ -186,16 +214,16 @@ class Recipe(Settings):
         mind = living.initial_state(family, keys)
         for _ in range(2):  # the second time with messages
             mind, action, record = living.act(mind, observation, keys)
-        if self.training is not None and self.training.anti_collapse and "messages" not in record:
-            raise ValueError("it records no messages, which anti_collapse needs; set anti_collapse = 0")
-        if self.training is not None and self.training.halting_cost and "rounds_cost" not in record:
-            raise ValueError(
-                "its experts do not vote on when to stop: halting_cost needs a policy that halts"
-            )
+        for term in self.training.penalties() if self.training is not None else ():
+            if term.reads not in record:
+                raise ValueError(
+                    f"it records no {term.reads}, which {term.setting} needs; set {term.setting} = 0"
+                )
         wanted = (2,) if family.action_kind == "categorical" else (2, family.slots.outputs)
         if tuple(action.shape) != wanted:
             raise ValueError(f"its action for 2 trials has shape {tuple(action.shape)}; it must be {wanted}")
-        if self.training is not None and isinstance(living, LearnedAgent) and not action.requires_grad:
+        differentiated = self.training is not None and ESTIMATORS[self.training.estimator].through_actions
+        if differentiated and isinstance(living, LearnedAgent) and not action.requires_grad:
             raise ValueError("its action does not depend on its weights, so that it cannot be trained")
 
     def to_json(self) -> str:
@@ -258,6 +286,7 @@ def check_recipe(tables: dict[str, Any], source: str) -> Recipe:
             if value not in known:
                 names = ", ".join(known)
                 raise RecipeError(f"{source}: training.{key} is {value!r}; it must be one of {names}")
+        _checked(f"{source}: ", "", recipe.training.make_estimator)
     try:
         recipe.family()
     except Exception as error:  # an unknown id, or a setting that the family refuses
@@ -268,7 +297,7 @@ def check_recipe(tables: dict[str, Any], source: str) -> Recipe:
     return recipe
 
 
-def _checked(source: str, table: str, check: Callable[[], None]) -> None:
+def _checked(source: str, table: str, check: Callable[[], object]) -> None:
     """Run a check; what it raises becomes one line."""
     try:
         check()

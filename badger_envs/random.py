@@ -157,13 +157,18 @@ def words(keys: Array, name: str, count: int, start: int = 0) -> Array:
     first, last = start // 4, -(-(start + count) // 4)
     index = xp.arange(first, last, dtype=xp.int64, device=device(keys))[:, None]  # [blocks, 1]
     label = zlib.crc32(name.encode())
-    drawn = xp.empty((keys.shape[0], last - first, 4), dtype=xp.int64, device=device(keys))
-    rows = max(1, _PIECE // (last - first) if is_numpy_array(keys) else keys.shape[0])
-    for i in range(0, keys.shape[0], rows):
-        key = xp.asarray(xp.matrix_transpose(keys[i : i + rows]), copy=True)  # [4, rows], in C order
+    if not is_numpy_array(keys):  # at once, and nothing is written into, so that torch.vmap can map it
+        key = xp.matrix_transpose(keys)  # [4, rows]
         block = philox((index, label, key[2:3], key[3:4]), (key[0:1], key[1:2]))  # [blocks, rows] each
-        for k, word in enumerate(block):
-            drawn[i : i + rows, :, k] = xp.matrix_transpose(word)
+        drawn = xp.permute_dims(xp.stack(block, axis=-1), (1, 0, 2))
+    else:
+        drawn = xp.empty((keys.shape[0], last - first, 4), dtype=xp.int64)
+        rows = max(1, _PIECE // (last - first))
+        for i in range(0, keys.shape[0], rows):
+            key = xp.asarray(xp.matrix_transpose(keys[i : i + rows]), copy=True)  # [4, rows], in C order
+            block = philox((index, label, key[2:3], key[3:4]), (key[0:1], key[1:2]))  # [blocks, rows] each
+            for k, word in enumerate(block):
+                drawn[i : i + rows, :, k] = xp.matrix_transpose(word)
     flat = xp.reshape(drawn, (keys.shape[0], 4 * (last - first)))
     return flat[:, start - 4 * first : start - 4 * first + count]
 

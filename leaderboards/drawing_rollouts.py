@@ -7,7 +7,7 @@ import torch
 
 from badger_agents.agent import Agent
 from badger_agents.inner_loop import Rollout, rollout
-from badger_agents.objectives import OBJECTIVES
+from badger_agents.objectives import OBJECTIVES, step_weights
 from badger_agents.recipe import Recipe
 from badger_envs import random
 from badger_envs.family import Family
@@ -191,8 +191,6 @@ def _objective(recipe: Recipe) -> str:
 
 def _judged(objective: str, horizon: int) -> tuple[int, int]:
     """First and last step whose error the objective depends on."""
-    loss = torch.ones(horizon, 1, requires_grad=True)
-    OBJECTIVES[objective](loss).backward()
-    assert loss.grad is not None
-    steps = loss.grad[:, 0].nonzero()[:, 0] + 1
-    return int(steps.min()), int(steps.max())
+    weights = step_weights(OBJECTIVES[objective], horizon)
+    steps = [number for number, weight in enumerate(weights, start=1) if weight]
+    return min(steps), max(steps)

@@ -4,14 +4,12 @@ import dataclasses
 from typing import Literal
 
 import torch
-from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from badger_agents.agent import LearnedAgent
 from badger_agents.badger import BadgerAgent, BadgerSettings
-from badger_agents.estimators import Backpropagation
-from badger_agents.inner_loop import rollout
+from badger_agents.estimators import make_estimator
 from badger_agents.objectives import last_step
+from badger_agents.trials import Trials
 from badger_envs import random
 from badger_envs.guessing_game import GuessingGame
 from leaderboards.bench.faces import finished
@@ -64,19 +62,16 @@ class OuterStep:
         self.agent = BadgerAgent(self.family, settings).to(device)
         self.parameters = list(self.agent.parameters())
         self.optimiser = torch.optim.Adam(self.parameters, lr=1e-3)
-        self.estimator = Backpropagation()
+        self.estimator = make_estimator("backpropagation", {})
         self.step = 0
-
-    def loss_of(self, agent: LearnedAgent) -> Tensor:
-        """Mean error at the last step of this outer step's trials, a scalar."""
-        keys = random.outer_keys(0, self.step, self.batch_size, like=self.parameters[0])  # (B, 4)
-        return last_step(rollout(agent, self.family, keys).loss)
 
     def __call__(self) -> int:
         """One outer step; returns 1 once the device has done it."""
-        for update in self.estimator.updates(self.agent, self.loss_of, {}):
+        keys = random.outer_keys(0, self.step, self.batch_size, like=self.parameters[0])  # (B, 4)
+        trials = Trials(self.family, keys, last_step, draw_key=random.outer_keys(0, self.step, 1))
+        for update in self.estimator.updates(self.agent, trials, {}):
             norm = torch.nn.utils.get_total_norm(update.gradients)
-            torch.stack([update.loss, norm]).tolist()  # the outer loop looks at them too
+            torch.cat([update.loss, norm[None]]).tolist()  # the outer loop looks at them too
             for parameter, gradient in zip(self.parameters, update.gradients, strict=True):
                 parameter.grad = gradient
             torch.nn.utils.clip_grads_with_norm_(self.parameters, 1.0, norm)

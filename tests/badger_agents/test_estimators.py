@@ -1,50 +1,28 @@
 """Gradient estimators: what they yield."""
 
-import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from badger_agents.agent import LearnedAgent
-from badger_agents.estimators import ESTIMATORS, Backpropagation
+from badger_agents.estimators import make_estimator
 from badger_agents.inner_loop import rollout
+from badger_agents.objectives import as_soon_as_possible
+from badger_agents.trials import Trials
 from tests.badger_agents.small import keys, random_agent, small_family
-
-
-class Two(LearnedAgent):
-    """An agent with one weight in use and one that is not."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.used = nn.Parameter(torch.tensor([2.0, -3.0]))
-        self.unused = nn.Parameter(torch.ones(2, 3))
-
-
-def squares(agent: LearnedAgent) -> Tensor:
-    return (agent.used**2).sum()
-
-
-@pytest.mark.parametrize("name", ESTIMATORS)
-def test_unused_parameters_get_zeros(name: str) -> None:
-    estimator = ESTIMATORS[name]()
-    (update,) = estimator.updates(agent := Two(), squares, estimator.initial_state(agent))
-    assert float(update.loss) == 13
-    assert not update.loss.requires_grad
-    used, unused = update.gradients
-    assert used.tolist() == [4.0, -6.0]
-    assert torch.equal(unused, torch.zeros(2, 3))
 
 
 def test_backpropagation_changes_nothing_and_is_the_gradient_of_the_loss() -> None:
     family = small_family()
     agent = random_agent(family)
-
-    def loss_of(living: LearnedAgent) -> Tensor:
-        return rollout(living, family, keys(3)).loss.mean()
-
+    agent.unused = nn.Parameter(torch.ones(2, 3, dtype=torch.float64))
     before = [weight.clone() for weight in agent.parameters()]
-    (update,) = Backpropagation().updates(agent, loss_of, {})
+    estimator = make_estimator("backpropagation", {})
+    trials = Trials(family, keys(3), as_soon_as_possible)
+    (update,) = estimator.updates(agent, trials, estimator.initial_state(agent))
     assert all(weight.grad is None for weight in agent.parameters())
     assert all(torch.equal(a, b) for a, b in zip(before, agent.parameters(), strict=True))
-    loss_of(agent).backward()
-    for weight, gradient in zip(agent.parameters(), update.gradients, strict=True):
-        torch.testing.assert_close(gradient, weight.grad)
+    assert not update.loss.requires_grad
+    loss = rollout(agent, family, keys(3)).loss.mean()
+    assert torch.equal(update.loss, loss.detach()[None])
+    loss.backward()
+    for (name, weight), gradient in zip(agent.named_parameters(), update.gradients, strict=True):
+        torch.testing.assert_close(gradient, torch.zeros_like(weight) if name == "unused" else weight.grad)

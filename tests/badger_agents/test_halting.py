@@ -97,5 +97,5 @@ def test_rounds_that_cost_become_fewer(tmp_path) -> None:
 
 
 def test_a_cost_of_rounds_needs_somebody_who_votes() -> None:
-    with pytest.raises(RecipeError, match="needs a policy that halts"):
+    with pytest.raises(RecipeError, match="no rounds_cost, which halting_cost needs"):
         small_recipe(training={"halting_cost": 0.1})
