@@ -8,6 +8,7 @@ from torch import nn
 
 from badger_agents.agent import LearnedAgent, Settings
 from badger_agents.evaluation import evaluate
+from badger_agents.objectives import Penalty
 from badger_envs import random
 from badger_envs.family import Family
 
@@ -30,6 +31,8 @@ class Stage(Settings):
             `rounds` may be pairs, drawn per outer step. None of them may change the weights' shapes.
         learning_rate: in place of the recipe's.
         batch_size: in place of the recipe's.
+        halting_cost: in place of the recipe's. Where it counts before a task is mastered, experts learn to
+            give up early instead.
     """
 
     outer_steps: int | None = Field(default=None, ge=1)
@@ -38,6 +41,7 @@ class Stage(Settings):
     agent: dict[str, Any] = Field(default_factory=dict)
     learning_rate: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     batch_size: int | None = Field(default=None, ge=1)
+    halting_cost: float | None = Field(default=None, ge=0, allow_inf_nan=False)
 
 
 class Place(NamedTuple):
@@ -77,6 +81,10 @@ class Curriculum:
     def batch_size(self, place: Place) -> int:
         """Trials of an outer step."""
         return self.stages[place.stage].batch_size or self.training.batch_size
+
+    def penalties(self, place: Place) -> tuple[Penalty, ...]:
+        """What is added to the objective."""
+        return self.training.penalties(self.stages[place.stage].halting_cost)
 
     def learning_rate(self, place: Place, step: int) -> float:
         """The learning rate of an outer step: the stage's, by the recipe's schedule."""
@@ -150,7 +158,7 @@ def check_stage(recipe: "Recipe", number: int, stage: Stage) -> None:
                             f"{name} is {list(pair)}; a pair must be [lowest, highest], from 1 up"
                         )
                     table[name] = pair[end]
-        recipe.try_out(env, agent)
+        recipe.try_out(env, agent, stage.halting_cost)
 
 
 def share_weights(source: LearnedAgent, target: LearnedAgent) -> LearnedAgent:

@@ -123,7 +123,7 @@ class GRUPolicy(ExpertPolicy):
         self.halts = halts
         if halts:
             self.stop = nn.Linear(hidden_size, 1)
-            nn.init.constant_(self.stop.bias, -1.0)  # starts with some rounds, so that talking is learned
+            nn.init.constant_(self.stop.bias, -3.0)  # starts with many rounds: first they learn to talk
 
     def initial_state(self, draws: Float[Tensor, "B E S"]) -> Float[Tensor, "B E H"]:
         """Random states: experts that share weights and inputs would else stay alike."""

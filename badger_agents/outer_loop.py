@@ -116,7 +116,7 @@ def train(
                 family,
                 keys,
                 OBJECTIVES[training.objective],
-                training.penalties(),
+                curriculum.penalties(place),
                 gradient_limit=training.clip_trial,
                 draw_key=random.outer_keys(seed, step, 1),
             )

@@ -94,11 +94,16 @@ class TrainingTable(Settings):
             return rate
         return rate * max(LAST_LEARNING_RATE, 1 - step / self.outer_steps)
 
-    def penalties(self) -> tuple[Penalty, ...]:
-        """What is added to the objective: the terms whose weight is not 0."""
+    def penalties(self, halting_cost: float | None = None) -> tuple[Penalty, ...]:
+        """What is added to the objective: the terms whose weight is not 0.
+
+        Args:
+            halting_cost: in place of the table's.
+        """
+        rounds = self.halting_cost if halting_cost is None else halting_cost
         terms = (
             Penalty("anti_collapse", self.anti_collapse, "messages", collapse),
-            Penalty("halting_cost", self.halting_cost, "rounds_cost", torch.mean),
+            Penalty("halting_cost", rounds, "rounds_cost", torch.mean),
         )
         return tuple(term for term in terms if term.weight > 0)
 
@@ -193,12 +198,13 @@ class Recipe(Settings):
             return kind(family, checked).to(getattr(torch, family.dtype))
 
     @torch.enable_grad()  # it is asked whether gradients flow, also by those who evaluate without
-    def try_out(self, env: dict[str, Any], agent: dict[str, Any]) -> None:
+    def try_out(self, env: dict[str, Any], agent: dict[str, Any], halting_cost: float | None = None) -> None:
         """Let the agent act twice, so that what a user's class gets wrong shows before anything is written.
 
         Args:
             env: settings of the family to change.
             agent: settings of the agent to change.
+            halting_cost: in place of the training's.
 
         Raises:
             ValueError, TypeError: and whatever a user's class raises.
@@ -214,7 +220,7 @@ class Recipe(Settings):
         mind = living.initial_state(family, keys)
         for _ in range(2):  # the second time with messages
             mind, action, record = living.act(mind, observation, keys)
-        for term in self.training.penalties() if self.training is not None else ():
+        for term in self.training.penalties(halting_cost) if self.training is not None else ():
             if term.reads not in record:
                 raise ValueError(
                     f"it records no {term.reads}, which {term.setting} needs; set {term.setting} = 0"

@@ -85,7 +85,8 @@ def test_evaluation_reports_rounds() -> None:
 
 def test_rounds_that_cost_become_fewer(tmp_path) -> None:
     agent = {"rounds": 6, "policy_settings": {**HALTS, "hidden_size": 8, "message_size": 4}}
-    training = {"outer_steps": 60, "learning_rate": 0.03, "halting_cost": 1.0}
+    stages = [{"outer_steps": 5}, {"halting_cost": 1.0}]
+    training = {"outer_steps": 60, "learning_rate": 0.03, "stages": stages}
     recipe = small_recipe(agent=agent, training=training)
     before = evaluate(recipe.make_agent(0), recipe.family(), 50).rounds
     trained = recipe.make_agent(0)
@@ -99,3 +100,5 @@ def test_rounds_that_cost_become_fewer(tmp_path) -> None:
 def test_a_cost_of_rounds_needs_somebody_who_votes() -> None:
     with pytest.raises(RecipeError, match="no rounds_cost, which halting_cost needs"):
         small_recipe(training={"halting_cost": 0.1})
+    with pytest.raises(RecipeError, match=r"stages\[0\].* no rounds_cost, which halting_cost needs"):
+        small_recipe(training={"stages": [{"halting_cost": 0.1}]})
