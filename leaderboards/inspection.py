@@ -13,7 +13,7 @@ from badger_agents.evaluation import evaluate
 from badger_agents.inner_loop import rollout
 from badger_agents.whitebox import metrics, probes
 from badger_agents.whitebox.interventions import INTERVENTIONS, Intervened, Silence, UniformAttention
-from badger_agents.whitebox.measures import equivariance, influence
+from badger_agents.whitebox.measures import bits_per_step, equivariance, influence
 from badger_agents.whitebox.surgery import Freeze, Remove, Transplanted
 from badger_agents.whitebox.trace import Trace, record_trace
 from badger_envs import random
@@ -86,13 +86,16 @@ def treatments(agent: BadgerAgent, receiver: BadgerAgent, horizon: int) -> dict[
     """
     single = range(min(agent.settings.experts, SINGLE))
     half = horizon // 2
+    cloned: dict[str, Agent] = {
+        f"states moved after {half} steps": Transplanted(agent, receiver, half),
+        f"shuffled states moved after {half}": Transplanted(agent, receiver, half, "shuffled states"),
+        f"fresh states after {half} steps": Transplanted(agent, receiver, half, "nothing"),
+    }
     return {
         **{name: Intervened(agent, make()) for name, make in INTERVENTIONS.items()},
         **{f"expert {i} removed": Intervened(agent, Remove(i)) for i in single},
         **{f"expert {i} frozen": Intervened(agent, Freeze(i)) for i in single},
-        f"states moved after {half} steps": Transplanted(agent, receiver, half),
-        f"shuffled states moved after {half}": Transplanted(agent, receiver, half, "shuffled states"),
-        f"fresh states after {half} steps": Transplanted(agent, receiver, half, "nothing"),
+        **(cloned if half else {}),  # within a single step there is no half way
     }
 
 
@@ -182,6 +185,8 @@ def look_inside(case: Case, trials: int, seed: int, device: str) -> Inside:
             "bits",
         ),
         one("effective rank of messages", *metrics.effective_rank(arrays["messages"]), "directions"),
+        one("bits that an expert may send in a step", bits_per_step(agent, family), 0.0, "bits"),
+        *([one("rounds of talk in a step", float(arrays["rounds"].mean()))] if "rounds" in arrays else []),
         *_hearing(case, arrays["attention"], keys, one),
         *_roles(arrays, writing, names, one),
         one("equivariance residual", equivariance(agent, family, keys), 0.0, "rms writing"),
