@@ -10,12 +10,13 @@ from torch import Tensor
 
 from badger_agents.agent import LearnedAgent, Settings, load_class
 from badger_agents.attentional import AttentionalMembrane
+from badger_agents.choosing import draw, is_drawn, logits_of
 from badger_agents.experts import Emission, ExpertPolicy
 from badger_agents.membrane import FeedbackTo, HardwiredMembrane, Membrane, Writing
 from badger_agents.sparse_channel import as_edges
 from badger_agents.wiring import Links, Wiring
 from badger_envs import random
-from badger_envs.family import Family, Observation
+from badger_envs.family import ActionKind, Family, Observation
 
 MEMBRANES: dict[str, type[Membrane]] = {
     "hardwired": HardwiredMembrane,
@@ -34,8 +35,11 @@ class BadgerSettings(Settings):
         topology: who can hear whom: a name, with arguments or without, as `badger_envs.topology` lists them,
             or a matrix of 0 and 1.
         rounds: rounds of communication per step, R.
-        feedback_to: who hears the global feedback, "all" experts or "one".
-        writing: experts write an "increment" of an output or its "absolute" value.
+        feedback_to: who hears the global feedback, "all" experts or "one"; or of categorical actions the one
+            whose slot was "chosen" last.
+        writing: experts write an "increment" of an output, its "absolute" value, or a "score", by which
+            binary actions are drawn. What they write is always a score where actions are categorical.
+        temperature: of the draw by scores: near 0 the highest score, or the sign of each, is certain.
         membrane: "hardwired" (expert i has slot i) or "attentional" (any number of either).
         membrane_settings: further keyword arguments of the membrane.
         echo: experts also read how much attention their last message got, as a mean over those who can
@@ -54,6 +58,7 @@ class BadgerSettings(Settings):
     rounds: int = Field(default=1, ge=1)
     feedback_to: FeedbackTo = "all"
     writing: Writing = "increment"
+    temperature: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     membrane: Literal["hardwired", "attentional"] = "hardwired"
     membrane_settings: dict[str, Any] = Field(default_factory=dict)
     echo: bool = False
@@ -72,6 +77,8 @@ class BadgerState(NamedTuple):
         identity: [B, E, S]; S is 0 for experts without identities.
         links: who can hear whom, where that is drawn per trial; () elsewhere.
         born: how many experts there ever were in these trials, if more than there are now.
+        kind: of the family's actions.
+        time: steps done.
     """
 
     experts: Any
@@ -80,6 +87,8 @@ class BadgerState(NamedTuple):
     identity: Tensor
     links: Links = ()
     born: int = 0
+    kind: ActionKind = "continuous"
+    time: int = 0
 
 
 class BadgerAgent(LearnedAgent):
@@ -113,9 +122,11 @@ class BadgerAgent(LearnedAgent):
         """Experts' states from the stream "experts" of the trials' keys; no messages yet.
 
         Raises:
-            ValueError: the weights do not fit the family, or it has more outputs than there are experts.
+            ValueError: the weights do not fit the family, or it has more outputs than there are experts, or
+                scores are to be written where actions are continuous.
         """
         self.check_fits(self.membrane.slots, family, ("input_size", "feedback", "output_feedback"))
+        is_drawn(family.action_kind, self.settings.writing)
         batch, experts = len(keys), self.settings.experts
         size = self.policy.draw_size
         draws = random.normal(keys, "experts", experts * size, dtype=family.dtype)  # (B, E*S)
@@ -128,6 +139,7 @@ class BadgerAgent(LearnedAgent):
             self.membrane.initial_state(family, keys, experts),
             self.draw_identities(keys, family.dtype, experts),
             self.wiring.draw(keys),
+            kind=family.action_kind,
         )
 
     def act(
@@ -151,10 +163,17 @@ class BadgerAgent(LearnedAgent):
             raise ValueError(
                 f"the policy's writing has shape {tuple(writing.shape)}; its last axis must be 1"
             )
-        action = self.membrane.write(membrane, observation, writing)  # (B, O)
         record = {"messages": emission.value, "writing": writing, "inbox": inbox}
+        if is_drawn(state.kind, self.settings.writing):
+            scores, used = self.membrane.scores(membrane, observation, writing), observation.output_mask
+            logits = logits_of(state.kind, scores, used, self.settings.temperature)  # (B, O)
+            action = draw(state.kind, logits, used, keys, state.time)  # (B,) or (B, O)
+            record |= {"logits": logits, "choice": action}
+        else:
+            action = self.membrane.write(membrane, observation, writing)  # (B, O)
         record |= {**self.wiring.record(attention, state.links), "readings": read, **named_states(experts)}
-        return state._replace(experts=experts, emission=emission, membrane=membrane), action, record
+        after = state._replace(experts=experts, emission=emission, membrane=membrane, time=state.time + 1)
+        return after, action, record
 
     @property
     def edges(self) -> Bool[Tensor, "E E"]:

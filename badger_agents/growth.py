@@ -211,6 +211,8 @@ def grown_state(
         torch.cat([state.identity, identity], dim=1)[:, order],
         grown.wiring.draw(keys),
         first + new,
+        state.kind,
+        state.time,
     )
 
 

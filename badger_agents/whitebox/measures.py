@@ -156,6 +156,9 @@ def _rewired(agent: BadgerAgent, order: Int[Tensor, "B E"]) -> BadgerAgent:
     def write(state: Any, observation: Observation, writing: Tensor) -> Tensor:
         return membrane.write(state, observation, take_experts(writing, back))
 
+    def scores(state: Any, observation: Observation, writing: Tensor) -> Tensor:
+        return membrane.scores(state, observation, take_experts(writing, back))
+
     def deliver(emission: Emission, *links: Any) -> tuple[Tensor, Tensor]:
         inbox, attention = wiring.deliver(each_part(emission, lambda part: take_experts(part, back)), *links)
         return take_experts(inbox, order), attention  # which echo and record understand as it is
@@ -165,6 +168,6 @@ def _rewired(agent: BadgerAgent, order: Int[Tensor, "B E"]) -> BadgerAgent:
 
     return shadow(
         agent,
-        membrane=Hooked(membrane, read=read, write=write),
+        membrane=Hooked(membrane, read=read, write=write, scores=scores),
         wiring=Hooked(wiring, deliver=deliver, echo=echo),
     )
