@@ -79,11 +79,9 @@ class LearnedAgent(torch.nn.Module):
             sizes: names of the sizes in `Slots` on which the weights depend.
 
         Raises:
-            ValueError: a size or the dtype differs, or the family's actions are categorical.
+            ValueError: a size or the dtype differs.
         """
         name = type(family).__name__
-        if family.action_kind == "categorical":
-            raise ValueError(f"{type(self).__name__} writes numbers; actions of {name} are categorical")
         for size in sizes:
             here, there = getattr(slots, size), getattr(family.slots, size)
             if here != there:

@@ -82,8 +82,10 @@ class AttentionalMembrane(Membrane):
 
     Args:
         slots: the family's sizes; only the widths of slots and feedback matter.
-        feedback_to: "all" experts hear the global feedback, or "one", the expert most like its address.
-        writing: what an expert writes is an "increment" of its output or its "absolute" value.
+        feedback_to: "all" experts hear the global feedback, or "one", the expert most like its address, or
+            of categorical actions the one whose slot was "chosen" last.
+        writing: what an expert writes is an "increment" of its output, its "absolute" value, or a "score"
+            by which an action is drawn.
         matching: "one-to-one" or "soft".
         feedback_scale: factor of the global feedback, to bring one output's effect near 1.
         span: steps of the longest sitting.
@@ -167,6 +169,9 @@ class AttentionalMembrane(Membrane):
         start = torch.where(begins > 0, feedback, state.start)  # (B, G)
         state = state._replace(sitting=sitting, start=start, last=feedback, time=state.time + 1)
         writers = state.writers * self._focus(state)[..., None]  # (B, O, E)
+        hearers = state.hearers  # (B, 1, E)
+        if self.feedback_to == "chosen":
+            hearers = observation.outputs[:, None] @ state.writers  # (B, 1, E)
         input_now = (state.time - 1) % state.input_turns  # (B, 1)
         readers = state.readers * (state.input_turn == input_now)[..., None]  # (B, I, E)
         if self.blind:
@@ -192,7 +197,7 @@ class AttentionalMembrane(Membrane):
             [
                 writers.mT @ own_output,
                 readers.mT @ own_input,
-                state.hearers.mT @ heard[:, None],
+                hearers.mT @ heard[:, None],
                 everyone[:, None].expand(-1, experts, -1),
             ],
             dim=-1,
@@ -204,10 +209,16 @@ class AttentionalMembrane(Membrane):
     ) -> Float[Tensor, "B O"]:
         """Outputs in [-1, 1] from the experts' writings; those in nobody's focus stay as they are."""
         focus = self._focus(state)  # (B, O)
-        written = (state.writers @ writing)[..., 0] * focus  # (B, O)
+        written = self.scores(state, observation, writing)  # (B, O)
         if self.writing == "absolute":
             return observation.outputs * (1 - focus) + limited(written) * focus  # (B, O)
         return (observation.outputs + written).clamp(-1, 1)  # (B, O)
+
+    def scores(
+        self, state: AttentionalState, observation: Observation, writing: Float[Tensor, "B E 1"]
+    ) -> Float[Tensor, "B O"]:
+        """What is written to the outputs in somebody's focus; 0 for the others."""
+        return (state.writers @ writing)[..., 0] * self._focus(state)  # (B, O)
 
     def grow(
         self, state: AttentionalState, keys: Int[Tensor, "B 4"], order: Sequence[int], first: int

@@ -9,13 +9,14 @@ from torch import Tensor
 
 from badger_agents.agent import LearnedAgent
 from badger_agents.badger_settings import BadgerSettings, make_membrane, make_policy
+from badger_agents.choosing import draw, is_drawn, logits_of
 from badger_agents.experts import Emission
 from badger_agents.halting import talk_on
 from badger_agents.sparse_channel import as_edges
 from badger_agents.transmission import Line, Transmission
 from badger_agents.wiring import Links, Wiring
 from badger_envs import random
-from badger_envs.family import Family, Observation
+from badger_envs.family import ActionKind, Family, Observation
 
 
 class BadgerState(NamedTuple):
@@ -29,6 +30,8 @@ class BadgerState(NamedTuple):
         links: who can hear whom, where that is drawn per trial; () elsewhere.
         born: how many experts there ever were in these trials, if more than there are now.
         line: messages that are late.
+        kind: of the family's actions.
+        time: steps done.
     """
 
     experts: Any
@@ -38,6 +41,8 @@ class BadgerState(NamedTuple):
     links: Links = ()
     born: int = 0
     line: Line = Line()
+    kind: ActionKind = "continuous"
+    time: int = 0
 
 
 class Round(NamedTuple):
@@ -90,9 +95,11 @@ class BadgerAgent(LearnedAgent):
         """Experts' states from the stream "experts" of the trials' keys; no messages yet.
 
         Raises:
-            ValueError: the weights do not fit the family, or it has more outputs than there are experts.
+            ValueError: the weights do not fit the family, or it has more outputs than there are experts, or
+                scores are to be written where actions are continuous.
         """
         self.check_fits(self.membrane.slots, family, ("input_size", "feedback", "output_feedback"))
+        is_drawn(family.action_kind, self.settings.writing)
         batch, experts = len(keys), self.settings.experts
         size = self.policy.draw_size
         draws = random.normal(keys, "experts", experts * size, dtype=family.dtype)  # (B, E*S)
@@ -106,6 +113,7 @@ class BadgerAgent(LearnedAgent):
             self.draw_identities(keys, family.dtype, experts),
             self.wiring.draw(keys),
             line=self.transmission.begin(Emission(silence)),
+            kind=family.action_kind,
         )
 
     def act(
@@ -118,12 +126,18 @@ class BadgerAgent(LearnedAgent):
         if self.settings.identities != "none":
             reading = torch.cat([reading, state.identity], dim=-1)  # (B, E, R+S)
         experts, last, writing, rounds = self.talk(state, reading, keys)
-        action = self.membrane.write(membrane, observation, writing)  # (B, O)
         record = {"messages": last.emission.value, "writing": writing, "inbox": last.inbox}
+        if is_drawn(state.kind, self.settings.writing):
+            scores, used = self.membrane.scores(membrane, observation, writing), observation.output_mask
+            logits = logits_of(state.kind, scores, used, self.settings.temperature)  # (B, O)
+            action = draw(state.kind, logits, used, keys, state.time)  # (B,) or (B, O)
+            record |= {"logits": logits, "choice": action}
+        else:
+            action = self.membrane.write(membrane, observation, writing)  # (B, O)
         record |= self.wiring.record(last.attention, state.links)
         record |= {"readings": last.reading, **named_states(experts), **rounds}
-        state = state._replace(experts=experts, emission=last.emission, membrane=membrane, line=last.line)
-        return state, action, record
+        changed = {"experts": experts, "emission": last.emission, "membrane": membrane, "line": last.line}
+        return state._replace(**changed, time=state.time + 1), action, record
 
     def talk(
         self, state: BadgerState, reading: Float[Tensor, "B E R"], keys: Int[Tensor, "B 4"]

@@ -30,8 +30,11 @@ class BadgerSettings(Settings):
         rounds: rounds of communication per step, R; with a policy that `halts`, the most of them.
         channel: what becomes of messages on their way: symbols, few bits, noise, loss, delay (see
             `badger_agents.transmission.ChannelSettings`).
-        feedback_to: who hears the global feedback, "all" experts or "one".
-        writing: experts write an "increment" of an output or its "absolute" value.
+        feedback_to: who hears the global feedback, "all" experts or "one"; or of categorical actions the one
+            whose slot was "chosen" last.
+        writing: experts write an "increment" of an output, its "absolute" value, or a "score", by which
+            binary actions are drawn. What they write is always a score where actions are categorical.
+        temperature: of the draw by scores: near 0 the highest score, or the sign of each, is certain.
         membrane: "hardwired" (expert i has slot i) or "attentional" (any number of either).
         membrane_settings: further keyword arguments of the membrane.
         echo: experts also read how much attention their last message got, as a mean over those who can
@@ -51,6 +54,7 @@ class BadgerSettings(Settings):
     channel: ChannelSettings = ChannelSettings()
     feedback_to: FeedbackTo = "all"
     writing: Writing = "increment"
+    temperature: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     membrane: Literal["hardwired", "attentional"] = "hardwired"
     membrane_settings: dict[str, Any] = Field(default_factory=dict)
     echo: bool = False

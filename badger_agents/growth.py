@@ -211,6 +211,8 @@ def grown_state(
         grown.wiring.draw(keys),
         first + new,
         by_parts(silent, state.line),
+        state.kind,
+        state.time,
     )
 
 

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from badger_agents.agent import feedback_and_change
 from badger_envs.family import FLAGS, Family, Observation, Slots
 
-FeedbackTo = Literal["all", "one"]
-Writing = Literal["increment", "absolute"]
+FeedbackTo = Literal["all", "one", "chosen"]
+Writing = Literal["increment", "absolute", "score"]
 
 
 class MembraneState(NamedTuple):
@@ -25,8 +25,10 @@ class Membrane(nn.Module):
 
     Args:
         slots: the family's sizes; only the widths of slots and feedback matter to the weights.
-        feedback_to: "all" experts hear the global feedback, or only "one".
-        writing: what an expert writes is an "increment" of its output or its "absolute" value.
+        feedback_to: "all" experts hear the global feedback, or only "one", or of categorical actions the
+            one whose slot was "chosen" last.
+        writing: what an expert writes is an "increment" of its output, its "absolute" value, or a "score"
+            by which an action is drawn (see `badger_agents.choosing`).
     """
 
     def __init__(self, slots: Slots, feedback_to: FeedbackTo = "all", writing: Writing = "increment") -> None:
@@ -46,6 +48,12 @@ class Membrane(nn.Module):
 
     def read(self, state: Any, observation: Observation, experts: int) -> tuple[Any, Float[Tensor, "B E R"]]:
         """The next state, and what each expert reads."""
+        raise NotImplementedError
+
+    def scores(
+        self, state: Any, observation: Observation, writing: Float[Tensor, "B E 1"]
+    ) -> Float[Tensor, "B O"]:
+        """What is written to each output slot, as it is; 0 where nobody writes."""
         raise NotImplementedError
 
     def write(
@@ -71,7 +79,7 @@ class HardwiredMembrane(Membrane):
 
     Experts beyond the slots read no slot and write nothing: they only hear and talk.
 
-    Of global feedback, "one" is expert 0.
+    Of global feedback, "one" is expert 0; "chosen" is told what its own output brought.
     """
 
     @property
@@ -111,15 +119,23 @@ class HardwiredMembrane(Membrane):
             heard = _pad_experts(heard, experts)  # (B, E, 2G+1), zeros but for expert 0
         else:
             heard = heard.expand(-1, experts, -1)  # (B, E, 2G+1)
+        if self.feedback_to == "chosen":
+            heard = heard * _pad_experts(observation.outputs[..., None], experts)  # (B, E, 2G+1)
         flags = observation.flags[:, None].expand(-1, experts, -1)  # (B, E, 3)
         slots = [_pad_experts(own_output, experts), _pad_experts(own_input, experts)]
         return MembraneState(observation.feedback), torch.cat([*slots, heard, flags], dim=-1)  # (B, E, R)
+
+    def scores(
+        self, state: MembraneState, observation: Observation, writing: Float[Tensor, "B E 1"]
+    ) -> Float[Tensor, "B O"]:
+        """What the experts that have an output write."""
+        return writing[:, : observation.outputs.shape[1], 0]  # (B, O)
 
     def write(
         self, state: MembraneState, observation: Observation, writing: Float[Tensor, "B E 1"]
     ) -> Float[Tensor, "B O"]:
         """Outputs in [-1, 1] from the experts' writings."""
-        own = writing[:, : observation.outputs.shape[1], 0]  # (B, O)
+        own = self.scores(state, observation, writing)  # (B, O)
         if self.writing == "absolute":
             return limited(own)  # (B, O)
         return (observation.outputs + own).clamp(-1, 1)  # (B, O)

@@ -228,9 +228,19 @@ class Recipe(Settings):
         wanted = (2,) if family.action_kind == "categorical" else (2, family.slots.outputs)
         if tuple(action.shape) != wanted:
             raise ValueError(f"its action for 2 trials has shape {tuple(action.shape)}; it must be {wanted}")
-        differentiated = self.training is not None and ESTIMATORS[self.training.estimator].through_actions
-        if differentiated and isinstance(living, LearnedAgent) and not action.requires_grad:
-            raise ValueError("its action does not depend on its weights, so that it cannot be trained")
+        if self.training is None or not isinstance(living, LearnedAgent):
+            return
+        estimator = ESTIMATORS[self.training.estimator]
+        if estimator.through_actions and not action.requires_grad:
+            raise ValueError(
+                "its action does not depend on its weights in a differentiable way, so that it cannot be"
+                f" trained by {self.training.estimator}; for actions that are drawn there is policy_gradient"
+            )
+        if missing := [name for name in estimator.reads if name not in record]:
+            raise ValueError(
+                f"it records no {missing[0]}, which {self.training.estimator} needs: its actions are not"
+                " drawn; set writing = 'score' where actions are binary"
+            )
 
     def to_json(self) -> str:
         """The recipe as one line of JSON, from which `from_json` makes it again."""

@@ -3,13 +3,14 @@
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from pydantic import Field
 from torch import Tensor, nn
 
 from badger_agents.agent import LearnedAgent, Settings, feedback_and_change
+from badger_agents.choosing import draw, is_drawn, logits_of
 from badger_agents.membrane import Writing
-from badger_envs.family import FLAGS, Family, Observation, Slots
+from badger_envs.family import FLAGS, ActionKind, Family, Observation, Slots
 
 
 class MonolithSettings(Settings):
@@ -17,18 +18,23 @@ class MonolithSettings(Settings):
 
     Attributes:
         hidden_size: H, numbers in its state.
-        writing: it writes an "increment" of each output or its "absolute" value.
+        writing: it writes an "increment" of each output, its "absolute" value, or a "score", by which binary
+            actions are drawn. What it writes is always a score where actions are categorical.
+        temperature: of the draw by scores: near 0 the highest score, or the sign of each, is certain.
     """
 
     hidden_size: int = Field(default=48, ge=1)
     writing: Writing = "increment"
+    temperature: float = Field(default=1.0, gt=0, allow_inf_nan=False)
 
 
 class MonolithState(NamedTuple):
-    """hidden: [B, H]; feedback: [B, G], of the last step, to tell its change."""
+    """hidden: [B, H]; feedback: [B, G], of the last step, to tell its change; kind of actions; steps done."""
 
     hidden: Tensor
     feedback: Tensor
+    kind: ActionKind
+    time: int
 
 
 class Monolith(LearnedAgent):
@@ -62,18 +68,19 @@ class Monolith(LearnedAgent):
         """All zeros.
 
         Raises:
-            ValueError: the family has other sizes than the one it was made for.
+            ValueError: the family has other sizes than the one it was made for, or scores are to be written
+                where actions are continuous.
         """
         self.check_fits(self.slots, family, Slots._fields)
+        is_drawn(family.action_kind, self.settings.writing)
         zeros = torch.zeros(len(keys), 1, dtype=getattr(torch, family.dtype), device=keys.device)
-        return MonolithState(
-            zeros.expand(-1, self.settings.hidden_size), zeros.expand(-1, family.slots.feedback)
-        )
+        hidden, feedback = zeros.expand(-1, self.settings.hidden_size), zeros.expand(-1, self.slots.feedback)
+        return MonolithState(hidden, feedback, family.action_kind, 0)
 
     def act(
         self, state: MonolithState, observation: Observation, keys: Int[Tensor, "B 4"]
-    ) -> tuple[MonolithState, Float[Tensor, "B O"], dict[str, Tensor]]:
-        """Read everything, update, write everything."""
+    ) -> tuple[MonolithState, Tensor, dict[str, Tensor]]:
+        """Read everything, update, write everything; records its state as that of one expert."""
         first = observation.flags[:, :1]  # (B, 1)
         feedback = feedback_and_change(observation.feedback, state.feedback, first)  # (B, 2G)
         slots = [observation.inputs, observation.input_mask, observation.outputs, observation.output_mask]
@@ -81,6 +88,13 @@ class Monolith(LearnedAgent):
         reading = torch.cat([part.flatten(1) for part in parts], dim=-1)  # (B, R)
         hidden = self.cell(reading, state.hidden)  # (B, H)
         written = self.write(hidden)  # (B, O)
+        after = MonolithState(hidden, observation.feedback, state.kind, state.time + 1)
+        record = {"states": hidden[:, None]}  # (B, 1, H)
+        if is_drawn(state.kind, self.settings.writing):
+            used = observation.output_mask  # (B, O)
+            logits = logits_of(state.kind, written, used, self.settings.temperature)  # (B, O)
+            action = draw(state.kind, logits, used, keys, state.time)  # (B,) or (B, O)
+            return after, action, {**record, "logits": logits, "choice": action}
         if self.settings.writing == "increment":
             written = observation.outputs + written  # (B, O)
-        return MonolithState(hidden, observation.feedback), written.clamp(-1, 1), {}
+        return after, written.clamp(-1, 1), record

@@ -4,8 +4,12 @@ from typing import Any
 
 from badger_agents.estimators.backpropagation import Backpropagation
 from badger_agents.estimators.base import GradientEstimator, Memory, Update
+from badger_agents.estimators.policy_gradient import PolicyGradient
 
-ESTIMATORS: dict[str, type[GradientEstimator]] = {"backpropagation": Backpropagation}
+ESTIMATORS: dict[str, type[GradientEstimator]] = {
+    "backpropagation": Backpropagation,
+    "policy_gradient": PolicyGradient,
+}
 """Estimators by the name that a recipe uses."""
 
 
@@ -19,4 +23,12 @@ def make_estimator(name: str, settings: dict[str, Any]) -> GradientEstimator:
     return kind(kind.Settings.model_validate(settings))
 
 
-__all__ = ["ESTIMATORS", "Backpropagation", "GradientEstimator", "Memory", "Update", "make_estimator"]
+__all__ = [
+    "ESTIMATORS",
+    "Backpropagation",
+    "GradientEstimator",
+    "Memory",
+    "PolicyGradient",
+    "Update",
+    "make_estimator",
+]

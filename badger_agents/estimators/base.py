@@ -38,10 +38,12 @@ class GradientEstimator(ABC):
     Attributes:
         Settings: class of the settings.
         through_actions: whether gradients must flow through the agent's actions.
+        reads: names of what the agent must record.
     """
 
     Settings: ClassVar[type[BaseModel]]
     through_actions: ClassVar[bool] = True
+    reads: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, settings: BaseModel) -> None:
         self.settings = settings

@@ -100,7 +100,12 @@ class Intervened:
             written.append(self.intervention.write(writing))
             return self.agent.membrane.write(membrane, shown, written[-1])
 
-        body = shadow(self.agent, deliver=deliver, membrane=Hooked(self.agent.membrane, write=write))
+        def scores(membrane: Any, shown: Observation, writing: Tensor) -> Tensor:
+            written.append(self.intervention.write(writing))
+            return self.agent.membrane.scores(membrane, shown, written[-1])
+
+        hooked = Hooked(self.agent.membrane, write=write, scores=scores)
+        body = shadow(self.agent, deliver=deliver, membrane=hooked)
         after, action, record = body.act(mind, observation, keys)
         after = self.intervention.end_step(mind, after)
         record = {**record, "writing": written[-1], **named_states(after.experts)}

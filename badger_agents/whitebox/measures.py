@@ -158,6 +158,9 @@ def _rewired(agent: BadgerAgent, order: Int[Tensor, "B E"]) -> BadgerAgent:
     def write(state: Any, observation: Observation, writing: Tensor) -> Tensor:
         return membrane.write(state, observation, take_experts(writing, back))
 
+    def scores(state: Any, observation: Observation, writing: Tensor) -> Tensor:
+        return membrane.scores(state, observation, take_experts(writing, back))
+
     def deliver(emission: Emission, *links: Any) -> tuple[Tensor, Tensor]:
         inbox, attention = wiring.deliver(by_parts(lambda part: take_experts(part, back), emission), *links)
         return take_experts(inbox, order), attention  # which echo and record understand as it is
@@ -171,7 +174,7 @@ def _rewired(agent: BadgerAgent, order: Int[Tensor, "B E"]) -> BadgerAgent:
     return shadow(
         agent,
         transmission=shadow(channel, draws=draws),
-        membrane=Hooked(membrane, read=read, write=write),
+        membrane=Hooked(membrane, read=read, write=write, scores=scores),
         wiring=Hooked(wiring, deliver=deliver, echo=echo),
     )
 

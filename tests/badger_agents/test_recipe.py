@@ -56,14 +56,14 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
     ({"agent": {"kind": "nonsense"}}, ["agent: ", "'nonsense'", "module:Class"]),
     ({"agent": {"kind": "collections:Counter"}}, ["no agent"]),
     ({"agent": {"topology": "everyone"}}, ["agent: topology is 'everyone'", "all, none, self, ring"]),
-    ({"agent": {"feedback_to": "two"}}, ["agent.feedback_to is 'two'", "'all' or 'one'"]),
+    ({"agent": {"feedback_to": "two"}}, ["agent.feedback_to is 'two'", "'all', 'one' or 'chosen'"]),
     ({"agent": {"policy": "badger_agents.experts:LSTMPolicy"}}, ["agent: ", "LSTMPolicy"]),
     ({"agent": {"policy": "mine.py:Mine"}}, ["agent: ", "mine.py"]),
     ({"training": {"objective": "fast"}}, ["training.objective is 'fast'", "second_half"]),
     ({"training": {"estimator": "magic"}}, ["training.estimator is 'magic'", "backpropagation"]),
     ({"training": {"schedule": "cosine"}}, ["training.schedule is 'cosine'", "'constant' or 'linear'"]),
     # an agent that cannot live there
-    ({"env": {"id": "Badger/Bandit-v0", "arms": 3}}, ["agent: ", "categorical"]),
+    ({"env": {"id": "Badger/Bandit-v0", "arms": 3}}, ["agent: ", "does not depend on its weights"]),
 ]
 
 
