@@ -147,6 +147,11 @@ def check_stage(recipe: "Recipe", number: int, stage: Stage) -> None:
     last = recipe.training is not None and number == len(recipe.training.stages) - 1
     if not last and stage.until is None and stage.outer_steps is None:
         raise ValueError("it would never end; give outer_steps or until (only the last stage needs neither)")
+    for name in ("outer_steps", "until"):
+        if last and getattr(stage, name) is not None:
+            raise ValueError(
+                f"{name} is given, but the last stage lasts until training.outer_steps; leave it out"
+            )
     for end in (0, 1):
         env, agent = dict(stage.env), dict(stage.agent)
         for table, names in ((env, DRAWN["env"]), (agent, DRAWN["agent"])):

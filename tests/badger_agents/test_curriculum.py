@@ -120,6 +120,7 @@ def test_a_resumed_run_is_the_same_in_every_stage(tmp_path: Path) -> None:
     [
         ([{"until": 0.1, "colour": 1}], "stages.0.colour: unknown key"),
         ([{}, {}], r"training.stages\[0\]: it would never end"),
+        ([{"until": 0.1}, {"until": 0.1}], r"stages\[1\]: until is given, but the last stage"),
         ([{"agent": {"experts": [4, 2]}}], r"stages\[0\]: experts is \[4, 2\]; a pair must be"),
         ([{"agent": {"experts": [0, 2]}}], r"a pair must be"),
         ([{"agent": {"policy_settings": {"hidden_size": 5}}}], r"stages\[0\]: other weights"),
