@@ -38,10 +38,13 @@ class GradientEstimator(ABC):
     Attributes:
         Settings: class of the settings.
         through_actions: whether gradients must flow through the agent's actions.
+        stackable: whether it works for several groups of trials at once, each as it would alone: it
+            remembers nothing and draws nothing under the outer step's key.
     """
 
     Settings: ClassVar[type[BaseModel]]
     through_actions: ClassVar[bool] = True
+    stackable: ClassVar[bool] = False
 
     def __init__(self, settings: BaseModel) -> None:
         self.settings = settings
