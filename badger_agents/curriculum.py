@@ -78,6 +78,13 @@ class Curriculum:
         """The agent of an outer step: the one in training, or one that shares its weights."""
         return self._living(self._drawn(self.stages[place.stage].agent, "agent", step))
 
+    def sampled(self, place: Place, step: int) -> str:
+        """What an outer step samples, in words: outer steps of other seeds that say the same are alike."""
+        stage = self.stages[place.stage]
+        env, agent = self._drawn(stage.env, "env", step), self._drawn(stage.agent, "agent", step)
+        terms = [(term.setting, term.weight) for term in self.penalties(place)]
+        return repr((env, agent, self.batch_size(place), terms))
+
     def batch_size(self, place: Place) -> int:
         """Trials of an outer step."""
         return self.stages[place.stage].batch_size or self.training.batch_size

@@ -1,47 +1,38 @@
-"""The outer loop: meta-training of an agent's weights, with log, checkpoints and a divergence guard."""
+"""The outer loop: meta-training of agents' weights, of one outer seed or of many side by side."""
 
 import signal
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
-from torch import Tensor
 
-from badger_agents.agent import LearnedAgent
-from badger_agents.checkpoint import (
-    Checkpoint,
-    CheckpointError,
-    load_checkpoint,
-    portable_recipe,
-    save_checkpoint,
-)
-from badger_agents.curriculum import Curriculum, Place
-from badger_agents.log import RunLog
-from badger_agents.objectives import OBJECTIVES
+from badger_agents.checkpoint import Checkpoint
+from badger_agents.population import Pace
 from badger_agents.recipe import Recipe
-from badger_agents.trials import Trials
-from badger_envs import random
+from badger_agents.run import (
+    CHECKPOINT,
+    LOG,
+    PATIENCE,
+    DivergenceError,
+    Progress,
+    Run,
+    check_folder,
+    last_checkpoint,
+)
 
-CHECKPOINT = "checkpoint.safetensors"
-LOG = "log.jsonl"
-PATIENCE = 10
-"""Outer steps in a row without a finite loss and gradient after which a run stops."""
-
-
-class DivergenceError(RuntimeError):
-    """Loss or gradient stayed not finite; the last good checkpoint is kept."""
-
-
-class Progress(NamedTuple):
-    """What a progress bar shows after an outer step; loss and seconds as in the log."""
-
-    step: int
-    loss: float
-    seconds: float
+__all__ = [
+    "CHECKPOINT",
+    "LOG",
+    "PATIENCE",
+    "DivergenceError",
+    "Progress",
+    "check_folder",
+    "last_checkpoint",
+    "train",
+    "train_population",
+]
 
 
 def train(
@@ -76,161 +67,81 @@ def train(
         DivergenceError: ten outer steps in a row without a finite loss and gradient.
         KeyboardInterrupt: after an interruption, when all is saved.
     """
-    agent, training = recipe.make_agent(seed), recipe.training
-    if not isinstance(agent, LearnedAgent) or training is None:
-        raise ValueError(f"recipe {recipe.name!r} has no weights to train or no [training] table")
-    folder.mkdir(parents=True, exist_ok=True)
-    last = last_checkpoint(recipe, seed, folder, resume, device)
-    agent.to(device)
-    parameters = dict(agent.named_parameters())
-    optimiser = torch.optim.Adam(parameters.values(), lr=training.learning_rate, betas=(0.9, training.beta2))
-    step = skipped = 0
-    place = Place()
-    if last is not None:
-        _load(agent, optimiser, last, folder)
-        step, skipped, place = last.step, last.skipped, last.place
-    curriculum = Curriculum(recipe, agent, seed)
-    estimator = training.make_estimator()
-    memory = estimator.initial_state(agent) if last is None else last.estimator
-    like = torch.zeros((), device=device)
-    failures = 0
-
-    def snapshot() -> Checkpoint:
-        state = _optimiser_tensors(optimiser, list(parameters))
-        return Checkpoint(recipe, seed, step, skipped, place, agent.state_dict(), state, memory)
-
-    with (
-        RunLog(folder / LOG, step, tensorboard) as log,
-        _stop_signal() as stopped,
-        torch.random.fork_rng(devices=[]),
-    ):
-        started = time.perf_counter() - log.seconds
-        while step < training.outer_steps:
-            rate = curriculum.learning_rate(place, step)
-            for group in optimiser.param_groups:
-                group["lr"] = rate
-            family, living = curriculum.family(place, step), curriculum.living(place, step)
-            keys = random.outer_keys(seed, step, curriculum.batch_size(place), like=like)  # (B, 4)
-            torch.manual_seed(_torch_seed(seed, step))
-            trials = Trials(
-                family,
-                keys,
-                OBJECTIVES[training.objective],
-                curriculum.penalties(place),
-                gradient_limit=training.clip_trial,
-                draw_key=random.outer_keys(seed, step, 1),
-            )
-            finite = True
-            for update in estimator.updates(living, trials, memory):
-                norm = torch.nn.utils.get_total_norm(update.gradients)
-                loss, length = torch.cat([update.loss, norm[None]]).tolist()  # the one host synchronisation
-                finite = loss - loss == 0 and length - length == 0
-                if not finite:
-                    break
-                memory = update.state
-                for parameter, gradient in zip(parameters.values(), update.gradients, strict=True):
-                    parameter.grad = gradient
-                torch.nn.utils.clip_grads_with_norm_(parameters.values(), training.clip_norm, norm)
-                optimiser.step()
-            step += 1
-            failures = 0 if finite else failures + 1
-            skipped += not finite
-            if failures == PATIENCE:
-                raise DivergenceError(
-                    f"loss or gradient was not finite in {PATIENCE} outer steps in a row, up to step {step};"
-                    f" {_kept(folder)}; try a lower learning_rate or clip_norm"
-                )
-            stage = place.stage
-            place, validation = curriculum.next(place, step)
-            seconds = time.perf_counter() - started
-            if validation is not None or step % training.log_every == 0 or step == training.outer_steps:
-                log.write(
-                    {
-                        "step": step,
-                        "loss": loss,
-                        "gradient_norm": length,
-                        "learning_rate": rate,
-                        "skipped": skipped,
-                        "seconds": seconds,
-                        **({"stage": stage} if training.stages else {}),
-                        **({} if validation is None else {"validation": validation}),
-                    }
-                )
-            on_step(Progress(step, loss, seconds))
-            at_end = step == training.outer_steps
-            if failures == 0 and (at_end or stopped() or step % training.checkpoint_every == 0):
-                save_checkpoint(folder / CHECKPOINT, snapshot())
-            if stopped() and not at_end:
-                raise KeyboardInterrupt
-        if not (folder / CHECKPOINT).exists() or failures:
-            save_checkpoint(folder / CHECKPOINT, snapshot())
-        return snapshot()
+    done = train_population(
+        recipe, {seed: folder}, resume=resume, device=device, tensorboard=tensorboard, on_step=on_step
+    )
+    return done[seed]
 
 
-def check_folder(folder: Path, resume: bool) -> None:
-    """CheckpointError if the folder holds a run already that is not to be resumed."""
-    if (folder / CHECKPOINT).exists() and not resume:
-        raise CheckpointError(
-            f"{folder} holds a run already; use --resume to go on with it, or another --out"
-        )
+def train_population(
+    recipe: Recipe,
+    folders: Mapping[int, Path],
+    *,
+    resume: bool = False,
+    device: str = "cpu",
+    tensorboard: bool = False,
+    on_step: Callable[[Progress], None] = lambda progress: None,
+    on_alone: Callable[[str], None] = lambda reason: None,
+) -> dict[int, Checkpoint]:
+    """Meta-train many outer seeds side by side; every one is an ordinary run in a folder of its own.
 
+    Each meets exactly the draws that it would meet alone; its losses are those of the seed alone but for
+    rounding. Those that lag behind (after a kill) go first until all are at the same outer step. A seed
+    that diverges ends; the others go on.
 
-def last_checkpoint(recipe: Recipe, seed: int, folder: Path, resume: bool, device: str) -> Checkpoint | None:
-    """The checkpoint to go on from, or None for a fresh start.
+    Args:
+        recipe: what to train, and how.
+        folders: run folders by outer seed.
+        resume: as for `train`, each from its own checkpoint; with the same seeds bit-identical too.
+        device: a torch device.
+        tensorboard: also write TensorBoard events into the folders.
+        on_step: called after every outer step of each seed.
+        on_alone: called once, with the reason, if the seeds cannot be stacked (see `Pace`).
+
+    Returns:
+        The last checkpoint of each seed.
 
     Raises:
-        CheckpointError: as `train`.
+        CheckpointError, KeyboardInterrupt: as `train`.
+        DivergenceError: seeds that diverged, once the others have ended.
     """
-    check_folder(folder, resume)
-    path = folder / CHECKPOINT
-    if not path.exists():
-        return None
-    last = load_checkpoint(path, device)
-    if (portable_recipe(last.recipe, folder), last.seed) != (portable_recipe(recipe, folder), seed):
-        raise CheckpointError(f"{folder} holds a run of another recipe or seed; use another --out")
-    return last
-
-
-def _torch_seed(seed: int, step: int) -> int:
-    """Seed of torch's own generator at an outer step, for policies that draw from it (dropout, say)."""
-    low, high = random.words(random.outer_keys(seed, step, 1), "torch", 2)[0].tolist()
-    return low + (high >> 1 << 32)
-
-
-def _kept(folder: Path) -> str:
-    """What a run that diverged leaves behind."""
-    if (folder / CHECKPOINT).exists():
-        return f"the last good checkpoint is kept in {folder}"
-    return "it happened before the first checkpoint"
-
-
-def _optimiser_tensors(optimiser: torch.optim.Optimizer, names: list[str]) -> dict[str, Tensor]:
-    """Adam's state as tensors named "parameter/quantity"."""
-    state = optimiser.state_dict()["state"]
-    return {f"{names[i]}/{what}": value for i, values in state.items() for what, value in values.items()}
-
-
-def _load(agent: LearnedAgent, optimiser: torch.optim.Adam, last: Checkpoint, folder: Path) -> None:
-    """Take weights and the optimiser's state from a checkpoint.
-
-    Raises:
-        CheckpointError: they do not fit the agent.
-    """
-    parameters = dict(agent.named_parameters())
-    state: dict[int, dict[str, Tensor]] = {}
-    try:
-        agent.load_state_dict(last.weights)
-        for name, value in last.optimiser.items():
-            parameter, _, what = name.rpartition("/")
-            if value.dim() and value.shape != parameters[parameter].shape:
-                raise ValueError(f"{name} has shape {tuple(value.shape)}")
-            state.setdefault(list(parameters).index(parameter), {})[what] = value
-        optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
-    except (RuntimeError, KeyError, ValueError) as error:
-        raise CheckpointError(
-            f"the checkpoint in {folder} does not fit its recipe's agent ({' '.join(str(error).split())});"
-            " use another --out"
-        ) from error
+    runs = [
+        Run(recipe, seed, folder, resume=resume, device=device, tensorboard=tensorboard)
+        for seed, folder in folders.items()
+    ]
+    pace, told = Pace(runs[0]), len(runs) == 1
+    lost: dict[int, DivergenceError] = {}
+    with ExitStack() as stack, _stop_signal() as stopped, torch.random.fork_rng(devices=[]):
+        for run in runs:
+            stack.enter_context(run)
+        while going := [run for run in runs if not run.ended and run.seed not in lost]:
+            behind = min(run.step for run in going)
+            now = [run for run in going if run.step == behind]
+            pace.step(now)
+            if pace.reason and not told:
+                told = True
+                on_alone(pace.reason)
+            for run in now:
+                try:
+                    progress = run.close_step()
+                except DivergenceError as error:
+                    lost[run.seed] = error
+                    continue
+                on_step(progress)
+                run.save(now=stopped())
+            if stopped():
+                for run in going:
+                    if run not in now and run.seed not in lost:
+                        run.save(now=True)
+                if any(not run.ended for run in going if run.seed not in lost):
+                    raise KeyboardInterrupt
+        done = {run.seed: run.end() for run in runs if run.seed not in lost}
+    if len(runs) == 1 and lost:
+        raise lost[runs[0].seed]
+    if lost:
+        reasons = "; ".join(f"seed {seed}: {error}" for seed, error in lost.items())
+        raise DivergenceError(f"{len(lost)} of {len(runs)} outer seeds diverged, all others ended: {reasons}")
+    return done
 
 
 @contextmanager

@@ -25,15 +25,15 @@ class Stacked:
     Args:
         agent: the code; its own weights are used for what `weights` does not name.
         weights: parameters (and buffers) by name, each [N, ...].
-        randomness: whether what policies draw from torch's own generator is the "same" for all, or
-            "different".
+        randomness: whether what policies draw from torch's own generator is the "same" for all,
+            "different", or an "error".
     """
 
     def __init__(
         self,
         agent: LearnedAgent,
         weights: Mapping[str, Tensor],
-        randomness: Literal["same", "different"] = "different",
+        randomness: Literal["same", "different", "error"] = "different",
     ) -> None:
         self.count = len(next(iter(weights.values())))
         self.weights = {f"agent.{name}": value for name, value in weights.items()}

@@ -17,6 +17,7 @@ class Backpropagation(GradientEstimator):
     """The exact gradient of the objective, through the whole trial."""
 
     Settings = BackpropagationSettings
+    stackable = True
 
     def updates(self, agent: LearnedAgent, trials: Trials, state: Memory) -> Iterator[Update]:
         """One update; parameters without influence on the loss get zeros."""

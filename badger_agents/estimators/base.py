@@ -39,11 +39,14 @@ class GradientEstimator(ABC):
         Settings: class of the settings.
         through_actions: whether gradients must flow through the agent's actions.
         reads: names of what the agent must record.
+        stackable: whether it works for several groups of trials at once, each as it would alone: it
+            remembers nothing and draws nothing under the outer step's key.
     """
 
     Settings: ClassVar[type[BaseModel]]
     through_actions: ClassVar[bool] = True
     reads: ClassVar[tuple[str, ...]] = ()
+    stackable: ClassVar[bool] = False
 
     def __init__(self, settings: BaseModel) -> None:
         self.settings = settings
