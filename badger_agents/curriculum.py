@@ -45,10 +45,19 @@ class Stage(Settings):
 
 
 class Place(NamedTuple):
-    """Where in a curriculum a run is: stage, counted from 0, and the outer step at which it began."""
+    """Where in a curriculum a run is.
+
+    Attributes:
+        stage: counted from 0.
+        began: the outer step at which it began.
+        best: best validation outcome of the last stage so far, if that is validated.
+        waits: validations since then.
+    """
 
     stage: int = 0
     began: int = 0
+    best: float | None = None
+    waits: int = 0
 
 
 class Curriculum:
@@ -99,25 +108,39 @@ class Curriculum:
 
     def next(self, place: Place, step: int) -> tuple[Place, float | None]:
         """Where the run is after `step` outer steps, and the validation outcome if there was one."""
-        stage = self.stages[place.stage]
-        if place.stage == len(self.stages) - 1:
-            return place, None
+        stage, last = self.stages[place.stage], place.stage == len(self.stages) - 1
         outcome = None
+        if step % self.training.validate_every == 0:
+            wanted = self.training.validates if last else stage.until is not None
+            outcome = self._validated(stage) if wanted else None
+        if last:
+            if outcome is None:
+                return place, None
+            better = place.best is None or self._reaches(outcome, place.best, equal=False)
+            after = {"best": outcome, "waits": 0} if better else {"waits": place.waits + 1}
+            return place._replace(**after), outcome
         done = stage.outer_steps is not None and step - place.began >= stage.outer_steps
-        if stage.until is not None and step % self.training.validate_every == 0:
-            env = {name: value for name, value in stage.env.items() if name not in DRAWN["env"]}
-            most = {
-                n: max(v) if n in DRAWN["agent"] and isinstance(v, tuple) else v
-                for n, v in stage.agent.items()
-            }
-            family, living = self._family(env, "validation"), self._living(most).eval()
-            device = str(next(living.parameters()).device)
-            trials = self.training.validation_trials
-            result = evaluate(living, family, trials, seed=self.seed, device=device)
-            living.train()
-            outcome = result.mean
-            done = done or (outcome >= stage.until if family.higher_is_better else outcome <= stage.until)
+        if outcome is not None and stage.until is not None:
+            done = done or self._reaches(outcome, stage.until, equal=True)
         return (Place(place.stage + 1, step) if done else place), outcome
+
+    def _reaches(self, outcome: float, goal: float, *, equal: bool) -> bool:
+        """Whether an outcome is as good as another, or better."""
+        if outcome == goal:
+            return equal
+        return outcome > goal if self.recipe.family().higher_is_better else outcome < goal
+
+    def _validated(self, stage: Stage) -> float:
+        """The outcome on the validation split, with the most that the stage draws."""
+        env = {name: value for name, value in stage.env.items() if name not in DRAWN["env"]}
+        most = {
+            n: max(v) if n in DRAWN["agent"] and isinstance(v, tuple) else v for n, v in stage.agent.items()
+        }
+        family, living = self._family(env, "validation"), self._living(most).eval()
+        device = str(next(living.parameters()).device)
+        result = evaluate(living, family, self.training.validation_trials, seed=self.seed, device=device)
+        living.train()
+        return result.mean
 
     def _family(self, settings: dict[str, Any], split: str) -> Family:
         name = repr((settings, split))

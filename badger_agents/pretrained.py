@@ -30,8 +30,3 @@ def load_pretrained(name: str, device: str | torch.device = "cpu") -> Checkpoint
         there = f"there are: {', '.join(known)}" if known else "none has been published yet"
         raise CheckpointError(f"no pretrained policy {name!r}; {there}")
     return load_checkpoint(FOLDER / f"{name}.safetensors", device)
-
-
-def weights_only(checkpoint: Checkpoint) -> Checkpoint:
-    """The checkpoint without what only further training needs: a third of its size."""
-    return checkpoint._replace(optimiser={}, estimator={})

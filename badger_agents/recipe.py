@@ -63,8 +63,12 @@ class TrainingTable(Settings):
         checkpoint_every: outer steps between checkpoints.
         log_every: outer steps between rows of the log.
         stages: the curriculum; none: the recipe's settings all the time.
-        validate_every: outer steps between validations, in stages that end by one.
+        validate_every: outer steps between validations: in stages that end by one, and in the last stage
+            with `keep_best` or `patience`.
         validation_trials: trials of a validation.
+        keep_best: keep the weights of the last stage's best validation beside the checkpoint.
+        patience: validations of the last stage without a better outcome after which training ends early;
+            None: it never does.
     """
 
     outer_steps: int = Field(ge=1)
@@ -85,6 +89,17 @@ class TrainingTable(Settings):
     stages: tuple[Stage, ...] = ()
     validate_every: int = Field(default=50, ge=1)
     validation_trials: int = Field(default=512, ge=1)
+    keep_best: bool = False
+    patience: int | None = Field(default=None, ge=1)
+
+    @property
+    def validates(self) -> bool:
+        """Whether the last stage is validated."""
+        return self.keep_best or self.patience is not None
+
+    def ends(self, step: int, waits: int) -> bool:
+        """Whether training is over after so many outer steps and validations without a better one."""
+        return step >= self.outer_steps or (self.patience is not None and waits >= self.patience)
 
     def rate_at(self, step: int, learning_rate: float | None = None) -> float:
         """Adam's learning rate at an outer step, from the table's or a stage's own by the schedule."""

@@ -16,6 +16,7 @@ from badger_agents.checkpoint import (
     load_checkpoint,
     portable_recipe,
     save_checkpoint,
+    weights_only,
 )
 from badger_agents.curriculum import Curriculum, Place
 from badger_agents.estimators import Memory
@@ -25,6 +26,7 @@ from badger_envs import random
 from badger_envs.family import Family
 
 CHECKPOINT = "checkpoint.safetensors"
+BEST = "best.safetensors"
 LOG = "log.jsonl"
 PATIENCE = 10
 """Outer steps in a row without a finite loss and gradient after which a run stops."""
@@ -125,8 +127,8 @@ class Run:
 
     @property
     def ended(self) -> bool:
-        """Whether all outer steps are done."""
-        return self.step >= self.training.outer_steps
+        """Whether all outer steps are done, or patience is at its end."""
+        return self.training.ends(self.step, self.place.waits)
 
     @property
     def sampled(self) -> str:
@@ -189,6 +191,13 @@ class Run:
             )
         stage = self.place.stage
         self.place, validation = self.curriculum.next(self.place, self.step)
+        if (
+            self.training.keep_best
+            and validation is not None
+            and self.place.waits == 0
+            and self.place.best is not None
+        ):
+            save_checkpoint(self.folder / BEST, weights_only(self.snapshot()))
         seconds = time.perf_counter() - self._started
         if validation is not None or self.step % self.training.log_every == 0 or self.ended:
             self._log.write(

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 import tyro
 
-from badger_agents.checkpoint import Checkpoint, save_checkpoint
+from badger_agents.checkpoint import Checkpoint, save_checkpoint, weights_only
 from badger_agents.files import write_together
 from badger_agents.log import read_log
 from badger_agents.outer_loop import CHECKPOINT, LOG
-from badger_agents.pretrained import FOLDER, weights_only
+from badger_agents.pretrained import FOLDER
 from badger_agents.recipe import Recipe, load_recipe
 from leaderboards.card import Candidate, card, rows
 from leaderboards.cells import Case, cells_of, measure, prepare
@@ -134,7 +134,7 @@ def open_finished(plan: Recipe, recipe: str, run: Path) -> tuple[Checkpoint, dic
     if other is not None:
         raise ValueError(f"{run} is a run of another recipe than {recipe}: they differ in {other}")
     total = plan.training.outer_steps
-    if checkpoint.step < total:
+    if not plan.training.ends(checkpoint.step, checkpoint.place.waits):
         raise ValueError(
             f"{run} is at outer step {checkpoint.step} of {total}; finish it:"
             f" badger train {recipe} --seed {checkpoint.seed} --out {run} --resume"

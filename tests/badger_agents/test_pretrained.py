@@ -6,9 +6,15 @@ import pytest
 import torch
 
 from badger_agents import pretrained
-from badger_agents.checkpoint import Checkpoint, CheckpointError, load_checkpoint, save_checkpoint
+from badger_agents.checkpoint import (
+    Checkpoint,
+    CheckpointError,
+    load_checkpoint,
+    save_checkpoint,
+    weights_only,
+)
 from badger_agents.outer_loop import CHECKPOINT, train
-from badger_agents.pretrained import load_pretrained, pretrained_names, weights_only
+from badger_agents.pretrained import load_pretrained, pretrained_names
 from badger_agents.recipe import load_recipe
 from tests.badger_agents.pretrained_files import check_published
 from tests.badger_agents.small import small_recipe

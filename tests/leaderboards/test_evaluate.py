@@ -7,11 +7,10 @@ import pytest
 
 from badger_agents import pretrained
 from badger_agents.agent import LearnedAgent
-from badger_agents.checkpoint import Checkpoint, save_checkpoint
+from badger_agents.checkpoint import Checkpoint, save_checkpoint, weights_only
 from badger_agents.curriculum import Place
 from badger_agents.evaluation import evaluate
 from badger_agents.outer_loop import train
-from badger_agents.pretrained import weights_only
 from badger_agents.recipe import EvaluationTable, Recipe, check_recipe
 from leaderboards.cells import Cell, cells_of, measure, prepare, shared
 from leaderboards.runs import Source
