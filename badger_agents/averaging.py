@@ -63,13 +63,13 @@ class AveragingPolicy(ExpertPolicy):
             self.emit.weight[-1].zero_()
             self.emit.bias[-1].zero_()
 
-    def initial_state(self, draws: Float[Tensor, "B E S"]) -> Float[Tensor, "B E 2*N"]:
-        """Nothing remembered: sums of weights, then of weighted values, all 0."""
+    def initial_state(self, draws: Float[Tensor, "B E S"]) -> Float[Tensor, "B E D"]:
+        """Nothing remembered: sums of weights, then of weighted values, all 0: D = 2N numbers."""
         return (draws[..., :1] * 0).repeat(1, 1, 2 * self.heads)  # (B, E, 2N)
 
     def forward(
-        self, state: Float[Tensor, "B E 2*N"], inbox: Float[Tensor, "B E M"], reading: Float[Tensor, "B E R"]
-    ) -> tuple[Float[Tensor, "B E 2*N"], Emission, Float[Tensor, "B E 1"]]:
+        self, state: Float[Tensor, "B E D"], inbox: Float[Tensor, "B E M"], reading: Float[Tensor, "B E R"]
+    ) -> tuple[Float[Tensor, "B E D"], Emission, Float[Tensor, "B E 1"]]:
         """Add to the sums, then think about means and amounts."""
         heard = torch.cat([inbox, reading], dim=-1)  # (B, E, M+R)
         worth, value = self.remember(heard).chunk(2, dim=-1)  # (B, E, N) each

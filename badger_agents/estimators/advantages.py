@@ -4,6 +4,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+SMALLEST = 1e-3
+"""Added to spreads, so that steps at which all trials gain the same are not blown up."""
+
 
 def advantages(
     reward: Float[Tensor, "T B"], value: Float[Tensor, "T B"], discount: float, trace: float
@@ -26,15 +29,14 @@ def advantages(
     return torch.stack(backwards[::-1])  # (T, B)
 
 
-def centred_and_scaled(
-    gain: Float[Tensor, "T B"], whole: Float[Tensor, "T B"], groups: int = 1
-) -> tuple[Float[Tensor, "T B"], Float[Tensor, "T B"]]:
-    """Gains less their mean over the batch, over the spread of whole gains, step by step, and that spread.
+def centred(gain: Float[Tensor, "T B"], groups: int = 1) -> Float[Tensor, "T B"]:
+    """Gains less their mean over the batch, step by step; each group of rows is a batch of its own."""
+    parts = gain.unflatten(1, (groups, -1))  # (T, G, B/G)
+    return (parts - parts.mean(dim=-1, keepdim=True)).flatten(1)  # (T, B)
 
-    A step's mean needs no network to be known, and scaled steps count alike, though early ones have more of
-    the trial before them. Each group of rows is a batch of its own.
-    """
-    parts, wholes = (part.unflatten(1, (groups, -1)) for part in (gain, whole))  # (T, G, B/G)
-    spread = wholes.std(dim=-1, keepdim=True, correction=0) + 1e-3  # (T, G, 1), never 0
-    scaled = (parts - parts.mean(dim=-1, keepdim=True)) / spread  # (T, G, B/G)
-    return scaled.flatten(1), spread.expand_as(parts).flatten(1)
+
+def spread_of(gain: Float[Tensor, "T B"], groups: int = 1) -> Float[Tensor, "T B"]:
+    """Standard deviation of gains over the batch, step by step, never 0; the same for all rows of a group."""
+    parts = gain.unflatten(1, (groups, -1))  # (T, G, B/G)
+    spread = parts.std(dim=-1, keepdim=True, correction=0) + SMALLEST  # (T, G, 1)
+    return spread.expand_as(parts).flatten(1)  # (T, B)

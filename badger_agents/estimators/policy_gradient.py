@@ -10,7 +10,7 @@ from torch import Tensor
 
 from badger_agents.agent import Agent, LearnedAgent, Settings
 from badger_agents.choosing import entropy, log_probability
-from badger_agents.estimators.advantages import advantages, centred_and_scaled
+from badger_agents.estimators.advantages import advantages, centred, spread_of
 from badger_agents.estimators.base import GradientEstimator, Memory, Update
 from badger_agents.estimators.value import ValueNetwork
 from badger_agents.inner_loop import Stretch
@@ -34,6 +34,8 @@ class PolicyGradientSettings(Settings):
         value_rate: learning rate of that network's Adam.
         expected_reward: take what the family's `expected_reward` says of each choice, less that of the best,
             in place of what chance paid, and at the step itself the exact gradient over all choices.
+        scaled: divide advantages, step by step, by their spread in the batch. It makes steps count alike and
+            is not the gradient of the objective any more.
         entropy: weight of the entropy of the draws, in units of scaled advantages.
         entropy_steps: outer steps over which that weight falls to 0, linearly; None: it stays.
         epochs: how often an outer step's trials are gone through.
@@ -46,6 +48,7 @@ class PolicyGradientSettings(Settings):
     value_size: int = Field(default=0, ge=0)
     value_rate: float = Field(default=2e-3, gt=0, allow_inf_nan=False)
     expected_reward: bool = False
+    scaled: bool = True
     entropy: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     entropy_steps: int | None = Field(default=None, ge=1)
     epochs: int = Field(default=1, ge=1)
@@ -128,7 +131,9 @@ class PolicyGradient(GradientEstimator):
         if self.set.expected_reward:  # the step's own part is exact, and so not credited to chance again
             usual = (lived.logits.detach().softmax(-1) * lived.each).sum(-1)  # (T, B)
             later = gain - lived.reward + (usual if self.network is not None else 0)
-        later, scale = centred_and_scaled(later, gain, groups)  # (T, B), (T, B)
+        later, spread = centred(later, groups), spread_of(gain, groups)  # (T, B), (T, B)
+        scale = spread if self.set.scaled else torch.ones_like(spread)  # (T, B)
+        later = later / scale  # (T, B)
         weight = self._entropy_weight(state)
         state = {**state, STEPS: state[STEPS] + 1}
         old = log_probability(kind, lived.logits, lived.mask, lived.choice).detach()  # (T, B)
