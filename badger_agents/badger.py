@@ -11,6 +11,7 @@ from badger_agents.agent import LearnedAgent
 from badger_agents.badger_settings import BadgerSettings, make_membrane, make_policy
 from badger_agents.experts import Emission
 from badger_agents.halting import talk_on
+from badger_agents.membrane import widened
 from badger_agents.sparse_channel import as_edges
 from badger_agents.transmission import Line, Transmission
 from badger_agents.wiring import Links, Wiring
@@ -65,7 +66,8 @@ class BadgerAgent(LearnedAgent):
     at step t reaches the others at step t + 1 when R = 1.
 
     Args:
-        family: a family of the kind it will live in, for the widths of what is read.
+        family: a family of the kind it will live in, for the widths of what is read; in others, narrower
+            ones, what they lack reads as zeros.
         settings: see `BadgerSettings`.
     """
 
@@ -92,7 +94,8 @@ class BadgerAgent(LearnedAgent):
         Raises:
             ValueError: the weights do not fit the family, or it has more outputs than there are experts.
         """
-        self.check_fits(self.membrane.slots, family, ("input_size", "feedback", "output_feedback"))
+        sizes = ("input_size", "feedback", "output_feedback")
+        self.check_fits(self.membrane.slots, family, sizes, padded=True)
         batch, experts = len(keys), self.settings.experts
         size = self.policy.draw_size
         draws = random.normal(keys, "experts", experts * size, dtype=family.dtype)  # (B, E*S)
@@ -112,6 +115,7 @@ class BadgerAgent(LearnedAgent):
         self, state: BadgerState, observation: Observation, keys: Int[Tensor, "B 4"]
     ) -> tuple[BadgerState, Tensor, dict[str, Tensor]]:
         """Read, communicate, write; records what went on inside (see `badger_agents.whitebox.trace`)."""
+        observation = widened(observation, self.membrane.slots)
         membrane, reading = self.membrane.read(
             state.membrane, observation, self.settings.experts
         )  # (B, E, R)

@@ -1,5 +1,7 @@
 """Curricula: what an outer step samples (sizes, kinds, number of experts, ...), stage by stage, as data."""
 
+from bisect import bisect_right
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -19,16 +21,32 @@ DRAWN = {"env": ("horizon",), "agent": ("experts", "rounds")}
 """Settings that a stage may give as a pair (lowest, highest): drawn anew at every outer step."""
 
 
+class Entry(Settings):
+    """What an outer step may sample; what it does not say is as in the recipe.
+
+    Attributes:
+        env: settings of the family to change; `horizon` may be a pair, drawn per outer step. With `id` it is
+            another family, with its own settings and these.
+        agent: settings of the agent to change (tables within are merged, not replaced); `experts` and
+            `rounds` may be pairs, drawn per outer step. None of them may change the weights' shapes.
+        until: the stage ends when validation reaches this outcome (with the recipe's own horizon and the
+            highest number of experts and rounds that are drawn) here and wherever else one is given.
+        weight: how often it is sampled, in proportion to the others of its mixture.
+    """
+
+    env: dict[str, Any] = Field(default_factory=dict)
+    agent: dict[str, Any] = Field(default_factory=dict)
+    until: float | None = Field(default=None, allow_inf_nan=False)
+    weight: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+
+
 class Stage(Settings):
     """One stage of a curriculum, [[training.stages]]; what it does not say is as in the recipe.
 
     Attributes:
         outer_steps: outer steps after which the next stage begins; None: only `until` ends it.
-        until: the stage ends when validation reaches this outcome (with the recipe's own horizon and the
-            highest number of experts and rounds that the stage draws).
-        env: settings of the family to change; `horizon` may be a pair, drawn per outer step.
-        agent: settings of the agent to change (tables within are merged, not replaced); `experts` and
-            `rounds` may be pairs, drawn per outer step. None of them may change the weights' shapes.
+        until, env, agent: as of an `Entry`.
+        mixture: in place of those three, several entries: each outer step samples one of them.
         learning_rate: in place of the recipe's.
         batch_size: in place of the recipe's.
         halting_cost: in place of the recipe's. Where it counts before a task is mastered, experts learn to
@@ -39,9 +57,15 @@ class Stage(Settings):
     until: float | None = Field(default=None, allow_inf_nan=False)
     env: dict[str, Any] = Field(default_factory=dict)
     agent: dict[str, Any] = Field(default_factory=dict)
+    mixture: tuple[Entry, ...] = ()
     learning_rate: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     batch_size: int | None = Field(default=None, ge=1)
     halting_cost: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The mixture; of a stage without, the one thing that it samples."""
+        return self.mixture or (Entry(env=self.env, agent=self.agent, until=self.until),)
 
 
 class Place(NamedTuple):
@@ -72,11 +96,20 @@ class Curriculum:
 
     def family(self, place: Place, step: int) -> Family:
         """The family of an outer step."""
-        return self._family(self._drawn(self.stages[place.stage].env, "env", step), "train")
+        return self._family(self._drawn(self.entry(place, step).env, "env", step), "train")
 
     def living(self, place: Place, step: int) -> LearnedAgent:
         """The agent of an outer step: the one in training, or one that shares its weights."""
-        return self._living(self._drawn(self.stages[place.stage].agent, "agent", step))
+        return self._living(self._drawn(self.entry(place, step).agent, "agent", step))
+
+    def entry(self, place: Place, step: int) -> Entry:
+        """Which entry of the stage's mixture an outer step samples."""
+        entries = self.stages[place.stage].entries
+        if len(entries) == 1:
+            return entries[0]
+        drawn = float(random.uniform(random.outer_keys(self.seed, step, 1), "curriculum/mixture", 1)[0, 0])
+        shares = list(accumulate(entry.weight for entry in entries))
+        return entries[min(bisect_right(shares, drawn * shares[-1]), len(entries) - 1)]
 
     def batch_size(self, place: Place) -> int:
         """Trials of an outer step."""
@@ -91,26 +124,37 @@ class Curriculum:
         return self.training.rate_at(step, self.stages[place.stage].learning_rate)
 
     def next(self, place: Place, step: int) -> tuple[Place, float | None]:
-        """Where the run is after `step` outer steps, and the validation outcome if there was one."""
+        """Where the run is after `step` outer steps, and the validation outcome if there was one.
+
+        Of a mixture it is that of the first entry that has not reached its `until`: others wait.
+        """
         stage = self.stages[place.stage]
         if place.stage == len(self.stages) - 1:
             return place, None
         outcome = None
         done = stage.outer_steps is not None and step - place.began >= stage.outer_steps
-        if stage.until is not None and step % self.training.validate_every == 0:
-            env = {name: value for name, value in stage.env.items() if name not in DRAWN["env"]}
-            most = {
-                n: max(v) if n in DRAWN["agent"] and isinstance(v, tuple) else v
-                for n, v in stage.agent.items()
-            }
-            family, living = self._family(env, "validation"), self._living(most).eval()
-            device = str(next(living.parameters()).device)
-            trials = self.training.validation_trials
-            result = evaluate(living, family, trials, seed=self.seed, device=device)
-            living.train()
-            outcome = result.mean
-            done = done or (outcome >= stage.until if family.higher_is_better else outcome <= stage.until)
+        judged = [entry for entry in stage.entries if entry.until is not None]
+        if judged and step % self.training.validate_every == 0:
+            for entry in judged:
+                outcome, reached = self._validated(entry)
+                if not reached:
+                    break
+            done = done or reached
         return (Place(place.stage + 1, step) if done else place), outcome
+
+    def _validated(self, entry: Entry) -> tuple[float, bool]:
+        """The outcome in validation, and whether it is good enough."""
+        assert entry.until is not None
+        env = {name: value for name, value in entry.env.items() if name not in DRAWN["env"]}
+        most = {
+            n: max(v) if n in DRAWN["agent"] and isinstance(v, tuple) else v for n, v in entry.agent.items()
+        }
+        family, living = self._family(env, "validation"), self._living(most).eval()
+        device = str(next(living.parameters()).device)
+        trials = self.training.validation_trials
+        outcome = evaluate(living, family, trials, seed=self.seed, device=device).mean
+        living.train()
+        return outcome, outcome >= entry.until if family.higher_is_better else outcome <= entry.until
 
     def _family(self, settings: dict[str, Any], split: str) -> Family:
         name = repr((settings, split))
@@ -139,16 +183,28 @@ class Curriculum:
 
 
 def check_stage(recipe: "Recipe", number: int, stage: Stage) -> None:
-    """Try a stage out at both ends of what it draws, so that what is wrong shows before training.
+    """Check what a stage says beside its entries.
+
+    Raises:
+        ValueError: it would never end, or says twice what to sample.
+    """
+    last = recipe.training is not None and number == len(recipe.training.stages) - 1
+    ends = stage.outer_steps is not None or any(entry.until is not None for entry in stage.entries)
+    if not last and not ends:
+        raise ValueError("it would never end; give outer_steps or until (only the last stage needs neither)")
+    said = [name for name in ("until", "env", "agent") if getattr(stage, name) not in (None, {})]
+    if stage.mixture and said:
+        raise ValueError(f"{said[0]} is given beside a mixture; give it in the mixture's entries")
+
+
+def check_entry(recipe: "Recipe", entry: Entry, halting_cost: float | None = None) -> None:
+    """Try an entry out at both ends of what it draws, so that what is wrong shows before training.
 
     Raises:
         ValueError, TypeError: a pair is none, or the family or the agent refuses a setting.
     """
-    last = recipe.training is not None and number == len(recipe.training.stages) - 1
-    if not last and stage.until is None and stage.outer_steps is None:
-        raise ValueError("it would never end; give outer_steps or until (only the last stage needs neither)")
     for end in (0, 1):
-        env, agent = dict(stage.env), dict(stage.agent)
+        env, agent = dict(entry.env), dict(entry.agent)
         for table, names in ((env, DRAWN["env"]), (agent, DRAWN["agent"])):
             for name in names:
                 pair = table.get(name)
@@ -158,7 +214,7 @@ def check_stage(recipe: "Recipe", number: int, stage: Stage) -> None:
                             f"{name} is {list(pair)}; a pair must be [lowest, highest], from 1 up"
                         )
                     table[name] = pair[end]
-        recipe.try_out(env, agent, stage.halting_cost)
+        recipe.try_out(env, agent, halting_cost)
 
 
 def share_weights(source: LearnedAgent, target: LearnedAgent) -> LearnedAgent:
