@@ -169,6 +169,13 @@ class Recipe(Settings):
         own = self.env.model_extra or {} if id == self.env.id else {}
         return family_of(id, **{**own, **changes})
 
+    @property
+    def met(self) -> frozenset[str]:
+        """The ids of all families that training meets."""
+        stages = self.training.stages if self.training is not None else ()
+        entries = [entry for stage in stages for entry in stage.entries]
+        return frozenset(entry.env.get("id", self.env.id) for entry in entries) or frozenset({self.env.id})
+
     def agent_settings(self, **changes: Any) -> dict[str, Any]:
         """The agent's settings as written in the recipe, with some changed; tables within are merged."""
         settings = dict(self.agent.model_extra or {})
