@@ -70,13 +70,16 @@ class LearnedAgent(torch.nn.Module):
         """See `Agent.act`."""
         raise NotImplementedError
 
-    def check_fits(self, slots: Slots, family: Family, sizes: tuple[str, ...]) -> None:
+    def check_fits(
+        self, slots: Slots, family: Family, sizes: tuple[str, ...], *, padded: bool = False
+    ) -> None:
         """Check that the weights fit a family.
 
         Args:
             slots: sizes for which the weights were made.
             family: where the agent is to live.
             sizes: names of the sizes in `Slots` on which the weights depend.
+            padded: whether smaller sizes fit too, as what is missing reads as zeros.
 
         Raises:
             ValueError: a size or the dtype differs.
@@ -84,7 +87,7 @@ class LearnedAgent(torch.nn.Module):
         name = type(family).__name__
         for size in sizes:
             here, there = getattr(slots, size), getattr(family.slots, size)
-            if here != there:
+            if there > here or (there < here and not padded):
                 raise ValueError(
                     f"{type(self).__name__}'s weights are for {name} with {size} = {here}, not {there}:"
                     " leave the environment's settings as in training, or train another"

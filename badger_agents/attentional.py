@@ -145,7 +145,7 @@ class AttentionalMembrane(Membrane):
         hearers = torch.ones_like(feedback)  # (B, 1, E)
         if self.feedback_to == "one":
             hearers = one_to_one(feedback, hearers[:, :, 0])[0]  # (B, 1, E)
-        silence = identities.new_zeros(len(keys), slots.feedback)  # (B, G)
+        silence = identities.new_zeros(len(keys), self.slots.feedback)  # (B, G)
         nothing, unknown = identities.new_zeros(len(keys), 1), outputs[:, :0, 0]
         return AttentionalState(
             outputs, inputs, hearers, unknown, unknown, nothing, nothing, nothing - 1, nothing, silence,

@@ -12,6 +12,7 @@ from badger_agents.badger_settings import BadgerSettings, make_membrane, make_po
 from badger_agents.choosing import draw, is_drawn, logits_of
 from badger_agents.experts import Emission
 from badger_agents.halting import talk_on
+from badger_agents.membrane import widened
 from badger_agents.sparse_channel import as_edges
 from badger_agents.transmission import Line, Transmission
 from badger_agents.wiring import Links, Wiring
@@ -70,7 +71,8 @@ class BadgerAgent(LearnedAgent):
     at step t reaches the others at step t + 1 when R = 1.
 
     Args:
-        family: a family of the kind it will live in, for the widths of what is read.
+        family: a family of the kind it will live in, for the widths of what is read; in others, narrower
+            ones, what they lack reads as zeros.
         settings: see `BadgerSettings`.
     """
 
@@ -98,7 +100,8 @@ class BadgerAgent(LearnedAgent):
             ValueError: the weights do not fit the family, or it has more outputs than there are experts, or
                 scores are to be written where actions are continuous.
         """
-        self.check_fits(self.membrane.slots, family, ("input_size", "feedback", "output_feedback"))
+        sizes = ("input_size", "feedback", "output_feedback")
+        self.check_fits(self.membrane.slots, family, sizes, padded=True)
         is_drawn(family.action_kind, self.settings.writing)
         batch, experts = len(keys), self.settings.experts
         size = self.policy.draw_size
@@ -120,6 +123,7 @@ class BadgerAgent(LearnedAgent):
         self, state: BadgerState, observation: Observation, keys: Int[Tensor, "B 4"]
     ) -> tuple[BadgerState, Tensor, dict[str, Tensor]]:
         """Read, communicate, write; records what went on inside (see `badger_agents.whitebox.trace`)."""
+        observation = widened(observation, self.membrane.slots)
         membrane, reading = self.membrane.read(
             state.membrane, observation, self.settings.experts
         )  # (B, E, R)

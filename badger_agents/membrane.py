@@ -100,7 +100,7 @@ class HardwiredMembrane(Membrane):
         """
         _check_experts(experts, family.slots.outputs)
         dtype = getattr(torch, family.dtype)
-        return MembraneState(torch.zeros(len(keys), family.slots.feedback, dtype=dtype, device=keys.device))
+        return MembraneState(torch.zeros(len(keys), self.slots.feedback, dtype=dtype, device=keys.device))
 
     def read(
         self, state: MembraneState, observation: Observation, experts: int
@@ -145,6 +145,18 @@ class HardwiredMembrane(Membrane):
     ) -> MembraneState:
         """The wires are fixed to places: who is at a place now has its slots."""
         return state
+
+
+def widened(observation: Observation, slots: Slots) -> Observation:
+    """An observation as wide as `slots`: zeros for numbers that its family does not have.
+
+    So weights made for one family serve all that show no more numbers per slot and no more feedback.
+    """
+    wide = {"inputs": slots.input_size, "feedback": slots.feedback, "output_feedback": slots.output_feedback}
+    missing = {name: size - getattr(observation, name).shape[-1] for name, size in wide.items()}
+    return observation._replace(
+        **{name: nn.functional.pad(getattr(observation, name), (0, n)) for name, n in missing.items() if n}
+    )
 
 
 def _check_experts(experts: int, outputs: int) -> None:

@@ -11,7 +11,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from badger_agents.agent import Agent, LearnedAgent, Settings, load_class
-from badger_agents.curriculum import Stage, check_stage, share_weights
+from badger_agents.curriculum import Entry, Stage, check_entry, check_stage, share_weights
 from badger_agents.estimators import ESTIMATORS, GradientEstimator, make_estimator
 from badger_agents.objectives import OBJECTIVES, Penalty, collapse
 from badger_envs import random
@@ -174,8 +174,22 @@ class Recipe(Settings):
     evaluation: EvaluationTable = EvaluationTable()
 
     def family(self, **changes: Any) -> Family:
-        """The family, with some settings changed (`split`, sizes, ...)."""
-        return family_of(self.env.id, **{**(self.env.model_extra or {}), **changes})
+        """The family, with some settings changed (`split`, sizes, ...).
+
+        With another `id` among the changes it is that family, and nothing of the recipe's settings holds.
+        """
+        id = changes.pop("id", self.env.id)
+        if not isinstance(id, str):
+            raise TypeError(f"id is {id!r}; it must be a registered id such as 'Badger/XOR-v0'")
+        own = self.env.model_extra or {} if id == self.env.id else {}
+        return family_of(id, **{**own, **changes})
+
+    @property
+    def met(self) -> frozenset[str]:
+        """The ids of all families that training meets."""
+        stages = self.training.stages if self.training is not None else ()
+        entries = [entry for stage in stages for entry in stage.entries]
+        return frozenset(entry.env.get("id", self.env.id) for entry in entries) or frozenset({self.env.id})
 
     def agent_settings(self, **changes: Any) -> dict[str, Any]:
         """The agent's settings as written in the recipe, with some changed; tables within are merged."""
@@ -324,7 +338,11 @@ def check_recipe(tables: dict[str, Any], source: str) -> Recipe:
         raise RecipeError(f"{source}: env: {error}") from error
     _checked(f"{source}: ", "agent: ", lambda: recipe.try_out({}, {}))
     for number, stage in enumerate(recipe.training.stages if recipe.training else ()):
-        _checked(f"{source}: training.stages[{number}]: ", "", partial(check_stage, recipe, number, stage))
+        place = f"{source}: training.stages[{number}]"
+        _checked(f"{place}: ", "", partial(check_stage, recipe, number, stage))
+        for which, entry in enumerate(stage.entries):
+            where = f"{place}.mixture[{which}]: " if stage.mixture else f"{place}: "
+            _checked(where, "", partial(check_entry, recipe, entry, stage.halting_cost))
     return recipe
 
 
@@ -352,6 +370,7 @@ def _first_error(error: ValidationError, model: type[BaseModel], prefix: str = "
             "agent": AgentTable,
             "training": TrainingTable,
             "stages": Stage,
+            "mixture": Entry,
             "evaluation": EvaluationTable,
         }
         for part in first["loc"][:-1]:  # down to the table in which the unknown key stands

@@ -29,6 +29,7 @@ class Candidate(NamedTuple):
         skipped: outer steps whose update was skipped.
         validation: a record per combination of the recipe's [evaluation] table.
         test: the same of the test split.
+        met: ids of the environments met in training, by which a run is judged; none given: by all.
     """
 
     seed: int
@@ -36,23 +37,32 @@ class Candidate(NamedTuple):
     skipped: int
     validation: list[Record]
     test: list[Record]
+    met: frozenset[str] = frozenset()
+
+    @property
+    def judged(self) -> list[Record]:
+        """Validation records of environments met in training: what is new must not choose what is shipped."""
+        return [row for row in self.validation if not self.met or row["env"] in self.met]
 
     @property
     def score(self) -> float:
         """Mean validation outcome over the combinations."""
-        return sum(row["value"] for row in self.validation) / len(self.validation)
+        return sum(row["value"] for row in self.judged) / len(self.judged)
 
     @property
     def outcome(self) -> str:
-        """What the outcome is called."""
-        return str(self.validation[0]["name"])
+        """What the outcome is called: of several, "outcome"."""
+        names = {str(row["name"]) for row in self.judged}
+        return names.pop() if len(names) == 1 else "outcome"
 
 
 def rows(candidates: list[Candidate]) -> str:
     """All that was measured, as CSV: a row per outer seed, split and combination."""
     records = [row for candidate in candidates for row in (*candidate.validation, *candidate.test)]
     first = ("outer_seed", "split")
-    left_out = MEASURED | {*first, "agent", "env", "task_seed", "d"}  # d is dims again
+    left_out = MEASURED | {*first, "agent", "task_seed", "d"}  # d is dims again
+    if len({row["env"] for row in records}) == 1:
+        left_out |= {"env"}
     settings = [key for key in dict.fromkeys(key for row in records for key in row) if key not in left_out]
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
@@ -115,7 +125,7 @@ def card(
         "",
         f"Shipped is the median of {count} outer seeds by validation score, not the best (of an even number,"
         f" the worse of the two in the middle).{preliminary if count < ENOUGH else ''}",
-        f"The score is the mean {shipped.outcome} over {_many(shipped.validation)},"
+        f"The score is the mean {shipped.outcome} over {_many(shipped.judged)},"
         f" {shipped.validation[0]['n']:,} tasks of the validation split each; {sign} is better.",
         "",
         "| outer seed | validation score | training time | outer steps | of those without update |",
@@ -147,8 +157,16 @@ def _test_table(candidates: list[Candidate], shipped: Candidate) -> list[str]:
     tests = shipped.test
     left_out = MEASURED | {"agent", "env", "d", "outer_seed"}
     keys = [key for key in dict.fromkeys(key for row in tests for key in row) if key not in left_out]
-    varied = [key for key in keys if any(row.get(key) != tests[0].get(key) for row in tests)]
-    same = [f"{key} {text(tests[0][key])}" for key in keys if key not in varied]
+    first = {row["env"]: row for row in reversed(tests)}  # of each environment
+    varied = [key for key in keys if any(row.get(key) != first[row["env"]].get(key) for row in tests)]
+    same = [
+        f"{key} {text(tests[0][key])}"
+        for key in keys
+        if all(row.get(key) == tests[0].get(key) for row in tests)
+    ]
+    if len(first) > 1:
+        tests = [{**row, "outcome": row["name"]} for row in tests]
+        varied = ["env", "outcome", *varied]
     heads = [*varied, *(_mark(one is shipped, f"seed {one.seed}") for one in candidates)]
     table = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for number, row in enumerate(tests):

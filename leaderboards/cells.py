@@ -11,6 +11,8 @@ from badger_agents.evaluation import evaluate, interval
 from badger_agents.recipe import Recipe
 from badger_envs import random
 from badger_envs.family import Family
+from badger_envs.registry import family_of
+from badger_envs.scoring import normalised_score, scales
 from leaderboards.results import Record, record
 from leaderboards.runs import Run, Source
 
@@ -40,7 +42,8 @@ def cells_of(recipe: Recipe, env: Mapping[str, Any], agent: Mapping[str, Any]) -
     """The combinations of a recipe's [evaluation] table; the last key varies fastest.
 
     A list in the table is one value after another, at any depth of tables; what is itself a list, such as
-    a range of sizes, stands in a list. A fixed size is that size in every split.
+    a range of sizes, stands in a list. A fixed size is that size in every split. `id` is another family;
+    where the caller gives it, the table's settings of the recipe's own do not hold.
 
     Args:
         recipe: the recipe.
@@ -50,10 +53,12 @@ def cells_of(recipe: Recipe, env: Mapping[str, Any], agent: Mapping[str, Any]) -
     Raises:
         ValueError: a list is empty.
     """
-    known = {field.name for field in dataclasses.fields(recipe.family())}
-    table = {"env": _without(recipe.evaluation.env, env), "agent": _without(recipe.evaluation.agent, agent)}
+    own = {} if "id" in env else recipe.evaluation.env
+    table = {"env": _without(own, env), "agent": _without(recipe.evaluation.agent, agent)}
     cells = []
     for changes in _combinations(table):
+        which = {name: value for name, value in {**changes["env"], **env}.items() if name == "id"}
+        known = {field.name for field in dataclasses.fields(recipe.family(**which))}
         sizes = {f"test_{name}" for name, value in changes["env"].items() if type(value) is int}
         fixed = dict.fromkeys(sorted(sizes & known - changes["env"].keys()))
         cells.append(Cell({**changes["env"], **fixed, **env}, {**changes["agent"], **agent}))
@@ -101,6 +106,17 @@ def measure(case: Case, trials: int, seed: int, device: str) -> list[Record]:
     return results
 
 
+def score(case: Case, outcome: float) -> list[Record]:
+    """The normalised score of a mean outcome, if there is one: for the test split of an id as it is.
+
+    See `badger_envs.scoring`: 0 for the best policy that does not use its input, 1 for the reference.
+    """
+    id = case.settings["env"].rpartition(":")[2]
+    if id not in scales() or case.family != family_of(id, split="test"):
+        return []
+    return [record("normalised_score", normalised_score(id, outcome), **case.settings)]
+
+
 def shared(settings: Sequence[Record]) -> Record:
     """What all of the records say alike."""
     first, *others = settings
@@ -110,13 +126,15 @@ def shared(settings: Sequence[Record]) -> Record:
 def _settings(run: Run, family: Family, cell: Cell, seed: int) -> Record:
     """What a result holds for: settings of family and agent, of which the sizes are never left out."""
     own = {name: value for name, value in family.settings().items() if name in _own(family)}
-    named = {**own, **(run.recipe.env.model_extra or {}), **cell.env}
+    id = cell.env.get("id", run.recipe.env.id)
+    recipe = run.recipe.env.model_extra or {} if id == run.recipe.env.id else {}
+    named = {name: value for name, value in {**own, **recipe, **cell.env}.items() if name != "id"}
     env = {
         f"env.{name}" if name in RESERVED else name: value
         for name, value in _flat(named)
         if value is not None
     }
-    known: Record = {"agent": run.name, "env": run.recipe.env.id}
+    known: Record = {"agent": run.name, "env": id}
     size = _size(family)
     if size is not None:
         known["d"] = size

@@ -9,7 +9,7 @@ from badger_agents.badger import BadgerAgent
 from badger_agents.pretrained import load_pretrained, pretrained_names
 from badger_agents.whitebox import bits_per_step
 from badger_envs.random import split_index
-from leaderboards.cells import Case, cells_of, measure, prepare, shared
+from leaderboards.cells import Case, cells_of, measure, prepare, score, shared
 from leaderboards.commands.train import check_device, check_seed, progress_bar
 from leaderboards.results import Record, record, show
 from leaderboards.runs import Source, family_settings, find_source, parse_settings
@@ -38,7 +38,8 @@ def evaluate(
         trials: Number of tasks, of each result.
         split: Tasks of the test, validation or train split.
         seed: Which tasks.
-        env: Settings of the environment to change, such as dims=5 horizon=40.
+        env: Settings of the environment to change, such as dims=5 horizon=40; with id=Badger/XOR-v0 it is
+            another one (what it lacks of the numbers met in training reads as zeros).
         agent: Settings of the agent to change, such as experts=6 topology=none.
         device: Where to compute: cpu, cuda, cuda:1, ...
         json: Print the result as one JSON object.
@@ -60,12 +61,15 @@ def evaluate(
             for case in cases:
                 results += measure(case, trials, seed, device)
                 bar.advance(line)
+    means = (row["value"] for row in results if row["name"] != "rounds_per_step")
+    results += [row for case, mean in zip(cases, means, strict=True) for row in score(case, mean)]
     results.append(record("parameters", opened.parameters, **shared([case.settings for case in cases])))
     results += bits(cases)
     note = f"interval: 95 % over {trials} tasks"
     if opened.seed is not None:
         note += "; 1 outer seed: preliminary"
-    show(results, as_json=json, title=f"{opened.name} on {opened.recipe.env.id}", note=note)
+    place = ", ".join(dict.fromkeys(case.settings["env"] for case in cases))
+    show(results, as_json=json, title=f"{opened.name} on {place}", note=note)
 
 
 def bits(cases: Sequence[Case]) -> list[Record]:

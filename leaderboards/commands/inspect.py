@@ -66,7 +66,7 @@ def inspect(
         judged = list(outcomes(case, treated, trials, seed, device, lambda: bar.advance(line)))
         inside = look_inside(case, trials, seed, device)
         bar.advance(line)
-    title = f"Inside {case.run.name} on {case.run.recipe.env.id}"
+    title = f"Inside {case.run.name} on {case.settings['env']}"
     preliminary = "" if case.run.seed is None else "; 1 outer seed: preliminary"
     note = f"interval: 95 % over tasks{preliminary}"
     arrays = {name: tensor.cpu().numpy() for name, tensor in inside.trace.tensors.items()}

@@ -57,6 +57,10 @@ def publish(
     sources = [open_finished(plan, recipe, run) for run in runs]
     check_seeds([checkpoint.seed for checkpoint, _ in sources])
     work = [cases_of(plan, checkpoint, device) for checkpoint, _ in sources]
+    if not any(case.settings["env"] in plan.met for case in work[0][0]):
+        raise ValueError(
+            f"recipe {plan.name!r} evaluates nothing that it is trained on; see its [evaluation]"
+        )
     folder = FOLDER if out is None else out
     make_folder(folder)
     candidates = []
@@ -78,6 +82,7 @@ def publish(
                     checkpoint.skipped,
                     outcomes(validation, validation_trials),
                     outcomes(test, trials),
+                    plan.met,
                 )
             )
     chosen = median(candidates, plan.family().higher_is_better)

@@ -39,13 +39,14 @@ def trace(
     check_seed(seed)
     check_device(device)
     opened = open_run(run, device, **parse_settings(agent, "--agent"))
-    family = opened.recipe.family(**{**family_settings(env), "split": "test"})
+    changes = family_settings(env)
+    family = opened.recipe.family(**{**changes, "split": "test"})
     keys = random.outer_keys(seed, 0, 10, "test", like=torch.zeros((), device=device))
     with torch.no_grad():
         lived = rollout(opened.agent, family, keys, record=True)
     path = out if out is not None else Path(f"{opened.name}-trace.png")
     arrays = {name: value.cpu().numpy() for name, value in lived.trace.items()}
-    save_figure(draw_trace(arrays, f"{opened.name} on {opened.recipe.env.id}"), path)
+    save_figure(draw_trace(arrays, f"{opened.name} on {changes.get('id', opened.recipe.env.id)}"), path)
     results = [
         record("picture", str(path), agent=opened.name),
         record(family.outcome, float(lived.info[family.outcome].double().mean()), n=10, agent=opened.name),

@@ -11,7 +11,7 @@ from badger_agents.curriculum import Curriculum, Place
 from badger_agents.evaluation import evaluate
 from badger_agents.log import read_log
 from badger_agents.outer_loop import CHECKPOINT, LOG, train
-from badger_agents.recipe import Recipe
+from badger_agents.recipe import Recipe, RecipeError
 from badger_agents.run import BEST
 from tests.badger_agents.small import small_recipe
 
@@ -49,7 +49,7 @@ def test_training_ends_when_patience_does(tmp_path: Path, monkeypatch: pytest.Mo
 def test_higher_outcomes_are_better_where_the_family_says_so() -> None:
     recipe = small_recipe(env={"id": "Badger/XOR-v0"}, training={"keep_best": True, "validate_every": 1})
     made = Curriculum(recipe, recipe.make_agent(0), 0)
-    made._validated = lambda stage: 0.6
+    made._validated = lambda entry: 0.6
     assert made.next(Place(best=0.5, waits=3), 1)[0] == Place(best=0.6)
     assert made.next(Place(best=0.7, waits=3), 1)[0] == Place(best=0.7, waits=4)
 
@@ -81,3 +81,9 @@ def test_validating_leaves_the_training_as_it_is(tmp_path: Path) -> None:
         train(validated(keep_best=keep_best), 0, tmp_path / name)
     first, second = (load_checkpoint(tmp_path / name / CHECKPOINT).weights for name in ("with", "without"))
     assert all(torch.equal(weight, second[name]) for name, weight in first.items())
+
+
+def test_several_outcomes_are_no_one_best() -> None:
+    mixture = [{"env": {"dims": 2}}, {"env": {"dims": 3}}]
+    with pytest.raises(RecipeError, match="need one outcome; the last stage is a mixture"):
+        validated(stages=[{"mixture": mixture}])

@@ -210,3 +210,49 @@ def test_a_table_is_what_the_recipe_reads() -> None:
     assert small_recipe(evaluation=SWEEP).evaluation == EvaluationTable(
         env={"dims": (1, 2), "horizon": 5}, agent={"experts": (3, 6)}
     )
+
+
+# another family
+
+
+def test_a_run_is_evaluated_on_another_family(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = (
+        "evaluate",
+        folder / "swept",
+        "--trials",
+        20,
+        "--env",
+        "id=Badger/HotCold-v0",
+        "dims=1",
+        "--json",
+    )
+    rows = [row for row in run(capsys, *words).results if row["name"] == "regret"]
+    assert [(row["env"], row["d"], row["horizon"], row["experts"]) for row in rows] == [
+        ("Badger/HotCold-v0", 1, 20, 3),
+        ("Badger/HotCold-v0", 1, 20, 6),
+    ]  # of the recipe's [evaluation], what it says of the agent
+    line = refused(capsys, "evaluate", folder / "swept", "--env", "id=Badger/VariableIO-v0")
+    assert "output_feedback = 0, not 2" in line
+    assert "Nope" in refused(capsys, "evaluate", folder / "swept", "--env", "id=Badger/Nope-v0")
+    assert "id is 3" in refused(capsys, "evaluate", folder / "swept", "--env", "id=3")
+
+
+def test_a_recipe_may_ask_for_several_families() -> None:
+    table = {"env": {"id": ["Badger/GuessingGame-v0", "Badger/HotCold-v0"], "dims": [1, 2]}}
+    recipe = small_recipe(evaluation=table)
+    cases = prepare(untrained(recipe), cells_of(recipe, {}, {}), "test", 0, "cpu")
+    told = [(case.settings["env"], case.settings["dims"], case.settings["horizon"]) for case in cases]
+    assert told == [
+        ("Badger/GuessingGame-v0", 1, 4),
+        ("Badger/GuessingGame-v0", 2, 4),
+        ("Badger/HotCold-v0", 1, 20),
+        ("Badger/HotCold-v0", 2, 20),
+    ]
+
+
+def test_scores_are_told_where_an_id_is_as_it_was_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("evaluate", "guessing-triangulation", "--trials", 20, "--json")
+    assert run(capsys, *words).value("normalised_score") == pytest.approx(1)
+    for change in (("--env", "horizon=30"), ("--split", "train")):
+        names = {row["name"] for row in run(capsys, *words, *change).results}
+        assert "normalised_score" not in names

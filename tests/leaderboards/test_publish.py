@@ -217,3 +217,30 @@ def test_the_score_is_the_mean_over_combinations_and_no_number_is_the_worst() ->
     broken = [candidate(0, math.nan, 0.0), candidate(1, 0.1), candidate(2, 0.2)]
     assert median(broken, higher_is_better=False) == 2
     assert median(broken, higher_is_better=True) == 1
+
+
+def test_of_several_environments_those_met_in_training_choose(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    toml = small_toml(tmp_path, outer_steps=2)
+    ids = '["Badger/GuessingGame-v0", "Badger/HotCold-v0", "Badger/XOR-v0"]'
+    met = "[[training.stages]]\n[[training.stages.mixture]]\n[[training.stages.mixture]]\n"
+    met += 'env = { id = "Badger/HotCold-v0" }\n'
+    toml.write_text(f"{toml.read_text()}{met}[evaluation]\nenv = {{ id = {ids} }}\n")
+    for seed in SEEDS[:3]:
+        train(load_recipe(str(toml)), seed, tmp_path / str(seed))
+    done = run(capsys, *published(tmp_path, tmp_path / "out"))
+    assert done.status == 0, done.err
+    rows = rows_of(tmp_path / "out" / "small.csv")
+    assert {row["env"] for row in rows} == {"Badger/GuessingGame-v0", "Badger/HotCold-v0", "Badger/XOR-v0"}
+    for row in done.results:
+        if row["name"] == "mean_outcome":
+            own = [r for r in rows if (r["outer_seed"], r["split"]) == (str(row["outer_seed"]), "validation")]
+            values = [float(r["value"]) for r in own if "XOR" not in r["env"]]
+            assert row["value"] == pytest.approx(sum(values) / 2)
+    card = (tmp_path / "out" / "small.md").read_text()
+    assert "| env | outcome | " in card
+    assert "| Badger/XOR-v0 | accuracy | " in card
+
+    toml.write_text(toml.read_text().replace(ids, '"Badger/XOR-v0"'))
+    assert "evaluates nothing that it is trained on" in refused(capsys, *published(tmp_path, tmp_path / "no"))
