@@ -88,11 +88,11 @@ SCORED: list[tuple[str, dict[str, Any], Callable[[Trials], list[int]]]] = [
 def test_evolution_is_biased_by_windows_and_persistent_evolution_is_not(
     name: str, settings: dict[str, Any], cut: Callable[[Trials], list[int]]
 ) -> None:
-    """300 outer steps of 32 pairs: the mean error is 0 within 4 standard errors of either coordinate."""
+    """60 outer steps of 256 pairs: the mean error is 0 within 4 standard errors of either coordinate."""
     agent, errors, biases = Pusher(), [], []
-    for step in range(300):
-        trials = Trials(LQ, keys(32, step=step), SOON)
-        found = estimate(name, {"pairs": 32, "sigma": 0.1, **settings}, agent, trials)
+    for step in range(60):
+        trials = Trials(LQ, keys(256, step=step), SOON)
+        found = estimate(name, {"pairs": 256, "sigma": 0.1, **settings}, agent, trials)
         expected = gradient(agent, LQ, trials.keys, SOON, cut(trials))
         errors.append(found - expected)
         biases.append(gradient(agent, LQ, trials.keys, SOON, trials.windows(3)) - expected)
@@ -119,14 +119,14 @@ def test_1024_pairs_point_where_backpropagation_does(
 
 @pytest.mark.parametrize(("name", "settings"), [("evolution", {}), ("persistent_evolution", {"window": 2})])
 @pytest.mark.parametrize("membrane", ["hardwired", "attentional"])
-def test_8192_pairs_point_where_backpropagation_does_for_badger(
+def test_16384_pairs_point_where_backpropagation_does_for_badger(
     name: str, settings: dict[str, Any], membrane: str
 ) -> None:
     family = small_family(horizon=3, dims=2)
     tiny = {"hidden_size": 2, "message_size": 1, "key_size": 1}
     agent = random_agent(family, 0.4, experts=2, membrane=membrane, policy_settings=tiny, echo=True)
-    trials = Trials(family, keys(8192), SOON)
-    chosen = {"pairs": 8192, "pairs_at_once": 2048, "sigma": 0.02, **settings}
+    trials = Trials(family, keys(16384), SOON)
+    chosen = {"pairs": 16384, "pairs_at_once": 2048, "sigma": 0.02, **settings}
     found = estimate(name, chosen, agent, trials)
     assert cosine(found, estimate("backpropagation", {}, agent, trials)) > 0.95
 
