@@ -4,6 +4,7 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
+from torch.utils import _pytree as pytree
 
 State = TypeVar("State")
 
@@ -43,3 +44,13 @@ def limit_gradients(state: State, longest: float) -> State:
         parts = [limit_gradients(part, longest) for part in state]
         return type(state)(*parts) if hasattr(state, "_fields") else type(state)(parts)
     return state
+
+
+def cut_gradients(state: State) -> State:
+    """The same state, through which no gradient flows back.
+
+    Args:
+        state: a tensor, or nested tuples of such (other things are left as they are).
+    """
+    cut: State = pytree.tree_map_only(Tensor, Tensor.detach, state)
+    return cut

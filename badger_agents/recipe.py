@@ -246,9 +246,13 @@ class Recipe(Settings):
         keys = random.outer_keys(0, 0, 2, like=torch.zeros(()))
         task = family.sample_task(keys)
         observation = family.observe(task, family.initial_state(task))
-        mind = living.initial_state(family, keys)
+        lived, estimator = living, None
+        if self.training is not None and isinstance(living, LearnedAgent):
+            estimator = self.training.make_estimator()
+            lived = estimator.as_lived(living)
+        mind = lived.initial_state(family, keys)
         for _ in range(2):  # the second time with messages
-            mind, action, record = living.act(mind, observation, keys)
+            mind, action, record = lived.act(mind, observation, keys)
         for term in self.training.penalties(halting_cost) if self.training is not None else ():
             if term.reads not in record:
                 raise ValueError(
@@ -257,9 +261,8 @@ class Recipe(Settings):
         wanted = (2,) if family.action_kind == "categorical" else (2, family.slots.outputs)
         if tuple(action.shape) != wanted:
             raise ValueError(f"its action for 2 trials has shape {tuple(action.shape)}; it must be {wanted}")
-        if self.training is None or not isinstance(living, LearnedAgent):
+        if estimator is None or self.training is None:
             return
-        estimator = ESTIMATORS[self.training.estimator]
         if estimator.through_actions and not action.requires_grad:
             raise ValueError(
                 "its action does not depend on its weights in a differentiable way, so that it cannot be"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 from badger_agents.agent import Agent
 from badger_agents.inner_loop import Life, Stretch, begin, live, make_scene
 from badger_agents.objectives import Objective, Penalty, step_weights
+from badger_envs import random
 from badger_envs.family import Family
 
 
@@ -91,6 +93,29 @@ class Trials:
         """Live on for some steps, and what they cost: `live`, then `costs`."""
         lived, after = self.live(agent, life, steps)
         return self.costs(lived, life.time), after
+
+    @torch.no_grad()
+    def score(self, agent: Agent, life: Life, steps: int) -> tuple[Float[Tensor, "G"], Life]:
+        """As `unroll`, without gradients, in memory that does not grow with the number of steps."""
+        total = self.keys.new_zeros(self.groups, dtype=getattr(torch, self.family.dtype))  # (G,)
+        for _ in range(steps):
+            lived, after = self.live(agent, life, 1)
+            if self.judged(life.time, 1):
+                total = total + self.costs(lived, life.time)  # (G,)
+            life = after
+        return total, life
+
+    def windows(self, length: int) -> list[int]:
+        """Lengths of the windows in which a method lives through a whole trial.
+
+        The length of the first is drawn, from 1 to `length`, so that it is not always the same steps
+        between which there is a cut; but a window that is as long as the trial is the trial.
+        """
+        if length >= self.horizon:
+            return [self.horizon]
+        first = int(random.integers(self.draw_key, "estimator/window", 1, 1, length)[0, 0])
+        ends = [0, *range(first, self.horizon, length), self.horizon]
+        return [end - start for start, end in pairwise(ends)]
 
     def costs(self, lived: Stretch, start: int) -> Float[Tensor, "G"]:
         """What a stretch contributes to each group's objective; of a whole trial, the objective itself.

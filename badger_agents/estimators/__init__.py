@@ -2,12 +2,16 @@
 
 from typing import Any
 
-from badger_agents.estimators.backpropagation import Backpropagation
+from badger_agents.estimators.backpropagation import Backpropagation, TruncatedBackpropagation
 from badger_agents.estimators.base import GradientEstimator, Memory, Update
+from badger_agents.estimators.evolution import Evolution, PersistentEvolution
 from badger_agents.estimators.policy_gradient import PolicyGradient
 
 ESTIMATORS: dict[str, type[GradientEstimator]] = {
     "backpropagation": Backpropagation,
+    "truncated_backpropagation": TruncatedBackpropagation,
+    "evolution": Evolution,
+    "persistent_evolution": PersistentEvolution,
     "policy_gradient": PolicyGradient,
 }
 """Estimators by the name that a recipe uses."""
@@ -26,9 +30,12 @@ def make_estimator(name: str, settings: dict[str, Any]) -> GradientEstimator:
 __all__ = [
     "ESTIMATORS",
     "Backpropagation",
+    "Evolution",
     "GradientEstimator",
     "Memory",
+    "PersistentEvolution",
     "PolicyGradient",
+    "TruncatedBackpropagation",
     "Update",
     "make_estimator",
 ]

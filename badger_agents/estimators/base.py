@@ -8,7 +8,7 @@ from jaxtyping import Float
 from pydantic import BaseModel
 from torch import Tensor
 
-from badger_agents.agent import LearnedAgent
+from badger_agents.agent import Agent, LearnedAgent
 from badger_agents.trials import Trials
 
 Memory = dict[str, Tensor]
@@ -58,6 +58,13 @@ class GradientEstimator(ABC):
     @abstractmethod
     def updates(self, agent: LearnedAgent, trials: Trials, state: Memory) -> Iterator[Update]:
         """Yield at least one update; the caller applies each to the agent before it asks for the next."""
+
+    def as_lived(self, agent: LearnedAgent) -> Agent:
+        """The agent in the form in which it is made to live, for any even number of trials.
+
+        A recipe tries it out, so that what does not work shows before training.
+        """
+        return agent
 
     def check(self, batch_size: int) -> None:
         """ValueError if it cannot work with so many trials per outer step."""
