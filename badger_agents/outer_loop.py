@@ -2,13 +2,14 @@
 
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
-from badger_agents.checkpoint import Checkpoint
+from badger_agents.checkpoint import Checkpoint, portable_recipe
 from badger_agents.population import Pace
 from badger_agents.recipe import Recipe
 from badger_agents.run import (
@@ -27,12 +28,21 @@ __all__ = [
     "LOG",
     "PATIENCE",
     "DivergenceError",
+    "Plan",
     "Progress",
     "check_folder",
     "last_checkpoint",
     "train",
     "train_population",
 ]
+
+
+class Plan(NamedTuple):
+    """A run to be made: what to train and how, by which outer seed, in which folder."""
+
+    recipe: Recipe
+    seed: int
+    folder: Path
 
 
 def train(
@@ -67,48 +77,46 @@ def train(
         DivergenceError: ten outer steps in a row without a finite loss and gradient.
         KeyboardInterrupt: after an interruption, when all is saved.
     """
-    done = train_population(
-        recipe, {seed: folder}, resume=resume, device=device, tensorboard=tensorboard, on_step=on_step
-    )
-    return done[seed]
+    plan = Plan(recipe, seed, folder)
+    return train_population([plan], resume=resume, device=device, tensorboard=tensorboard, on_step=on_step)[0]
 
 
 def train_population(
-    recipe: Recipe,
-    folders: Mapping[int, Path],
+    plans: Sequence[Plan],
     *,
     resume: bool = False,
     device: str = "cpu",
     tensorboard: bool = False,
     on_step: Callable[[Progress], None] = lambda progress: None,
     on_alone: Callable[[str], None] = lambda reason: None,
-) -> dict[int, Checkpoint]:
-    """Meta-train many outer seeds side by side; every one is an ordinary run in a folder of its own.
+) -> list[Checkpoint]:
+    """Meta-train several outer seeds side by side; each is an ordinary run in a folder of its own.
 
     Each meets exactly the draws that it would meet alone; its losses are those of the seed alone but for
     rounding. Those that lag behind (after a kill) go first until all are at the same outer step. A seed
     that diverges ends; the others go on.
 
     Args:
-        recipe: what to train, and how.
-        folders: run folders by outer seed.
-        resume: as for `train`, each from its own checkpoint; with the same seeds bit-identical too.
+        plans: at least one; of the same recipe, with different seeds.
+        resume: as for `train`, each from its own checkpoint. With the same seeds the result is
+            bit-identical to a population that was never interrupted.
         device: a torch device.
         tensorboard: also write TensorBoard events into the folders.
         on_step: called after every outer step of each seed.
         on_alone: called once, with the reason, if the seeds cannot be stacked (see `Pace`).
 
     Returns:
-        The last checkpoint of each seed.
+        The last checkpoint of each plan.
 
     Raises:
         CheckpointError, KeyboardInterrupt: as `train`.
         DivergenceError: seeds that diverged, once the others have ended.
+        ValueError: the plans are of several recipes, or a seed is there twice.
     """
-    runs = [
-        Run(recipe, seed, folder, resume=resume, device=device, tensorboard=tensorboard)
-        for seed, folder in folders.items()
-    ]
+    tables = [portable_recipe(plan.recipe, plan.folder) for plan in plans]
+    if any(other != tables[0] for other in tables) or len({plan.seed for plan in plans}) < len(plans):
+        raise ValueError("a population is one recipe with different outer seeds; train others apart")
+    runs = [Run(*plan, resume=resume, device=device, tensorboard=tensorboard) for plan in plans]
     pace, told = Pace(runs[0]), len(runs) == 1
     lost: dict[int, DivergenceError] = {}
     with ExitStack() as stack, _stop_signal() as stopped, torch.random.fork_rng(devices=[]):
@@ -125,19 +133,18 @@ def train_population(
                 try:
                     progress = run.close_step()
                 except DivergenceError as error:
+                    if len(runs) == 1:
+                        raise
                     lost[run.seed] = error
                     continue
                 on_step(progress)
                 run.save(now=stopped())
-            if stopped():
+            if stopped() and not all(run.ended or run.seed in lost for run in going):
                 for run in going:
-                    if run not in now and run.seed not in lost:
+                    if run.seed not in lost:
                         run.save(now=True)
-                if any(not run.ended for run in going if run.seed not in lost):
-                    raise KeyboardInterrupt
-        done = {run.seed: run.end() for run in runs if run.seed not in lost}
-    if len(runs) == 1 and lost:
-        raise lost[runs[0].seed]
+                raise KeyboardInterrupt
+        done = [run.end() for run in runs if run.seed not in lost]
     if lost:
         reasons = "; ".join(f"seed {seed}: {error}" for seed, error in lost.items())
         raise DivergenceError(f"{len(lost)} of {len(runs)} outer seeds diverged, all others ended: {reasons}")
