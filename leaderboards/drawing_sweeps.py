@@ -10,7 +10,7 @@ from leaderboards.figures.dimensions import PUBLISHED, draw_dimensions, read_anc
 from leaderboards.figures.experts import draw_experts
 from leaderboards.figures.lives import draw_lives
 from leaderboards.results import Record, record
-from leaderboards.subjects import Asked, Drawn, find_subjects, game, met_in_training
+from leaderboards.subjects import Asked, Drawn, find_subjects, game, met_in_training, one_asked
 from leaderboards.sweeps import Sweep, difference, sweep
 
 POLICY = "guessing-attentional"
@@ -34,7 +34,7 @@ LIVES = (1, 2, 5, 10)
 def seven(asked: Asked) -> Drawn:
     """Figure 7: error against d, ours over the three published curves and the bounds."""
     places = _rising(asked.dims) or tuple(range(1, 21))
-    experts = _one(asked.experts, EXPERTS_IN_PAPER, "--experts")
+    experts = one_asked(asked.experts, EXPERTS_IN_PAPER, "--experts")
     trials = asked.trials or 10_000
     subjects = find_subjects(asked.runs, POLICY, asked.device)
 
@@ -82,7 +82,7 @@ def seven(asked: Asked) -> Drawn:
 
 def against_experts(asked: Asked) -> Drawn:
     """Error against the number of experts, and what four times training's number does."""
-    dims, trials = _one(asked.dims, 6, "--dims"), asked.trials or 10_000
+    dims, trials = one_asked(asked.dims, 6, "--dims"), asked.trials or 10_000
     subjects = find_subjects(asked.runs, POLICY, asked.device)
     trained = met_in_training(subjects[0].recipe, "agent", "experts")
     most, fourfold = trained[1], 4 * trained[1]
@@ -129,7 +129,7 @@ def lives(asked: Asked) -> Drawn:
     sizes, trials = _rising(asked.dims) or (3, 6, 10), asked.trials or 2_000
     subjects = find_subjects(asked.runs, POLICY, asked.device)
     recipe = subjects[0].recipe
-    experts = _one(asked.experts, met_in_training(recipe, "agent", "experts")[1], "--experts")
+    experts = one_asked(asked.experts, met_in_training(recipe, "agent", "experts")[1], "--experts")
     trained = met_in_training(recipe, "env", "horizon")
     places = tuple(times * trained[1] for times in LIVES)
     ends, within, differences = [], [], []
@@ -207,10 +207,3 @@ def _interval(found: Sweep) -> str:
 def _rising(numbers: tuple[int, ...]) -> tuple[int, ...]:
     """Each number once, in order."""
     return tuple(sorted(set(numbers)))
-
-
-def _one(numbers: tuple[int, ...], default: int, option: str) -> int:
-    """The one number given, or the default."""
-    if len(numbers) > 1:
-        raise ValueError(f"{option} {' '.join(map(str, numbers))}: this figure takes one number")
-    return numbers[0] if numbers else default

@@ -85,6 +85,12 @@ def _columns(results: Sequence[Record]) -> tuple[list[str], Record]:
     return columns, shared
 
 
+def markdown(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """A table in Markdown, cells as in other tables."""
+    lines = [list(heads), ["---"] * len(heads), *([text(cell) for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
 def text(value: Any) -> str:
     """A cell: floats with three or four significant figures, intervals in brackets."""
     if isinstance(value, float):

@@ -43,6 +43,7 @@ class Drawn(NamedTuple):
         summary: what a table for people says.
         title: over the table.
         note: under it.
+        table: the summary as a table in Markdown, where that is asked for; "" otherwise.
     """
 
     figure: Figure
@@ -50,6 +51,7 @@ class Drawn(NamedTuple):
     summary: list[Record]
     title: str
     note: str
+    table: str = ""
 
 
 class Subject(NamedTuple):
@@ -90,6 +92,59 @@ def find_subjects(runs: Sequence[str], default: str, device: str) -> list[Subjec
     return [_subject(source, device) for source in sources]
 
 
+def find_settings(runs: Sequence[str], free: Sequence[str], device: str) -> list[list[Subject]]:
+    """Runs that were trained alike but for some settings of the agent: outer seeds of one setting together.
+
+    Args:
+        runs: run folders.
+        free: settings of the agent in which runs may differ, such as "topology"; of a table, all of it.
+        device: a torch device.
+
+    Returns:
+        Settings in the order in which they were given, and their outer seeds, rising.
+
+    Raises:
+        ValueError: there is no run, one was not trained, they differ in something else, or one outer seed of
+            a setting is given twice.
+    """
+    if not runs:
+        raise ValueError("this figure is of runs of your own; give folders of `badger train` by --runs")
+    groups: dict[str, list[Subject]] = {}
+    first: dict[str, Any] = {}
+    for target in runs:
+        source = find_source(target)
+        if source.checkpoint is None:
+            raise ValueError(f"{target} was not trained; give run folders of `badger train` by --runs")
+        facts = _facts(source.recipe)
+        own = {name for name in facts if any(f"{name}.".startswith(f"agent.{key}.") for key in free)}
+        fixed = {name: value for name, value in facts.items() if name not in own}
+        first = first or fixed
+        other = [name for name in {**first, **fixed} if first.get(name) != fixed.get(name)]
+        if other:
+            raise ValueError(
+                f"{target} and {runs[0]} differ in {', '.join(other)}; in one figure only {', '.join(free)}"
+                " of the agent may differ"
+            )
+        group = groups.setdefault(repr([(name, facts[name]) for name in sorted(own)]), [])
+        subject = _subject(source, device)
+        if subject.seed in [known.seed for known in group]:
+            raise ValueError(f"{target}: outer seed {subject.seed} of {subject.name} is given twice")
+        group.append(subject)
+    return [sorted(group, key=lambda subject: subject.seed or 0) for group in groups.values()]
+
+
+def _facts(recipe: Recipe) -> dict[str, Any]:
+    """What a run was trained by: keys of [env], [agent], [training] and tables in them, with values."""
+    facts: dict[str, Any] = recipe.model_dump(include={"env", "agent", "training"})
+    while any(isinstance(value, dict) for value in facts.values()):
+        facts = {
+            name if inner is None else f"{name}.{inner}": item
+            for name, value in facts.items()
+            for inner, item in (value.items() if isinstance(value, dict) else ((None, value),))
+        }
+    return facts
+
+
 def _subject(source: Source, device: str) -> Subject:
     def make(**changes: Any) -> Agent:
         return source.open(device, **changes).agent
@@ -124,3 +179,10 @@ def met_in_training(recipe: Recipe, table: Literal["env", "agent"], key: str) ->
     values = [getattr(stage, table).get(key, base) for stage in stages] or [base]
     ends = [end for value in values for end in (value if isinstance(value, tuple | list) else (value,))]
     return min(ends), max(ends)
+
+
+def one_asked(numbers: tuple[int, ...], default: int, option: str) -> int:
+    """The one number given by an option, or the default; ValueError if there are several."""
+    if len(numbers) > 1:
+        raise ValueError(f"{option} {' '.join(map(str, numbers))}: this figure takes one number")
+    return numbers[0] if numbers else default

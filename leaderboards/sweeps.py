@@ -1,5 +1,6 @@
 """Sweeps: one policy measured over sizes, numbers of experts or lengths of life, on the same tasks."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -14,6 +15,12 @@ from badger_envs import random
 from badger_envs.family import Family
 from leaderboards.results import Record, progress_console, record
 from leaderboards.subjects import Subject
+
+T_QUANTILES = (
+    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
+    2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
+)  # fmt: skip
+"""97.5 % points of Student's t with 1 to 30 degrees of freedom."""
 
 CHUNK = 160_000
 """Experts at a time, over all trials of a chunk: what keeps memory bounded."""
@@ -137,4 +144,21 @@ def difference(one: Evaluation, other: Evaluation) -> tuple[float, tuple[float, 
     """Mean of one minus other over the same tasks, and its paired 95 % interval over tasks."""
     paired = one.outcomes - other.outcomes  # (N,); lives may differ in length
     mean, half = float(paired.mean()), float(half_width(paired))
+    return mean, (mean - half, mean + half)
+
+
+def over_seeds(values: np.ndarray) -> tuple[float, tuple[float, float]]:
+    """Mean of a result over outer seeds and its 95 % interval by Student's t; of one seed, infinite.
+
+    Args:
+        values: [S], one of each seed.
+    """
+    mean, freedom = float(values.mean()), len(values) - 1
+    if not freedom:
+        return mean, (-math.inf, math.inf)
+    # beyond the table: the first term of the quantile's expansion in 1 / freedom
+    factor = (
+        T_QUANTILES[freedom - 1] if freedom <= len(T_QUANTILES) else 1.96 + (1.96**3 + 1.96) / 4 / freedom
+    )
+    half = factor * float(values.std(ddof=1)) / len(values) ** 0.5
     return mean, (mean - half, mean + half)

@@ -1,4 +1,4 @@
-"""`badger figure`: the paper's figures 6 to 9 drawn with ours, and two that the paper does not have."""
+"""`badger figure`: the paper's figures 6 to 9 drawn with ours, and those that the paper does not have."""
 
 import csv
 import io
@@ -12,11 +12,12 @@ from badger_agents.files import write_atomically
 from leaderboards.commands.train import check_device, check_seed, make_folder
 from leaderboards.drawing_rollouts import eight, nine, six
 from leaderboards.drawing_sweeps import against_experts, lives, seven
+from leaderboards.drawing_talk import bits, halting, rounds
 from leaderboards.figures.style import ENDINGS, save_figure
 from leaderboards.results import Record, record, show
 from leaderboards.subjects import Asked, Drawn
 
-Name = Literal["6", "7", "8", "9", "experts", "lives"]
+Name = Literal["6", "7", "8", "9", "experts", "lives", "bits", "rounds", "halting"]
 
 FIGURES: dict[str, Callable[[Asked], Drawn]] = {
     "6": six,
@@ -25,6 +26,9 @@ FIGURES: dict[str, Callable[[Asked], Drawn]] = {
     "9": nine,
     "experts": against_experts,
     "lives": lives,
+    "bits": bits,
+    "rounds": rounds,
+    "halting": halting,
 }
 
 
@@ -40,21 +44,27 @@ def figure(
     device: str = "cpu",
     json: bool = False,
 ) -> None:
-    """Measure and draw a figure: the paper's 6, 7, 8 or 9, or experts or lives.
+    """Measure and draw a figure: the paper's 6, 7, 8 or 9, or one of those that are not the paper's.
 
     6: ten rollouts of the agent that is judged at the last step; 9: at every step. 8: what the experts of
     6 say, and who listens to whom. 7: error against the number of hidden numbers, over the published curves
     and the bounds. experts: error against the number of experts. lives: error in lives longer than in
-    training. Every picture comes with a CSV file of the numbers drawn.
+    training. These three are of runs of your own: bits: error against bits per step, of runs with several
+    channels (guessing-discrete with --agent channel.vocabulary=..., or topology=none). rounds: accuracy
+    against rounds of communication, of runs with several topologies (xor-rounds); the table is Markdown.
+    halting: rounds used and accuracy against the number of bits, with paired differences (xor-halting).
+    Every picture comes with a CSV file of the numbers drawn.
 
     Args:
         name: Which figure.
         runs: Run folders of `badger train` in place of the pretrained policy; several outer seeds of one
-            recipe for 7, experts and lives.
+            recipe for 7, experts, lives and halting, of several settings for bits and rounds.
         out: Picture to write (png, svg or pdf); figure-NAME.png if not given.
         trials: Number of test tasks behind each number; 10000 if not given, 2000 for lives.
-        dims: Sizes: 1 to 20 for 7, 6 for experts, 3 6 10 for lives if not given.
-        experts: Numbers of experts: 20 for 7, 1 to 80 for experts, training's most for lives if not given.
+        dims: Sizes: 1 to 20 for 7, 6 for experts, 3 6 10 for lives if not given; numbers of bits
+            for rounds and halting, all met in training if not given.
+        experts: Numbers of experts: 20 for 7, 1 to 80 for experts, training's most for lives, rounds and
+            halting if not given.
         seed: Which tasks.
         device: Where to compute: cpu, cuda, cuda:1, ...
         json: Print every number drawn as one JSON object.
@@ -81,7 +91,10 @@ def figure(
         show([*drawn.records, *files], as_json=True, title=drawn.title, note=drawn.note)
     else:
         note = f"{drawn.note}. picture: {path}; numbers: {table}"
-        show(drawn.summary, as_json=False, title=drawn.title, note=note)
+        if drawn.table:
+            print(f"{drawn.title}\n\n{drawn.table}\n\n{note}")
+        else:
+            show(drawn.summary, as_json=False, title=drawn.title, note=note)
 
 
 def as_csv(records: Sequence[Record]) -> str:
