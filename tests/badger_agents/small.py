@@ -34,6 +34,17 @@ def small_tables(**tables: dict[str, Any] | str) -> dict[str, Any]:
     return start
 
 
+ESTIMATOR_SETTINGS: dict[str, list[dict[str, Any]]] = {
+    "backpropagation": [{}, {"keep_every": 3}],
+    "truncated_backpropagation": [{"window": 3}],
+    "evolution": [{"pairs": 4}, {"pairs": 4, "window": 3}],
+    "persistent_evolution": [{"pairs": 4, "window": 3}],
+}
+"""Estimators that need no draws, each in settings that small recipes can be trained with."""
+
+EVERY_ESTIMATOR = [(name, settings) for name, each in ESTIMATOR_SETTINGS.items() for settings in each]
+
+
 def small_recipe(**tables: dict[str, Any] | str) -> Recipe:
     return check_recipe(small_tables(**tables), "small.toml")
 
@@ -122,6 +133,17 @@ class FaultyPolicy(ExpertPolicy):
         out = self.linear(torch.cat([inbox, reading], dim=-1))  # (B, E, 3)
         now, FaultyPolicy.calls = self.calls // HORIZON, self.calls + 1
         return state, out[..., 1:].tanh(), out[..., :1] * (torch.nan if now in self.bad else 1.0)
+
+
+class LookingPolicy(FaultyPolicy):
+    """Looks at a value, which no agents side by side can."""
+
+    def __init__(self, reading_size: int, **_: int) -> None:
+        super().__init__(reading_size)
+
+    def forward(self, state: Tensor, inbox: Tensor, reading: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        assert float(reading.sum().detach()) < 1e9
+        return super().forward(state, inbox, reading)
 
 
 def seen_at(family: Family, names: Tensor, time: int = 0) -> Observation:

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-import torch
 
 from badger_agents.estimators import make_estimator
 from badger_agents.objectives import OBJECTIVES, Penalty, collapse
@@ -27,43 +26,33 @@ def needed(name: str, settings: dict[str, Any], horizon: int) -> int:
     return peak_memory(outer_step, "cpu")
 
 
-def test_it_counts_what_is_held_at_one_time() -> None:
-    def compute() -> torch.Tensor:
-        first = torch.zeros(1000)  # 4,000 bytes
-        for _ in range(5):
-            second = first + 1  # another 4,000, and as much while the next is made
-        return second.view(10, 100)[:5]
-
-    assert peak_memory(compute, "cpu") == 12_000
-
-
 def test_backpropagation_needs_memory_for_every_step() -> None:
-    ten, twenty, forty = (needed("backpropagation", {}, horizon) for horizon in (10, 20, 40))
-    assert forty - twenty == pytest.approx(2 * (twenty - ten), rel=0.02)
-    assert twenty - ten > 0.8 * ten  # nearly all of it
+    five, ten, twenty = (needed("backpropagation", {}, horizon) for horizon in (5, 10, 20))
+    assert twenty - ten == pytest.approx(2 * (ten - five), rel=0.02)
+    assert ten - five > 0.7 * five  # nearly all of it
 
 
 @pytest.mark.parametrize(
     ("name", "settings"),
     [
-        ("truncated_backpropagation", {"window": 5}),
+        ("truncated_backpropagation", {"window": 2}),
         ("evolution", {"pairs": 4}),
-        ("evolution", {"pairs": 4, "window": 5}),
-        ("persistent_evolution", {"pairs": 4, "window": 5}),
+        ("evolution", {"pairs": 4, "window": 2}),
+        ("persistent_evolution", {"pairs": 4, "window": 2}),
     ],
 )
 def test_others_need_no_more_for_longer_trials(name: str, settings: dict[str, Any]) -> None:
-    assert len({needed(name, settings, horizon) for horizon in (10, 20, 40)}) == 1
+    assert len({needed(name, settings, horizon) for horizon in (5, 10, 20)}) == 1
 
 
 def test_keeping_less_needs_less() -> None:
-    all_of_it, kept = (needed("backpropagation", settings, 36) for settings in ({}, {"keep_every": 6}))
-    assert kept < all_of_it / 3
+    all_of_it, kept = (needed("backpropagation", settings, 16) for settings in ({}, {"keep_every": 4}))
+    assert kept < all_of_it / 2
 
 
 def test_fewer_pairs_at_once_need_less() -> None:
-    settings = {"pairs": 16, "window": 5}
+    settings = {"pairs": 16, "window": 2}
     whole, parts = (
-        needed("persistent_evolution", {**settings, "pairs_at_once": at_once}, 10) for at_once in (16, 2)
+        needed("persistent_evolution", {**settings, "pairs_at_once": at_once}, 5) for at_once in (16, 2)
     )
     assert parts < whole / 2

@@ -15,19 +15,14 @@ from badger_agents.trials import Trials
 from badger_envs.bandit import Bandit
 from badger_envs.family import Family
 from tests.badger_agents.linear_quadratic import LinearQuadratic, Pusher, gradient
-from tests.badger_agents.small import HORIZON, keys, random_agent, small_family
+from tests.badger_agents.small import EVERY_ESTIMATOR, HORIZON, keys, random_agent, small_family
 
 SOON = OBJECTIVES["as_soon_as_possible"]
 LQ = LinearQuadratic(horizon=8)
-EVERY: list[tuple[str, dict[str, Any]]] = [
-    ("backpropagation", {}),
-    ("backpropagation", {"keep_every": 3}),
-    ("truncated_backpropagation", {"window": 3}),
-    ("evolution", {"pairs": 4}),
-    ("evolution", {"pairs": 4, "window": 3}),
-    ("persistent_evolution", {"pairs": 4, "window": 3}),
-]
-every = pytest.mark.parametrize(("name", "settings"), EVERY)
+every = pytest.mark.parametrize(("name", "settings"), EVERY_ESTIMATOR)
+scored = pytest.mark.parametrize(
+    ("name", "settings"), [each for each in EVERY_ESTIMATOR if "pairs" in each[1]]
+)
 
 
 def updates(name: str, settings: dict[str, Any], agent: LearnedAgent, trials: Trials) -> list[Update]:
@@ -180,7 +175,7 @@ def test_windows_in_which_nothing_counts_bring_no_update(name: str, settings: di
     assert len(updates(name, settings, agent, Trials(family, keys(8), SOON))) == windows
 
 
-@pytest.mark.parametrize(("name", "settings"), EVERY[3:])
+@scored
 @pytest.mark.parametrize("at_once", [1, 3, 4, 9])
 def test_how_many_pairs_live_at_once_changes_nothing(
     name: str, settings: dict[str, Any], at_once: int
@@ -210,7 +205,7 @@ class Gambler(LearnedAgent):
         return state, (keys[:, 3] + torch.randint(3, (len(keys),))) % 3, {}
 
 
-@pytest.mark.parametrize(("name", "settings"), EVERY[3:])
+@scored
 def test_a_pair_meets_the_same_tasks_and_the_same_chance(name: str, settings: dict[str, Any]) -> None:
     family = Bandit(arms=3, horizon=HORIZON)
     for update in updates(name, settings, Gambler(), Trials(family, keys(8), SOON)):

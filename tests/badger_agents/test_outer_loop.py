@@ -15,7 +15,7 @@ from badger_agents.checkpoint import CheckpointError, load_checkpoint, save_chec
 from badger_agents.log import read_log
 from badger_agents.outer_loop import CHECKPOINT, LOG, DivergenceError, Progress, train
 from badger_agents.recipe import Recipe, TrainingTable
-from tests.badger_agents.small import FaultyPolicy, small_recipe
+from tests.badger_agents.small import EVERY_ESTIMATOR, FaultyPolicy, small_recipe
 
 
 def log_of(folder: Path) -> list[dict[str, Any]]:
@@ -52,6 +52,32 @@ def test_a_run_that_crashed_ends_bit_identical(tmp_path: Path, crash: int) -> No
     assert log_of(tmp_path / "whole") == log_of(tmp_path / "parts")
     assert whole.step == 6
     assert sorted(file.name for file in (tmp_path / "parts").iterdir()) == [CHECKPOINT, LOG]
+
+
+@pytest.mark.parametrize(("name", "settings"), EVERY_ESTIMATOR)
+@pytest.mark.parametrize("crash", [1, 3])
+def test_with_every_estimator_a_run_that_crashed_ends_bit_identical(
+    tmp_path: Path, name: str, settings: dict[str, Any], crash: int
+) -> None:
+    recipe = small_recipe(training={"outer_steps": 4, "estimator": name, "estimator_settings": settings})
+    train(recipe, 3, tmp_path / "whole")
+    with pytest.raises(RuntimeError, match="crash"):
+        train(recipe, 3, tmp_path / "parts", on_step=stop_after(crash))
+    train(recipe, 3, tmp_path / "parts", resume=True)
+    assert (tmp_path / "whole" / CHECKPOINT).read_bytes() == (tmp_path / "parts" / CHECKPOINT).read_bytes()
+    assert log_of(tmp_path / "whole") == log_of(tmp_path / "parts")
+
+
+@pytest.mark.parametrize(("name", "settings"), EVERY_ESTIMATOR)
+def test_with_every_estimator_training_goes_down(tmp_path: Path, name: str, settings: dict[str, Any]) -> None:
+    """The error of one number falls to a tenth; where nothing is learned it stays at 1."""
+    settings = {**settings, "pairs": 32} if "pairs" in settings else settings
+    training: dict[str, Any] = {"outer_steps": 150, "batch_size": 32, "learning_rate": 0.03}
+    training |= {"estimator": name, "estimator_settings": settings, "objective": "last_step"}
+    recipe = small_recipe(env={"dims": 1, "horizon": 3}, agent={"experts": 1}, training=training)
+    train(recipe, 0, tmp_path)
+    losses = [row["loss"] for row in log_of(tmp_path)]
+    assert sum(losses[-10:]) < 0.3 * sum(losses[:10]), losses
 
 
 DROPOUT = """

@@ -61,6 +61,25 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
     ({"agent": {"policy": "mine.py:Mine"}}, ["agent: ", "mine.py"]),
     ({"training": {"objective": "fast"}}, ["training.objective is 'fast'", "second_half"]),
     ({"training": {"estimator": "magic"}}, ["training.estimator is 'magic'", "backpropagation"]),
+    (
+        {"training": {"estimator_settings": {"foo": 1}}},
+        ["training.estimator_settings.foo: unknown key; known keys: keep_every"],
+    ),
+    (
+        {"training": {"estimator": "evolution", "estimator_settings": {"sigma": 0.0}}},
+        ["training.estimator_settings.sigma is 0.0", "greater than 0"],
+    ),
+    (
+        {"training": {"estimator": "evolution", "estimator_settings": {"pairs": 3}}},
+        ["training.estimator_settings: batch_size is 8; it must be a multiple of pairs, which is 3"],
+    ),
+    (
+        {
+            "training": {"estimator": "evolution"},
+            "agent": {"policy": "tests.badger_agents.small:LookingPolicy"},
+        },
+        ["agent: ", "vmap", ".item()"],
+    ),
     ({"training": {"schedule": "cosine"}}, ["training.schedule is 'cosine'", "'constant' or 'linear'"]),
     # an agent that cannot live there
     ({"env": {"id": "Badger/Bandit-v0", "arms": 3}}, ["agent: ", "does not depend on its weights"]),

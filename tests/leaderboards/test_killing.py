@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from badger_agents.checkpoint import load_checkpoint
+from badger_agents.estimators import ESTIMATORS
 from badger_agents.log import read_log
 from badger_agents.outer_loop import CHECKPOINT, LOG
-from tests.badger_agents.small import small_toml
+from tests.badger_agents.small import ESTIMATOR_SETTINGS, small_toml
 from tests.leaderboards.command import run
 
 ROOT = Path(__file__).parents[2]
@@ -55,6 +56,18 @@ def log_of(folder: Path) -> list[dict[str, Any]]:
     return [{key: value for key, value in row.items() if key != "seconds"} for row in read_log(folder / LOG)]
 
 
+def kill(recipe: Path, folder: Path, rows: list[int]) -> None:
+    """Kill a run again and again, a moment after its log has each of these numbers of rows."""
+    rng = random.Random(0)
+    for count in rows:
+        process = start(recipe, folder)
+        wait_for_rows(process, folder, count + rng.randrange(10))
+        time.sleep(rng.uniform(0, 0.02))
+        process.kill()
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+
+
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return small_toml(tmp_path_factory.mktemp("recipe"), STEPS, checkpoint_every=3)
@@ -72,16 +85,8 @@ def whole(recipe: Path) -> Path:
 def test_a_run_killed_again_and_again_and_interrupted_ends_bit_identical(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, recipe: Path, whole: Path
 ) -> None:
-    rng = random.Random(0)
     folder = tmp_path / "run"
-    for rows in (1, 50):
-        process = start(recipe, folder)
-        wait_for_rows(process, folder, rows + rng.randrange(10))
-        time.sleep(rng.uniform(0, 0.02))
-        process.kill()
-        process.communicate()
-        assert process.returncode == -signal.SIGKILL
-
+    kill(recipe, folder, [1, 50])
     process = start(recipe, folder)
     wait_for_rows(process, folder, 100)
     process.send_signal(signal.SIGINT)
@@ -100,3 +105,25 @@ def test_a_run_killed_again_and_again_and_interrupted_ends_bit_identical(
     assert log_of(folder) == log_of(whole)
     assert [row["step"] for row in log_of(folder)] == list(range(1, STEPS + 1))
     assert sorted(os.listdir(folder)) == [CHECKPOINT, LOG]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_with_every_estimator_five_kills_change_no_bit(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str
+) -> None:
+    recipe = small_toml(tmp_path, STEPS, checkpoint_every=3)
+    text = recipe.read_text()
+    if name == "policy_gradient":  # it needs actions that are drawn
+        text = text.replace("GuessingGame", "XOR").replace('feedback_to = "one"', 'writing = "score"')
+        settings: dict[str, Any] = {"value_size": 4, "epochs": 2}
+    else:
+        settings = ESTIMATOR_SETTINGS[name][-1]
+    lines = [f'estimator = "{name}"', "[training.estimator_settings]"]
+    lines += [f"{key} = {value}" for key, value in settings.items()]
+    recipe.write_text("\n".join([text.rstrip(), *lines, ""]))
+    kill(recipe, tmp_path / "run", [1, 30, 60, 90, 120])
+    for folder in ("run", "whole"):
+        assert run(capsys, "train", recipe, "--out", tmp_path / folder, "--resume").status == 0
+    assert (tmp_path / "run" / CHECKPOINT).read_bytes() == (tmp_path / "whole" / CHECKPOINT).read_bytes()
+    assert log_of(tmp_path / "run") == log_of(tmp_path / "whole")
