@@ -75,7 +75,7 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
     ),
     (
         {
-            "training": {"estimator": "evolution"},
+            "training": {"estimator": "evolution", "estimator_settings": {"pairs": 4}},
             "agent": {"policy": "tests.badger_agents.small:LookingPolicy"},
         },
         ["agent: ", "vmap", ".item()"],
