@@ -26,6 +26,7 @@ AXES: dict[str, tuple[str, ...]] = {
     "senders": ("listener", "speaker"),
     "messages": ("expert", "component"),
     "writing": ("expert", "number"),
+    "logits": ("output",),
     "action": ("output",),
     "outputs": ("output",),
     "inputs": ("input", "number"),

@@ -11,6 +11,10 @@ from badger_agents.badger import BadgerAgent, BadgerSettings
 from badger_agents.choosing import draw, entropy, is_drawn, log_probability, logits_of
 from badger_agents.evaluation import evaluate
 from badger_agents.inner_loop import rollout
+from badger_agents.whitebox.interventions import Intervened, Intervention, Silence
+from badger_agents.whitebox.measures import equivariance
+from badger_agents.whitebox.trace import record_trace
+from badger_envs import random
 from badger_envs.bandit import Bandit
 from badger_envs.family import ActionKind, Family
 from badger_envs.guessing_game import GuessingGame
@@ -150,3 +154,26 @@ def test_the_chosen_expert_alone_hears_what_it_brought() -> None:
         assert (hears[1:].sum(dim=-1) == 1).all()
         if "membrane" not in settings:
             assert torch.equal(hears[1:].argmax(dim=-1), lived.trace["action"][:-1])
+
+
+@pytest.mark.parametrize("membrane", ["hardwired", "attentional"])
+def test_tools_that_look_inside_work_where_actions_are_drawn(membrane: Any) -> None:
+    family = bandit(arms=3, test_arms=None)
+    agent = lively(family, experts=4, membrane=membrane)
+    assert equivariance(agent, family, keys(8)) < 1e-5
+    kept = rollout(Intervened(agent, Intervention()), family, keys(8), record=True)
+    assert torch.equal(kept.trace["action"], rollout(agent, family, keys(8), record=True).trace["action"])
+    logits = record_trace(agent, family, keys(8)).tensors["logits"]
+    cut = record_trace(Intervened(agent, Silence()), family, keys(8)).tensors["logits"]
+    assert not torch.allclose(logits[1:], cut[1:])
+
+
+def test_a_grown_agent_goes_on_drawing_where_it_was() -> None:
+    family = bandit(arms=3, test_arms=None)
+    agent, own = lively(family, experts=3, topology="none"), random.agent_keys(keys(64))
+    task = family.sample_task(keys(64))
+    seen = family.observe(task, family.initial_state(task))
+    mind, first, _ = agent.act(agent.initial_state(family, own), seen, own)
+    grown, after = agent.grow(mind, own, add=2)
+    assert torch.equal(grown.act(after, seen, own)[1], agent.act(mind, seen, own)[1])
+    assert not torch.equal(first, agent.act(mind, seen, own)[1])
