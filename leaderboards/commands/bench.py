@@ -24,6 +24,7 @@ from leaderboards.bench.faces import (
 )
 from leaderboards.bench.timing import compare
 from leaderboards.bench.topologies import Cell, Kind, dense, measure
+from leaderboards.commands.bench_outer import outer
 from leaderboards.commands.train import check_device, make_folder
 from leaderboards.figures.style import check_ending, save_figure
 from leaderboards.figures.topologies import draw_topologies
@@ -278,6 +279,7 @@ Command = (
     Annotated[None, tyro.conf.subcommand("envs", constructor=envs)]
     | Annotated[None, tyro.conf.subcommand("agent", constructor=agent)]
     | Annotated[None, tyro.conf.subcommand("topologies", constructor=topologies)]
+    | Annotated[None, tyro.conf.subcommand("outer", constructor=outer)]
 )
 """What `badger bench` can measure."""
 

@@ -109,7 +109,20 @@ def test_1024_pairs_point_where_backpropagation_does(
     assert cosine(found, exact) > 0.95
 
 
-# Badger and the monolith
+@every
+def test_weights_that_move_between_updates_get_where_they_should(name: str, settings: dict[str, Any]) -> None:
+    """Places are spread around 0, so that it is best not to push."""
+    agent, estimator = Pusher(), make_estimator(name, settings)
+    optimiser = torch.optim.Adam(agent.parameters(), lr=0.02)
+    for step in range(60):
+        for update in estimator.updates(agent, Trials(LQ, keys(64, step=step), SOON), {}):
+            for weight, part in zip(agent.parameters(), update.gradients, strict=True):
+                weight.grad = part
+            optimiser.step()
+    assert float(torch.cat([agent.first, agent.second]).detach().norm()) < 0.15  # it was 0.36
+
+
+# Badger
 
 
 @pytest.mark.parametrize(("name", "settings"), [("evolution", {}), ("persistent_evolution", {"window": 2})])

@@ -68,18 +68,6 @@ def test_with_every_estimator_a_run_that_crashed_ends_bit_identical(
     assert log_of(tmp_path / "whole") == log_of(tmp_path / "parts")
 
 
-@pytest.mark.parametrize(("name", "settings"), EVERY_ESTIMATOR)
-def test_with_every_estimator_training_goes_down(tmp_path: Path, name: str, settings: dict[str, Any]) -> None:
-    """The error of one number falls to a tenth; where nothing is learned it stays at 1."""
-    settings = {**settings, "pairs": 32} if "pairs" in settings else settings
-    training: dict[str, Any] = {"outer_steps": 150, "batch_size": 32, "learning_rate": 0.03}
-    training |= {"estimator": name, "estimator_settings": settings, "objective": "last_step"}
-    recipe = small_recipe(env={"dims": 1, "horizon": 3}, agent={"experts": 1}, training=training)
-    train(recipe, 0, tmp_path)
-    losses = [row["loss"] for row in log_of(tmp_path)]
-    assert sum(losses[-10:]) < 0.3 * sum(losses[:10]), losses
-
-
 DROPOUT = """
 import torch
 from badger_agents import ExpertPolicy

@@ -1,0 +1,126 @@
+"""What the outer loop's benchmark times and counts: a recipe's outer steps, stage by stage, and their floor."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
+
+from badger_agents.curriculum import Place
+from badger_agents.population import outer_step
+from badger_agents.recipe import Recipe
+from badger_agents.run import Run
+from leaderboards.bench.faces import finished
+from leaderboards.bench.timing import Cycle
+
+COUNTED = 4
+"""Outer steps over which work is counted: where sizes are drawn no two are alike."""
+
+
+class StageSteps:
+    """Outer steps as `badger train` takes them in one stage of a recipe, without log and checkpoints.
+
+    Args:
+        recipe: the recipe.
+        stage: which of its stages, counted from 0.
+        folder: the run's folder; nothing is written there.
+        device: a torch device.
+    """
+
+    def __init__(self, recipe: Recipe, stage: int, folder: Path, device: str) -> None:
+        self.run = Run(recipe, 0, folder, device=device)
+        self.run.place = Place(stage)
+        self.device = device
+
+    def __call__(self) -> int:
+        """One outer step; returns 1 once the device has done it."""
+        with torch.random.fork_rng(devices=[]):
+            outer_step([self.run])
+        self.run.step += 1
+        return finished(1, self.device)
+
+
+class Work(NamedTuple):
+    """What an outer step does, as a mean over some.
+
+    Attributes:
+        operations: floating-point operations of its matrix products; a multiplication and an addition are two.
+        traffic: bytes that its operations read and write, each by itself.
+        piece: bytes of the tensor in which the middle byte of the traffic lies.
+    """
+
+    operations: float
+    traffic: float
+    piece: int
+
+    def floor(self, operations_per_second: float, bytes_per_second: float) -> tuple[float, str]:
+        """The least seconds that it can take at these rates, and by what: "operations" or "bytes"."""
+        times = {
+            "operations": self.operations / operations_per_second,
+            "bytes": self.traffic / bytes_per_second,
+        }
+        longest = max(times, key=lambda name: times[name])
+        return times[longest], longest
+
+
+class Traffic(TorchDispatchMode):
+    """Counts the bytes of tensors that operations read and write; views move none.
+
+    Attributes:
+        sizes: bytes of every tensor read or written.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: list[int] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """The operation as it is; then count."""
+        made = func(*args, **(kwargs or {}))
+        if not func.is_view:
+            self.sizes += [
+                min(part.numel() * part.element_size(), part.untyped_storage().nbytes())  # less if expanded
+                for part in pytree.tree_leaves((args, kwargs, made))
+                if isinstance(part, Tensor)
+            ]
+        return made
+
+
+def work_of(steps: StageSteps) -> Work:
+    """Count what a few outer steps do."""
+    with FlopCounterMode(display=False) as counter, Traffic() as traffic:
+        for _ in range(COUNTED):
+            steps()
+    total, gone = sum(traffic.sizes), 0
+    for piece in sorted(traffic.sizes):
+        gone += piece
+        if gone >= total / 2:
+            break
+    return Work(counter.get_total_flops() / COUNTED, total / COUNTED, piece)
+
+
+def copy_cycle(size: int, device: str) -> Cycle:
+    """Copies of a tensor of `size` bytes to another; returns how many, once the device has done them."""
+    source, target = (torch.zeros(max(1, size // 4), device=device) for _ in range(2))
+    copies = max(1, 2**24 // size)
+
+    def cycle() -> int:
+        for _ in range(copies):
+            target.copy_(source)
+        return finished(copies, device)
+
+    return cycle
+
+
+def lengths(recipe: Recipe) -> list[int | None]:
+    """Outer steps of each stage of the recipe; None where it ends by validation alone."""
+    assert recipe.training is not None
+    stages = recipe.training.stages
+    if not stages:
+        return [recipe.training.outer_steps]
+    known = [stage.outer_steps for stage in stages[:-1]]
+    left = recipe.training.outer_steps - sum(length or 0 for length in known)
+    return [*known, None if None in known else max(0, left)]
