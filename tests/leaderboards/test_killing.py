@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 STEPS = 160
 
 
-def start(recipe: Path, folder: Path) -> subprocess.Popen[bytes]:
+def start(recipe: Path, folder: Path, *words: str) -> subprocess.Popen[bytes]:
     command = [
         sys.executable,
         "-m",
@@ -32,6 +32,7 @@ def start(recipe: Path, folder: Path) -> subprocess.Popen[bytes]:
         "--out",
         str(folder),
         "--resume",
+        *words,
     ]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
