@@ -1,4 +1,4 @@
-"""What the outer loop's benchmark times and counts: a recipe's outer steps, stage by stage, and their floor."""
+"""What the benchmark of the outer loop times and counts: outer steps, stage by stage, and their floor."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -47,7 +47,7 @@ class Work(NamedTuple):
     """What an outer step does, as a mean over some.
 
     Attributes:
-        operations: floating-point operations of its matrix products; a multiplication and an addition are two.
+        operations: of floating point in its matrix products; a multiplication and an addition are two.
         traffic: bytes that its operations read and write, each by itself.
         piece: bytes of the tensor in which the middle byte of the traffic lies.
     """

@@ -1,10 +1,10 @@
-"""`badger bench outer`: how fast a recipe trains, how far that is from the floor, how long all of it takes."""
+"""`badger bench outer`: how fast a recipe trains, how far that is from a floor, how long all of it takes."""
 
 import math
 import statistics
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import tyro
@@ -86,7 +86,7 @@ def timed(
     for number, (work, rounds) in enumerate(zip(works, speeds, strict=False)):
         took.append(statistics.fmean(1 / speed for speed in rounds))  # s, a mean: sizes may be drawn
         floor, by = work.floor(matrix_rate, copy_rate)
-        settings = {"stage": number, "n": len(rounds)}
+        settings: dict[str, Any] = {"stage": number, "n": len(rounds)}
         results += [
             record("outer_steps_per_second", 1 / took[-1], unit="1/s", **settings),
             record("operations_per_outer_step", work.operations / 1e9, unit="GFLOP", **settings),
