@@ -1,6 +1,6 @@
-"""A monolithic RNN: one GRU that sees every slot and writes every output."""
+"""Monoliths: one network with a memory (GRU, LSTM, Transformer) that sees and writes every slot."""
 
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from jaxtyping import Int
@@ -11,40 +11,48 @@ from badger_agents.agent import LearnedAgent, Settings, feedback_and_change
 from badger_agents.choosing import draw, is_drawn, logits_of
 from badger_agents.membrane import Writing
 from badger_envs.family import FLAGS, ActionKind, Family, Observation, Slots
+from baselines.cores import CORES, Core, Memory
 
 
 class MonolithSettings(Settings):
     """Settings of a monolith.
 
     Attributes:
-        hidden_size: H, numbers in its state.
+        core: its memory, "gru", "lstm" or "transformer".
+        core_settings: keyword arguments of the memory (see `baselines.cores`): those of a Transformer.
+        hidden_size: H, features that it writes from.
         writing: it writes an "increment" of each output, its "absolute" value, or a "score", by which binary
             actions are drawn. What it writes is always a score where actions are categorical.
         temperature: of the draw by scores: near 0 the highest score, or the sign of each, is certain.
     """
 
+    core: Literal["gru", "lstm", "transformer"] = "gru"
+    core_settings: dict[str, Any] = Field(default_factory=dict)
     hidden_size: int = Field(default=48, ge=1)
     writing: Writing = "increment"
     temperature: float = Field(default=1.0, gt=0, allow_inf_nan=False)
 
 
 class MonolithState(NamedTuple):
-    """hidden: [B, H]; feedback: [B, G], of the last step, to tell its change; kind of actions; steps done."""
+    """memory: of the core; feedback: [B, G], of the last step, to tell its change; kind of actions; time."""
 
-    hidden: Tensor
+    memory: Memory
     feedback: Tensor
     kind: ActionKind
     time: int
 
 
 class Monolith(LearnedAgent):
-    """One GRU cell over all slots laid side by side; it reads what Badger's experts read.
+    """One network over all slots laid side by side; it reads what Badger's experts read.
 
     Its weights fit one number of slots: it cannot live in another size (that is the comparison's point).
 
     Args:
         family: the family it will live in.
         settings: see `MonolithSettings`.
+
+    Raises:
+        ValueError: the core does not take its settings.
     """
 
     Settings = MonolithSettings
@@ -59,7 +67,11 @@ class Monolith(LearnedAgent):
             + 2 * slots.feedback
             + len(FLAGS)
         )
-        self.cell = nn.GRUCell(reading_size, settings.hidden_size)
+        made = CORES[settings.core]
+        try:
+            self.cell: Any = made(reading_size, settings.hidden_size, **settings.core_settings)
+        except TypeError as error:
+            raise ValueError(f"core {settings.core!r} does not take these settings: {error}") from error
         self.write = nn.Linear(settings.hidden_size, slots.outputs)
         nn.init.zeros_(self.write.weight)  # starts by writing nothing: increments that only pile up against
         nn.init.zeros_(self.write.bias)  # the outputs' limits have no gradient
@@ -74,21 +86,23 @@ class Monolith(LearnedAgent):
         self.check_fits(self.slots, family, Slots._fields)
         is_drawn(family.action_kind, self.settings.writing)
         zeros = torch.zeros(len(keys), 1, dtype=getattr(torch, family.dtype), device=keys.device)
-        hidden, feedback = zeros.expand(-1, self.settings.hidden_size), zeros.expand(-1, self.slots.feedback)
-        return MonolithState(hidden, feedback, family.action_kind, 0)
+        core: Core = self.cell
+        memory, feedback = core.begin(zeros, family.horizon), zeros.expand(-1, self.slots.feedback)
+        return MonolithState(memory, feedback, family.action_kind, 0)
 
     def act(
         self, state: MonolithState, observation: Observation, keys: Int[Tensor, "B 4"]
     ) -> tuple[MonolithState, Tensor, dict[str, Tensor]]:
-        """Read everything, update, write everything; records its state as that of one expert."""
+        """Read everything, update, write everything; records its features as the state of one expert."""
         first = observation.flags[:, :1]  # (B, 1)
         feedback = feedback_and_change(observation.feedback, state.feedback, first)  # (B, 2G)
         slots = [observation.inputs, observation.input_mask, observation.outputs, observation.output_mask]
         parts = [*slots, observation.output_feedback, feedback, observation.flags]
         reading = torch.cat([part.flatten(1) for part in parts], dim=-1)  # (B, R)
-        hidden = self.cell(reading, state.hidden)  # (B, H)
+        core: Core = self.cell
+        hidden, memory = core.step(reading, state.memory)  # (B, H)
         written = self.write(hidden)  # (B, O)
-        after = MonolithState(hidden, observation.feedback, state.kind, state.time + 1)
+        after = MonolithState(memory, observation.feedback, state.kind, state.time + 1)
         record = {"states": hidden[:, None]}  # (B, 1, H)
         if is_drawn(state.kind, self.settings.writing):
             used = observation.output_mask  # (B, O)

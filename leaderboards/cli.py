@@ -17,6 +17,7 @@ from leaderboards.commands.figure import figure
 from leaderboards.commands.grow import grow
 from leaderboards.commands.inspect import inspect
 from leaderboards.commands.list import list_
+from leaderboards.commands.match import match
 from leaderboards.commands.play import play
 from leaderboards.commands.publish import publish
 from leaderboards.commands.score import score
@@ -36,6 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
         "demo": demo,
         "train": train,
         "evaluate": evaluate,
+        "match": match,
         "publish": publish,
         "trace": trace,
         "inspect": inspect,

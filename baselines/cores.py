@@ -1,0 +1,171 @@
+"""Memories of a monolith: a GRU, an LSTM, and a small causal Transformer, each as one pure step."""
+
+from typing import Any, Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from badger_envs.family import check_integer
+
+Memory = tuple[Tensor, ...]
+"""What is kept from step to step; each tensor is [B, ...]."""
+
+
+class Core(Protocol):
+    """A memory: features from what is read now and what was read before, in this trial alone."""
+
+    def begin(self, like: Float[Tensor, "B 1"], horizon: int) -> Memory:
+        """Nothing read yet.
+
+        Args:
+            like: for batch size, dtype and device.
+            horizon: steps in a trial, T.
+        """
+        ...
+
+    def step(self, reading: Float[Tensor, "B R"], memory: Memory) -> tuple[Float[Tensor, "B H"], Memory]:
+        """Features now, and the memory with this step in it."""
+        ...
+
+
+class GRU(nn.GRUCell):
+    """One GRU cell (Cho et al. 2014); its memory is its H numbers.
+
+    Args:
+        reading_size: R.
+        hidden_size: H.
+    """
+
+    def begin(self, like: Float[Tensor, "B 1"], horizon: int) -> Memory:
+        """Zeros."""
+        return (torch.zeros_like(like).expand(-1, self.hidden_size),)
+
+    def step(self, reading: Float[Tensor, "B R"], memory: Memory) -> tuple[Float[Tensor, "B H"], Memory]:
+        """The cell's state is both."""
+        hidden = self(reading, memory[0])  # (B, H)
+        return hidden, (hidden,)
+
+
+class LSTM(nn.LSTMCell):
+    """One LSTM cell (Hochreiter and Schmidhuber 1997); its memory is 2H numbers.
+
+    At the start of training it forgets little: the bias of its forget gates is 1 (Jozefowicz et al. 2015).
+
+    Args:
+        reading_size: R.
+        hidden_size: H.
+    """
+
+    def __init__(self, reading_size: int, hidden_size: int) -> None:
+        super().__init__(reading_size, hidden_size)
+        with torch.no_grad():
+            for bias, value in ((self.bias_ih, 1.0), (self.bias_hh, 0.0)):
+                bias[hidden_size : 2 * hidden_size] = value
+
+    def begin(self, like: Float[Tensor, "B 1"], horizon: int) -> Memory:
+        """Zeros."""
+        zeros = torch.zeros_like(like).expand(-1, self.hidden_size)
+        return zeros, zeros
+
+    def step(self, reading: Float[Tensor, "B R"], memory: Memory) -> tuple[Float[Tensor, "B H"], Memory]:
+        """What the cell shows, and all of its state.
+
+        Computed part by part, as `torch.vmap` has no rule for the whole cell.
+        """
+        read = nn.functional.linear(reading, self.weight_ih, self.bias_ih)  # (B, 4H)
+        known = nn.functional.linear(memory[0], self.weight_hh, self.bias_hh)  # (B, 4H)
+        admit, keep, new, reveal = (read + known).chunk(4, dim=-1)  # (B, H) each
+        cell = torch.sigmoid(keep) * memory[1] + torch.sigmoid(admit) * torch.tanh(new)  # (B, H)
+        hidden = torch.sigmoid(reveal) * torch.tanh(cell)  # (B, H)
+        return hidden, (hidden, cell)
+
+
+class Transformer(nn.Module):
+    """A small causal Transformer over the steps of a trial; its memory is the keys and values of a window.
+
+    Layers are normalised before each part. How long ago a step was is told by a slope on the attention,
+    without weights (ALiBi, Press et al. 2022), so that weights fit any horizon. Its cost is the same at every
+    step, as the window always has its full length and what lies before the trial is masked.
+
+    Args:
+        reading_size: R.
+        hidden_size: H. Keys and values are as wide, or less by what heads cannot share alike.
+        layers: L.
+        heads: of attention in each layer.
+        window: steps that it sees back, this one included, W; None: the whole trial.
+    """
+
+    slopes: Tensor
+
+    def __init__(
+        self,
+        reading_size: int,
+        hidden_size: int,
+        *,
+        layers: int = 2,
+        heads: int = 2,
+        window: int | None = None,
+    ) -> None:
+        super().__init__()
+        for name, size in (("layers", layers), ("heads", heads), ("window", window or 1)):
+            check_integer(name, size, low=1)
+        self.window = window
+        self.width = heads * max(1, hidden_size // heads)  # D
+        self.embed = nn.Linear(reading_size, hidden_size)
+        self.layers = nn.ModuleList(_Layer(hidden_size, self.width, heads) for _ in range(layers))
+        self.norm = nn.LayerNorm(hidden_size)
+        steepness = 2.0 ** (-8.0 * torch.arange(1, heads + 1) / heads)  # (heads,)
+        self.register_buffer("slopes", steepness, persistent=False)
+
+    def begin(self, like: Float[Tensor, "B 1"], horizon: int) -> Memory:
+        """An empty window [B, L, W, 2D], and how many steps are in it, int64 [B, 1]."""
+        window = min(self.window or horizon, horizon)
+        shape = (len(self.layers), window, 2 * self.width)
+        cache = torch.zeros_like(like)[..., None, None].expand(-1, *shape)  # (B, L, W, 2D)
+        return cache, torch.zeros_like(like, dtype=torch.int64)
+
+    def step(self, reading: Float[Tensor, "B R"], memory: Memory) -> tuple[Float[Tensor, "B H"], Memory]:
+        """Attend to what is in the window, with this step as its last."""
+        cache, filled = memory[0], memory[1] + 1  # (B, L, W, 2D), (B, 1)
+        window = cache.shape[2]
+        ago = torch.arange(window - 1, -1, -1, device=cache.device)  # (W,)
+        distant = -self.slopes[:, None] * ago.to(cache.dtype)  # (heads, W)
+        bias = torch.where((ago < filled)[:, None, None], distant[:, None], -torch.inf)  # (B, heads, 1, W)
+        hidden, kept = self.embed(reading), []  # (B, H)
+        for layer, before in zip(self.layers, cache.unbind(1), strict=True):
+            hidden, seen = layer(hidden, before, bias)  # (B, H), (B, W, 2D)
+            kept.append(seen)
+        return self.norm(hidden), (torch.stack(kept, dim=1), filled.clamp(max=window))
+
+
+class _Layer(nn.Module):
+    """Attention over a window, then a network of two layers; both add to what there is."""
+
+    def __init__(self, hidden_size: int, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads, self.width = heads, width
+        self.before = nn.LayerNorm(hidden_size)
+        self.project = nn.Linear(hidden_size, 3 * width)  # queries, keys, values
+        self.merge = nn.Linear(width, hidden_size)
+        self.think = nn.Sequential(
+            nn.LayerNorm(hidden_size),
+            nn.Linear(hidden_size, 4 * hidden_size),
+            nn.GELU(),
+            nn.Linear(4 * hidden_size, hidden_size),
+        )
+
+    def forward(self, hidden: Tensor, before: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+        """Features [B, H] after it, and keys and values [B, W, 2D] with this step as the last."""
+        made = self.project(self.before(hidden))  # (B, 3D)
+        query, now = made.tensor_split((self.width,), dim=-1)  # (B, D), (B, 2D)
+        seen = torch.cat([before[:, 1:], now[:, None]], dim=1)  # (B, W, 2D)
+        key, value = seen.unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)  # (B, heads, W, d)
+        asked = query.unflatten(-1, (self.heads, 1, -1))  # (B, heads, 1, d)
+        weights = torch.softmax(asked @ key.mT / key.shape[-1] ** 0.5 + bias, dim=-1)  # (B, heads, 1, W)
+        hidden = hidden + self.merge((weights @ value).flatten(1))  # (B, H)
+        return hidden + self.think(hidden), seen
+
+
+CORES: dict[str, Any] = {"gru": GRU, "lstm": LSTM, "transformer": Transformer}
+"""Memories by the name that a recipe uses."""
