@@ -1,4 +1,4 @@
-"""What the outer loop's benchmark times and counts: a recipe's outer steps, stage by stage, and their floor."""
+"""What the benchmark of the outer loop times and counts: outer steps, stage by stage, and their floor."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +18,9 @@ from leaderboards.bench.timing import Cycle
 
 COUNTED = 4
 """Outer steps over which work is counted: where sizes are drawn no two are alike."""
+
+LEAST_COPY = 2**18
+"""Bytes: copies of less would time the call, not the move."""
 
 
 class StageSteps:
@@ -47,7 +50,7 @@ class Work(NamedTuple):
     """What an outer step does, as a mean over some.
 
     Attributes:
-        operations: floating-point operations of its matrix products; a multiplication and an addition are two.
+        operations: of floating point in its matrix products; a multiplication and an addition are two.
         traffic: bytes that its operations read and write, each by itself.
         piece: bytes of the tensor in which the middle byte of the traffic lies.
     """
@@ -104,8 +107,8 @@ def work_of(steps: StageSteps) -> Work:
 
 def copy_cycle(size: int, device: str) -> Cycle:
     """Copies of a tensor of `size` bytes to another; returns how many, once the device has done them."""
-    source, target = (torch.zeros(max(1, size // 4), device=device) for _ in range(2))
-    copies = max(1, 2**24 // size)
+    source, target = (torch.zeros(size // 4, device=device) for _ in range(2))
+    copies = max(1, 2**24 // size)  # so many that a GPU is not asked after each whether it is done
 
     def cycle() -> int:
         for _ in range(copies):

@@ -1,10 +1,10 @@
-"""`badger bench outer`: how fast a recipe trains, how far that is from the floor, how long all of it takes."""
+"""`badger bench outer`: how fast a recipe trains, how far that is from a floor, how long all of it takes."""
 
 import math
 import statistics
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import tyro
@@ -12,7 +12,7 @@ import tyro
 from badger_agents.recipe import Recipe, load_recipe
 from leaderboards.bench.agent import matrix_cycle, matrix_operations
 from leaderboards.bench.memory import peak_memory
-from leaderboards.bench.outer import StageSteps, copy_cycle, lengths, work_of
+from leaderboards.bench.outer import LEAST_COPY, StageSteps, copy_cycle, lengths, work_of
 from leaderboards.bench.timing import in_turns
 from leaderboards.commands.train import changed_recipe, check_device
 from leaderboards.results import Record, progress_console, record, show
@@ -78,7 +78,7 @@ def timed(
     schedule = lengths(recipe)
     stages = [StageSteps(recipe, number, folder / str(number), device) for number in range(len(schedule))]
     works = [work_of(stage) for stage in stages]
-    piece = max(work.piece for work in works)
+    piece = max(LEAST_COPY, *(work.piece for work in works))
     speeds = in_turns([*stages, matrix_cycle(matrix_size, device), copy_cycle(piece, device)], seconds)
     matrix_rate = statistics.median(speeds[-2]) * matrix_operations(matrix_size)  # 1/s
     copy_rate = statistics.median(speeds[-1]) * 2 * piece  # bytes/s: each is read and written
@@ -86,7 +86,7 @@ def timed(
     for number, (work, rounds) in enumerate(zip(works, speeds, strict=False)):
         took.append(statistics.fmean(1 / speed for speed in rounds))  # s, a mean: sizes may be drawn
         floor, by = work.floor(matrix_rate, copy_rate)
-        settings = {"stage": number, "n": len(rounds)}
+        settings: dict[str, Any] = {"stage": number, "n": len(rounds)}
         results += [
             record("outer_steps_per_second", 1 / took[-1], unit="1/s", **settings),
             record("operations_per_outer_step", work.operations / 1e9, unit="GFLOP", **settings),
