@@ -19,6 +19,9 @@ from leaderboards.bench.timing import Cycle
 COUNTED = 4
 """Outer steps over which work is counted: where sizes are drawn no two are alike."""
 
+LEAST_COPY = 2**18
+"""Bytes: copies of less would time the call, not the move."""
+
 
 class StageSteps:
     """Outer steps as `badger train` takes them in one stage of a recipe, without log and checkpoints.
@@ -104,8 +107,8 @@ def work_of(steps: StageSteps) -> Work:
 
 def copy_cycle(size: int, device: str) -> Cycle:
     """Copies of a tensor of `size` bytes to another; returns how many, once the device has done them."""
-    source, target = (torch.zeros(max(1, size // 4), device=device) for _ in range(2))
-    copies = max(1, 2**24 // size)
+    source, target = (torch.zeros(size // 4, device=device) for _ in range(2))
+    copies = max(1, 2**24 // size)  # so many that a GPU is not asked after each whether it is done
 
     def cycle() -> int:
         for _ in range(copies):

@@ -12,7 +12,7 @@ import tyro
 from badger_agents.recipe import Recipe, load_recipe
 from leaderboards.bench.agent import matrix_cycle, matrix_operations
 from leaderboards.bench.memory import peak_memory
-from leaderboards.bench.outer import StageSteps, copy_cycle, lengths, work_of
+from leaderboards.bench.outer import LEAST_COPY, StageSteps, copy_cycle, lengths, work_of
 from leaderboards.bench.timing import in_turns
 from leaderboards.commands.train import changed_recipe, check_device
 from leaderboards.results import Record, progress_console, record, show
@@ -78,7 +78,7 @@ def timed(
     schedule = lengths(recipe)
     stages = [StageSteps(recipe, number, folder / str(number), device) for number in range(len(schedule))]
     works = [work_of(stage) for stage in stages]
-    piece = max(work.piece for work in works)
+    piece = max(LEAST_COPY, *(work.piece for work in works))
     speeds = in_turns([*stages, matrix_cycle(matrix_size, device), copy_cycle(piece, device)], seconds)
     matrix_rate = statistics.median(speeds[-2]) * matrix_operations(matrix_size)  # 1/s
     copy_rate = statistics.median(speeds[-1]) * 2 * piece  # bytes/s: each is read and written
