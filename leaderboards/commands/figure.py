@@ -10,9 +10,10 @@ import tyro
 
 from badger_agents.files import write_atomically
 from leaderboards.commands.train import check_device, check_seed, make_folder
+from leaderboards.drawing_bits import bits
+from leaderboards.drawing_parity import halting, rounds
 from leaderboards.drawing_rollouts import eight, nine, six
 from leaderboards.drawing_sweeps import against_experts, lives, seven
-from leaderboards.drawing_talk import bits, halting, rounds
 from leaderboards.figures.style import ENDINGS, save_figure
 from leaderboards.results import Record, record, show
 from leaderboards.subjects import Asked, Drawn
@@ -34,6 +35,7 @@ FIGURES: dict[str, Callable[[Asked], Drawn]] = {
 
 def figure(
     name: Annotated[Name, tyro.conf.Positional],
+    run: Annotated[tuple[str, ...], tyro.conf.Positional] = (),
     *,
     runs: tuple[str, ...] = (),
     out: Path | None = None,
@@ -49,16 +51,18 @@ def figure(
     6: ten rollouts of the agent that is judged at the last step; 9: at every step. 8: what the experts of
     6 say, and who listens to whom. 7: error against the number of hidden numbers, over the published curves
     and the bounds. experts: error against the number of experts. lives: error in lives longer than in
-    training. These three are of runs of your own: bits: error against bits per step, of runs with several
-    channels (guessing-discrete with --agent channel.vocabulary=..., or topology=none). rounds: accuracy
-    against rounds of communication, of runs with several topologies (xor-rounds); the table is Markdown.
-    halting: rounds used and accuracy against the number of bits, with paired differences (xor-halting).
-    Every picture comes with a CSV file of the numbers drawn.
+    training. Every picture comes with a CSV file of the numbers drawn.
+
+    Three are of runs of your own, and their tables are Markdown. bits: error against bits per step, of runs
+    with several channels (guessing-discrete with --agent channel.vocabulary=..., or topology=none). rounds:
+    accuracy against rounds of communication, of runs with several topologies (xor-rounds). halting: rounds
+    used and accuracy against the number of bits, and paired differences (xor-halting).
 
     Args:
         name: Which figure.
-        runs: Run folders of `badger train` in place of the pretrained policy; several outer seeds of one
+        run: Run folders of `badger train` in place of the pretrained policy; several outer seeds of one
             recipe for 7, experts, lives and halting, of several settings for bits and rounds.
+        runs: The same.
         out: Picture to write (png, svg or pdf); figure-NAME.png if not given.
         trials: Number of test tasks behind each number; 10000 if not given, 2000 for lives.
         dims: Sizes: 1 to 20 for 7, 6 for experts, 3 6 10 for lives if not given; numbers of bits
@@ -82,7 +86,7 @@ def figure(
     if path.suffix not in ENDINGS:
         raise ValueError(f"cannot draw into {path}; its name must end in {', '.join(ENDINGS)}")
     make_folder(path.parent)  # now, and not after minutes of measuring
-    drawn = FIGURES[name](Asked(runs, dims, experts, trials, seed, device))
+    drawn = FIGURES[name](Asked((*run, *runs), dims, experts, trials, seed, device))
     table = path.with_suffix(".csv")
     save_figure(drawn.figure, path)
     write_atomically(table, as_csv(drawn.records).encode())

@@ -7,16 +7,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from matplotlib.image import imread
 from scipy import stats
 
 from badger_agents.evaluation import evaluate
 from badger_agents.outer_loop import train
 from badger_agents.recipe import Recipe
+from leaderboards.drawing_parity import parity
 from leaderboards.figures.bits import draw_bits
-from leaderboards.runs import open_run
+from leaderboards.runs import find_source, open_run
+from leaderboards.subjects import find_settings
 from leaderboards.sweeps import Sweep, over_seeds
-from tests.badger_agents.small import small_recipe
+from tests.badger_agents.small import keys, small_recipe
 from tests.leaderboards.command import Done, refused, run
 
 TRIALS = 20
@@ -110,7 +113,7 @@ def test_the_fewest_bits_that_solve_the_game_are_told(
 ) -> None:
     words = ("bits", "--runs", folders / "2bits0", folders / "silent0")
     assert "fewest with a mean error of at most 0.1: none" in draw(capsys, *words).out
-    monkeypatch.setattr("leaderboards.drawing_talk.SOLVED", 1e9)
+    monkeypatch.setattr("leaderboards.drawing_bits.SOLVED", 1e9)
     done = draw(capsys, *words)
     assert "fewest with a mean error of at most 1000000000.0: 0;" in done.out
     assert "preliminary" in done.out
@@ -150,9 +153,10 @@ def test_accuracy_against_rounds_for_each_topology(capsys: pytest.CaptureFixture
     names = ("ring0", "ring1", "all0")
     done = draw(capsys, "rounds", "--runs", *(folders / name for name in names))
     for name in names:
+        source = find_source(str(folders / name))
         for bits in (2, 3):
             for rounds in (1, 2, 3):
-                opened = open_run(str(folders / name), rounds=rounds)
+                opened = source.open(rounds=rounds)
                 family = opened.recipe.family(bits=bits, split="test")
                 wanted = {"policy": "learned", "outer_seed": opened.seed, "bits": bits, "rounds": rounds}
                 (row,) = rows(done, name="accuracy", topology=name[:-1], **wanted)
@@ -220,7 +224,7 @@ def test_rounds_used_are_those_of_evaluation_and_differences_are_paired(
             assert used["value"] == pytest.approx(float(talk.mean()))
             assert right["value"] == pytest.approx(result.mean)
         for kind, paired in (
-            ("rounds_difference", talks[1] - talks[0]),
+            ("rounds_per_step_difference", talks[1] - talks[0]),
             ("accuracy_difference", found[1].outcomes - found[0].outcomes),
         ):
             (row,) = rows(done, name=kind, outer_seed=opened.seed)
@@ -229,12 +233,42 @@ def test_rounds_used_are_those_of_evaluation_and_differences_are_paired(
             assert (row["bits"], row["against_bits"], row["value"]) == (3, 2, pytest.approx(mean))
             assert row["ci95"] == pytest.approx([mean - half, mean + half])
         means.append(float((talks[1] - talks[0]).mean()))
-    assert done.value("mean_rounds_difference") == pytest.approx(np.mean(means))
+    assert done.value("mean_rounds_per_step_difference") == pytest.approx(np.mean(means))
 
 
 def test_of_one_size_there_is_no_difference(capsys: pytest.CaptureFixture[str], folders: Path) -> None:
     done = draw(capsys, "halting", "--runs", folders / "halting0", "--dims", 3)
     assert {row["name"] for row in done.results} == {"rounds_per_step", "accuracy", "picture", "numbers"}
+
+
+def test_trials_of_several_sizes_are_pairs(folders: Path) -> None:
+    subject = find_settings([str(folders / "halting0")], (), "cpu")[0][0]
+    names, agent = keys(5), subject.make()
+    few, many = (parity(subject.recipe, number) for number in (2, 3))
+    assert torch.equal(few.sample_task(names).bits, many.sample_task(names).bits[:, :2])
+    states = [agent.initial_state(family, names).experts for family in (few, many)]
+    assert torch.equal(*states)
+    assert states[0].std() > 0.1
+
+
+def test_the_tables_of_bits_and_halting_are_markdown(
+    capsys: pytest.CaptureFixture[str], folders: Path
+) -> None:
+    def table(*words: object) -> list[list[str]]:
+        out = run(capsys, "figure", *words, "--trials", TRIALS).out
+        return [
+            [cell.strip() for cell in line[1:-1].split("|")] for line in out.splitlines() if line[:1] == "|"
+        ]
+
+    lines = table("bits", folders / "2bits0", folders / "silent1")
+    assert [line[0] for line in lines[2:]] == ["0", "2"]
+    assert [line[1] for line in lines[2:]] == [line[3] for line in lines[2:]]  # the mean is the one seed's
+    lines = table("halting", folders / "halting1", folders / "halting0")
+    assert [line[:2] for line in lines[2:]] == [
+        [str(seed), name] for seed in (0, 1) for name in ("rounds_per_step", "accuracy")
+    ]
+    for _, _, easy, hard, said in lines[2:]:
+        assert float(said.split()[0]) == pytest.approx(float(hard) - float(easy), abs=2e-3)
 
 
 # what is refused
