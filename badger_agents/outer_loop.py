@@ -22,6 +22,7 @@ from badger_agents.run import (
     check_folder,
     last_checkpoint,
 )
+from badger_agents.team import LostError, Team
 
 __all__ = [
     "CHECKPOINT",
@@ -89,6 +90,7 @@ def train_population(
     tensorboard: bool = False,
     on_step: Callable[[Progress], None] = lambda progress: None,
     on_alone: Callable[[str], None] = lambda reason: None,
+    team: Team | None = None,
 ) -> list[Checkpoint]:
     """Meta-train several outer seeds side by side; each is an ordinary run in a folder of its own.
 
@@ -104,6 +106,7 @@ def train_population(
         tensorboard: also write TensorBoard events into the folders.
         on_step: called after every outer step of each seed.
         on_alone: called once, with the reason, if the seeds cannot be stacked (see `Pace`).
+        team: processes that share one seed's trials; all must see its folder, and one writes.
 
     Returns:
         The last checkpoint of each plan.
@@ -111,12 +114,15 @@ def train_population(
     Raises:
         CheckpointError, KeyboardInterrupt: as `train`.
         DivergenceError: seeds that diverged, once the others have ended.
-        ValueError: the plans are of several recipes, or a seed is there twice.
+        ValueError: the plans are of several recipes, or a seed is there twice; or a team cannot share them.
+        LostError: another process of the team ended; the last checkpoint is kept.
     """
     tables = [portable_recipe(plan.recipe, plan.folder) for plan in plans]
     if any(other != tables[0] for other in tables) or len({plan.seed for plan in plans}) < len(plans):
         raise ValueError("a population is one recipe with different outer seeds; train others apart")
-    runs = [Run(*plan, resume=resume, device=device, tensorboard=tensorboard) for plan in plans]
+    team = team or Team()
+    runs = [Run(*plan, resume=resume, device=device, tensorboard=tensorboard, team=team) for plan in plans]
+    _check_team(team, runs)
     pace, told = Pace(runs[0]), len(runs) == 1
     lost: dict[int, DivergenceError] = {}
     with ExitStack() as stack, _stop_signal() as stopped, torch.random.fork_rng(devices=[]):
@@ -125,30 +131,62 @@ def train_population(
         while going := [run for run in runs if not run.ended and run.seed not in lost]:
             behind = min(run.step for run in going)
             now = [run for run in going if run.step == behind]
-            pace.step(now)
+            with _told_of_loss(runs[0]):
+                pace.step(now)
             if pace.reason and not told:
                 told = True
                 on_alone(pace.reason)
             for run in now:
                 try:
-                    progress = run.close_step()
+                    with _told_of_loss(run):
+                        progress = run.close_step()
                 except DivergenceError as error:
                     if len(runs) == 1:
                         raise
                     lost[run.seed] = error
                     continue
                 on_step(progress)
-                run.save(now=stopped())
-            if stopped() and not all(run.ended or run.seed in lost for run in going):
-                for run in going:
-                    if run.seed not in lost:
-                        run.save(now=True)
+            with _told_of_loss(runs[0]):
+                stop = team.any(stopped())
+            left = [run for run in going if run.seed not in lost]
+            for run in left if stop else [run for run in now if run in left]:
+                run.save(now=stop)
+            if stop and not all(run.ended for run in left):
                 raise KeyboardInterrupt
         done = [run.end() for run in runs if run.seed not in lost]
     if lost:
         reasons = "; ".join(f"seed {seed}: {error}" for seed, error in lost.items())
         raise DivergenceError(f"{len(lost)} of {len(runs)} outer seeds diverged, all others ended: {reasons}")
     return done
+
+
+def _check_team(team: Team, runs: Sequence[Run]) -> None:
+    """ValueError if these processes cannot share these runs.
+
+    Raises:
+        LostError: another process ended.
+    """
+    if team.size == 1:
+        return
+    if len(runs) > 1:
+        raise ValueError("several processes share one outer seed; leave --seeds, or torchrun")
+    if runs[0].estimator.shares is None:
+        raise ValueError(f"estimator {runs[0].training.estimator!r} cannot be shared by processes; use one")
+    if not team.alike(runs[0].step):
+        raise ValueError(
+            f"processes see different checkpoints in {runs[0].folder}; it must be the same for all"
+        )
+
+
+@contextmanager
+def _told_of_loss(run: Run) -> Iterator[None]:
+    """Adds to a `LostError` what is left of the run."""
+    try:
+        yield
+    except LostError as error:
+        raise LostError(
+            f"{error}, at outer step {run.step + 1}; {run.kept()}; go on with --resume"
+        ) from error
 
 
 @contextmanager

@@ -82,25 +82,32 @@ class Pace:
 
 
 def outer_step(runs: Sequence[Run]) -> None:
-    """An outer step of one run, or of several, stacked, that sample the same: all but `Run.close_step`."""
+    """An outer step of one run, or of several, stacked, that sample the same: all but `Run.close_step`.
+
+    Of a team's run, each process takes its part of the step.
+    """
     samples, first = [run.sample() for run in runs], runs[0]
+    team, stepper = first.team, first.estimator
+    keys = torch.cat([sample.keys for sample in samples])  # (N*B, 4)
+    own = keys if stepper.shares == "scores" else team.own_rows(keys)  # (b, 4)
     torch.manual_seed(first.torch_seed)
     trials = Trials(
         samples[0].family,
-        torch.cat([sample.keys for sample in samples]),  # (N*B, 4)
+        own,
         OBJECTIVES[first.training.objective],
         first.curriculum.penalties(first.place),
         groups=len(runs),
         gradient_limit=first.training.clip_trial,
         draw_key=first.draw_key,
+        team=team,
     )
     stack = Population([sample.living for sample in samples]) if len(runs) > 1 else None
-    for update in first.estimator.updates(stack or samples[0].living, trials, first.memory):
-        gradients = [update.gradients]
-        if stack:
-            gradients = list(zip(*(part.unbind() for part in update.gradients), strict=True))
-        norms = [torch.nn.utils.get_total_norm(own) for own in gradients]
-        values = torch.cat([update.loss, torch.stack(norms)]).tolist()  # the one host synchronisation
+    for update in stepper.updates(stack or samples[0].living, trials, first.memory):
+        found = [update.loss, *update.gradients]
+        loss, *parts = found if stepper.shares == "scores" else team.mean(found, len(own) / len(keys))
+        gradients = list(zip(*(part.unbind() for part in parts), strict=True)) if stack else [tuple(parts)]
+        norms = [torch.nn.utils.get_total_norm(each) for each in gradients]
+        values = torch.cat([loss, torch.stack(norms)]).tolist()  # the one host synchronisation
         for number, run in enumerate(runs):
             run.update(values[number], values[len(runs) + number], norms[number], gradients[number])
         if not any(run.finite for run in runs):

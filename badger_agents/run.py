@@ -22,6 +22,7 @@ from badger_agents.curriculum import Curriculum, Place
 from badger_agents.estimators import Memory
 from badger_agents.log import RunLog
 from badger_agents.recipe import Recipe
+from badger_agents.team import Team
 from badger_envs import random
 from badger_envs.family import Family
 
@@ -71,6 +72,7 @@ class Run:
         resume: go on from the folder's checkpoint if there is one.
         device: a torch device.
         tensorboard: also write TensorBoard events into the folder.
+        team: the processes that share it; one of them writes.
 
     Attributes:
         step: outer steps done.
@@ -92,13 +94,15 @@ class Run:
         resume: bool = False,
         device: str = "cpu",
         tensorboard: bool = False,
+        team: Team | None = None,
     ) -> None:
         agent, training = recipe.make_agent(seed), recipe.training
         if not isinstance(agent, LearnedAgent) or training is None:
             raise ValueError(f"recipe {recipe.name!r} has no weights to train or no [training] table")
         self.recipe, self.seed, self.folder = recipe, seed, folder
-        self.training, self.tensorboard = training, tensorboard
-        folder.mkdir(parents=True, exist_ok=True)
+        self.training, self.tensorboard, self.team = training, tensorboard, team or Team()
+        if self.team.writes:
+            folder.mkdir(parents=True, exist_ok=True)
         last = last_checkpoint(recipe, seed, folder, resume, device)
         self.agent = agent.to(device)
         self.parameters = dict(agent.named_parameters())
@@ -117,13 +121,13 @@ class Run:
         self._like = torch.zeros((), device=device)
 
     def __enter__(self) -> "Run":
-        self._log = RunLog(self.folder / LOG, self.step, self.tensorboard)
-        self._log.__enter__()
-        self._started = time.perf_counter() - self._log.seconds
+        self._log = RunLog(self.folder / LOG, self.step, self.tensorboard) if self.team.writes else None
+        self._started = time.perf_counter() - (self._log.seconds if self._log else 0.0)
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._log.__exit__(*error)
+        if self._log:
+            self._log.__exit__(*error)
 
     @property
     def ended(self) -> bool:
@@ -143,7 +147,7 @@ class Run:
     @property
     def torch_seed(self) -> int:
         """Seed of torch's own generator at this outer step, for policies that draw from it (dropout, say)."""
-        low, high = random.words(self.draw_key, "torch", 2)[0].tolist()
+        low, high = random.words(self.draw_key, "torch", 2, 2 * self.team.rank)[0].tolist()
         return low + (high >> 1 << 32)
 
     def sample(self) -> Sample:
@@ -187,19 +191,22 @@ class Run:
         if self.failures == PATIENCE:
             raise DivergenceError(
                 f"loss or gradient was not finite in {PATIENCE} outer steps in a row, up to step {self.step};"
-                f" {self._kept()}; try a lower learning_rate or clip_norm"
+                f" {self.kept()}; try a lower learning_rate or clip_norm"
             )
         stage = self.place.stage
-        self.place, validation = self.curriculum.next(self.place, self.step)
+        place, validation = self.team.same(lambda: list(self.curriculum.next(self.place, self.step)))
+        self.place = Place(*place)
         if (
-            self.training.keep_best
+            self.team.writes
+            and self.training.keep_best
             and validation is not None
             and self.place.waits == 0
             and self.place.best is not None
         ):
             save_checkpoint(self.folder / BEST, weights_only(self.snapshot()))
         seconds = time.perf_counter() - self._started
-        if validation is not None or self.step % self.training.log_every == 0 or self.ended:
+        logged = validation is not None or self.step % self.training.log_every == 0 or self.ended
+        if self._log and logged:
             self._log.write(
                 {
                     "step": self.step,
@@ -217,12 +224,12 @@ class Run:
     def save(self, now: bool) -> None:
         """Write a checkpoint if one is due, or wanted now; none while steps fail."""
         due = now or self.ended or self.step % self.training.checkpoint_every == 0
-        if due and self.failures == 0:
+        if self.team.writes and due and self.failures == 0:
             save_checkpoint(self.folder / CHECKPOINT, self.snapshot())
 
     def end(self) -> Checkpoint:
         """The last checkpoint, written if there is none of the last step."""
-        if not (self.folder / CHECKPOINT).exists() or self.failures:
+        if self.team.writes and (not (self.folder / CHECKPOINT).exists() or self.failures):
             save_checkpoint(self.folder / CHECKPOINT, self.snapshot())
         return self.snapshot()
 
@@ -236,8 +243,8 @@ class Run:
             self.recipe, self.seed, self.step, self.skipped, self.place, weights, adam, self.memory
         )
 
-    def _kept(self) -> str:
-        """What a run that diverged leaves behind."""
+    def kept(self) -> str:
+        """What a run that breaks off leaves behind."""
         if (self.folder / CHECKPOINT).exists():
             return f"the last good checkpoint is kept in {self.folder}"
         return "it happened before the first checkpoint"

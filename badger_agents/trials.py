@@ -12,6 +12,7 @@ from torch import Tensor
 from badger_agents.agent import Agent
 from badger_agents.inner_loop import Life, Stretch, begin, live, make_scene
 from badger_agents.objectives import Objective, Penalty, step_weights
+from badger_agents.team import Team
 from badger_envs import random
 from badger_envs.family import Family
 
@@ -35,6 +36,8 @@ class Trials:
             mean over its group (see `badger_agents.gradients.limit_gradients`); None: no limit.
         draw_key: int64 [1, 4], NumPy, the outer step's: for what is drawn once for all trials and needed
             as a plain number; None: that of the first row, which must then be read back to the host.
+        team: the processes that were all given these same trials, for estimators that share them out
+            themselves (`GradientEstimator.shares`).
     """
 
     def __init__(
@@ -47,12 +50,14 @@ class Trials:
         groups: int = 1,
         gradient_limit: float | None = None,
         draw_key: np.ndarray | None = None,
+        team: Team | None = None,
     ) -> None:
         if len(keys) % groups:
             raise ValueError(f"{len(keys)} trials cannot be shared by {groups} agents alike")
         self.family, self.keys, self.groups = family, keys, groups
         self.objective, self.penalties, self.gradient_limit = objective, penalties, gradient_limit
         self.draw_key = keys[:1].cpu().numpy() if draw_key is None else draw_key
+        self.team = team or Team()
         self.horizon = family.horizon
         self.weights = step_weights(objective, family.horizon)  # (T,)
         self.scene = make_scene(family, keys)

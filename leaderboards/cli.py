@@ -10,6 +10,7 @@ import torch
 import tyro
 
 from badger_agents.outer_loop import DivergenceError
+from badger_agents.team import LostError
 from leaderboards.commands.bench import bench
 from leaderboards.commands.demo import INTERRUPTED, demo
 from leaderboards.commands.evaluate import evaluate
@@ -67,7 +68,7 @@ def main(arguments: list[str] | None = None) -> None:
     except MemoryError:
         print("badger: out of memory; make batch, horizon or number of experts smaller", file=sys.stderr)
         sys.exit(2)
-    except (ValueError, TypeError, OSError, DivergenceError, gymnasium.error.Error) as error:
+    except (ValueError, TypeError, OSError, DivergenceError, LostError, gymnasium.error.Error) as error:
         print(f"badger: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
 

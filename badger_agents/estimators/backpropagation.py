@@ -29,6 +29,7 @@ class Backpropagation(GradientEstimator):
 
     Settings = BackpropagationSettings
     stackable = True
+    shares = "trials"
     settings: BackpropagationSettings
 
     def updates(self, agent: LearnedAgent, trials: Trials, state: Memory) -> Iterator[Update]:
@@ -65,6 +66,7 @@ class TruncatedBackpropagation(GradientEstimator):
     """
 
     Settings = TruncatedSettings
+    shares = "trials"
     settings: TruncatedSettings
 
     def updates(self, agent: LearnedAgent, trials: Trials, state: Memory) -> Iterator[Update]:

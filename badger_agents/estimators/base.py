@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 from jaxtyping import Float
 from pydantic import BaseModel
@@ -41,12 +41,16 @@ class GradientEstimator(ABC):
         reads: names of what the agent must record.
         stackable: whether it works for several groups of trials at once, each as it would alone: it
             remembers nothing and draws nothing under the outer step's key.
+        shares: how several processes work on an outer step: each is given its "trials", and updates are
+            averaged, which is right where an update is a mean over trials; or all are given all trials,
+            and the estimator shares them out by `Trials.team` and exchanges "scores"; None: they cannot.
     """
 
     Settings: ClassVar[type[BaseModel]]
     through_actions: ClassVar[bool] = True
     reads: ClassVar[tuple[str, ...]] = ()
     stackable: ClassVar[bool] = False
+    shares: ClassVar[Literal["trials", "scores"] | None] = None
 
     def __init__(self, settings: BaseModel) -> None:
         self.settings = settings

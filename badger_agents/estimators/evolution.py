@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
@@ -58,6 +58,7 @@ class Evolution(GradientEstimator):
     Settings = EvolutionSettings
     settings: EvolutionSettings
     through_actions = False
+    shares = "scores"
 
     def check(self, batch_size: int) -> None:
         """ValueError if trials cannot be dealt out to the pairs."""
@@ -75,22 +76,26 @@ class Evolution(GradientEstimator):
             raise ValueError("evolution strategies perturb one agent, not several side by side")
         self.check(len(trials.keys))
         pairs, sigma = self.settings.pairs, self.settings.sigma
-        at_once = self.settings.pairs_at_once or pairs
-        shares = trials.keys.unflatten(0, (pairs, -1)).split(at_once)  # (p, B/P, 4) each
+        at_once, team = self.settings.pairs_at_once or pairs, trials.team
         crews = [
-            _Crew(trials, share, draws)
-            for share, draws in zip(shares, trials.keys[:pairs].split(at_once), strict=True)
+            _Crew(trials, range(first, min(first + at_once, part.stop)), pairs, lives=rank == team.rank)
+            for rank, part in enumerate(team.parts(pairs))
+            for first in part[::at_once]
         ]
         total, done = torch.zeros((), device=trials.keys.device), 0
         for number, steps in enumerate(trials.windows(self.settings.window or trials.horizon)):
             estimate = torch.zeros_like(_flat(agent))  # (n,)
+            scores = estimate.new_zeros(2, pairs)  # ups and downs
             for crew in crews:
-                fresh = crew.draw(number, estimate)  # (p, n)
-                scores = crew.live(_perturbed(agent, sigma * fresh), steps)  # (2p,)
+                fresh = crew.draw(number, estimate)  # (p, n), also of those who live in another process
+                if crew.lives:
+                    scores[:, crew.pairs] = crew.live(_perturbed(agent, sigma * fresh), steps).view(2, -1)
                 crew.blamed = self.blamed(fresh, crew.blamed)
-                ups, downs = scores.chunk(2)  # (p,) each
+            scores = team.sum(scores)  # (2, P)
+            for crew in crews:
+                ups, downs = scores[:, crew.pairs]  # (p,) each
                 estimate = estimate + (ups - downs) @ crew.blamed / (2 * sigma * pairs)  # (n,)
-                total = total + scores.sum() / (2 * pairs)  # ()
+            total = total + scores.sum() / (2 * pairs)  # ()
             if trials.judged(done, steps):
                 yield Update(total[None], _split(estimate, agent), state)
             done += steps
@@ -129,16 +134,23 @@ class _Crew:
 
     Args:
         trials: of the outer step.
-        share: keys of the trials of each pair.
-        draws: the keys under which each pair draws its perturbations.
+        pairs: numbers of the p pairs.
+        count: P, how many there are in all.
+        lives: whether they live in this process.
 
     Attributes:
+        pairs: which ones they are.
+        draws: the keys under which each pair draws its perturbations.
         blamed: see `Evolution.blamed`.
     """
 
-    def __init__(self, trials: Trials, share: Int[Tensor, "p b 4"], draws: Int[Tensor, "p 4"]) -> None:
-        keys = share.flatten(0, 1).repeat(2, 1)  # (2*p*b, 4), first for all ups, then for all downs
-        self.trials, self.draws = trials.others(keys, groups=2 * len(share)), draws
+    def __init__(self, trials: Trials, pairs: range, count: int, lives: bool) -> None:
+        self.pairs, self.lives = slice(pairs.start, pairs.stop), lives
+        self.draws = trials.keys[:count][self.pairs]  # (p, 4)
+        share = trials.keys.unflatten(0, (count, -1))[self.pairs]  # (p, B/P, 4)
+        if lives:
+            keys = share.flatten(0, 1).repeat(2, 1)  # (2*B/P*p, 4), first for all ups, then for all downs
+            self.trials = trials.others(keys, groups=2 * len(share))
         self.life: Life | None = None
         self.blamed: Tensor | None = None
 

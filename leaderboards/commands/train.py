@@ -4,7 +4,7 @@ import math
 import os
 import re
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,6 +24,7 @@ from badger_agents.checkpoint import Checkpoint
 from badger_agents.files import write_atomically
 from badger_agents.log import read_log
 from badger_agents.recipe import Recipe, check_recipe, load_recipe
+from badger_agents.team import joined
 from leaderboards.results import Record, progress_console, record, show
 from leaderboards.runs import parse_settings
 
@@ -53,6 +54,9 @@ def train(
     process, stacked, which takes a fraction of the time of one after the other; each meets the draws that it
     would meet alone and has its own run folder, to be resumed together or alone.
 
+    Under torchrun, processes share each batch: torchrun --nproc-per-node 2 -m leaderboards.cli train RECIPE.
+    The run folder must be the same for all; one process writes it.
+
     Args:
         recipe: Name of a recipe (see `badger list`) or path to a TOML file.
         seed: Outer seed: initial weights and all tasks follow from it.
@@ -64,7 +68,7 @@ def train(
         env: Settings of the environment to change, such as dims=5. What is changed goes into the run's name.
         agent: Settings of the agent to change, such as topology=none policy_settings.state_noise=0.0.
         training: Settings of the training to change, such as learning_rate=1e-3.
-        device: Where to compute: cpu, cuda, cuda:1, ...
+        device: Where to compute: cpu, cuda, cuda:1, ... (under torchrun, cuda gives each process its own.)
         tensorboard: Also write TensorBoard events (needs badger-suite[tensorboard]).
         json: Print the result as one JSON object.
     """
@@ -76,40 +80,66 @@ def train(
         raise ValueError(
             f"recipe {recipe_.name!r} has nothing to train; evaluate it: badger evaluate {recipe}"
         )
-    plans = make_plans(recipe_, range(seed, seed + seeds), out, resume)
-    for plan in plans:
-        outer_loop.last_checkpoint(*plan, resume, device)  # raises before a bar is drawn
     if seeds > 1 and "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(min(THREADS, os.cpu_count() or 1))
-    label = f"seed {seed}" if seeds == 1 else f"seeds {seed} to {seed + seeds - 1}"
-    latest: dict[int, outer_loop.Progress] = {}
-    with progress_bar() as bar:
-        line = bar.add_task(f"{recipe_.name} {label}", total=seeds * recipe_.training.outer_steps, note="")
-
-        def on_step(progress: outer_loop.Progress) -> None:
-            latest[progress.seed] = progress
-            losses = sorted(each.loss for each in latest.values())
-            note = f"loss {statistics.median(losses):.3f}"
-            note += f" ({losses[0]:.3f} to {losses[-1]:.3f})" if seeds > 1 else ""
-            bar.update(line, completed=sum(each.step for each in latest.values()), note=note)
-
-        done = outer_loop.train_population(
-            plans,
-            resume=resume,
-            device=device,
-            tensorboard=tensorboard,
-            on_step=on_step,
-            on_alone=lambda reason: bar.console.print(
-                f"not stacked, seeds take turns: {reason}", markup=False
-            ),
-        )
+    numbers = range(seed, seed + seeds)
+    with joined(device) as team:
+        if not team.writes:
+            team.any(False)  # wait until folders are made
+        plans = make_plans(recipe_, numbers, out, resume, write=team.writes)
+        for plan in plans:
+            outer_loop.last_checkpoint(*plan, resume, team.device)  # raises before a bar is drawn
+        if team.writes:
+            team.any(False)
+        with progress_bar(visible=team.writes) as bar:
+            done = outer_loop.train_population(
+                plans,
+                resume=resume,
+                device=team.device,
+                tensorboard=tensorboard,
+                on_step=follower(bar, recipe_.name, numbers, recipe_.training.outer_steps),
+                on_alone=lambda reason: bar.console.print(
+                    f"seeds take turns, unstacked: {reason}", markup=False
+                ),
+                team=team,
+            )
+        if not team.writes:
+            return
     results = [row for plan, last in zip(plans, done, strict=True) for row in run_records(plan, last)]
     note = f"next: badger evaluate {plans[0].folder}" + (", and so on" if seeds > 1 else "")
     show(results, as_json=json, title=f"trained {recipe_.name}", note=note)
 
 
-def make_plans(recipe: Recipe, seeds: Sequence[int], out: Path | None, resume: bool) -> list[outer_loop.Plan]:
+def follower(
+    bar: Progress, name: str, seeds: range, outer_steps: int
+) -> Callable[[outer_loop.Progress], None]:
+    """Adds one line to the bar that shows all seeds, and returns what moves it on."""
+    several = len(seeds) > 1
+    label = f"seeds {seeds[0]} to {seeds[-1]}" if several else f"seed {seeds[0]}"
+    line = bar.add_task(f"{name} {label}", total=len(seeds) * outer_steps, note="")
+    latest: dict[int, outer_loop.Progress] = {}
+
+    def on_step(progress: outer_loop.Progress) -> None:
+        latest[progress.seed] = progress
+        losses = sorted(each.loss for each in latest.values())
+        note = f"loss {statistics.median(losses):.3f}"
+        note += f" ({losses[0]:.3f} to {losses[-1]:.3f})" if several else ""
+        bar.update(line, completed=sum(each.step for each in latest.values()), note=note)
+
+    return on_step
+
+
+def make_plans(
+    recipe: Recipe, seeds: Sequence[int], out: Path | None, resume: bool, write: bool = True
+) -> list[outer_loop.Plan]:
     """The runs to be made, with their folders, once it is known that all of them can be written.
+
+    Args:
+        recipe: of all.
+        seeds: of each.
+        out: where to; a folder in runs/ if None.
+        resume: folders may hold runs.
+        write: make the folders; False where another process has done so.
 
     Raises:
         CheckpointError, ValueError: a folder holds a run already, or cannot be written.
@@ -120,10 +150,11 @@ def make_plans(recipe: Recipe, seeds: Sequence[int], out: Path | None, resume: b
         seed: root if out is not None and not several else root / f"{recipe.name}-seed{seed}"
         for seed in seeds
     }
-    for folder in folders.values():
-        outer_loop.check_folder(folder, resume)
-    for folder in folders.values():
-        make_folder(folder)
+    if write:
+        for folder in folders.values():
+            outer_loop.check_folder(folder, resume)
+        for folder in folders.values():
+            make_folder(folder)
     return [outer_loop.Plan(keep_code(recipe, folder), seed, folder) for seed, folder in folders.items()]
 
 
@@ -233,7 +264,7 @@ def check_device(device: str) -> None:
         raise ValueError(f"--device {device!r} cannot be used ({reason}); try cpu") from error
 
 
-def progress_bar() -> Progress:
+def progress_bar(visible: bool = True) -> Progress:
     """A progress bar on standard error with a note per task."""
     return Progress(
         TextColumn("{task.description}"),
@@ -243,4 +274,5 @@ def progress_bar() -> Progress:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
         console=progress_console(),
+        disable=not visible,
     )
