@@ -20,6 +20,7 @@ from leaderboards.commands.inspect import inspect
 from leaderboards.commands.list import list_
 from leaderboards.commands.match import match
 from leaderboards.commands.play import play
+from leaderboards.commands.plot import plot
 from leaderboards.commands.publish import publish
 from leaderboards.commands.score import score
 from leaderboards.commands.trace import trace
@@ -44,6 +45,7 @@ def main(arguments: list[str] | None = None) -> None:
         "inspect": inspect,
         "grow": grow,
         "transplant": transplant,
+        "plot": plot,
         "figure": figure,
         "score": score,
         "play": play,

@@ -133,7 +133,7 @@ def halting(asked: Asked) -> Drawn:
     ]
     most = met_in_training(recipe, "agent", "rounds")[1]
     hard, easy = places[-1], places[0]
-    said = said_of_counts([len(subjects)], "each")
+    said = said_of_counts([len(subjects)], "")
     title = f"Rounds of communication used in XOR of {easy} to {hard} bits, at most {most}"
     note = (
         f"{said}; intervals: 95 % over {trials} tasks, differences paired over them"

@@ -9,6 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from leaderboards.figures.style import COLOURS, STYLE
 from leaderboards.figures.trace import draw_outputs
+from leaderboards.learning import smooth
 
 
 class Curve(NamedTuple):
@@ -45,7 +46,7 @@ def draw_demo(curves: list[Curve], bound: float, trials: int) -> Figure:
         top, bottom = figure.subfigures(2, 1, squeeze=False, height_ratios=(1.25, 1))[:, 0]
         outer, inner = top.subplots(1, 2)
         for number, curve in enumerate(curves):
-            outer.plot(curve.steps, smooth(curve.loss), label=curve.label, color=COLOURS[number])
+            outer.plot(curve.steps, smooth(curve.loss, window=10), label=curve.label, color=COLOURS[number])
             steps = np.arange(1, len(curve.error) + 1)
             inner.plot(steps, curve.error, marker=".", label=curve.label, color=COLOURS[number])
         for axis in (outer, inner):
@@ -67,11 +68,3 @@ def draw_demo(curves: list[Curve], bound: float, trials: int) -> Figure:
             axis.set_xlabel("inner-loop step")
         axes[0].set_ylabel("outputs (lines), targets (dashed)")
     return figure
-
-
-def smooth(values: np.ndarray, window: int = 10) -> np.ndarray:
-    """Running mean over the last `window` rows, shorter at the start."""
-    total = np.cumsum(np.insert(values, 0, 0.0))
-    index = np.arange(1, len(values) + 1)
-    first = np.maximum(index - window, 0)
-    return (total[index] - total[first]) / (index - first)

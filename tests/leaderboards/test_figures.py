@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from leaderboards.figures.demo import Curve, draw_demo, smooth
+from leaderboards.figures.demo import Curve, draw_demo
 from leaderboards.figures.style import save_figure
 from leaderboards.figures.trace import attention_among, draw_trace
 
@@ -106,9 +106,3 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
             save_figure(figure, path)
     with pytest.raises(ValueError, match=r"must end in \.png, \.svg or \.pdf"):
         save_figure(figure, tmp_path / "p.bmp")
-
-
-def test_smoothing_is_a_running_mean_that_starts_short() -> None:
-    values = np.array([1.0, 2.0, 6.0, 3.0])
-    np.testing.assert_allclose(smooth(values, 2), [1.0, 1.5, 4.0, 4.5])
-    np.testing.assert_allclose(smooth(values, 10), [1.0, 1.5, 3.0, 3.0])
