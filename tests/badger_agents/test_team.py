@@ -1,0 +1,41 @@
+"""A team's parts are all trials, each once; a team of one changes nothing."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from badger_agents.team import Team, joined
+
+
+@given(st.integers(1, 9), st.integers(0, 40))
+def test_parts_are_everything_once_and_about_equal(size: int, more: int) -> None:
+    count = size + more
+    parts = Team(0, size).parts(count)
+    assert [number for part in parts for number in part] == list(range(count))
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+    keys = torch.arange(4 * count).view(count, 4)
+    rows = [Team(rank, size).own_rows(keys) for rank in range(size)]
+    assert torch.equal(torch.cat(rows), keys)
+
+
+def test_fewer_trials_than_processes_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"2 trials .* cannot be shared by 3 processes"):
+        Team(0, 3).parts(2)
+
+
+def test_one_process_says_nothing_and_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    number = torch.tensor([1.0, 2.0])
+    with joined("cpu") as team:
+        assert (team.rank, team.size, team.writes) == (0, 1, True)
+        assert team.mean([number], 1.0)[0] is number
+        assert team.sum(number) is number
+        assert team.same(lambda: [number]) == [number]
+        assert (team.any(True), team.any(False), team.alike(3)) == (True, False, True)
+
+
+def test_a_numbered_gpu_cannot_be_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ValueError, match="one GPU a process"), joined("cuda:1"):
+        pass
