@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -144,5 +144,7 @@ def joined(device: str) -> Iterator[Team]:
         raise LostError(f"the {size} processes could not join ({str(error).splitlines()[0]})") from error
     try:
         yield Team(dist.get_rank(), size, device)
+        with suppress(RuntimeError):  # the work is done; who leaves first must not break off another's last call
+            dist.barrier()
     finally:
         dist.destroy_process_group()

@@ -52,7 +52,6 @@ def ended(workers: Workers) -> list[tuple[int, str, str]]:
             worker.kill()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("words", [(), EVOLUTION])
 def test_two_processes_learn_what_one_learns(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, words: tuple[str, ...]
@@ -70,7 +69,6 @@ def test_two_processes_learn_what_one_learns(
     assert losses[0][0] != losses[0][-1]
 
 
-@pytest.mark.slow
 def test_a_lost_process_ends_the_others_and_the_run_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     recipe = small_toml(tmp_path, 400, checkpoint_every=3)
     folder = tmp_path / "lost"
