@@ -144,7 +144,7 @@ def joined(device: str) -> Iterator[Team]:
         raise LostError(f"the {size} processes could not join ({str(error).splitlines()[0]})") from error
     try:
         yield Team(dist.get_rank(), size, device)
-        with suppress(RuntimeError):  # the work is done; who leaves first must not break off another's last call
+        with suppress(RuntimeError):  # done: who leaves first must not break off another
             dist.barrier()
     finally:
         dist.destroy_process_group()
