@@ -1,0 +1,1 @@
+"""Leaderboards as data: what each compares, its runs, and what they say."""

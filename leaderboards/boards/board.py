@@ -1,0 +1,167 @@
+"""A board: which agents are trained with which outer seeds, and on which tasks they are measured."""
+
+import hashlib
+import json
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from badger_agents.agent import Settings
+from badger_agents.recipe import Recipe, check_recipe, load_recipe
+from badger_envs.family import Family
+from badger_envs.registry import family_of
+
+FOLDER = Path(__file__).parent
+"""Where the suite's boards lie, each a folder with its TOML file and the runs that it stands on."""
+
+FILE = "board.toml"
+
+
+class BoardError(ValueError):
+    """A board that cannot be used; the message says why."""
+
+
+class CellTable(Settings):
+    """[cells.NAME]: tasks on which every agent of the board is measured.
+
+    Other keys are settings of the family; a size given as a number is that size in the test split.
+
+    Attributes:
+        id: registered id of the environment, with its version.
+        agent: settings of the agents to change there, such as the number of experts; references and
+            agents that do not know a setting refuse it.
+    """
+
+    model_config = {**Settings.model_config, "extra": "allow"}
+
+    id: str
+    agent: dict[str, Any] = Field(default_factory=dict)
+
+    def family(self) -> Family:
+        """The family, in the test split."""
+        return family_of(self.id, **{**(self.model_extra or {}), "split": "test"})
+
+
+class EntrantTable(Settings):
+    """[agents.NAME]: one line of the board.
+
+    Attributes:
+        recipe: name of a recipe.
+        role: what it is there for: a contestant, a control (an agent with something taken away), or a
+            reference without weights, which needs no outer seeds.
+        control_of: the agent from which a control takes something away.
+        env: settings of the recipe's [env] to change; `agent` and `training` likewise.
+        cells: where it is measured; all cells if empty.
+    """
+
+    recipe: str
+    role: Literal["contestant", "control", "reference"] = "contestant"
+    control_of: str | None = None
+    env: dict[str, Any] = Field(default_factory=dict)
+    agent: dict[str, Any] = Field(default_factory=dict)
+    training: dict[str, Any] = Field(default_factory=dict)
+    cells: list[str] = Field(default_factory=list)
+
+    def make_recipe(self, name: str) -> Recipe:
+        """The recipe with this line's changes; named after it if there are any."""
+        recipe = load_recipe(self.recipe)
+        tables = recipe.model_dump()
+        if self.env or self.agent or self.training:
+            tables["name"] = name
+        for table in ("env", "agent", "training"):
+            for key, value in getattr(self, table).items():
+                own = (tables[table] or {}).get(key)
+                both = isinstance(value, dict) and isinstance(own, dict)
+                tables[table] = {**(tables[table] or {}), key: {**own, **value} if both else value}
+        return check_recipe(tables, f"recipe of {name}")
+
+
+class Board(Settings):
+    """One leaderboard, versioned: what it says changes only with a new version.
+
+    Attributes:
+        name: with its version, such as "guessing-game-v1".
+        title: one line.
+        about: what is asked, in a few sentences.
+        track: "small" (an outer seed trains within 2 minutes on one CPU core) or "open".
+        seeds: outer seeds 0 .. seeds - 1.
+        tasks: test tasks in each cell, the same for all agents and seeds.
+        task_seed: which tasks.
+        main: the cell by which agents are ordered.
+        cells: on what is measured.
+        agents: what is measured.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9-]+-v[0-9]+$")
+    title: str
+    about: str = ""
+    track: Literal["small", "open"] = "small"
+    seeds: int = Field(default=10, ge=1)
+    tasks: int = Field(default=1000, ge=2)
+    task_seed: int = Field(default=0, ge=0)
+    main: str
+    cells: dict[str, CellTable] = Field(min_length=1)
+    agents: dict[str, EntrantTable] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> "Board":
+        if self.main not in self.cells:
+            raise ValueError(f"main is {self.main!r}, which is no cell; cells are {', '.join(self.cells)}")
+        for name, entrant in self.agents.items():
+            if unknown := set(entrant.cells) - set(self.cells):
+                raise ValueError(f"agents.{name}.cells names {sorted(unknown)}, which the board lacks")
+            if entrant.cells and self.main not in entrant.cells:
+                raise ValueError(f"agents.{name}.cells lacks the main cell {self.main!r}")
+            if entrant.control_of is not None and entrant.control_of not in self.agents:
+                raise ValueError(f"agents.{name}.control_of is {entrant.control_of!r}, which is no agent here")
+        return self
+
+    @property
+    def outcome(self) -> str:
+        """What the main cell measures, such as "error"."""
+        return self.cells[self.main].family().outcome
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether more of the main cell's outcome is better."""
+        return self.cells[self.main].family().higher_is_better
+
+    def cells_of(self, agent: str) -> dict[str, CellTable]:
+        """The cells in which an agent is measured."""
+        chosen = self.agents[agent].cells or list(self.cells)
+        return {name: self.cells[name] for name in chosen}
+
+    def fingerprint(self, agent: str) -> str:
+        """SHA-256 of all that decides an agent's rows: recipe, cells, tasks. Rows of another are stale."""
+        facts = {
+            "recipe": json.loads(self.agents[agent].make_recipe(agent).to_json()),
+            "cells": {name: cell.model_dump(mode="json") for name, cell in self.cells_of(agent).items()},
+            "tasks": [self.tasks, self.task_seed],
+        }
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def board_names() -> list[str]:
+    """Names of the suite's boards."""
+    return sorted(path.parent.name for path in FOLDER.glob(f"*/{FILE}"))
+
+
+def load_board(name_or_path: str) -> Board:
+    """Read a board, by name or from a TOML file.
+
+    Raises:
+        BoardError: there is none, or it cannot be used.
+    """
+    path = Path(name_or_path) if name_or_path.endswith(".toml") else FOLDER / name_or_path / FILE
+    if not path.is_file():
+        raise BoardError(f"no board {name_or_path!r}; there are {', '.join(board_names())}, or give a TOML file")
+    try:
+        return Board.model_validate(tomllib.loads(path.read_text()))
+    except tomllib.TOMLDecodeError as error:
+        raise BoardError(f"{path.name} of {name_or_path} is no TOML: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise BoardError(f"board {name_or_path}: {place or 'it'}: {first['msg']}") from error
