@@ -115,7 +115,9 @@ class Board(Settings):
             if entrant.cells and self.main not in entrant.cells:
                 raise ValueError(f"agents.{name}.cells lacks the main cell {self.main!r}")
             if entrant.control_of is not None and entrant.control_of not in self.agents:
-                raise ValueError(f"agents.{name}.control_of is {entrant.control_of!r}, which is no agent here")
+                raise ValueError(
+                    f"agents.{name}.control_of is {entrant.control_of!r}, which is no agent here"
+                )
         return self
 
     @property
@@ -156,7 +158,9 @@ def load_board(name_or_path: str) -> Board:
     """
     path = Path(name_or_path) if name_or_path.endswith(".toml") else FOLDER / name_or_path / FILE
     if not path.is_file():
-        raise BoardError(f"no board {name_or_path!r}; there are {', '.join(board_names())}, or give a TOML file")
+        raise BoardError(
+            f"no board {name_or_path!r}; there are {', '.join(board_names())}, or give a TOML file"
+        )
     try:
         return Board.model_validate(tomllib.loads(path.read_text()))
     except tomllib.TOMLDecodeError as error:

@@ -81,7 +81,9 @@ def read_run(folder: Path, board: Board, agent: str, seed: int | None) -> RunRow
                     raise ValueError(f"task {row['task']} of {row['cell']} is out of order")
                 cell.append(float(row["outcome"]))
     except (ValueError, KeyError, TypeError, EOFError, OSError) as error:
-        raise BoardError(f"the run {name} in {folder} is damaged ({error}); delete it and run again") from error
+        raise BoardError(
+            f"the run {name} in {folder} is damaged ({error}); delete it and run again"
+        ) from error
     arrays = {cell: np.array(values) for cell, values in outcomes.items()}
     for cell in board.cells_of(agent) if status == "ok" else ():
         if len(arrays.get(cell, ())) != board.tasks or not np.isfinite(arrays[cell]).all():
