@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from badger_agents.agent import Settings
 from badger_agents.recipe import Recipe, check_recipe, load_recipe
@@ -34,7 +34,7 @@ class CellTable(Settings):
             agents that do not know a setting refuse it.
     """
 
-    model_config = {**Settings.model_config, "extra": "allow"}
+    model_config = ConfigDict(extra="allow")
 
     id: str
     agent: dict[str, Any] = Field(default_factory=dict)

@@ -85,9 +85,12 @@ def read_run(folder: Path, board: Board, agent: str, seed: int | None) -> RunRow
             f"the run {name} in {folder} is damaged ({error}); delete it and run again"
         ) from error
     arrays = {cell: np.array(values) for cell, values in outcomes.items()}
-    for cell in board.cells_of(agent) if status == "ok" else ():
-        if len(arrays.get(cell, ())) != board.tasks or not np.isfinite(arrays[cell]).all():
-            raise BoardError(f"the run {name} in {folder} lacks tasks of {cell}; delete it and run again")
+    for name_of_cell in board.cells_of(agent) if status == "ok" else ():
+        values = arrays.get(name_of_cell, np.empty(0))
+        if len(values) != board.tasks or not np.isfinite(values).all():
+            raise BoardError(
+                f"the run {name} in {folder} lacks tasks of {name_of_cell}; delete it and run again"
+            )
     return RunRows(agent, seed, arrays, facts)
 
 

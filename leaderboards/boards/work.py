@@ -129,7 +129,8 @@ def _trained(
     job: Job, recipe: Recipe, parent: int | None, facts: dict[str, Any]
 ) -> Callable[..., Agent] | None:
     """Train; what makes the agent with some settings changed, or None if it diverged. Adds to the facts."""
-    assert job.seed is not None and recipe.training is not None
+    assert job.seed is not None
+    assert recipe.training is not None
     folder = job.folder / job.name
 
     def on_step(progress: outer_loop.Progress) -> None:
