@@ -12,6 +12,7 @@ import tyro
 from badger_agents.outer_loop import DivergenceError
 from badger_agents.team import LostError
 from leaderboards.commands.bench import bench
+from leaderboards.commands.board import board
 from leaderboards.commands.demo import INTERRUPTED, demo
 from leaderboards.commands.evaluate import evaluate
 from leaderboards.commands.figure import figure
@@ -47,6 +48,7 @@ def main(arguments: list[str] | None = None) -> None:
         "transplant": transplant,
         "plot": plot,
         "figure": figure,
+        "board": board,
         "score": score,
         "play": play,
         "bench": bench,

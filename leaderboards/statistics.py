@@ -1,11 +1,12 @@
 """Statistics of boards: the outer seed is the unit, and agents on the same seeds and tasks are paired.
 
 A trained agent is one outer seed tested on every task, so its errors on tasks correlate; an interval that
-resamples runs task by task (Agarwal et al. 2021, "Deep RL at the edge of the statistical precipice") claims too
-much unless each task has runs of its own. Here trials are averaged first, and whole outer seeds are resampled.
-With few seeds the percentile bootstrap is too narrow; it is expanded as in Hesterberg 2015, "What teachers should
-know about the bootstrap". With 10 seeds it covers the truth in 0.9 of cases at the least on boards like ours
-(seeds that succeed or fail), and in a little less where seeds are as skewed as an exponential (0.896 of 500).
+resamples runs task by task (Agarwal et al. 2021, "Deep RL at the edge of the statistical precipice")
+claims too much unless each task has runs of its own. Here trials are averaged first, and whole outer
+seeds resampled. With few seeds the percentile bootstrap is too narrow; it is expanded as in Hesterberg
+2015, "What teachers should know about the bootstrap". With 10 seeds it covers the truth in 0.9 of cases
+at the least on boards like ours (seeds that succeed or fail), and in a little less where seeds are as
+skewed as an exponential (0.896 of 500).
 """
 
 import math

@@ -71,10 +71,13 @@ class EntrantTable(Settings):
         if self.env or self.agent or self.training:
             tables["name"] = name
         for table in ("env", "agent", "training"):
+            changed = dict(tables[table] or {})
             for key, value in getattr(self, table).items():
-                own = (tables[table] or {}).get(key)
-                both = isinstance(value, dict) and isinstance(own, dict)
-                tables[table] = {**(tables[table] or {}), key: {**own, **value} if both else value}
+                own = changed.get(key)
+                changed[key] = (
+                    {**own, **value} if isinstance(own, dict) and isinstance(value, dict) else value
+                )
+            tables[table] = changed or None
         return check_recipe(tables, f"recipe of {name}")
 
 
@@ -90,6 +93,7 @@ class Board(Settings):
         tasks: test tasks in each cell, the same for all agents and seeds.
         task_seed: which tasks.
         main: the cell by which agents are ordered.
+        compare_with: the agent with which others are compared in pairs; the first if not given.
         cells: on what is measured.
         agents: what is measured.
     """
@@ -102,6 +106,7 @@ class Board(Settings):
     tasks: int = Field(default=1000, ge=2)
     task_seed: int = Field(default=0, ge=0)
     main: str
+    compare_with: str = ""
     cells: dict[str, CellTable] = Field(min_length=1)
     agents: dict[str, EntrantTable] = Field(min_length=1)
 
@@ -109,6 +114,8 @@ class Board(Settings):
     def _names_are_known(self) -> "Board":
         if self.main not in self.cells:
             raise ValueError(f"main is {self.main!r}, which is no cell; cells are {', '.join(self.cells)}")
+        if self.compare_with not in {"", *self.agents}:
+            raise ValueError(f"compare_with is {self.compare_with!r}, which is no agent here")
         for name, entrant in self.agents.items():
             if unknown := set(entrant.cells) - set(self.cells):
                 raise ValueError(f"agents.{name}.cells names {sorted(unknown)}, which the board lacks")
