@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from badger_agents.agent import Settings
 from badger_agents.recipe import Recipe, check_recipe, load_recipe
+from badger_agents.whitebox.interventions import INTERVENTIONS
 from badger_envs.family import Family
 from badger_envs.registry import family_of
 
@@ -48,7 +49,10 @@ class EntrantTable(Settings):
     """[agents.NAME]: one line of the board.
 
     Attributes:
-        recipe: name of a recipe.
+        recipe: name of a recipe; left out with `weights_of`.
+        weights_of: another agent, whose trained weights this one has, seed by seed; `agent` may then change
+            what is no weight, such as the topology.
+        intervention: what is done to the channel when it is measured (see `badger_agents.whitebox`).
         role: what it is there for: a contestant, a control (an agent with something taken away), or a
             reference without weights, which needs no outer seeds.
         control_of: the agent from which a control takes something away.
@@ -56,13 +60,25 @@ class EntrantTable(Settings):
         cells: where it is measured; all cells if empty.
     """
 
-    recipe: str
+    recipe: str = ""
+    weights_of: str | None = None
+    intervention: str | None = None
     role: Literal["contestant", "control", "reference"] = "contestant"
     control_of: str | None = None
     env: dict[str, Any] = Field(default_factory=dict)
     agent: dict[str, Any] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)
     cells: list[str] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> "EntrantTable":
+        if bool(self.recipe) == (self.weights_of is not None):
+            raise ValueError("give recipe, or weights_of, and not both")
+        if self.weights_of is not None and (self.env or self.training):
+            raise ValueError("with weights_of nothing is trained; leave env and training out")
+        if self.intervention is not None and self.intervention not in INTERVENTIONS:
+            raise ValueError(f"intervention is {self.intervention!r}; there are {', '.join(INTERVENTIONS)}")
+        return self
 
     def make_recipe(self, name: str) -> Recipe:
         """The recipe with this line's changes; named after it if there are any."""
@@ -94,6 +110,7 @@ class Board(Settings):
         task_seed: which tasks.
         main: the cell by which agents are ordered.
         compare_with: the agent with which others are compared in pairs; the first if not given.
+        threshold: training loss whose crossing is told of each run, as a measure of speed; None for none.
         cells: on what is measured.
         agents: what is measured.
     """
@@ -107,6 +124,7 @@ class Board(Settings):
     task_seed: int = Field(default=0, ge=0)
     main: str
     compare_with: str = ""
+    threshold: float | None = None
     cells: dict[str, CellTable] = Field(min_length=1)
     agents: dict[str, EntrantTable] = Field(min_length=1)
 
@@ -121,6 +139,9 @@ class Board(Settings):
                 raise ValueError(f"agents.{name}.cells names {sorted(unknown)}, which the board lacks")
             if entrant.cells and self.main not in entrant.cells:
                 raise ValueError(f"agents.{name}.cells lacks the main cell {self.main!r}")
+            source = entrant.weights_of
+            if source is not None and (source not in self.agents or not self.agents[source].recipe):
+                raise ValueError(f"agents.{name}.weights_of is {source!r}, which is no agent with a recipe")
             if entrant.control_of is not None and entrant.control_of not in self.agents:
                 raise ValueError(
                     f"agents.{name}.control_of is {entrant.control_of!r}, which is no agent here"
@@ -144,10 +165,14 @@ class Board(Settings):
 
     def fingerprint(self, agent: str) -> str:
         """SHA-256 of all that decides an agent's rows: recipe, cells, tasks. Rows of another are stale."""
+        entrant = self.agents[agent]
+        trained = entrant.weights_of or agent
         facts = {
-            "recipe": json.loads(self.agents[agent].make_recipe(agent).to_json()),
+            "recipe": json.loads(self.agents[trained].make_recipe(trained).to_json()),
+            "changes": None if entrant.weights_of is None else [entrant.agent, entrant.intervention],
             "cells": {name: cell.model_dump(mode="json") for name, cell in self.cells_of(agent).items()},
             "tasks": [self.tasks, self.task_seed],
+            "threshold": self.threshold,
         }
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 

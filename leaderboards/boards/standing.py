@@ -117,7 +117,7 @@ def said(estimate: Estimate | None, digits: int = 4) -> str:
 
 def _facts(runs: Sequence[RunRows]) -> dict[str, float]:
     known: dict[str, Any] = {}
-    for name in ("parameters", "trials", "seconds", "outer_steps"):
+    for name in ("parameters", "trials", "seconds", "outer_steps", "outer_steps_to_threshold"):
         values = [run.facts[name] for run in runs if run.facts.get(name) is not None]
         if values:
             known[name] = float(np.median(values))

@@ -4,12 +4,13 @@ import fcntl
 import hashlib
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 
 from badger_agents import outer_loop
@@ -17,9 +18,14 @@ from badger_agents.agent import Agent
 from badger_agents.evaluation import evaluate
 from badger_agents.log import read_log
 from badger_agents.recipe import Recipe
+from badger_agents.whitebox.interventions import INTERVENTIONS, Intervened
 from leaderboards.boards.board import Board
 from leaderboards.boards.rows import RunRows, read_run, stem, write_run
 from leaderboards.cells import CHUNK
+
+
+SMOOTHED = 5
+"""Rows of a log of which the mean loss is held against a threshold."""
 
 
 class Job(NamedTuple):
@@ -108,7 +114,9 @@ def do(job: Job, parent: int | None = None) -> RunRows:
         parent: process whose death ends this one.
     """
     torch.set_num_threads(1)
-    recipe = job.board.agents[job.agent].make_recipe(job.agent)
+    entrant = job.board.agents[job.agent]
+    source = job if entrant.weights_of is None else job._replace(agent=entrant.weights_of)
+    recipe = job.board.agents[source.agent].make_recipe(source.agent)
     job.rows.mkdir(parents=True, exist_ok=True)
     with _alone(job.folder / f".{job.name}.lock"):
         facts: dict[str, Any] = {"status": "ok", "fingerprint": job.board.fingerprint(job.agent)}
@@ -116,8 +124,11 @@ def do(job: Job, parent: int | None = None) -> RunRows:
         if job.seed is None:
             facts |= {"parameters": 0, "outer_steps": 0, "trials": 0, "seconds": 0.0}
             opened: Callable[..., Agent] | None = recipe.make_agent
-        else:
+        elif source is job:
             opened = _trained(job, recipe, parent, facts)
+        else:
+            with _alone(job.folder / f".{source.name}.lock"):  # it may be in training at this moment
+                opened = _trained(source, recipe, parent, facts)
         if opened is not None:
             outcomes = {cell: _measured(job, cell, opened) for cell in job.board.cells_of(job.agent)}
         run = RunRows(job.agent, job.seed, outcomes, facts)
@@ -151,6 +162,8 @@ def _trained(
             "trials": None if stages else steps * recipe.training.batch_size,
             "seconds": round(log[-1]["seconds"], 1) if log else None,
         }
+        if job.board.threshold is not None:
+            facts |= {"outer_steps_to_threshold": first_below(log, job.board.threshold)}
     weights = hashlib.sha256()
     for name, tensor in sorted(checkpoint.weights.items()):
         weights.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
@@ -162,12 +175,25 @@ def _trained(
 def _measured(job: Job, cell: str, opened: Callable[..., Agent]) -> Any:
     """[N], outcomes in a cell."""
     table = job.board.cells[cell]
-    agent = opened(**table.agent)
+    entrant = job.board.agents[job.agent]
+    changes = entrant.agent if entrant.weights_of is not None else {}
+    agent = opened(**{**changes, **table.agent})
     experts = getattr(getattr(agent, "settings", None), "experts", 1)
+    if entrant.intervention is not None:
+        agent = Intervened(agent, INTERVENTIONS[entrant.intervention]())
     chunk = max(1, min(2_000, CHUNK // experts))
     with torch.no_grad():
         result = evaluate(agent, table.family(), job.board.tasks, seed=job.board.task_seed, chunk=chunk)
     return result.outcomes.double().numpy()
+
+
+def first_below(log: Sequence[Mapping[str, Any]], threshold: float) -> int | None:
+    """Outer step at which the mean loss of `SMOOTHED` rows of a log first lies below a threshold, or None."""
+    losses = np.array([row["loss"] for row in log])
+    if len(losses) < SMOOTHED:
+        return None
+    below = np.flatnonzero(np.convolve(losses, np.full(SMOOTHED, 1 / SMOOTHED), "valid") < threshold)
+    return int(log[below[0] + SMOOTHED - 1]["step"]) if len(below) else None
 
 
 @contextmanager

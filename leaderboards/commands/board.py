@@ -49,7 +49,7 @@ def run(
     jobs = jobs_of(board_, folder, agents, seeds)
     left = missing(jobs)
     for job in left:  # what is wrong with a recipe shows before hours of work
-        board_.agents[job.agent].make_recipe(job.agent)
+        board_.fingerprint(job.agent)
     with progress_bar() as bar:
         line = bar.add_task(board_.name, total=len(jobs), completed=len(jobs) - len(left), note="")
 
