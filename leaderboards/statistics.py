@@ -20,6 +20,9 @@ from jaxtyping import Float
 RESAMPLES = 10_000
 """Bootstrap resamples of an interval."""
 
+FEWEST = 5
+"""Outer seeds for which there is an interval: of fewer, resampling tells next to nothing of the spread."""
+
 KIND = "95 % whole-seed bootstrap"
 """What figures and tables call the interval."""
 
@@ -31,7 +34,7 @@ class Estimate(NamedTuple):
 
     Attributes:
         value: the estimate.
-        low: lower end of its 95 % interval; nan with fewer than two outer seeds, which tell no spread.
+        low: lower end of its 95 % interval; nan with fewer than `FEWEST` outer seeds.
         high: upper end.
         n: number of outer seeds.
     """
@@ -90,7 +93,7 @@ def over_seeds(
     means = rows.reshape(len(rows), -1).mean(-1)  # (N,)
     count = len(means)
     value = float(statistic(means))
-    if count < 2:
+    if count < FEWEST:
         return Estimate(value, math.nan, math.nan, count)
     drawn = np.random.default_rng(seed).integers(count, size=(resamples, count))
     low, high = np.quantile(statistic(means[drawn]), expanded_levels(count))
@@ -165,7 +168,7 @@ def groups(values: Sequence[Float[Array, "N *any"]], *, higher_is_better: bool, 
 def distinguishable(first: Float[Array, "N *any"], second: Float[Array, "M *any"], *, seed: int = 0) -> bool:
     """Whether the paired difference of two agents has a 95 % interval without 0; False if there is none."""
     one, other = _alike(np.asarray(first), np.asarray(second))
-    if len(one) < 2:
+    if len(one) < FEWEST:
         return False
     difference = paired(one, other, seed=seed)
     return difference.low > 0 or difference.high < 0

@@ -94,7 +94,12 @@ class EntrantTable(Settings):
                     {**own, **value} if isinstance(own, dict) and isinstance(value, dict) else value
                 )
             tables[table] = changed or None
-        return check_recipe(tables, f"recipe of {name}")
+        made = check_recipe(tables, f"recipe of {name}")
+        if (made.training is None) != (self.role == "reference"):
+            raise BoardError(
+                f"{name}: recipe {self.recipe} is {'not ' * (made.training is None)}trained; a reference is what is not"
+            )
+        return made
 
 
 class Board(Settings):

@@ -110,7 +110,7 @@ def said(estimate: Estimate | None, digits: int = 4) -> str:
     if estimate is None:
         return ""
     value = f"{estimate.value:.{digits}g}"
-    if math.isnan(estimate.low) or estimate.n < 2:
+    if math.isnan(estimate.low):
         return value
     return f"{value} [{estimate.low:.{digits}g}, {estimate.high:.{digits}g}]"
 

@@ -23,7 +23,6 @@ from leaderboards.boards.board import Board
 from leaderboards.boards.rows import RunRows, read_run, stem, write_run
 from leaderboards.cells import CHUNK
 
-
 SMOOTHED = 5
 """Rows of a log of which the mean loss is held against a threshold."""
 

@@ -67,12 +67,12 @@ def test_the_interval_of_a_mean_is_about_as_wide_as_students() -> None:
 
 
 def test_tasks_are_averaged_before_seeds_are_resampled() -> None:
-    rows = np.array([[0.0, 2, 4], [1, 1, 1]])
-    assert over_seeds(rows) == over_seeds(np.array([2.0, 1]))
+    rows = np.array([[0.0, 2, 4], [1, 1, 1], [0, 0, 0], [3, 3, 3], [5, 4, 3]])
+    assert over_seeds(rows) == over_seeds(np.array([2.0, 1, 0, 3, 4]))
 
 
-def test_one_seed_has_no_interval_and_equal_seeds_have_an_empty_one() -> None:
-    one = over_seeds(np.array([3.0]))
+def test_few_seeds_have_no_interval_and_equal_seeds_have_an_empty_one() -> None:
+    one = over_seeds(np.array([3.0, 2, 4, 3]))
     assert one.value == 3
     assert math.isnan(one.low)
     assert math.isnan(one.high)
