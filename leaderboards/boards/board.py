@@ -97,7 +97,8 @@ class EntrantTable(Settings):
         made = check_recipe(tables, f"recipe of {name}")
         if (made.training is None) != (self.role == "reference"):
             raise BoardError(
-                f"{name}: recipe {self.recipe} is {'not ' * (made.training is None)}trained; a reference is what is not"
+                f"agents.{name}: {self.recipe} is {'trained' if made.training else 'never trained'};"
+                " what is never trained is a reference, and nothing else is"
             )
         return made
 

@@ -25,7 +25,8 @@ class Line(NamedTuple):
         difference: outcome minus that of the agent with which it is compared, in pairs; None if that has no
             runs in common.
         compared_with: that agent.
-        group: letters; agents that share one are not distinguishable. "" without runs, or with too few.
+        group: letters; agents that share one are not distinguishable. "" for references, and with too few
+            outer seeds.
         facts: parameters, seconds and trials per outer seed, medians.
     """
 
@@ -55,7 +56,7 @@ def standing(board: Board, runs: Mapping[str, Sequence[RunRows]]) -> list[Line]:
     """
     whole = {agent: [run for run in found if run.ok] for agent, found in runs.items()}
     ranked = [agent for agent, found in whole.items() if found]
-    enough = [agent for agent in ranked if len(whole[agent]) >= ENOUGH or whole[agent][0].seed is None]
+    enough = [agent for agent in ranked if len(whole[agent]) >= ENOUGH]
     letters = statistics.groups(
         [seed_means(whole[agent], board.main) for agent in enough], higher_is_better=board.higher_is_better
     )

@@ -103,13 +103,11 @@ def show_board(board: Board, folder: Path, as_json: bool) -> None:
     better = "higher" if board.higher_is_better else "lower"
     counts = sorted({len(line.seeds) for line in lines if line.role != "reference"})
     few = [line.agent for line in lines if line.preliminary]
-    note = (
-        f"mean {board.outcome} over {board.tasks} tasks, {better} is better; intervals: {KIND},"
-        f" {' to '.join(map(str, dict.fromkeys((counts[0], counts[-1]))))} outer seeds"
-        if counts
-        else ""
-    )
-    note += "; agents that share a letter are not distinguishable"
+    note = f"mean {board.outcome} over {board.tasks} tasks, {better} is better"
+    if counts:
+        seeds = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
+        note += f"; intervals: {KIND}, {seeds} outer seeds"
+        note += "; agents that share a letter are not distinguishable"
     note += f"; fewer than 10 outer seeds, preliminary: {', '.join(few)}" if few else ""
     failed = [f"{line.agent} {list(line.failed)}" for line in lines if line.failed]
     note += f"; failed outer seeds: {', '.join(failed)}" if failed else ""
