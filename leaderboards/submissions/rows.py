@@ -19,7 +19,10 @@ def read_rows(text: str) -> dict[tuple[int, str, int], float]:
         RowsError: another header, a row that is no row, an outcome that is not finite, or a row twice.
     """
     found: dict[tuple[int, str, int], float] = {}
-    lines = csv.reader(io.StringIO(text))
+    try:
+        lines = iter(list(csv.reader(io.StringIO(text))))
+    except csv.Error as error:
+        raise RowsError(f"the rows are no CSV: {error}") from None
     if next(lines, None) != COLUMNS:
         raise RowsError(f"the rows' header is not {','.join(COLUMNS)}")
     for number, line in enumerate(lines, 2):

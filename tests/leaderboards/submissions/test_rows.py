@@ -36,3 +36,8 @@ def test_what_is_tampered_with_is_refused(lines: list[str], message: str) -> Non
 def test_another_header_is_refused() -> None:
     with pytest.raises(RowsError, match="header"):
         read_rows("seed,score\n0,1\n")
+
+
+def test_what_is_no_csv_is_refused() -> None:
+    with pytest.raises(RowsError, match="no CSV"):
+        read_rows(HEADER + "x" * 200_000)
