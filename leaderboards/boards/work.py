@@ -15,16 +15,26 @@ import torch
 
 from badger_agents import outer_loop
 from badger_agents.agent import Agent
+from badger_agents.badger import BadgerAgent
 from badger_agents.evaluation import evaluate
 from badger_agents.log import read_log
 from badger_agents.recipe import Recipe
-from badger_agents.whitebox.interventions import INTERVENTIONS, Intervened
+from badger_agents.whitebox.interventions import INTERVENTIONS, Intervened, Silence
+from badger_agents.whitebox.measures import influence
+from badger_envs import random
 from leaderboards.boards.board import Board
 from leaderboards.boards.rows import RunRows, read_run, stem, write_run
 from leaderboards.cells import CHUNK
 
 SMOOTHED = 5
 """Rows of a log of which the mean loss is held against a threshold."""
+
+
+WATCHED = 64
+"""Trials in which influence is measured."""
+
+WATCHED_EXPERTS = 8
+"""Experts whose messages are exchanged, one at a time."""
 
 
 class Job(NamedTuple):
@@ -130,6 +140,7 @@ def do(job: Job, parent: int | None = None) -> RunRows:
                 opened = _trained(source, recipe, parent, facts)
         if opened is not None:
             outcomes = {cell: _measured(job, cell, opened) for cell in job.board.cells_of(job.agent)}
+            facts |= _heard(job, opened)
         run = RunRows(job.agent, job.seed, outcomes, facts)
         write_run(job.rows, run)
     return run
@@ -184,6 +195,25 @@ def _measured(job: Job, cell: str, opened: Callable[..., Agent]) -> Any:
     with torch.no_grad():
         result = evaluate(agent, table.family(), job.board.tasks, seed=job.board.task_seed, chunk=chunk)
     return result.outcomes.double().numpy()
+
+
+def _heard(job: Job, opened: Callable[..., Agent]) -> dict[str, Any]:
+    """How much messages move what others write, and the same if nothing arrives: a fact of Badger agents."""
+    entrant = job.board.agents[job.agent]
+    agent = opened(**(entrant.agent if entrant.weights_of is not None else {}))
+    if job.seed is None or entrant.intervention is not None or not isinstance(agent, BadgerAgent):
+        return {}
+    family = job.board.cells[job.board.main].family()
+    if family.action_kind == "categorical":
+        return {}
+    speakers = min(WATCHED_EXPERTS, agent.settings.experts)
+    keys = random.outer_keys(job.board.task_seed, 0, WATCHED, family.split, like=torch.zeros(()))
+    found = []
+    for living in (agent, Intervened(agent, Silence())):
+        effects = influence(living, family, keys, speakers=speakers)  # [B, E, S] squares
+        others = [(i, j) for i in range(effects.shape[1]) for j in range(speakers) if i != j]
+        found.append(float(np.sqrt(np.mean([effects[:, i, j] for i, j in others]))) if others else 0.0)
+    return {"influence": found}
 
 
 def first_below(log: Sequence[Mapping[str, Any]], threshold: float) -> int | None:
