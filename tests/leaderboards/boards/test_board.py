@@ -1,0 +1,85 @@
+"""Boards as data: what they refuse, and that the suite's own can be run."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from leaderboards.boards.board import Board, BoardError, board_names, load_board
+from leaderboards.boards.work import do, jobs_of
+from tests.leaderboards.boards.tiny import tiny_board
+
+
+@pytest.mark.parametrize("name", board_names())
+def test_the_suites_boards_are_whole(name: str) -> None:
+    board = load_board(name)
+    assert board.name == name
+    prints = [board.fingerprint(agent) for agent in board.agents]
+    assert len(set(prints)) == len(prints)  # no line is there twice
+    assert board.seeds == 10
+
+
+@pytest.mark.parametrize("name", board_names())
+def test_a_smoke_run_of_every_agent_of_the_suites_boards(name: str, tmp_path: Path) -> None:
+    board = load_board(name)
+    tables = board.model_dump()
+    tables |= {"seeds": 1, "tasks": 4}
+    for agent in tables["agents"].values():
+        if agent["role"] != "reference" and agent["recipe"]:
+            agent["training"] |= {"outer_steps": 1, "batch_size": 4, "stages": [], "warm_up": 0}
+    small = Board.model_validate(tables)
+    for job in jobs_of(small, tmp_path):
+        run = do(job)
+        assert run.ok
+        assert {len(outcomes) for outcomes in run.outcomes.values()} == {4}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"main": "other"}, "no cell"),
+        ({"compare_with": "other"}, "no agent"),
+        ({"agents": {"a": {}}}, "recipe"),
+        ({"agents": {"a": {"recipe": "x", "cells": ["long"]}}}, "main cell"),
+        ({"agents": {"a": {"recipe": "x", "cells": ["lost"]}}}, "lacks"),
+        ({"agents": {"a": {"recipe": "x", "control_of": "b"}}}, "no agent"),
+        ({"agents": {"a": {"weights_of": "b"}}}, "no agent"),
+        (
+            {"agents": {"a": {"recipe": "x"}, "b": {"weights_of": "a", "env": {"dims": 2}}}},
+            "nothing is trained",
+        ),
+        ({"agents": {"a": {"recipe": "x", "intervention": "sing"}}}, "intervention"),
+        ({"seeds": 0}, "seeds"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+def test_a_board_that_cannot_be_is_refused(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        tiny_board(tmp_path, **changes)
+
+
+def test_what_decides_an_agents_rows_changes_its_fingerprint(tmp_path: Path) -> None:
+    board, longer = tiny_board(tmp_path), tiny_board(tmp_path, tasks=7)
+    assert board.fingerprint("talk") == tiny_board(tmp_path).fingerprint("talk")
+    assert board.fingerprint("talk") != longer.fingerprint("talk")
+    assert board.fingerprint("talk") != board.fingerprint("shuffled")
+
+
+def test_a_reference_must_be_without_weights_and_others_with(tmp_path: Path) -> None:
+    board = tiny_board(tmp_path)
+    board.agents["zeros"] = board.agents["zeros"].model_copy(update={"role": "contestant"})
+    with pytest.raises(BoardError, match="never trained"):
+        board.fingerprint("zeros")
+
+
+def test_unknown_and_broken_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(BoardError, match="guessing-game-v1"):
+        load_board("chess-v1")
+    broken = tmp_path / "broken.toml"
+    broken.write_text("name = ")
+    with pytest.raises(BoardError, match="no TOML"):
+        load_board(str(broken))
+    broken.write_text('name = "x"')
+    with pytest.raises(BoardError, match="name"):
+        load_board(str(broken))

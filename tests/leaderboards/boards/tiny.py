@@ -1,0 +1,42 @@
+"""Boards that run within a moment."""
+
+from pathlib import Path
+from typing import Any
+
+from leaderboards.boards.board import Board
+from tests.badger_agents.small import small_toml
+
+
+def tiny_board(folder: Path, outer_steps: int = 3, **changes: Any) -> Board:
+    """Two small agents, of which one is shuffled and one silent, and a reference, on two cells."""
+    recipe = str(small_toml(folder, outer_steps))
+    tables: dict[str, Any] = {
+        "name": "tiny-v1",
+        "title": "Tiny",
+        "seeds": 2,
+        "tasks": 6,
+        "main": "short",
+        "threshold": 100.0,
+        "cells": {
+            "short": {"id": "Badger/GuessingGame-v0", "dims": 3, "horizon": 4},
+            "long": {"id": "Badger/GuessingGame-v0", "dims": 3, "horizon": 6},
+        },
+        "agents": {
+            "talk": {"recipe": recipe},
+            "silent": control(recipe, "none"),
+            "self-loop": control(recipe, "self"),
+            "shuffled": {
+                "weights_of": "talk",
+                "intervention": "shuffle across tasks",
+                "role": "control",
+                "control_of": "talk",
+            },
+            "zeros": {"recipe": "guessing-zeros", "role": "reference", "cells": ["short"]},
+        },
+    }
+    return Board.model_validate({**tables, **changes})
+
+
+def control(recipe: str, topology: str) -> dict[str, Any]:
+    """The same agent with another topology."""
+    return {"recipe": recipe, "agent": {"topology": topology}, "role": "control", "control_of": "talk"}
