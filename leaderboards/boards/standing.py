@@ -118,7 +118,14 @@ def said(estimate: Estimate | None, digits: int = 4) -> str:
 
 def _facts(runs: Sequence[RunRows]) -> dict[str, float]:
     known: dict[str, Any] = {}
-    for name in ("parameters", "trials", "seconds", "outer_steps", "outer_steps_to_threshold"):
+    for name in (
+        "parameters",
+        "trials",
+        "seconds",
+        "outer_steps",
+        "outer_steps_to_threshold",
+        "bits_per_step",
+    ):
         values = [run.facts[name] for run in runs if run.facts.get(name) is not None]
         if values:
             known[name] = float(np.median(values))

@@ -16,11 +16,11 @@ import torch
 from badger_agents import outer_loop
 from badger_agents.agent import Agent
 from badger_agents.badger import BadgerAgent
-from badger_agents.evaluation import evaluate
+from badger_agents.evaluation import Evaluation, evaluate
 from badger_agents.log import read_log
 from badger_agents.recipe import Recipe
 from badger_agents.whitebox.interventions import INTERVENTIONS, Intervened, Silence
-from badger_agents.whitebox.measures import influence
+from badger_agents.whitebox.measures import bits_per_step, influence
 from badger_envs import random
 from leaderboards.boards.board import Board
 from leaderboards.boards.rows import RunRows, read_run, stem, write_run
@@ -129,7 +129,7 @@ def do(job: Job, parent: int | None = None) -> RunRows:
     job.rows.mkdir(parents=True, exist_ok=True)
     with _alone(job.folder / f".{job.name}.lock"):
         facts: dict[str, Any] = {"status": "ok", "fingerprint": job.board.fingerprint(job.agent)}
-        outcomes = {}
+        outcomes: dict[str, np.ndarray] = {}
         if job.seed is None:
             facts |= {"parameters": 0, "outer_steps": 0, "trials": 0, "seconds": 0.0}
             opened: Callable[..., Agent] | None = recipe.make_agent
@@ -139,7 +139,11 @@ def do(job: Job, parent: int | None = None) -> RunRows:
             with _alone(job.folder / f".{source.name}.lock"):  # it may be in training at this moment
                 opened = _trained(source, recipe, parent, facts)
         if opened is not None:
-            outcomes = {cell: _measured(job, cell, opened) for cell in job.board.cells_of(job.agent)}
+            for cell in job.board.cells_of(job.agent):
+                result = _measured(job, cell, opened)
+                outcomes[cell] = result.outcomes.double().numpy()
+                if cell == job.board.main:
+                    facts |= {"loss_by_step": [float(f"{loss:.5g}") for loss in result.loss.tolist()]}
             facts |= _heard(job, opened)
         run = RunRows(job.agent, job.seed, outcomes, facts)
         write_run(job.rows, run)
@@ -182,8 +186,8 @@ def _trained(
     return lambda **changes: checkpoint.agent(**changes).eval()
 
 
-def _measured(job: Job, cell: str, opened: Callable[..., Agent]) -> Any:
-    """[N], outcomes in a cell."""
+def _measured(job: Job, cell: str, opened: Callable[..., Agent]) -> Evaluation:
+    """The agent in a cell."""
     table = job.board.cells[cell]
     entrant = job.board.agents[job.agent]
     changes = entrant.agent if entrant.weights_of is not None else {}
@@ -193,8 +197,7 @@ def _measured(job: Job, cell: str, opened: Callable[..., Agent]) -> Any:
         agent = Intervened(agent, INTERVENTIONS[entrant.intervention]())
     chunk = max(1, min(2_000, CHUNK // experts))
     with torch.no_grad():
-        result = evaluate(agent, table.family(), job.board.tasks, seed=job.board.task_seed, chunk=chunk)
-    return result.outcomes.double().numpy()
+        return evaluate(agent, table.family(), job.board.tasks, seed=job.board.task_seed, chunk=chunk)
 
 
 def _heard(job: Job, opened: Callable[..., Agent]) -> dict[str, Any]:
@@ -213,7 +216,7 @@ def _heard(job: Job, opened: Callable[..., Agent]) -> dict[str, Any]:
         effects = influence(living, family, keys, speakers=speakers)  # [B, E, S] squares
         others = [(i, j) for i in range(effects.shape[1]) for j in range(speakers) if i != j]
         found.append(float(np.sqrt(np.mean([effects[:, i, j] for i, j in others]))) if others else 0.0)
-    return {"influence": found}
+    return {"influence": found, "bits_per_step": bits_per_step(agent, family)}
 
 
 def first_below(log: Sequence[Mapping[str, Any]], threshold: float) -> int | None:
