@@ -103,6 +103,26 @@ class EntrantTable(Settings):
         return made
 
 
+class ScaleTable(Settings):
+    """[scales.NAME]: cells that differ in one size, for curves.
+
+    Attributes:
+        label: of the axis.
+        cells: from the smallest on.
+        values: the size in each cell, rising.
+    """
+
+    label: str
+    cells: list[str] = Field(min_length=2)
+    values: list[float] = Field(min_length=2)
+
+    @model_validator(mode="after")
+    def _values_rise(self) -> "ScaleTable":
+        if len(self.values) != len(self.cells) or sorted(set(self.values)) != list(self.values):
+            raise ValueError("values must be one for each cell, and rise")
+        return self
+
+
 class Board(Settings):
     """One leaderboard, versioned: what it says changes only with a new version.
 
@@ -118,6 +138,7 @@ class Board(Settings):
         compare_with: the agent with which others are compared in pairs; the first if not given.
         threshold: training loss whose crossing is told of each run, as a measure of speed; None for none.
         cells: on what is measured.
+        scales: cells that differ in one size.
         agents: what is measured.
     """
 
@@ -133,11 +154,15 @@ class Board(Settings):
     threshold: float | None = None
     cells: dict[str, CellTable] = Field(min_length=1)
     agents: dict[str, EntrantTable] = Field(min_length=1)
+    scales: dict[str, ScaleTable] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _names_are_known(self) -> "Board":
         if self.main not in self.cells:
             raise ValueError(f"main is {self.main!r}, which is no cell; cells are {', '.join(self.cells)}")
+        for name, scale in self.scales.items():
+            if unknown := set(scale.cells) - set(self.cells):
+                raise ValueError(f"scales.{name}.cells names {sorted(unknown)}, which the board lacks")
         if self.compare_with not in {"", *self.agents}:
             raise ValueError(f"compare_with is {self.compare_with!r}, which is no agent here")
         for name, entrant in self.agents.items():
@@ -153,6 +178,11 @@ class Board(Settings):
                     f"agents.{name}.control_of is {entrant.control_of!r}, which is no agent here"
                 )
         return self
+
+    @property
+    def baseline(self) -> str:
+        """The agent with which others are compared."""
+        return self.compare_with or next(iter(self.agents))
 
     @property
     def outcome(self) -> str:

@@ -68,7 +68,7 @@ def standing(board: Board, runs: Mapping[str, Sequence[RunRows]]) -> list[Line]:
             cell: statistics.over_seeds(seed_means(whole[agent], cell)) for cell in board.cells_of(agent)
         }
         main = seed_means(whole[agent], board.main)
-        other = entrant.control_of or board.compare_with or next(iter(board.agents))
+        other = entrant.control_of or board.baseline
         compared = other if other != agent and whole.get(other) else None
         lines.append(
             Line(

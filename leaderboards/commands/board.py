@@ -11,6 +11,7 @@ from badger_agents.files import write_together
 from leaderboards.boards.board import FOLDER, Board, BoardError, board_names, load_board
 from leaderboards.boards.claims import verdicts
 from leaderboards.boards.rows import RunRows, kept_folder, read_runs, stem
+from leaderboards.boards.scaling import crossings
 from leaderboards.boards.standing import Line, said, standing
 from leaderboards.boards.work import jobs_of, missing, work
 from leaderboards.commands.train import make_folder, progress_bar
@@ -112,6 +113,7 @@ def show_board(board: Board, folder: Path, as_json: bool) -> None:
     note += f"; fewer than 10 outer seeds, preliminary: {', '.join(few)}" if few else ""
     failed = [f"{line.agent} {list(line.failed)}" for line in lines if line.failed]
     note += f"; failed outer seeds: {', '.join(failed)}" if failed else ""
+    note += "".join(f"; {crossing.sentence}" for crossing in crossings(board, found))
     note += "".join(f"; {verdict.sentence}" for verdict in verdicts(board, found))
     show([_record(board, line, as_json) for line in lines], as_json=as_json, title=board.title, note=note)
 

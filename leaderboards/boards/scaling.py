@@ -1,0 +1,108 @@
+"""Scales of a board: outcomes over sizes, and from which size on one agent is better than another."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from leaderboards import statistics
+from leaderboards.boards.board import Board
+from leaderboards.boards.rows import RunRows
+from leaderboards.boards.standing import difference, seed_means
+from leaderboards.statistics import Estimate
+
+
+class Point(NamedTuple):
+    """An agent at one place of a scale: the place, and its mean outcome over outer seeds."""
+
+    place: float
+    outcome: Estimate
+
+
+class Crossing(NamedTuple):
+    """Two agents over one scale.
+
+    Attributes:
+        scale: its name.
+        first: the agent that comes first in the board.
+        second: the other.
+        differences: second minus first at each place that both were measured at.
+        sentence: where the order turns, or that it does not.
+    """
+
+    scale: str
+    first: str
+    second: str
+    differences: tuple[tuple[float, Estimate], ...]
+    sentence: str
+
+
+def curves(board: Board, runs: Mapping[str, Sequence[RunRows]], scale: str) -> dict[str, list[Point]]:
+    """Each agent's outcomes over a scale, where it was measured."""
+    table = board.scales[scale]
+    found: dict[str, list[Point]] = {}
+    for agent in board.agents:
+        whole = [run for run in runs[agent] if run.ok]
+        cells = board.cells_of(agent)
+        points = [
+            Point(place, statistics.over_seeds(seed_means(whole, cell)))
+            for cell, place in zip(table.cells, table.values, strict=True)
+            if whole and cell in cells
+        ]
+        if len(points) > 1:
+            found[agent] = points
+    return found
+
+
+def crossings(board: Board, runs: Mapping[str, Sequence[RunRows]]) -> list[Crossing]:
+    """Each contestant against the board's first, over each scale on which both were measured."""
+    first = board.baseline
+    others = [name for name, entry in board.agents.items() if entry.role == "contestant" and name != first]
+    return [
+        crossing
+        for scale in board.scales
+        for other in others
+        if (crossing := _crossing(board, runs, scale, first, other)) is not None
+    ]
+
+
+def _crossing(
+    board: Board, runs: Mapping[str, Sequence[RunRows]], scale: str, first: str, second: str
+) -> Crossing | None:
+    whole = {name: [run for run in runs[name] if run.ok] for name in (first, second)}
+    both = board.cells_of(first).keys() & board.cells_of(second).keys()
+    table = board.scales[scale]
+    differences = tuple(
+        (place, found)
+        for cell, place in zip(table.cells, table.values, strict=True)
+        if cell in both and (found := difference(whole[second], whole[first], cell)) is not None
+    )
+    if len(differences) < 2:
+        return None
+    sentence = _said([(place, _better(board, found)) for place, found in differences], first, second)
+    return Crossing(scale, first, second, differences, f"{table.label}: {sentence}")
+
+
+def _better(board: Board, found: Estimate) -> int:
+    """1 if the first is better, -1 if the second is, 0 if they cannot be told apart."""
+    sign = -1 if board.higher_is_better else 1
+    if found.low > 0:
+        return sign
+    return -sign if found.high < 0 else 0
+
+
+def _said(places: Sequence[tuple[float, int]], first: str, second: str) -> str:
+    """Where the order turns, in words."""
+    known = [(place, better) for place, better in places if better]
+    if not known:
+        return f"{first} and {second} are not distinguishable anywhere"
+    names = {1: first, -1: second}
+    turns = [
+        f"{names[before]} is better up to {low:g}, {names[after]} from {high:g} on"
+        for (low, before), (high, after) in pairwise(known)
+        if before != after
+    ]
+    if not turns:
+        return (
+            f"no crossing: {names[known[0][1]]} is better at {', '.join(f'{place:g}' for place, _ in known)}"
+        )
+    return "crossing: " + "; then ".join(turns)
