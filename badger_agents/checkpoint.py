@@ -5,7 +5,7 @@ keys of all draws follow from seed and step. It carries no pickle.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from badger_agents.agent import LearnedAgent
 from badger_agents.curriculum import Place
-from badger_agents.files import write_atomically
+from badger_agents.files import part_of, write_atomically, write_together
 from badger_agents.recipe import Recipe, RecipeError, check_recipe
 
 FORMAT = "badger-checkpoint-1"
@@ -63,6 +63,35 @@ class Checkpoint(NamedTuple):
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint: the file is replaced whole or not at all, also when killed."""
+    write_atomically(path, _packed(path, checkpoint))
+
+
+def save_checkpoints(checkpoints: Mapping[Path, Checkpoint]) -> None:
+    """Write checkpoints of runs that go side by side: after a kill, `settle` makes them all old or all new."""
+    write_together({path: _packed(path, checkpoint) for path, checkpoint in checkpoints.items()})
+
+
+def settle(paths: Iterable[Path]) -> None:
+    """End what a killed `save_checkpoints` began to put in place.
+
+    It puts nothing in place before all is written. So if one file is newer than the others, what is left
+    to be put in place of those is whole.
+    """
+    steps = {path: load_checkpoint(path).step if path.is_file() else 0 for path in paths}
+    newest = max(steps.values(), default=0)
+    for path, step in steps.items():
+        part = part_of(path)
+        if step < newest and part.is_file():
+            try:
+                waiting = load_checkpoint(part).step
+            except CheckpointError:
+                continue  # an older kill's, cut short
+            if waiting == newest:
+                part.replace(path)
+
+
+def _packed(path: Path, checkpoint: Checkpoint) -> bytes:
+    """The file's bytes."""
     tensors = {
         f"{group}/{name}": tensor.detach().cpu().contiguous().clone()  # tied weights must not share memory
         for group in ("weights", "optimiser", "estimator")
@@ -75,7 +104,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "skipped": checkpoint.skipped,
         "place": list(checkpoint.place),
     }
-    write_atomically(path, save(tensors, {FORMAT: json.dumps(facts)}))
+    return save(tensors, {FORMAT: json.dumps(facts)})
 
 
 def weights_only(checkpoint: Checkpoint) -> Checkpoint:

@@ -5,12 +5,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 
+def part_of(path: Path) -> Path:
+    """Where a file is written before it is put in place."""
+    return path.with_name(f".{path.name}.part")
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file so that a reader finds the old one or the new one, also when the writer is killed.
 
     A killed writer can leave `.NAME.part` behind, which the next write replaces.
     """
-    part = path.with_name(f".{path.name}.part")
+    part = part_of(path)
     try:
         _write_part(part, data)
         os.replace(part, path)
@@ -25,7 +30,7 @@ def write_together(files: Mapping[Path, bytes]) -> None:
     Each is written as by `write_atomically`, and none is replaced before all are on the disk. A writer
     killed in the moment of replacing can leave some new and some old.
     """
-    parts = {path: path.with_name(f".{path.name}.part") for path in files}
+    parts = {path: part_of(path) for path in files}
     before = {path: path.read_bytes() if path.is_file() else None for path in files}
     replaced: list[Path] = []
     try:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import torch
 
-from badger_agents.checkpoint import Checkpoint, portable_recipe
+from badger_agents.checkpoint import Checkpoint, portable_recipe, settle
 from badger_agents.population import Pace
 from badger_agents.recipe import Recipe
 from badger_agents.run import (
@@ -21,6 +21,7 @@ from badger_agents.run import (
     Run,
     check_folder,
     last_checkpoint,
+    save,
 )
 from badger_agents.team import LostError, Team
 
@@ -95,8 +96,8 @@ def train_population(
     """Meta-train several outer seeds side by side; each is an ordinary run in a folder of its own.
 
     Each meets exactly the draws that it would meet alone; its losses are those of the seed alone but for
-    rounding. Those that lag behind (after a kill) go first until all are at the same outer step. A seed
-    that diverges ends; the others go on.
+    rounding. Their checkpoints are written together. Those that lag behind all the same (runs that were
+    begun apart) go first until all are at the same outer step. A seed that diverges ends; the others go on.
 
     Args:
         plans: at least one; of the same recipe, with different seeds.
@@ -121,6 +122,8 @@ def train_population(
     if any(other != tables[0] for other in tables) or len({plan.seed for plan in plans}) < len(plans):
         raise ValueError("a population is one recipe with different outer seeds; train others apart")
     team = team or Team()
+    if resume and len(plans) > 1:
+        settle(plan.folder / CHECKPOINT for plan in plans)
     runs = [Run(*plan, resume=resume, device=device, tensorboard=tensorboard, team=team) for plan in plans]
     _check_team(team, runs)
     pace, told = Pace(runs[0]), len(runs) == 1
@@ -149,14 +152,16 @@ def train_population(
             with _told_of_loss(runs[0]):
                 stop = team.any(stopped())
             left = [run for run in going if run.seed not in lost]
-            for run in left if stop else [run for run in now if run in left]:
-                run.save(now=stop)
+            save(left if stop else [run for run in now if run in left], now=stop)
             if stop and not all(run.ended for run in left):
                 raise KeyboardInterrupt
         done = [run.end() for run in runs if run.seed not in lost]
     if lost:
         reasons = "; ".join(f"seed {seed}: {error}" for seed, error in lost.items())
-        raise DivergenceError(f"{len(lost)} of {len(runs)} outer seeds diverged, all others ended: {reasons}")
+        raise DivergenceError(
+            f"{len(lost)} of {len(runs)} outer seeds diverged, all others ended: {reasons}",
+            {seed: str(error) for seed, error in lost.items()},
+        )
     return done
 
 

@@ -1,6 +1,7 @@
 """A run: one outer seed's weights, optimiser, place in the curriculum, log and checkpoint."""
 
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from badger_agents.checkpoint import (
     load_checkpoint,
     portable_recipe,
     save_checkpoint,
+    save_checkpoints,
     weights_only,
 )
 from badger_agents.curriculum import Curriculum, Place
@@ -34,7 +36,15 @@ PATIENCE = 10
 
 
 class DivergenceError(RuntimeError):
-    """Loss or gradient stayed not finite; the last good checkpoint is kept."""
+    """Loss or gradient stayed not finite; the last good checkpoint is kept.
+
+    Attributes:
+        seeds: which outer seeds diverged, and how.
+    """
+
+    def __init__(self, message: str, seeds: Mapping[int, str]) -> None:
+        super().__init__(message)
+        self.seeds = dict(seeds)
 
 
 class Progress(NamedTuple):
@@ -189,10 +199,11 @@ class Run:
         self.failures = 0 if self.finite else self.failures + 1
         self.skipped += not self.finite
         if self.failures == PATIENCE:
-            raise DivergenceError(
+            message = (
                 f"loss or gradient was not finite in {PATIENCE} outer steps in a row, up to step {self.step};"
                 f" {self.kept()}; try a lower learning_rate or clip_norm"
             )
+            raise DivergenceError(message, {self.seed: message})
         stage = self.place.stage
         place, validation = self.team.same(lambda: list(self.curriculum.next(self.place, self.step)))
         self.place = Place(*place)
@@ -221,11 +232,10 @@ class Run:
             )
         return Progress(self.step, self.loss, seconds, self.seed)
 
-    def save(self, now: bool) -> None:
-        """Write a checkpoint if one is due, or wanted now; none while steps fail."""
+    def due(self, now: bool) -> bool:
+        """Whether a checkpoint is to be written, because one is due or wanted now; none while steps fail."""
         due = now or self.ended or self.step % self.training.checkpoint_every == 0
-        if self.team.writes and due and self.failures == 0:
-            save_checkpoint(self.folder / CHECKPOINT, self.snapshot())
+        return self.team.writes and due and self.failures == 0
 
     def end(self) -> Checkpoint:
         """The last checkpoint, written if there is none of the last step."""
@@ -248,6 +258,16 @@ class Run:
         if (self.folder / CHECKPOINT).exists():
             return f"the last good checkpoint is kept in {self.folder}"
         return "it happened before the first checkpoint"
+
+
+def save(runs: Sequence[Run], now: bool = False) -> None:
+    """Write the checkpoints that are due, or wanted now, of runs that go side by side.
+
+    All are written together, so that a population goes on together also after a kill: a seed that had to
+    catch up alone would be the same but for rounding, and not to the bit.
+    """
+    due = [run for run in runs if run.due(now)]
+    save_checkpoints({run.folder / CHECKPOINT: run.snapshot() for run in due})
 
 
 def check_folder(folder: Path, resume: bool) -> None:

@@ -16,7 +16,6 @@ from badger_agents.experts import ExpertPolicy
 from badger_agents.log import read_log
 from badger_agents.outer_loop import CHECKPOINT, LOG, DivergenceError, Plan, Progress, train, train_population
 from badger_agents.recipe import Recipe
-from badger_agents.run import Run
 from badger_agents.trials import Trials
 from tests.badger_agents.small import small_recipe
 from tests.badger_agents.test_outer_loop import DROPOUT
@@ -126,24 +125,31 @@ def test_a_population_that_crashed_ends_bit_identical(tmp_path: Path, crash: tup
     same_files(tmp_path / "whole", tmp_path / "parts")
 
 
-def test_one_that_was_killed_between_checkpoints_does_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("step", "placed"), [(2, 0), (2, 1), (4, 2), (6, 1)])
+def test_one_that_was_killed_while_checkpoints_were_put_in_place_does_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int, placed: int
 ) -> None:
-    recipe, save = small_recipe(), Run.save
+    recipe, replace = small_recipe(), os.replace
+    parts = [tmp_path / "parts" / str(seed) / CHECKPOINT for seed in SEEDS]
+    calls: list[Path] = []
 
-    def crash(run: Run, now: bool) -> None:
-        if (run.seed, run.step) == (5, 4):
-            raise RuntimeError("crash")
-        save(run, now)
+    def crash(source: Path, target: Path) -> None:
+        if target in parts:
+            calls.append(target)
+        if len(calls) > len(SEEDS) * (step // 2 - 1) + placed:
+            raise RuntimeError("crash")  # as a kill, it undoes nothing
+        replace(source, target)
 
     train_population(plans(recipe, tmp_path / "whole"))
-    monkeypatch.setattr(Run, "save", crash)
+    monkeypatch.setattr(os, "replace", crash)
     with pytest.raises(RuntimeError, match="crash"):
         train_population(plans(recipe, tmp_path / "parts"))
     monkeypatch.undo()
-    steps = [load_checkpoint(tmp_path / "parts" / str(seed) / CHECKPOINT).step for seed in SEEDS]
-    assert steps == [4, 2, 2]  # those behind catch up first
-    train_population(plans(recipe, tmp_path / "parts"), resume=True)
+    steps = [load_checkpoint(path).step if path.exists() else 0 for path in parts]
+    assert steps == [step] * placed + [step - 2] * (len(SEEDS) - placed)
+    told: list[Progress] = []
+    train_population(plans(recipe, tmp_path / "parts"), resume=True, on_step=told.append)
+    assert {progress.step for progress in told[: len(SEEDS)]} in ({step + 1}, {step - 1}, set())  # together
     same_files(tmp_path / "whole", tmp_path / "parts")
 
 
