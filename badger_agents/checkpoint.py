@@ -67,7 +67,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def save_checkpoints(checkpoints: Mapping[Path, Checkpoint]) -> None:
-    """Write checkpoints of runs that go side by side: after a kill, `settle` makes them all old or all new."""
+    """Write checkpoints of runs that go side by side; after a kill `settle` makes them all old or all new."""
     write_together({path: _packed(path, checkpoint) for path, checkpoint in checkpoints.items()})
 
 

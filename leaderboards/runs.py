@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 from badger_agents.agent import Agent, LearnedAgent
 from badger_agents.checkpoint import Checkpoint, CheckpointError, load_checkpoint
+from badger_agents.files import write_atomically
 from badger_agents.outer_loop import CHECKPOINT
 from badger_agents.pretrained import pretrained_names
-from badger_agents.recipe import Recipe, load_recipe, recipe_files
+from badger_agents.recipe import Recipe, check_recipe, load_recipe, recipe_files
 
 
 class Run(NamedTuple):
@@ -112,3 +113,34 @@ def parse_settings(pairs: Sequence[str], option: str) -> dict[str, Any]:
         except tomllib.TOMLDecodeError:
             place[name] = value  # a bare word is a string
     return settings
+
+
+def keep_code(recipe: Recipe, folder: Path) -> Recipe:
+    """Copy a user's own code into the run folder, so that the run can be evaluated later as it was.
+
+    Raises:
+        ValueError: the folder has a checkpoint of other code.
+    """
+    tables = recipe.model_dump()
+    for key in ("kind", "policy"):
+        file, _, name = str(tables["agent"].get(key, "")).rpartition(":")
+        if not file.endswith(".py"):
+            continue
+        text, kept = Path(file).read_bytes(), folder / f"{key}.py"
+        if not kept.is_file() or kept.read_bytes() != text:
+            if (folder / CHECKPOINT).exists():
+                raise ValueError(f"{file} is not what the run in {folder} began with; use another --out")
+            write_atomically(kept, text)
+        tables["agent"][key] = f"{kept}:{name}"
+    return check_recipe(tables, "recipe with your code")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder to write in; ValueError if that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ValueError(f"cannot write into {folder} ({error.strerror}); choose another --out") from error

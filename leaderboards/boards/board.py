@@ -58,9 +58,11 @@ class EntrantTable(Settings):
         control_of: the agent from which a control takes something away.
         env: settings of the recipe's [env] to change; `agent` and `training` likewise.
         cells: where it is measured; all cells if empty.
+        policy: a user's own expert policy, as my_file.py:MyPolicy, in place of the recipe's and its settings.
     """
 
     recipe: str = ""
+    policy: str = ""
     weights_of: str | None = None
     intervention: str | None = None
     role: Literal["contestant", "control", "reference"] = "contestant"
@@ -74,8 +76,8 @@ class EntrantTable(Settings):
     def _is_whole(self) -> "EntrantTable":
         if bool(self.recipe) == (self.weights_of is not None):
             raise ValueError("give recipe, or weights_of, and not both")
-        if self.weights_of is not None and (self.env or self.training):
-            raise ValueError("with weights_of nothing is trained; leave env and training out")
+        if self.weights_of is not None and (self.env or self.training or self.policy):
+            raise ValueError("with weights_of nothing is trained; leave env, training and policy out")
         if self.intervention is not None and self.intervention not in INTERVENTIONS:
             raise ValueError(f"intervention is {self.intervention!r}; there are {', '.join(INTERVENTIONS)}")
         return self
@@ -84,8 +86,10 @@ class EntrantTable(Settings):
         """The recipe with this line's changes; named after it if there are any."""
         recipe = load_recipe(self.recipe)
         tables = recipe.model_dump()
-        if self.env or self.agent or self.training:
+        if self.env or self.agent or self.training or self.policy:
             tables["name"] = name
+        if self.policy:
+            tables["agent"] = {**tables["agent"], "policy": self.policy, "policy_settings": {}}
         for table in ("env", "agent", "training"):
             changed = dict(tables[table] or {})
             for key, value in getattr(self, table).items():
@@ -204,13 +208,28 @@ class Board(Settings):
         entrant = self.agents[agent]
         trained = entrant.weights_of or agent
         facts = {
-            "recipe": json.loads(self.agents[trained].make_recipe(trained).to_json()),
+            "recipe": identity(self.agents[trained].make_recipe(trained)),
             "changes": None if entrant.weights_of is None else [entrant.agent, entrant.intervention],
             "cells": {name: cell.model_dump(mode="json") for name, cell in self.cells_of(agent).items()},
             "tasks": [self.tasks, self.task_seed],
             "threshold": self.threshold,
         }
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def identity(recipe: Recipe) -> str:
+    """SHA-256 of all that decides a training's weights: what a recipe is called, say, does not.
+
+    A user's own code counts by its text.
+    """
+    tables = json.loads(recipe.to_json())
+    for key in ("name", "summary", "evaluation"):
+        tables.pop(key, None)
+    for key in ("kind", "policy"):
+        file, _, name = str(tables["agent"].get(key, "")).rpartition(":")
+        if file.endswith(".py"):
+            tables["agent"][key] = [hashlib.sha256(Path(file).read_bytes()).hexdigest(), name]
+    return hashlib.sha256(json.dumps(tables, sort_keys=True).encode()).hexdigest()
 
 
 def board_names() -> list[str]:

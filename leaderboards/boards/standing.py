@@ -88,6 +88,23 @@ def standing(board: Board, runs: Mapping[str, Sequence[RunRows]]) -> list[Line]:
     return sorted(lines, key=lambda line: sign * line.cells[board.main].value)
 
 
+def place(board: Board, runs: Mapping[str, Sequence[RunRows]], agent: str) -> str:
+    """Where an agent stands among contestants: than whom it is better, by paired differences, in words."""
+    sign = 1 if board.higher_is_better else -1
+    whole = {name: [run for run in found if run.ok] for name, found in runs.items()}
+    heaps: dict[str, list[str]] = {"better than": [], "worse than": [], "not distinguishable from": []}
+    for other, entrant in board.agents.items():
+        if other == agent or entrant.role != "contestant" or not whole[other] or not whole[agent]:
+            continue
+        found = difference(whole[agent], whole[other], board.main)
+        known = found is not None and (found.low > 0 or found.high < 0)
+        better = found is not None and sign * found.value > 0
+        heap = ("better than" if better else "worse than") if known else "not distinguishable from"
+        heaps[heap].append(f"{other} ({said(found, 3)})" if known else other)
+    told = [f"{heap} {', '.join(others)}" for heap, others in heaps.items() if others]
+    return f"{agent} is {'; '.join(told)}" if told else f"{agent} has nobody to be compared with yet"
+
+
 def seed_means(runs: Sequence[RunRows], cell: str) -> np.ndarray:
     """[N], mean outcome of each run over the tasks of a cell."""
     return np.array([run.outcomes[cell].mean() for run in runs])

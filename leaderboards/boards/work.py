@@ -1,12 +1,13 @@
-"""The work of a board: every agent with every outer seed, trained and measured in processes side by side."""
+"""The work of a board: units, made in processes side by side; each finished run is saved at once."""
 
 import fcntl
 import hashlib
 import multiprocessing
 import os
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,209 +15,190 @@ import numpy as np
 import torch
 
 from badger_agents import outer_loop
-from badger_agents.agent import Agent
-from badger_agents.badger import BadgerAgent
-from badger_agents.evaluation import Evaluation, evaluate
+from badger_agents.checkpoint import Checkpoint, load_checkpoint
+from badger_agents.files import write_atomically
 from badger_agents.log import read_log
+from badger_agents.outer_loop import CHECKPOINT, LOG, DivergenceError, Plan
 from badger_agents.recipe import Recipe
-from badger_agents.whitebox.interventions import INTERVENTIONS, Intervened, Silence
-from badger_agents.whitebox.measures import bits_per_step, influence
-from badger_envs import random
-from leaderboards.boards.board import Board
-from leaderboards.boards.rows import RunRows, read_run, stem, write_run
-from leaderboards.cells import CHUNK
+from leaderboards.boards.measuring import measure
+from leaderboards.boards.rows import RunRows, write_run
+from leaderboards.boards.units import Unit, run_folder
+from leaderboards.runs import keep_code, make_folder
 
 SMOOTHED = 5
 """Rows of a log of which the mean loss is held against a threshold."""
 
+DIVERGED = "diverged.txt"
+"""File in the run folder of a training that diverged; it says how."""
 
-WATCHED = 64
-"""Trials in which influence is measured."""
-
-WATCHED_EXPERTS = 8
-"""Experts whose messages are exchanged, one at a time."""
-
-
-class Job(NamedTuple):
-    """One run to be made.
-
-    Attributes:
-        board: the board.
-        agent: a line of it.
-        seed: outer seed; None for a reference.
-        folder: of the board's work: run folders, and `rows` with what is finished.
-    """
-
-    board: Board
-    agent: str
-    seed: int | None
-    folder: Path
-
-    @property
-    def name(self) -> str:
-        """What it is called."""
-        return stem(self.agent, self.seed)
-
-    @property
-    def rows(self) -> Path:
-        """Where finished runs lie."""
-        return self.folder / "rows"
+TOLD_EVERY = 20
+"""Outer steps after which a unit tells how far it is."""
 
 
-def jobs_of(board: Board, folder: Path, agents: tuple[str, ...] = (), seeds: int | None = None) -> list[Job]:
-    """All runs of a board, seed by seed, so that all agents can be compared early.
+class Steps(NamedTuple):
+    """What a unit tells in between: outer steps done, of all its seeds together."""
 
-    Args:
-        board: the board.
-        folder: of its work.
-        agents: lines of the board; all if empty.
-        seeds: how many outer seeds; the board's own number if None.
-
-    Raises:
-        ValueError: an agent or a number that the board does not have.
-    """
-    if unknown := set(agents) - set(board.agents):
-        raise ValueError(f"--agents {sorted(unknown)[0]}: {board.name} has {', '.join(board.agents)}")
-    count = board.seeds if seeds is None else seeds
-    if not 1 <= count <= board.seeds:
-        raise ValueError(f"--seeds is {count}; {board.name} has outer seeds 0 to {board.seeds - 1}")
-    chosen = {name: entry for name, entry in board.agents.items() if not agents or name in agents}
-    plain = [Job(board, name, None, folder) for name, entry in chosen.items() if entry.role == "reference"]
-    trained = [name for name, entry in chosen.items() if entry.role != "reference"]
-    return plain + [Job(board, name, seed, folder) for seed in range(count) for name in trained]
+    done: int
 
 
-def missing(jobs: list[Job]) -> list[Job]:
-    """Those that have not been made yet; a finished run is never made again."""
-    return [job for job in jobs if read_run(job.rows, job.board, job.agent, job.seed) is None]
+Told = Steps | RunRows
 
 
-def work(jobs: list[Job], processes: int, on_done: Callable[[RunRows], None]) -> None:
-    """Make runs, side by side; each is saved as soon as it is finished.
+def work(units: Sequence[Unit], processes: int, on_told: Callable[[Unit, Told], None]) -> None:
+    """Make units, side by side.
 
     Killed at any moment, it goes on from the last checkpoints when it is started again, and ends with the
     same rows, bit for bit.
 
     Args:
-        jobs: what is to be made.
+        units: what is to be made.
         processes: how many at a time.
-        on_done: called for each that is finished, in the order in which they finish.
+        on_told: called with what units tell: how far they are, and each run that is finished.
+
+    Raises:
+        RuntimeError: a unit failed, for another reason than a training that diverges.
     """
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context) as pool:
-        waiting = [pool.submit(do, job, os.getpid()) for job in jobs]
-        try:
-            for future in as_completed(waiting):
-                on_done(future.result())
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    waiting, living = list(units), {}
+    try:
+        while waiting or living:
+            while waiting and len(living) < processes:
+                unit = waiting.pop(0)
+                ours, theirs = context.Pipe(duplex=False)
+                process = context.Process(target=_child, args=(unit, theirs, os.getpid()))
+                process.start()
+                theirs.close()
+                living[ours] = (process, unit)
+            for ready in wait(list(living)):
+                assert isinstance(ready, Connection)
+                process, unit = living[ready]
+                try:
+                    told = ready.recv()
+                except EOFError:
+                    process.join()
+                    del living[ready]
+                    if process.exitcode:
+                        raise RuntimeError(f"{unit.name}: its process ended ({process.exitcode})") from None
+                    continue
+                if isinstance(told, str):
+                    raise RuntimeError(f"{unit.name} failed:\n{told}")
+                on_told(unit, told)
+    finally:
+        for process, _ in living.values():
+            process.terminate()  # it writes its checkpoints and ends
+        for process, _ in living.values():
+            process.join()
 
 
-def do(job: Job, parent: int | None = None) -> RunRows:
-    """Make one run: train it or go on with its training, measure it, save what came of it.
+def _child(unit: Unit, connection: Connection, parent: int) -> None:
+    """A process that makes one unit."""
 
-    A training that diverges is a result too: it is saved as failed, without rows.
+    def tell(told: Told) -> None:
+        if os.getppid() != parent:
+            os._exit(1)  # nobody waits for it; what is checkpointed is there for the next
+        connection.send(told)
+
+    try:
+        for run in make(unit, tell):
+            tell(run)
+    except (KeyboardInterrupt, BrokenPipeError):
+        os._exit(1)
+    except BaseException:
+        connection.send(traceback.format_exc())
+
+
+def make(unit: Unit, tell: Callable[[Told], None] = lambda told: None) -> Iterator[RunRows]:
+    """Make a unit's runs: train its seeds or go on with their training, measure, save.
+
+    A training that diverges is a result too: its runs are saved as failed, without rows.
 
     Args:
-        job: which.
-        parent: process whose death ends this one.
+        unit: which.
+        tell: called now and then with how far the training is.
+
+    Yields:
+        Each wanted run, when it is saved.
     """
     torch.set_num_threads(1)
-    entrant = job.board.agents[job.agent]
-    source = job if entrant.weights_of is None else job._replace(agent=entrant.weights_of)
-    recipe = job.board.agents[source.agent].make_recipe(source.agent)
-    job.rows.mkdir(parents=True, exist_ok=True)
-    with _alone(job.folder / f".{job.name}.lock"):
-        facts: dict[str, Any] = {"status": "ok", "fingerprint": job.board.fingerprint(job.agent)}
-        outcomes: dict[str, np.ndarray] = {}
-        if job.seed is None:
-            facts |= {"parameters": 0, "outer_steps": 0, "trials": 0, "seconds": 0.0}
-            opened: Callable[..., Agent] | None = recipe.make_agent
-        elif source is job:
-            opened = _trained(job, recipe, parent, facts)
-        else:
-            with _alone(job.folder / f".{source.name}.lock"):  # it may be in training at this moment
-                opened = _trained(source, recipe, parent, facts)
-        if opened is not None:
-            for cell in job.board.cells_of(job.agent):
-                result = _measured(job, cell, opened)
-                outcomes[cell] = result.outcomes.double().numpy()
-                if cell == job.board.main:
-                    facts |= {"loss_by_step": [float(f"{loss:.5g}") for loss in result.loss.tolist()]}
-            facts |= _heard(job, opened)
-        run = RunRows(job.agent, job.seed, outcomes, facts)
-        write_run(job.rows, run)
+    recipe = unit.recipe
+    unit.rows.mkdir(parents=True, exist_ok=True)
+    if recipe.training is None:
+        costs = {"parameters": 0, "outer_steps": 0, "trials": 0, "seconds": 0.0}
+        for line, _ in unit.wanted:
+            yield _saved(unit, measure(unit.board, line, None, recipe.make_agent, _facts(unit, line) | costs))
+        return
+    seeds = [seed for seed in unit.seeds if seed is not None]
+    folders = {seed: run_folder(unit.out, unit.board, unit.source, seed) for seed in seeds}
+    folders[seeds[0]].parent.mkdir(parents=True, exist_ok=True)
+    with _alone(folders[seeds[0]].parent / f".seed{seeds[0]}.lock"):
+        _train(recipe, folders, tell)
+    for line, seed in unit.wanted:
+        assert seed is not None
+        facts = _facts(unit, line) | _costs(recipe, folders[seed], len(seeds), unit.board.threshold)
+        reason = folders[seed] / DIVERGED
+        if reason.exists():
+            yield _saved(unit, RunRows(line, seed, {}, facts | {"status": f"failed: {reason.read_text()}"}))
+            continue
+        last = load_checkpoint(folders[seed] / CHECKPOINT)
+
+        def opened(last: Checkpoint = last, **changes: Any) -> Any:
+            return last.agent(**changes).eval()
+
+        yield _saved(unit, measure(unit.board, line, seed, opened, facts | _weights(last)))
+
+
+def _train(recipe: Recipe, folders: Mapping[int, Path], tell: Callable[[Told], None]) -> None:
+    """Train seeds side by side, but for those that are known to diverge."""
+    done = dict.fromkeys(folders, 0)
+
+    def on_step(progress: outer_loop.Progress) -> None:
+        done[progress.seed] = progress.step
+        if progress.step % TOLD_EVERY == 0:
+            tell(Steps(sum(done.values())))
+
+    left = [seed for seed, folder in folders.items() if not (folder / DIVERGED).exists()]
+    for seed in left:
+        make_folder(folders[seed])
+    plans = [Plan(keep_code(recipe, folders[seed]), seed, folders[seed]) for seed in left]
+    if not plans:
+        return
+    try:
+        outer_loop.train_population(plans, resume=True, on_step=on_step)
+    except DivergenceError as error:
+        for seed, message in error.seeds.items():
+            write_atomically(folders[seed] / DIVERGED, message.encode())
+
+
+def _saved(unit: Unit, run: RunRows) -> RunRows:
+    write_run(unit.rows, run)
     return run
 
 
-def _trained(
-    job: Job, recipe: Recipe, parent: int | None, facts: dict[str, Any]
-) -> Callable[..., Agent] | None:
-    """Train; what makes the agent with some settings changed, or None if it diverged. Adds to the facts."""
-    assert job.seed is not None
+def _facts(unit: Unit, line: str) -> dict[str, Any]:
+    return {"status": "ok", "fingerprint": unit.board.fingerprint(line)}
+
+
+def _costs(recipe: Recipe, folder: Path, together: int, threshold: float | None) -> dict[str, Any]:
+    """What a training cost: outer steps, trials, seconds on one core, an equal part of what all took."""
     assert recipe.training is not None
-    folder = job.folder / job.name
-
-    def on_step(progress: outer_loop.Progress) -> None:
-        if parent is not None and os.getppid() != parent:
-            os._exit(1)  # nobody waits for it; what is checkpointed is there for the next
-
-    try:
-        checkpoint = outer_loop.train(recipe, job.seed, folder, resume=True, on_step=on_step)
-    except outer_loop.DivergenceError as error:
-        facts |= {"status": f"failed: {error}"}
-        return None
-    finally:
-        log = read_log(folder / outer_loop.LOG)
-        stages = recipe.training.stages
-        steps = recipe.training.outer_steps
-        facts |= {
-            "outer_steps": log[-1]["step"] if log else steps,
-            "trials": None if stages else steps * recipe.training.batch_size,
-            "seconds": round(log[-1]["seconds"], 1) if log else None,
-        }
-        if job.board.threshold is not None:
-            facts |= {"outer_steps_to_threshold": first_below(log, job.board.threshold)}
-    weights = hashlib.sha256()
-    for name, tensor in sorted(checkpoint.weights.items()):
-        weights.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
-    facts |= {"parameters": sum(tensor.numel() for tensor in checkpoint.weights.values())}
-    facts |= {"weights_sha256": weights.hexdigest(), "torch": torch.__version__}
-    return lambda **changes: checkpoint.agent(**changes).eval()
+    log = read_log(folder / LOG)
+    training = recipe.training
+    facts = {
+        "outer_steps": log[-1]["step"] if log else training.outer_steps,
+        "trials": None if training.stages else training.outer_steps * training.batch_size,
+        "seconds": round(log[-1]["seconds"] / together, 1) if log else None,
+        "side_by_side": together,
+    }
+    return facts if threshold is None else {**facts, "outer_steps_to_threshold": first_below(log, threshold)}
 
 
-def _measured(job: Job, cell: str, opened: Callable[..., Agent]) -> Evaluation:
-    """The agent in a cell."""
-    table = job.board.cells[cell]
-    entrant = job.board.agents[job.agent]
-    changes = entrant.agent if entrant.weights_of is not None else {}
-    agent = opened(**{**changes, **table.agent})
-    experts = getattr(getattr(agent, "settings", None), "experts", 1)
-    if entrant.intervention is not None:
-        agent = Intervened(agent, INTERVENTIONS[entrant.intervention]())
-    chunk = max(1, min(2_000, CHUNK // experts))
-    with torch.no_grad():
-        return evaluate(agent, table.family(), job.board.tasks, seed=job.board.task_seed, chunk=chunk)
-
-
-def _heard(job: Job, opened: Callable[..., Agent]) -> dict[str, Any]:
-    """How much messages move what others write, and the same if nothing arrives: a fact of Badger agents."""
-    entrant = job.board.agents[job.agent]
-    agent = opened(**(entrant.agent if entrant.weights_of is not None else {}))
-    if job.seed is None or entrant.intervention is not None or not isinstance(agent, BadgerAgent):
-        return {}
-    family = job.board.cells[job.board.main].family()
-    if family.action_kind == "categorical":
-        return {}
-    speakers = min(WATCHED_EXPERTS, agent.settings.experts)
-    keys = random.outer_keys(job.board.task_seed, 0, WATCHED, family.split, like=torch.zeros(()))
-    found = []
-    for living in (agent, Intervened(agent, Silence())):
-        effects = influence(living, family, keys, speakers=speakers)  # [B, E, S] squares
-        others = [(i, j) for i in range(effects.shape[1]) for j in range(speakers) if i != j]
-        found.append(float(np.sqrt(np.mean([effects[:, i, j] for i, j in others]))) if others else 0.0)
-    return {"influence": found, "bits_per_step": bits_per_step(agent, family)}
+def _weights(last: Checkpoint) -> dict[str, Any]:
+    """How many weights there are, and which."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(last.weights.items()):
+        digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
+    count = sum(tensor.numel() for tensor in last.weights.values())
+    return {"parameters": count, "weights_sha256": digest.hexdigest(), "torch": torch.__version__}
 
 
 def first_below(log: Sequence[Mapping[str, Any]], threshold: float) -> int | None:
@@ -230,7 +212,7 @@ def first_below(log: Sequence[Mapping[str, Any]], threshold: float) -> int | Non
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Wait until no other process makes this run: an orphan of a killed one may take a moment to end."""
+    """Wait until no other process makes this: an orphan of a killed one may take a moment to end."""
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

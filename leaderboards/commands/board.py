@@ -12,10 +12,12 @@ from leaderboards.boards.board import FOLDER, Board, BoardError, board_names, lo
 from leaderboards.boards.claims import verdicts
 from leaderboards.boards.rows import RunRows, kept_folder, read_runs, stem
 from leaderboards.boards.scaling import crossings
-from leaderboards.boards.standing import Line, said, standing
-from leaderboards.boards.work import jobs_of, missing, work
-from leaderboards.commands.train import make_folder, progress_bar
+from leaderboards.boards.standing import Line, place, said, standing
+from leaderboards.boards.units import Unit, missing, rows_folder, units_of
+from leaderboards.boards.work import Steps, Told, work
+from leaderboards.commands.train import progress_bar
 from leaderboards.results import Record, record, show
+from leaderboards.runs import make_folder
 from leaderboards.statistics import KIND, Estimate
 
 
@@ -23,6 +25,7 @@ def run(
     board: Annotated[str, tyro.conf.Positional],
     *,
     agents: tuple[str, ...] = (),
+    policy: str | None = None,
     seeds: int | None = None,
     processes: int = max(1, os.cpu_count() or 1),
     out: Path = Path("runs/boards"),
@@ -32,37 +35,73 @@ def run(
     """Train and measure every agent of a board with every outer seed, then show the board.
 
     Each finished run is saved at once and never made again. Stopped or killed, the same command goes on
-    where it was, and ends with the same rows.
+    where it was, and ends with the same rows. Boards share trainings.
+
+    With --policy, your own expert policy takes the place of that of the board's first agent, is trained as
+    that one was, and is compared in pairs with the runs that come with the suite.
 
     Args:
         board: Name of a board (see `badger board list`), or path to a TOML file.
-        agents: Lines of the board to run; all if not given.
+        agents: Lines of the board to run; all if not given, or none but your own with --policy.
+        policy: Your own expert policy, as my_file.py:MyPolicy.
         seeds: How many outer seeds, from 0 on; the board's own number if not given.
-        processes: How many runs at a time; each uses one core.
-        out: Where run folders and rows are put, in a folder named after the board.
+        processes: How many units of work at a time; each uses one core.
+        out: Where run folders and rows are put: rows in a folder named after the board.
         keep: Also put the finished rows where the suite keeps them (for those who work on the suite).
         json: Print the result as one JSON object.
     """
     if processes < 1:
         raise ValueError(f"--processes is {processes}; it must be at least 1")
-    board_ = load_board(board)
-    folder = out / board_.name
-    make_folder(folder)
-    jobs = jobs_of(board_, folder, agents, seeds)
-    left = missing(jobs)
-    for job in left:  # what is wrong with a recipe shows before hours of work
-        board_.fingerprint(job.agent)
-    with progress_bar() as bar:
-        line = bar.add_task(board_.name, total=len(jobs), completed=len(jobs) - len(left), note="")
+    board_, own = load_board(board), None
+    if policy is not None:
+        board_, own = with_policy(board_, policy)
+        agents = (*agents, own)
+    make_folder(rows_folder(out, board_))
+    make_all(board_, units_of(board_, out, agents, seeds), processes)
+    if keep:
+        keep_rows(board_, rows_folder(out, board_))
+    show_board(board_, rows_folder(out, board_), json, kept=policy is not None, own=own)
 
-        def on_done(done: RunRows) -> None:
-            bar.update(line, advance=1, note=f"{stem(done.agent, done.seed)} {done.facts['status']}")
+
+def make_all(board: Board, units: list[Unit], processes: int) -> None:
+    """Make what is missing of units, with a bar."""
+    left = missing(units)
+    for unit in left:  # what is wrong with a recipe shows before hours of work
+        board.fingerprint(unit.source)
+    wanted = sum(len(unit.wanted) for unit in units)
+    done = wanted - sum(len(unit.wanted) for unit in left)
+    steps = {unit.name: 0 for unit in left}
+    with progress_bar() as bar:
+        line = bar.add_task(
+            board.name, total=sum(unit.steps for unit in left), note=f"{done} of {wanted} runs"
+        )
+
+        def on_told(unit: Unit, told: Told) -> None:
+            nonlocal done
+            if isinstance(told, Steps):
+                steps[unit.name] = told.done
+            else:
+                done, steps[unit.name] = done + 1, unit.steps
+            name = (
+                f", {stem(told.agent, told.seed)} {told.facts['status']}" if isinstance(told, RunRows) else ""
+            )
+            bar.update(line, completed=sum(steps.values()), note=f"{done} of {wanted} runs{name}")
 
         if left:
-            work(left, processes, on_done)
-    if keep:
-        keep_rows(board_, folder / "rows")
-    show_board(board_, folder / "rows", json)
+            work(left, processes, on_told)
+
+
+def with_policy(board: Board, policy: str) -> tuple[Board, str]:
+    """The board with a line for a user's own expert policy, and its name."""
+    file, _, name = policy.rpartition(":")
+    if not name or not Path(file).is_file():
+        raise ValueError(f"--policy is {policy!r}; give a file and a class in it, as my_file.py:MyPolicy")
+    if name in board.agents:
+        raise ValueError(
+            f"--policy {policy}: {board.name} has an agent {name!r} already; name yours otherwise"
+        )
+    entrant = board.agents[board.baseline].model_copy(update={"policy": f"{Path(file).resolve()}:{name}"})
+    return board.model_copy(update={"agents": {**board.agents, name: entrant}}), name
 
 
 def show_(
@@ -96,9 +135,22 @@ def list_boards(*, json: bool = False) -> None:
     show(rows, as_json=json, title="Boards", note="next: badger board show NAME")
 
 
-def show_board(board: Board, folder: Path, as_json: bool) -> None:
-    """Print a board; BoardError if there is not one run of it."""
+def show_board(
+    board: Board, folder: Path, as_json: bool, *, kept: bool = False, own: str | None = None
+) -> None:
+    """Print a board; BoardError if there is not one run of it.
+
+    Args:
+        board: the board.
+        folder: with rows.
+        as_json: as one JSON object.
+        kept: where the folder lacks a line's rows, show those that the suite keeps.
+        own: line of which to say where it stands.
+    """
     found = read_runs(folder, board)
+    if kept:
+        theirs = read_runs(kept_folder(board), board)
+        found = {agent: runs or theirs[agent] for agent, runs in found.items()}
     lines = standing(board, found)
     if not lines:
         raise BoardError(f"{board.name} has no finished runs here; make some: badger board run {board.name}")
@@ -115,6 +167,7 @@ def show_board(board: Board, folder: Path, as_json: bool) -> None:
     note += f"; failed outer seeds: {', '.join(failed)}" if failed else ""
     note += "".join(f"; {crossing.sentence}" for crossing in crossings(board, found))
     note += "".join(f"; {verdict.sentence}" for verdict in verdicts(board, found))
+    note += "" if own is None else f"; {place(board, found, own)}"
     show([_record(board, line, as_json) for line in lines], as_json=as_json, title=board.title, note=note)
 
 

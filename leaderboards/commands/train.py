@@ -21,12 +21,11 @@ from rich.progress import (
 
 from badger_agents import outer_loop
 from badger_agents.checkpoint import Checkpoint
-from badger_agents.files import write_atomically
 from badger_agents.log import read_log
 from badger_agents.recipe import Recipe, check_recipe, load_recipe
 from badger_agents.team import joined
 from leaderboards.results import Record, progress_console, record, show
-from leaderboards.runs import parse_settings
+from leaderboards.runs import keep_code, make_folder, parse_settings
 
 THREADS = 2
 """Of a population, where there are so many cores; a single training this small loses by a second one."""
@@ -207,37 +206,6 @@ def changed_recipe(
             tables[table][key] = {**tables[table][key], **value} if both else value
         tables["name"] += "".join("-" + re.sub(r"[^A-Za-z0-9._-]+", "-", pair).strip("-") for pair in pairs)
     return check_recipe(tables, "recipe with your changes")
-
-
-def keep_code(recipe: Recipe, folder: Path) -> Recipe:
-    """Copy a user's own code into the run folder, so that the run can be evaluated later as it was.
-
-    Raises:
-        ValueError: the folder has a checkpoint of other code.
-    """
-    tables = recipe.model_dump()
-    for key in ("kind", "policy"):
-        file, _, name = str(tables["agent"].get(key, "")).rpartition(":")
-        if not file.endswith(".py"):
-            continue
-        text, kept = Path(file).read_bytes(), folder / f"{key}.py"
-        if not kept.is_file() or kept.read_bytes() != text:
-            if (folder / outer_loop.CHECKPOINT).exists():
-                raise ValueError(f"{file} is not what the run in {folder} began with; use another --out")
-            write_atomically(kept, text)
-        tables["agent"][key] = f"{kept}:{name}"
-    return check_recipe(tables, "recipe with your code")
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder to write in; ValueError if that cannot be."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise ValueError(f"cannot write into {folder} ({error.strerror}); choose another --out") from error
 
 
 def check_seed(seed: int) -> None:

@@ -7,7 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from leaderboards.boards.board import Board, BoardError, board_names, load_board
-from leaderboards.boards.work import do, jobs_of
+from leaderboards.boards.units import units_of
+from leaderboards.boards.work import make
 from tests.leaderboards.boards.tiny import tiny_board
 
 
@@ -29,10 +30,10 @@ def test_a_smoke_run_of_every_agent_of_the_suites_boards(name: str, tmp_path: Pa
         if agent["role"] != "reference" and agent["recipe"]:
             agent["training"] |= {"outer_steps": 1, "batch_size": 4, "stages": [], "warm_up": 0}
     small = Board.model_validate(tables)
-    for job in jobs_of(small, tmp_path):
-        run = do(job)
-        assert run.ok
-        assert {len(outcomes) for outcomes in run.outcomes.values()} == {4}
+    for unit in units_of(small, tmp_path):
+        for run in make(unit):
+            assert run.ok
+            assert {len(outcomes) for outcomes in run.outcomes.values()} == {4}
 
 
 @pytest.mark.parametrize(

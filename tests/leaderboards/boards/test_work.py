@@ -12,28 +12,31 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from badger_agents import outer_loop
+from badger_agents.checkpoint import load_checkpoint
 from badger_agents.evaluation import evaluate
-from badger_agents.outer_loop import CHECKPOINT
+from badger_agents.outer_loop import CHECKPOINT, DivergenceError, Plan, train, train_population
+from badger_agents.run import Run
 from leaderboards.boards.board import Board, BoardError
-from leaderboards.boards.rows import read_run, read_runs, write_run
-from leaderboards.boards.work import do, first_below, jobs_of, missing
+from leaderboards.boards.rows import RunRows, read_run, read_runs, write_run
+from leaderboards.boards.units import checkpoint_of, missing, rows_folder, units_of
+from leaderboards.boards.work import first_below, make
 from leaderboards.runs import open_run
 from leaderboards.toml_text import recipe_text
 from tests.leaderboards.boards.tiny import tiny_board
 from tests.leaderboards.test_killing import ROOT
 
 
-def made(folder: Path, board: Board) -> dict[str, bytes]:
-    """Rows by file name, unpacked, and facts without what a clock says."""
-    for job in missing(jobs_of(board, folder)):
-        do(job)
-    return contents(folder)
+def made(out: Path, board: Board, agents: tuple[str, ...] = ()) -> list[RunRows]:
+    return [run for unit in missing(units_of(board, out, agents)) for run in make(unit)]
 
 
-def contents(folder: Path) -> dict[str, bytes]:
+def contents(out: Path) -> dict[str, bytes]:
+    """Rows by file name, and facts without what a clock says."""
     found: dict[str, bytes] = {}
-    for path in sorted((folder / "rows").iterdir()):
+    for path in sorted((out / "tiny-v1" / "rows").iterdir()):
         if path.suffix == ".json":
             facts = json.loads(path.read_text())
             del facts["seconds"]
@@ -43,24 +46,41 @@ def contents(folder: Path) -> dict[str, bytes]:
     return found
 
 
-def test_rows_are_those_of_train_and_evaluate(tmp_path: Path) -> None:
+def test_rows_are_those_of_the_trained_weights(tmp_path: Path) -> None:
     board = tiny_board(tmp_path)
-    (job,) = [job for job in jobs_of(board, tmp_path, ("talk",)) if job.seed == 1]
-    run = do(job)
-    agent = open_run(str(tmp_path / "talk-seed1")).agent
+    run = {run.seed: run for run in made(tmp_path, board, ("talk",))}[1]
+    agent = open_run(str(checkpoint_of(tmp_path, board, "talk", 1).parent)).agent
     alone = evaluate(agent, board.cells["long"].family(), board.tasks, seed=0).outcomes
     np.testing.assert_allclose(run.outcomes["long"], alone.numpy(), rtol=1e-6)
     assert run.facts["trials"] == 3 * 8
     assert run.facts["outer_steps"] == 3
-    text = gzip.decompress((tmp_path / "rows" / "talk-seed1.csv.gz").read_bytes()).decode()
+    assert run.facts["side_by_side"] == 2
+    text = gzip.decompress((tmp_path / "tiny-v1" / "rows" / "talk-seed1.csv.gz").read_bytes()).decode()
     assert text.splitlines()[0] == "cell,task,outcome"
     assert len(text.splitlines()) == 1 + 2 * board.tasks
+
+
+def test_a_seed_of_a_board_is_the_seed_that_badger_train_trains(tmp_path: Path) -> None:
+    board = tiny_board(tmp_path)
+    made(tmp_path, board, ("talk",))
+    kept = load_checkpoint(checkpoint_of(tmp_path, board, "talk", 1))
+    alone = train(board.agents["talk"].make_recipe("talk"), 1, tmp_path / "alone")
+    for name, weight in alone.weights.items():
+        torch.testing.assert_close(kept.weights[name], weight, atol=1e-5, rtol=1e-5)
+
+
+def test_boards_share_trainings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    board = tiny_board(tmp_path)
+    made(tmp_path, board)
+    monkeypatch.setattr(Run, "sample", lambda run: pytest.fail("trained once more"))
+    other = tiny_board(tmp_path, name="other-v1", tasks=7)
+    assert len(made(tmp_path, other)) == 9
 
 
 def test_an_intervention_uses_the_trained_weights_seed_by_seed(tmp_path: Path) -> None:
     board = tiny_board(tmp_path)
     made(tmp_path, board)
-    runs = read_runs(tmp_path / "rows", board)
+    runs = read_runs(rows_folder(tmp_path, board), board)
     for talk, shuffled in zip(runs["talk"], runs["shuffled"], strict=True):
         assert talk.facts["weights_sha256"] == shuffled.facts["weights_sha256"]
     assert runs["talk"][0].facts["weights_sha256"] != runs["talk"][1].facts["weights_sha256"]
@@ -73,48 +93,58 @@ def test_an_intervention_uses_the_trained_weights_seed_by_seed(tmp_path: Path) -
 def test_a_finished_run_is_never_made_again_and_a_stale_one_is(tmp_path: Path) -> None:
     board = tiny_board(tmp_path)
     made(tmp_path, board)
-    assert missing(jobs_of(board, tmp_path)) == []
+    assert missing(units_of(board, tmp_path)) == []
     other = tiny_board(tmp_path, tasks=7)
-    assert len(missing(jobs_of(other, tmp_path))) == len(jobs_of(other, tmp_path))
+    assert missing(units_of(other, tmp_path)) == units_of(other, tmp_path)
 
 
 def test_damaged_rows_are_told(tmp_path: Path) -> None:
-    board = tiny_board(tmp_path)
-    (job,) = [job for job in jobs_of(board, tmp_path) if job.agent == "zeros"]
-    run = do(job)
-    short = run._replace(outcomes={"short": run.outcomes["short"][:-1]})
-    write_run(job.rows, short)
+    board, rows = tiny_board(tmp_path), tmp_path / "tiny-v1" / "rows"
+    (run,) = made(tmp_path, board, ("zeros",))
+    write_run(rows, run._replace(outcomes={"short": run.outcomes["short"][:-1]}))
     with pytest.raises(BoardError, match="lacks tasks of short"):
-        read_run(job.rows, board, "zeros", None)
-    (job.rows / "zeros.csv.gz").write_bytes(b"nothing")
+        read_run(rows, board, "zeros", None)
+    (rows / "zeros.csv.gz").write_bytes(b"nothing")
     with pytest.raises(BoardError, match="damaged"):
-        read_run(job.rows, board, "zeros", None)
+        read_run(rows, board, "zeros", None)
 
 
 def test_a_diverged_training_is_a_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from badger_agents import outer_loop
+    def diverge(plans: list[Plan], **settings: object) -> None:
+        train_population(plans)
+        raise DivergenceError("lost", {1: "no finite loss"})
 
-    def diverge(*words: object, **settings: object) -> None:
-        raise outer_loop.DivergenceError("no finite loss")
-
-    monkeypatch.setattr(outer_loop, "train", diverge)
     board = tiny_board(tmp_path)
-    job = jobs_of(board, tmp_path, ("talk",))[0]
-    job.folder.joinpath(job.name).mkdir()
-    run = do(job)
-    assert not run.ok
-    assert "no finite loss" in run.facts["status"]
-    kept = read_run(job.rows, board, "talk", 0)
-    assert kept is not None
-    assert kept.outcomes == {}
+    with monkeypatch.context() as patch:
+        patch.setattr(outer_loop, "train_population", diverge)
+        first = {(run.agent, run.seed): run for run in made(tmp_path, board, ("talk", "shuffled"))}
+    assert first["talk", 0].ok
+    for line in ("talk", "shuffled"):
+        assert not first[line, 1].ok
+        assert "no finite loss" in first[line, 1].facts["status"]
+        kept = read_run(rows_folder(tmp_path, board), board, line, 1)
+        assert kept is not None
+        assert kept.outcomes == {}
+    again = {(run.agent, run.seed): run for run in made(tmp_path, tiny_board(tmp_path, tasks=7), ("talk",))}
+    assert not again["talk", 1].ok  # it is not tried again
+    assert again["talk", 0].ok
 
 
 def test_what_a_board_does_not_have_is_refused(tmp_path: Path) -> None:
     board = tiny_board(tmp_path)
     with pytest.raises(ValueError, match="talk, silent"):
-        jobs_of(board, tmp_path, ("chess",))
+        units_of(board, tmp_path, ("chess",))
     with pytest.raises(ValueError, match="--seeds"):
-        jobs_of(board, tmp_path, seeds=3)
+        units_of(board, tmp_path, seeds=3)
+
+
+def test_seeds_that_cannot_be_stacked_are_units_of_their_own(tmp_path: Path) -> None:
+    board = tiny_board(tmp_path)
+    assert [unit.seeds for unit in units_of(board, tmp_path, ("talk", "shuffled"))] == [(0, 1)]
+    board.agents["talk"].training["stages"] = [{"outer_steps": 1}, {}]
+    units = units_of(board, tmp_path, ("talk", "shuffled"))
+    assert [unit.seeds for unit in units] == [(0,), (1,)]
+    assert units[1].wanted == (("talk", 1), ("shuffled", 1))
 
 
 def test_the_outer_step_at_which_a_loss_is_first_below() -> None:
@@ -126,8 +156,8 @@ def test_the_outer_step_at_which_a_loss_is_first_below() -> None:
 
 def test_killed_at_random_moments_it_ends_with_the_same_rows(tmp_path: Path) -> None:
     outer_steps = 60
-    through = made(tmp_path / "through", tiny_board(tmp_path, outer_steps))
     board = tiny_board(tmp_path, outer_steps)
+    made(tmp_path / "through", board)
     file = tmp_path / "tiny-v1.toml"
     file.write_text(recipe_text(board.model_dump(exclude_none=True), "A board for tests."))
     command = [sys.executable, "-m", "leaderboards.cli", "board", "run", str(file), "--processes", "2"]
@@ -144,11 +174,11 @@ def test_killed_at_random_moments_it_ends_with_the_same_rows(tmp_path: Path) -> 
         process.wait()
     done = subprocess.run(command, cwd=ROOT, env=surroundings, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr
-    assert contents(tmp_path / "killed" / "tiny-v1") == through
+    assert contents(tmp_path / "killed") == contents(tmp_path / "through")
 
 
 def wait_for_a_checkpoint(folder: Path, process: subprocess.Popen[bytes]) -> None:
     until = time.monotonic() + 60
-    while not list(folder.glob(f"*/*/{CHECKPOINT}")) and process.poll() is None:
+    while not list(folder.glob(f"*/*/*/{CHECKPOINT}")) and process.poll() is None:
         assert time.monotonic() < until
         time.sleep(0.05)

@@ -1,0 +1,82 @@
+"""What is measured of an agent on a board: outcomes in each cell, and what its experts' talk is worth."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from badger_agents.agent import Agent
+from badger_agents.badger import BadgerAgent
+from badger_agents.evaluation import Evaluation, evaluate
+from badger_agents.whitebox.interventions import INTERVENTIONS, Intervened, Silence
+from badger_agents.whitebox.measures import bits_per_step, influence
+from badger_envs import random
+from leaderboards.boards.board import Board
+from leaderboards.boards.rows import RunRows
+from leaderboards.cells import CHUNK
+
+WATCHED = 64
+"""Trials in which influence is measured."""
+
+WATCHED_EXPERTS = 8
+"""Experts whose messages are exchanged, one at a time."""
+
+
+def measure(
+    board: Board, line: str, seed: int | None, opened: Callable[..., Agent], facts: dict[str, Any]
+) -> RunRows:
+    """An agent's rows in all its cells.
+
+    Args:
+        board: the board.
+        line: of it.
+        seed: outer seed; None for a reference.
+        opened: makes the agent, with some settings changed.
+        facts: what is known of the run already.
+    """
+    outcomes: dict[str, np.ndarray] = {}
+    for cell in board.cells_of(line):
+        result = _measured(board, line, cell, opened)
+        outcomes[cell] = result.outcomes.double().numpy()
+        if cell == board.main:
+            facts = {**facts, "loss_by_step": [float(f"{loss:.5g}") for loss in result.loss.tolist()]}
+    if seed is not None:
+        facts = {**facts, **_heard(board, line, opened)}
+    return RunRows(line, seed, outcomes, facts)
+
+
+def _changes(board: Board, line: str) -> dict[str, Any]:
+    """Settings in which a line differs from the agent whose weights it has."""
+    entrant = board.agents[line]
+    return entrant.agent if entrant.weights_of is not None else {}
+
+
+def _measured(board: Board, line: str, cell: str, opened: Callable[..., Agent]) -> Evaluation:
+    """The agent in a cell."""
+    table, entrant = board.cells[cell], board.agents[line]
+    agent = opened(**{**_changes(board, line), **table.agent})
+    experts = getattr(getattr(agent, "settings", None), "experts", 1)
+    if entrant.intervention is not None:
+        agent = Intervened(agent, INTERVENTIONS[entrant.intervention]())
+    chunk = max(1, min(2_000, CHUNK // experts))
+    with torch.no_grad():
+        return evaluate(agent, table.family(), board.tasks, seed=board.task_seed, chunk=chunk)
+
+
+def _heard(board: Board, line: str, opened: Callable[..., Agent]) -> dict[str, Any]:
+    """How much messages move what others write, and the same if nothing arrives: a fact of Badger agents."""
+    agent = opened(**_changes(board, line))
+    if board.agents[line].intervention is not None or not isinstance(agent, BadgerAgent):
+        return {}
+    family = board.cells[board.main].family()
+    if family.action_kind == "categorical":
+        return {}
+    speakers = min(WATCHED_EXPERTS, agent.settings.experts)
+    keys = random.outer_keys(board.task_seed, 0, WATCHED, family.split, like=torch.zeros(()))
+    found = []
+    for living in (agent, Intervened(agent, Silence())):
+        effects = influence(living, family, keys, speakers=speakers)  # [B, E, S] squares
+        others = [(i, j) for i in range(effects.shape[1]) for j in range(speakers) if i != j]
+        found.append(float(np.sqrt(np.mean([effects[:, i, j] for i, j in others]))) if others else 0.0)
+    return {"influence": found, "bits_per_step": bits_per_step(agent, family)}

@@ -1,0 +1,119 @@
+"""What has to be made for a board: units of outer seeds, and what is measured of their weights."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from badger_agents.outer_loop import CHECKPOINT
+from badger_agents.recipe import Recipe
+from leaderboards.boards.board import Board, identity
+from leaderboards.boards.rows import read_run, stem
+
+TRAINED = "trained"
+"""Folder of trainings, beside the boards' own: boards share them."""
+
+
+class Unit(NamedTuple):
+    """Work that one process does: some outer seeds of one recipe, and the lines measured of their weights.
+
+    Attributes:
+        board: the board.
+        source: the line whose recipe is trained; or a reference, which is not.
+        seeds: outer seeds, trained side by side; (None,) for a reference.
+        wanted: lines and seeds whose rows are to be made.
+        out: folder of all boards' work.
+    """
+
+    board: Board
+    source: str
+    seeds: tuple[int | None, ...]
+    wanted: tuple[tuple[str, int | None], ...]
+    out: Path
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self.source if len(self.seeds) > 1 else stem(self.source, self.seeds[0])
+
+    @property
+    def rows(self) -> Path:
+        """Where finished rows lie."""
+        return rows_folder(self.out, self.board)
+
+    @property
+    def recipe(self) -> Recipe:
+        """What is trained, or measured as it is."""
+        return self.board.agents[self.source].make_recipe(self.source)
+
+    @property
+    def steps(self) -> int:
+        """Outer steps of all its seeds together; 1 for a reference."""
+        training = self.recipe.training
+        return 1 if training is None else training.outer_steps * len(self.seeds)
+
+
+def rows_folder(out: Path, board: Board) -> Path:
+    """Where the rows of a board are put, in a folder of all boards' work."""
+    return out / board.name / "rows"
+
+
+def run_folder(out: Path, board: Board, agent: str, seed: int) -> Path:
+    """Run folder of an agent's training, whose weights a line was measured with."""
+    source = board.agents[agent].weights_of or agent
+    recipe = board.agents[source].make_recipe(source)
+    return out / TRAINED / f"{recipe.name}-{identity(recipe)[:10]}" / f"seed{seed}"
+
+
+def checkpoint_of(out: Path, board: Board, agent: str, seed: int) -> Path:
+    """Checkpoint with an agent's weights."""
+    return run_folder(out, board, agent, seed) / CHECKPOINT
+
+
+def units_of(board: Board, out: Path, agents: tuple[str, ...] = (), seeds: int | None = None) -> list[Unit]:
+    """All work of a board, the longest first; what is finished is still in it (see `missing`).
+
+    Seeds that can be stacked are one unit, whatever of them is finished, so that rows do not depend on
+    where a board was stopped; others are a unit each.
+
+    Args:
+        board: the board.
+        out: folder of all boards' work.
+        agents: lines of the board; all if empty.
+        seeds: how many outer seeds; the board's own number if None.
+
+    Raises:
+        ValueError: an agent or a number that the board does not have.
+    """
+    if unknown := set(agents) - set(board.agents):
+        raise ValueError(f"--agents {sorted(unknown)[0]}: {board.name} has {', '.join(board.agents)}")
+    count = board.seeds if seeds is None else seeds
+    if not 1 <= count <= board.seeds:
+        raise ValueError(f"--seeds is {count}; {board.name} has outer seeds 0 to {board.seeds - 1}")
+    lines: dict[str, list[str]] = {}
+    for name, entrant in board.agents.items():
+        if not agents or name in agents:
+            lines.setdefault(entrant.weights_of or name, []).append(name)
+    units = []
+    for source, measured in lines.items():
+        training = board.agents[source].make_recipe(source).training
+        groups: list[tuple[int | None, ...]]
+        if training is None:
+            groups = [(None,)]
+        elif training.make_estimator().stackable and not training.stages:
+            groups = [tuple(range(count))]
+        else:
+            groups = [(seed,) for seed in range(count)]
+        units += [
+            Unit(board, source, group, tuple((line, seed) for seed in group for line in measured), out)
+            for group in groups
+        ]
+    return sorted(units, key=lambda unit: -unit.steps)
+
+
+def missing(units: list[Unit]) -> list[Unit]:
+    """What of them has not been made yet; a finished run is never made again."""
+    left = []
+    for unit in units:
+        wanted = tuple(run for run in unit.wanted if read_run(unit.rows, unit.board, *run) is None)
+        if wanted:
+            left.append(unit._replace(wanted=wanted))
+    return left
