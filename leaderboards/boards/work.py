@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -59,7 +60,8 @@ def work(units: Sequence[Unit], processes: int, on_told: Callable[[Unit, Told], 
         RuntimeError: a unit failed, for another reason than a training that diverges.
     """
     context = multiprocessing.get_context("spawn")
-    waiting, living = list(units), {}
+    waiting = list(units)
+    living: dict[Connection, tuple[SpawnProcess, Unit]] = {}
     try:
         while waiting or living:
             while waiting and len(living) < processes:
