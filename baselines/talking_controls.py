@@ -1,0 +1,113 @@
+"""Controls of talking: speakers that never learn what to say, and a channel that tells the answer."""
+
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from badger_agents.agent import LearnedAgent
+from badger_agents.badger import BadgerAgent
+from badger_agents.badger_settings import BadgerSettings
+from badger_agents.experts import Emission, ExpertPolicy, GRUPolicy
+from badger_agents.whitebox.interventions import shadow
+from badger_envs.family import Family, Observation
+from baselines.oracle import Oracle
+
+
+class FrozenSenderPolicy(ExpertPolicy):
+    """Each expert is a random speaker that never learns and a listener that does.
+
+    Both are a `GRUPolicy` and read and hear the same. Messages and keys are the speaker's, whose weights stay
+    as they are drawn; queries and writings are the listener's. If this is as good as learned messages, what
+    was learned is to listen, and not to speak.
+
+    Args:
+        reading_size: R.
+        hidden_size, message_size, key_size, state_noise: see `GRUPolicy`; of the speaker and the listener.
+    """
+
+    def __init__(
+        self,
+        reading_size: int,
+        *,
+        hidden_size: int = 32,
+        message_size: int = 16,
+        key_size: int = 8,
+        state_noise: float = 1.0,
+    ) -> None:
+        super().__init__()
+        sizes: dict[str, Any] = {"hidden_size": hidden_size, "message_size": message_size}
+        sizes |= {"key_size": key_size, "state_noise": state_noise}
+        self.speaker, self.listener = GRUPolicy(reading_size, **sizes), GRUPolicy(reading_size, **sizes)
+        self.message_size, self.draw_size = message_size, 2 * hidden_size
+
+    def initial_state(self, draws: Float[Tensor, "B E S"]) -> tuple[Tensor, Tensor]:
+        """Random states [B, E, S / 2] of speakers and of listeners."""
+        speaker, listener = draws.chunk(2, dim=-1)  # (B, E, H) each
+        return self.speaker.initial_state(speaker), self.listener.initial_state(listener)
+
+    def forward(
+        self, state: tuple[Tensor, Tensor], inbox: Float[Tensor, "B E M"], reading: Float[Tensor, "B E R"]
+    ) -> tuple[tuple[Tensor, Tensor], Emission, Float[Tensor, "B E 1"]]:
+        """One round; no gradient reaches the speaker's weights."""
+        speaker, listener = state
+        fixed = {name: weight.detach() for name, weight in self.speaker.named_parameters()}
+        speaker, sent, _ = functional_call(self.speaker, fixed, (speaker, inbox, reading))
+        listener, own, writing = self.listener(listener, inbox, reading)
+        return (speaker, listener), sent._replace(query=own.query), writing
+
+
+class OracleChannelState(NamedTuple):
+    """mind: the Badger agent's; told: [B, E, M], what every expert hears at every step."""
+
+    mind: Any
+    told: Tensor
+
+
+class OracleChannel(LearnedAgent):
+    """Badger whose channel tells each expert the answer: what it should write, found as `Oracle` finds it.
+
+    Whether listeners would use the best that could be said: if they do not, it is not for want of speakers.
+    It looks where agents must not, into the keys; it is a control and no contestant.
+
+    Args:
+        family: one with a solution that can be written; expert i drives output i (membrane "hardwired").
+        settings: Badger's.
+
+    Raises:
+        ValueError: the membrane is not hardwired.
+    """
+
+    Settings = BadgerSettings
+
+    def __init__(self, family: Family, settings: BadgerSettings) -> None:
+        super().__init__()
+        if settings.membrane != "hardwired":
+            raise ValueError(
+                f"membrane is {settings.membrane!r}; the answer can be told to experts that drive one output"
+                " each, so it must be 'hardwired'"
+            )
+        self.settings = settings
+        self.badger = BadgerAgent(family, settings)
+
+    def initial_state(self, family: Family, keys: Int[Tensor, "B 4"]) -> OracleChannelState:
+        """The agent's state, and the task's solution as messages: one number each, then zeros."""
+        solution = Oracle().initial_state(family, keys)  # (B, O), O = E
+        size = self.badger.policy.message_size
+        told = nn.functional.pad(solution[..., None], (0, size - 1))  # (B, E, M)
+        return OracleChannelState(self.badger.initial_state(family, keys), told)
+
+    def act(
+        self, state: OracleChannelState, observation: Observation, keys: Int[Tensor, "B 4"]
+    ) -> tuple[OracleChannelState, Tensor, dict[str, Tensor]]:
+        """One step of the agent, in which the answer arrives and nothing else."""
+
+        def deliver(emission: Emission, *links: Any) -> tuple[Tensor, Tensor]:
+            _, attention = self.badger.deliver(emission, *links)  # (B, E, E)
+            return state.told, attention
+
+        body = shadow(self.badger, deliver=deliver)
+        mind, action, record = body.act(state.mind, observation, keys)
+        return OracleChannelState(mind, state.told), action, record
