@@ -3,6 +3,7 @@
 import hashlib
 import json
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -82,14 +83,16 @@ class EntrantTable(Settings):
             raise ValueError(f"intervention is {self.intervention!r}; there are {', '.join(INTERVENTIONS)}")
         return self
 
-    def make_recipe(self, name: str) -> Recipe:
-        """The recipe with this line's changes; named after it if there are any."""
+    def make_recipe(self, name: str, budget: Mapping[str, Any]) -> Recipe:
+        """The recipe with the board's budget and this line's changes, named after the line if it has any."""
         recipe = load_recipe(self.recipe)
         tables = recipe.model_dump()
         if self.env or self.agent or self.training or self.policy:
             tables["name"] = name
         if self.policy:
             tables["agent"] = {**tables["agent"], "policy": self.policy, "policy_settings": {}}
+        if tables["training"] is not None:
+            tables["training"] = {**tables["training"], **budget}
         for table in ("env", "agent", "training"):
             changed = dict(tables[table] or {})
             for key, value in getattr(self, table).items():
@@ -141,6 +144,9 @@ class Board(Settings):
         main: the cell by which agents are ordered.
         compare_with: the agent with which others are compared in pairs; the first if not given.
         threshold: training loss whose crossing is told of each run, as a measure of speed; None for none.
+        training: the budget: settings of every recipe's [training] to change, such as outer_steps.
+        interventions_of: agents that are also measured with each intervention on their channel: lines named
+            AGENT-INTERVENTION, controls of theirs.
         cells: on what is measured.
         scales: cells that differ in one size.
         agents: what is measured.
@@ -156,9 +162,26 @@ class Board(Settings):
     main: str
     compare_with: str = ""
     threshold: float | None = None
+    training: dict[str, Any] = Field(default_factory=dict)
+    interventions_of: list[str] = Field(default_factory=list)
     cells: dict[str, CellTable] = Field(min_length=1)
     agents: dict[str, EntrantTable] = Field(min_length=1)
     scales: dict[str, ScaleTable] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _interventions_are_lines(cls, tables: Any) -> Any:
+        if not isinstance(tables, dict) or not isinstance(tables.get("agents"), dict):
+            return tables
+        agents = dict(tables["agents"])
+        for agent in tables.get("interventions_of", ()):
+            if agent not in agents:
+                raise ValueError(f"interventions_of names {agent!r}, which is no agent here")
+            for intervention in INTERVENTIONS:
+                line = {"weights_of": agent, "intervention": intervention}
+                line |= {"role": "control", "control_of": agent}
+                agents.setdefault(f"{agent}-{intervention.replace(' ', '-')}", line)
+        return {**tables, "agents": agents}
 
     @model_validator(mode="after")
     def _names_are_known(self) -> "Board":
@@ -203,12 +226,16 @@ class Board(Settings):
         chosen = self.agents[agent].cells or list(self.cells)
         return {name: self.cells[name] for name in chosen}
 
+    def recipe(self, agent: str) -> Recipe:
+        """What an agent's weights are trained by, or what a reference is."""
+        source = self.agents[agent].weights_of or agent
+        return self.agents[source].make_recipe(source, self.training)
+
     def fingerprint(self, agent: str) -> str:
         """SHA-256 of all that decides an agent's rows: recipe, cells, tasks. Rows of another are stale."""
         entrant = self.agents[agent]
-        trained = entrant.weights_of or agent
         facts = {
-            "recipe": identity(self.agents[trained].make_recipe(trained)),
+            "recipe": identity(self.recipe(agent)),
             "changes": None if entrant.weights_of is None else [entrant.agent, entrant.intervention],
             "cells": {name: cell.model_dump(mode="json") for name, cell in self.cells_of(agent).items()},
             "tasks": [self.tasks, self.task_seed],
@@ -220,9 +247,10 @@ class Board(Settings):
 def identity(recipe: Recipe) -> str:
     """SHA-256 of all that decides a training's weights: what a recipe is called, say, does not.
 
-    A user's own code counts by its text.
+    What is as by default does not count, so that a new setting leaves old runs what they were; a user's own
+    code counts by its text.
     """
-    tables = json.loads(recipe.to_json())
+    tables = recipe.model_dump(mode="json", exclude_defaults=True)
     for key in ("name", "summary", "evaluation"):
         tables.pop(key, None)
     for key in ("kind", "policy"):

@@ -61,7 +61,7 @@ def controls_of(board: Board, agent: str) -> tuple[str, str, str] | None:
         if entrant.intervention == "shuffle across tasks":
             found["shuffled"] = name
         elif entrant.recipe:
-            topology = entrant.make_recipe(name).agent_settings().get("topology")
+            topology = board.recipe(name).agent_settings().get("topology")
             found.setdefault(str(topology), name)
     if not {"none", "self", "shuffled"} <= found.keys():
         return None

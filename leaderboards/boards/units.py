@@ -42,7 +42,7 @@ class Unit(NamedTuple):
     @property
     def recipe(self) -> Recipe:
         """What is trained, or measured as it is."""
-        return self.board.agents[self.source].make_recipe(self.source)
+        return self.board.recipe(self.source)
 
     @property
     def steps(self) -> int:
@@ -58,8 +58,7 @@ def rows_folder(out: Path, board: Board) -> Path:
 
 def run_folder(out: Path, board: Board, agent: str, seed: int) -> Path:
     """Run folder of an agent's training, whose weights a line was measured with."""
-    source = board.agents[agent].weights_of or agent
-    recipe = board.agents[source].make_recipe(source)
+    recipe = board.recipe(agent)
     return out / TRAINED / f"{recipe.name}-{identity(recipe)[:10]}" / f"seed{seed}"
 
 
@@ -94,7 +93,7 @@ def units_of(board: Board, out: Path, agents: tuple[str, ...] = (), seeds: int |
             lines.setdefault(entrant.weights_of or name, []).append(name)
     units = []
     for source, measured in lines.items():
-        training = board.agents[source].make_recipe(source).training
+        training = board.recipe(source).training
         groups: list[tuple[int | None, ...]]
         if training is None:
             groups = [(None,)]

@@ -64,7 +64,7 @@ def test_a_seed_of_a_board_is_the_seed_that_badger_train_trains(tmp_path: Path) 
     board = tiny_board(tmp_path)
     made(tmp_path, board, ("talk",))
     kept = load_checkpoint(checkpoint_of(tmp_path, board, "talk", 1))
-    alone = train(board.agents["talk"].make_recipe("talk"), 1, tmp_path / "alone")
+    alone = train(board.recipe("talk"), 1, tmp_path / "alone")
     for name, weight in alone.weights.items():
         torch.testing.assert_close(kept.weights[name], weight, atol=1e-5, rtol=1e-5)
 
