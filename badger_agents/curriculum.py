@@ -67,6 +67,13 @@ class Stage(Settings):
         """The mixture; of a stage without, the one thing that it samples."""
         return self.mixture or (Entry(env=self.env, agent=self.agent, until=self.until),)
 
+    @property
+    def alike(self) -> bool:
+        """Whether all outer seeds sample the same here, but for the tasks: nothing is drawn or validated."""
+        entry, *others = self.entries
+        drawn = [getattr(entry, table).get(name) for table, names in DRAWN.items() for name in names]
+        return not others and entry.until is None and not any(isinstance(value, tuple) for value in drawn)
+
 
 class Place(NamedTuple):
     """Where in a curriculum a run is.

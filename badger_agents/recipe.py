@@ -93,6 +93,11 @@ class TrainingTable(Settings):
     patience: int | None = Field(default=None, ge=1)
 
     @property
+    def stackable(self) -> bool:
+        """Whether outer seeds can live side by side in every outer step (see `badger_agents.population`)."""
+        return self.make_estimator().stackable and all(stage.alike for stage in self.stages)
+
+    @property
     def validates(self) -> bool:
         """Whether the last stage is validated."""
         return self.keep_best or self.patience is not None

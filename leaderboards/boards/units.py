@@ -97,7 +97,7 @@ def units_of(board: Board, out: Path, agents: tuple[str, ...] = (), seeds: int |
         groups: list[tuple[int | None, ...]]
         if training is None:
             groups = [(None,)]
-        elif training.make_estimator().stackable and not training.stages:
+        elif training.stackable:
             groups = [tuple(range(count))]
         else:
             groups = [(seed,) for seed in range(count)]

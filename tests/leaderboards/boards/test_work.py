@@ -141,7 +141,9 @@ def test_what_a_board_does_not_have_is_refused(tmp_path: Path) -> None:
 def test_seeds_that_cannot_be_stacked_are_units_of_their_own(tmp_path: Path) -> None:
     board = tiny_board(tmp_path)
     assert [unit.seeds for unit in units_of(board, tmp_path, ("talk", "shuffled"))] == [(0, 1)]
-    board.agents["talk"].training["stages"] = [{"outer_steps": 1}, {}]
+    board.agents["talk"].training["stages"] = [{"outer_steps": 1}, {"agent": {"topology": "ring"}}]
+    assert len(units_of(board, tmp_path, ("talk",))) == 1
+    board.agents["talk"].training["stages"] = [{"outer_steps": 1}, {"env": {"horizon": [2, 4]}}]
     units = units_of(board, tmp_path, ("talk", "shuffled"))
     assert [unit.seeds for unit in units] == [(0,), (1,)]
     assert units[1].wanted == (("talk", 1), ("shuffled", 1))
