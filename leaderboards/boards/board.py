@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from badger_agents.agent import Settings
 from badger_agents.recipe import Recipe, check_recipe, load_recipe
@@ -167,6 +167,7 @@ class Board(Settings):
     cells: dict[str, CellTable] = Field(min_length=1)
     agents: dict[str, EntrantTable] = Field(min_length=1)
     scales: dict[str, ScaleTable] = Field(default_factory=dict)
+    _recipes: dict[str, Recipe] = PrivateAttr(default_factory=dict)  # checking one takes a while
 
     @model_validator(mode="before")
     @classmethod
@@ -229,7 +230,9 @@ class Board(Settings):
     def recipe(self, agent: str) -> Recipe:
         """What an agent's weights are trained by, or what a reference is."""
         source = self.agents[agent].weights_of or agent
-        return self.agents[source].make_recipe(source, self.training)
+        if source not in self._recipes:
+            self._recipes[source] = self.agents[source].make_recipe(source, self.training)
+        return self._recipes[source]
 
     def fingerprint(self, agent: str) -> str:
         """SHA-256 of all that decides an agent's rows: recipe, cells, tasks. Rows of another are stale."""

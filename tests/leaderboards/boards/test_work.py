@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -139,12 +140,16 @@ def test_what_a_board_does_not_have_is_refused(tmp_path: Path) -> None:
 
 
 def test_seeds_that_cannot_be_stacked_are_units_of_their_own(tmp_path: Path) -> None:
-    board = tiny_board(tmp_path)
-    assert [unit.seeds for unit in units_of(board, tmp_path, ("talk", "shuffled"))] == [(0, 1)]
-    board.agents["talk"].training["stages"] = [{"outer_steps": 1}, {"agent": {"topology": "ring"}}]
-    assert len(units_of(board, tmp_path, ("talk",))) == 1
-    board.agents["talk"].training["stages"] = [{"outer_steps": 1}, {"env": {"horizon": [2, 4]}}]
-    units = units_of(board, tmp_path, ("talk", "shuffled"))
+    def staged(*stages: dict[str, Any]) -> Board:
+        tables = tiny_board(tmp_path).model_dump()
+        tables["agents"]["talk"]["training"]["stages"] = stages
+        return Board.model_validate(tables)
+
+    assert [unit.seeds for unit in units_of(tiny_board(tmp_path), tmp_path, ("talk", "shuffled"))] == [(0, 1)]
+    same = staged({"outer_steps": 1}, {"agent": {"topology": "ring"}})
+    assert [unit.seeds for unit in units_of(same, tmp_path, ("talk",))] == [(0, 1)]
+    drawn = staged({"outer_steps": 1}, {"env": {"horizon": [2, 4]}})
+    units = units_of(drawn, tmp_path, ("talk", "shuffled"))
     assert [unit.seeds for unit in units] == [(0,), (1,)]
     assert units[1].wanted == (("talk", 1), ("shuffled", 1))
 
