@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from badger_agents.outer_loop import CHECKPOINT
-from badger_agents.recipe import Recipe
+from badger_agents.recipe import Recipe, check_recipe
 from leaderboards.boards.board import Board, identity
 from leaderboards.boards.rows import read_run, stem
 
@@ -45,6 +45,11 @@ class Unit(NamedTuple):
         return self.board.recipe(self.source)
 
     @property
+    def trained(self) -> Recipe:
+        """What is trained, under the name that all boards have for it."""
+        return shared_recipe(self.recipe)
+
+    @property
     def steps(self) -> int:
         """Outer steps of all its seeds together; 1 for a reference."""
         training = self.recipe.training
@@ -58,13 +63,18 @@ def rows_folder(out: Path, board: Board) -> Path:
 
 def run_folder(out: Path, board: Board, agent: str, seed: int) -> Path:
     """Run folder of an agent's training, whose weights a line was measured with."""
-    recipe = board.recipe(agent)
-    return out / TRAINED / f"{recipe.name}-{identity(recipe)[:10]}" / f"seed{seed}"
+    return out / TRAINED / shared_recipe(board.recipe(agent)).name / f"seed{seed}"
 
 
 def checkpoint_of(out: Path, board: Board, agent: str, seed: int) -> Path:
     """Checkpoint with an agent's weights."""
     return run_folder(out, board, agent, seed) / CHECKPOINT
+
+
+def shared_recipe(recipe: Recipe) -> Recipe:
+    """A recipe without what does not decide its weights, so that boards can share its trainings."""
+    plain = {"name": identity(recipe)[:16], "summary": recipe.agent.kind, "evaluation": {}}
+    return check_recipe({**recipe.model_dump(), **plain}, f"recipe {recipe.name}")
 
 
 def units_of(board: Board, out: Path, agents: tuple[str, ...] = (), seeds: int | None = None) -> list[Unit]:

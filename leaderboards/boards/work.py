@@ -133,7 +133,7 @@ def make(unit: Unit, tell: Callable[[Told], None] = lambda told: None) -> Iterat
     folders = {seed: run_folder(unit.out, unit.board, unit.source, seed) for seed in seeds}
     folders[seeds[0]].parent.mkdir(parents=True, exist_ok=True)
     with _alone(folders[seeds[0]].parent / f".seed{seeds[0]}.lock"):
-        _train(recipe, folders, tell)
+        _train(unit.trained, folders, tell)
     for line, seed in unit.wanted:
         assert seed is not None
         facts = _facts(unit, line) | _costs(recipe, folders[seed], len(seeds), unit.board.threshold)

@@ -74,8 +74,9 @@ def test_boards_share_trainings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     board = tiny_board(tmp_path)
     made(tmp_path, board)
     monkeypatch.setattr(Run, "sample", lambda run: pytest.fail("trained once more"))
-    other = tiny_board(tmp_path, name="other-v1", tasks=7)
-    assert len(made(tmp_path, other)) == 9
+    tables = tiny_board(tmp_path, name="other-v1", tasks=7).model_dump()
+    tables["agents"]["renamed"] = {**tables["agents"].pop("self-loop"), "control_of": None}
+    assert len(made(tmp_path, Board.model_validate(tables))) == 9
 
 
 def test_an_intervention_uses_the_trained_weights_seed_by_seed(tmp_path: Path) -> None:
