@@ -14,6 +14,8 @@ from leaderboards.boards.rows import RunRows, kept_folder, read_runs, stem
 from leaderboards.boards.scaling import crossings
 from leaderboards.boards.standing import Line, said, standing
 from leaderboards.boards.work import jobs_of, missing, work
+from leaderboards.commands.season import Command as SeasonCommand
+from leaderboards.commands.submission import Command as SubmissionCommand
 from leaderboards.commands.train import make_folder, progress_bar
 from leaderboards.results import Record, record, show
 from leaderboards.statistics import KIND, Estimate
@@ -164,9 +166,11 @@ Command = (
     Annotated[None, tyro.conf.subcommand("run", constructor=run)]
     | Annotated[None, tyro.conf.subcommand("show", constructor=show_)]
     | Annotated[None, tyro.conf.subcommand("list", constructor=list_boards)]
+    | SubmissionCommand
+    | SeasonCommand
 )
 """What `badger board` can do."""
 
 
 def board(command: Annotated[Command, tyro.conf.arg(name="")]) -> None:
-    """Run and show leaderboards."""
+    """Run and show leaderboards, and submit to them."""
