@@ -11,7 +11,7 @@ import tyro
 from leaderboards import statistics
 from leaderboards.boards.board import Board, load_board
 from leaderboards.results import Record, record, show
-from leaderboards.statistics import KIND, Estimate
+from leaderboards.statistics import KIND
 from leaderboards.submissions import preparing, seasons, verification
 from leaderboards.submissions.rows import by_seed
 from leaderboards.submissions.schema import json_schema
@@ -88,17 +88,20 @@ def validate_(
         json: Print the result as one JSON object.
     """
     report = checked(folder, board, season)
-    assert report.manifest is not None
-    assert report.board is not None
-    show(
-        [
-            score(report.board, cell, by_seed(report.rows, report.manifest.seeds, cell, report.board.tasks))
-            for cell in report.manifest.cells
-        ],
-        as_json=json,
-        title=f"{report.manifest.name} on {report.board.name}: valid",
-        note="; ".join([f"computed from the rows; intervals: {KIND}", *report.notes]),
-    )
+    manifest, board_ = report.manifest, report.board
+    assert manifest is not None
+    assert board_ is not None
+    results = [
+        score(board_, cell, by_seed(report.rows, manifest.seeds, cell, board_.tasks))
+        for cell in manifest.cells
+    ]
+    for name, rows in report.held_out.items():
+        results += [
+            score(board_, cell, by_seed(rows, manifest.seeds, cell, board_.tasks), name)
+            for cell in manifest.cells
+        ]
+    note = "; ".join([f"computed from the rows; intervals: {KIND}", *report.notes])
+    show(results, as_json=json, title=f"{manifest.name} on {board_.name}: valid", note=note)
 
 
 def verify(
@@ -139,12 +142,22 @@ def verify(
     differing, total = sum(each.differing for each in compared), sum(each.rows for each in compared)
     said = f"{differing} of {total} rows differ by more than {verification.TOLERANCE:g} of their outcome"
     if not verification.agree(compared):
-        worst = max(compared, key=lambda each: each.differing)
+        worst = max(compared, key=lambda each: each.differing / each.rows)
         raise ValueError(
-            f"not verified: {said}, most of them in outer seed {worst.seed}, cell {worst.cell} (mean"
-            f" {worst.submitted:.6g} submitted, {worst.found:.6g} found); {verification.SHARE:.0%} may"
+            f"not verified: {said}; in cell {worst.cell} {worst.differing} of {worst.rows} (mean"
+            f" {worst.submitted:.6g} submitted, {worst.found:.6g} found), where {verification.SHARE:.0%} may"
         )
-    results = [record("rows_differing", each.differing, **_facts(each)) for each in compared]
+    results = [
+        record(
+            board_.cells[each.cell].family().outcome,
+            each.found,
+            cell=each.cell,
+            rows=each.rows,
+            differing=each.differing,
+            submitted=each.submitted,
+        )
+        for each in compared
+    ]
     again = None
     if retrain:
         both = sorted({run.seed for run in manifest.runs if not seeds or run.seed in seeds})
@@ -158,16 +171,11 @@ def verify(
             )
     held = {}
     if season is not None:
-        name = seasons.find_season(season).name
-        content, outcomes = verification.held_out(
-            folder, manifest, board_, opened, seasons.find_season(season)
-        )
-        held[f"heldout-{name}.csv.gz"] = content
-        results += [
-            score(board_, cell, values, season=name, artifact=manifest.artifact[:12])
-            for cell, values in outcomes.items()
-        ]
-    verification.write_verified(folder, compared, again, held)
+        closed = seasons.find_season(season)
+        content, outcomes = verification.held_out(folder, manifest, board_, opened, closed)
+        held[f"heldout-{closed.name}.csv.gz"] = content
+        results += [score(board_, cell, values, closed.name) for cell, values in outcomes.items()]
+    verification.write_verified(folder, chosen, compared, again, held)
     title = f"{manifest.name} on {board_.name}: verified, outer seeds {chosen}"
     show(results, as_json=json, title=title, note=said)
 
@@ -196,26 +204,14 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))
 
 
-def score(board: Board, cell: str, outcomes: np.ndarray, **facts: str) -> Record:
+def score(board: Board, cell: str, outcomes: np.ndarray, season: str | None = None) -> Record:
     """Mean outcome of a cell over outer seeds, [seeds, N], with its interval if there are enough."""
-    family = board.cells[cell].family()
     estimate = statistics.over_seeds(outcomes)
-    known: Record = {"cell": cell, **facts, "seeds": estimate.n}
-    return record(family.outcome, estimate.value, **known) | {"ci95": _ends(estimate)}
-
-
-def _ends(estimate: Estimate) -> list[float] | None:
-    return None if np.isnan(estimate.low) else [estimate.low, estimate.high]
-
-
-def _facts(each: verification.Compared) -> Record:
-    return {
-        "outer_seed": each.seed,
-        "cell": each.cell,
-        "rows": each.rows,
-        "submitted": each.submitted,
-        "found": each.found,
-    }
+    known: Record = {"cell": cell, "seeds": estimate.n} | ({} if season is None else {"season": season})
+    ends = None if np.isnan(estimate.low) else (estimate.low, estimate.high)
+    return record(board.cells[cell].family().outcome, estimate.value, **known) | (
+        {} if ends is None else {"ci95": list(ends)}
+    )
 
 
 Command = (

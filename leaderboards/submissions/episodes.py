@@ -23,7 +23,7 @@ def bounds_of(board: Board, manifest: Manifest) -> dict[str, tuple[float, float]
 def read_episodes(
     folder: Path, manifest: Manifest, board: Board | None, found: list[str]
 ) -> dict[Key, float]:
-    """The rows; what is wrong with them is added to what is found."""
+    """The rows of the board; what is wrong with them is added to what is found."""
     if board is None:
         return {}
     seeds, cells = manifest.seeds, manifest.cells
@@ -44,9 +44,11 @@ def read_episodes(
     return rows
 
 
-def held_out_violations(folder: Path, manifest: Manifest, board: Board, given: Season | None) -> list[str]:
-    """What is wrong with rows of seasons."""
-    found = []
+def read_held_out(
+    folder: Path, manifest: Manifest, board: Board, given: Season | None, found: list[str]
+) -> dict[str, dict[Key, float]]:
+    """The rows of seasons, by the season's name; what is wrong with them is added to what is found."""
+    held = {}
     for name in walk(folder):
         match = HELD_OUT_NAME.fullmatch(name)
         if match is None:
@@ -66,13 +68,13 @@ def held_out_violations(folder: Path, manifest: Manifest, board: Board, given: S
         strangers = [
             key
             for key, seed in seeds.items()
-            if key[1] in wanted and key[2] < board.tasks and seed != wanted[key[1]][key[2]]
+            if key[1] in wanted and 0 <= key[2] < board.tasks and seed != wanted[key[1]][key[2]]
         ]
         if strangers:
-            seed, cell, task = min(strangers)
             wrong.append(
                 f"{len(strangers)} task seeds do not belong to this artifact in season {season.name},"
-                f" such as that of outer seed {seed}, cell {cell}, task {task}"
+                f" such as that of {grids.place(min(strangers))}"
             )
         found += [f"{name}: {line}" for line in wrong]
-    return found
+        held[season.name] = rows
+    return held

@@ -67,17 +67,22 @@ def grid_violations(
     found = []
     for said, keys in (("missing", wanted - rows.keys()), ("not of this board", rows.keys() - wanted)):
         if keys:
-            found.append(f"{len(keys)} rows are {said}, such as {_place(min(keys))}")
+            found.append(f"{len(keys)} rows are {said}, such as {place(min(keys))}")
     outside = [
         key for key in sorted(rows.keys() & wanted) if not bounds[key[1]][0] <= rows[key] <= bounds[key[1]][1]
     ]
     if outside:
         low, high = bounds[outside[0][1]]
         found.append(
-            f"{len(outside)} rows are out of bounds, such as {_place(outside[0])} with the outcome"
+            f"{len(outside)} rows are out of bounds, such as {place(outside[0])} with the outcome"
             f" {rows[outside[0]]}, outside [{low:.6g}, {high:.6g}]"
         )
     return found
+
+
+def place(key: Key) -> str:
+    """Where a row stands, in words."""
+    return f"outer seed {key[0]}, cell {key[1]}, task {key[2]}"
 
 
 def by_seed(rows: Mapping[Key, float], seeds: Sequence[int], cell: str, tasks: int) -> np.ndarray:
@@ -88,10 +93,6 @@ def by_seed(rows: Mapping[Key, float], seeds: Sequence[int], cell: str, tasks: i
 def largest(seeds: int, cells: int, tasks: int) -> int:
     """Bytes to which a file of rows of such a grid may unpack."""
     return WIDEST * (1 + seeds * cells * tasks)
-
-
-def _place(key: Key) -> str:
-    return f"outer seed {key[0]}, cell {key[1]}, task {key[2]}"
 
 
 def _flat(outcomes: Mapping[int, Mapping[str, np.ndarray]]) -> Iterator[tuple[Key, str]]:
@@ -127,7 +128,7 @@ def _read(text: str, columns: list[str]) -> Iterator[tuple[Key, int, float]]:
             if not math.isfinite(value):
                 raise RowsError(f"row {number} has the outcome {value}; it takes a finite number")
             if key in seen:
-                raise RowsError(f"row {number} repeats {_place(key)}")
+                raise RowsError(f"row {number} repeats {place(key)}")
             seen.add(key)
             yield key, task_seed, value
     except csv.Error as error:

@@ -18,7 +18,7 @@ LARGEST = 2**18
 
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
-Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f]*$", max_length=1000)]
+Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$", max_length=1000)]
 Setting = bool | int | float | str | list[Any] | dict[str, Any]
 
 
@@ -30,7 +30,7 @@ class Artifact(Settings):
         sha256: of its bytes.
     """
 
-    path: Line
+    path: Annotated[Line, Field(max_length=200)]
     sha256: Hash
 
 
@@ -89,7 +89,7 @@ class RunTable(Settings):
     """
 
     seed: int = Field(ge=0, lt=2**63)
-    status: Annotated[str, Field(pattern=r"^(ok|failed: [^\x00-\x1f]+)$", max_length=1000)]
+    status: Annotated[str, Field(pattern=r"^(ok|failed: [^\x00-\x1f\x7f-\x9f]+)$", max_length=1000)]
     weights: Artifact | None = None
     parameters: int | None = Field(default=None, ge=1)
     outer_steps: int | None = Field(default=None, ge=0)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from badger_agents.recipe import Recipe
 from leaderboards.boards.board import Board, board_names, load_board
+from leaderboards.card import ENOUGH
 from leaderboards.submissions.artifacts import (
     ArtifactError,
     check_hash,
@@ -16,7 +17,7 @@ from leaderboards.submissions.artifacts import (
     sha256_of,
     walk,
 )
-from leaderboards.submissions.episodes import held_out_violations, read_episodes
+from leaderboards.submissions.episodes import read_episodes, read_held_out
 from leaderboards.submissions.own_code import files_of, parse_recipe
 from leaderboards.submissions.rows import Key
 from leaderboards.submissions.schema import (
@@ -45,6 +46,7 @@ class Report(NamedTuple):
         board: the board; None if it is not known.
         recipe: as data; None if it cannot be read.
         rows: outcomes; empty if they cannot be read.
+        held_out: outcomes on tasks of seasons, by the season's name.
     """
 
     violations: list[str]
@@ -53,6 +55,7 @@ class Report(NamedTuple):
     board: Board | None = None
     recipe: Recipe | None = None
     rows: dict[Key, float] = {}  # noqa: RUF012 (never changed)
+    held_out: dict[str, dict[Key, float]] = {}  # noqa: RUF012
 
 
 class Invalid(ValueError):
@@ -87,13 +90,13 @@ def validate(folder: Path, board: Board | None = None, season: Season | None = N
     found += _environments(manifest) + _artifacts(folder, manifest) + _undeclared(folder, manifest)
     recipe = _recipe(folder, manifest, found)
     rows = read_episodes(folder, manifest, known, found)
-    if known is not None and rows:
-        found += held_out_violations(folder, manifest, known, season)
+    held = {} if known is None else read_held_out(folder, manifest, known, season, found)
     if manifest.suite.source_sha256 != source_sha256():
         notes.append("made with another source of badger_envs; its golden trajectories are the same")
     failed = [run.seed for run in manifest.runs if not run.ok]
     notes += [f"failed outer seeds: {failed}"] if failed else []
-    return Report(found, notes + _standing(folder, found), manifest, known, recipe, rows)
+    notes += ["fewer than 10 outer seeds: preliminary"] if len(manifest.seeds) < ENOUGH else []
+    return Report(found, notes + _standing(folder, found), manifest, known, recipe, rows, held)
 
 
 def _board(manifest: Manifest, given: Board | None, found: list[str]) -> Board | None:
@@ -231,7 +234,7 @@ def _standing(folder: Path, found: list[str]) -> list[str]:
         return ["self-reported: nobody has verified it"]
     try:
         said = json.loads(read_text(inside(folder, VERIFIED), LARGEST))
-        seeds = said["seeds"]
+        seeds = sorted(int(seed) for seed in said["seeds"])
         if said["manifest_sha256"] != sha256_of(folder / FILE):
             raise ValueError("it is of another manifest")
         for name, sha256 in said["seasons"].items():

@@ -1,7 +1,8 @@
 """Verification: a maintainer loads a submission's weights, measures them again, and compares.
 
 Rows made on another machine differ by rounding, and where an action hangs on a close comparison a trial can
-go another way. So a submission is verified if at most `SHARE` of its rows differ by more than `TOLERANCE`.
+go another way. So a submission is verified if at most `SHARE` of its rows in each cell differ by more than
+`TOLERANCE`.
 """
 
 import hashlib
@@ -51,10 +52,9 @@ class VerificationError(ValueError):
 
 
 class Compared(NamedTuple):
-    """Rows of one outer seed in one cell, and those measured again.
+    """Rows of some outer seeds in one cell, and those measured again.
 
     Attributes:
-        seed: outer seed.
         cell: of the board.
         rows: how many.
         differing: how many differ by more than the tolerance.
@@ -62,7 +62,6 @@ class Compared(NamedTuple):
         found: mean outcome of those measured again.
     """
 
-    seed: int
     cell: str
     rows: int
     differing: int
@@ -142,24 +141,23 @@ def compare(
         rows: of the submission.
         seeds: outer seeds with the status "ok".
     """
-    runs = {run.seed: run for run in manifest.runs}
+    runs = [run for run in manifest.runs if run.seed in seeds]
     found = []
-    for seed in seeds:
-        for cell in manifest.cells:
-            table = board.cells[cell]
-            family = table.family()
-            agent = open_agent(folder, recipe, runs[seed], table.agent)
-            again = outcomes_of(agent, family, board_keys(board, family))  # (N,)
-            told = by_seed(rows, [seed], cell, board.tasks)[0]  # (N,)
-            differing = ~(np.abs(again - told) <= FLOOR + TOLERANCE * np.abs(told))
-            mean, other = float(told.mean()), float(again.mean())
-            found.append(Compared(seed, cell, len(told), int(differing.sum()), mean, other))
+    for cell in manifest.cells:
+        table = board.cells[cell]
+        family = table.family()
+        agents = [open_agent(folder, recipe, run, table.agent) for run in runs]
+        keys = board_keys(board, family)
+        again = np.stack([outcomes_of(agent, family, keys) for agent in agents])  # (seeds, N)
+        told = by_seed(rows, [run.seed for run in runs], cell, board.tasks)  # (seeds, N)
+        differing = int((~(np.abs(again - told) <= FLOOR + TOLERANCE * np.abs(told))).sum())
+        found.append(Compared(cell, told.size, differing, float(told.mean()), float(again.mean())))
     return found
 
 
 def agree(compared: Sequence[Compared]) -> bool:
-    """Whether so few rows differ that the submission is verified."""
-    return sum(each.differing for each in compared) <= SHARE * sum(each.rows for each in compared)
+    """Whether so few rows differ, in every cell, that the submission is verified."""
+    return all(each.differing <= SHARE * each.rows for each in compared)
 
 
 def retrain(
@@ -224,6 +222,7 @@ def held_out(
 
 def write_verified(
     folder: Path,
+    seeds: Sequence[int],
     compared: Sequence[Compared],
     retrained: Retrained | None,
     held: Mapping[str, bytes],
@@ -237,7 +236,7 @@ def write_verified(
         seasons.setdefault(path.name, sha256_of(inside(folder, path.name)))
     facts = {
         "manifest_sha256": sha256_of(folder / FILE),
-        "seeds": sorted({each.seed for each in compared}),
+        "seeds": sorted(seeds),
         "rows": sum(each.rows for each in compared),
         "rows_differing": sum(each.differing for each in compared),
         "tolerance": [TOLERANCE, FLOOR],

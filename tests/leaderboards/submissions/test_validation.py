@@ -1,0 +1,288 @@
+"""Validation: each way of tampering is told in one clear line, and nothing of a submission is run."""
+
+import gzip
+import hashlib
+import os
+import pickle
+import re
+import sys
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from leaderboards.submissions.packed import pack, unpack
+from leaderboards.submissions.rows import largest
+from leaderboards.submissions.schema import FILE, LARGEST, read_manifest
+from leaderboards.submissions.validation import validate
+from tests.leaderboards.submissions.made import Place
+
+ROWS = "episodes.csv.gz"
+
+
+def declare(place: Place, name: str, content: bytes) -> None:
+    """Put a file in place of another, with its hash declared as it should be."""
+    path = place.submission / name
+    old = hashlib.sha256(path.read_bytes()).hexdigest()
+    path.write_bytes(content)
+    place.edit(old, hashlib.sha256(content).hexdigest())
+
+
+def change_rows(place: Place, change: Callable[[str], str]) -> None:
+    """Other rows, with their hash declared."""
+    declare(place, ROWS, pack(change(unpack(place.submission / ROWS))))
+
+
+def test_a_prepared_submission_is_valid(made: Place) -> None:
+    report = validate(made.submission, made.table)
+    assert report.violations == []
+    assert len(report.rows) == 3 * 2 * 6
+    assert "self-reported: nobody has verified it" in report.notes
+
+
+def score_in_manifest(place: Place) -> None:
+    place.edit('status = "ok"', 'status = "ok"\nscore = 0.001')
+
+
+def changed_value(place: Place) -> None:
+    text = unpack(place.submission / ROWS).splitlines()
+    text[3] = text[3].rpartition(",")[0] + ",0.0001"
+    (place.submission / ROWS).write_bytes(pack("\n".join(text) + "\n"))
+
+
+def dropped_seed(place: Place) -> None:
+    """A bad outer seed, taken out wherever it stands."""
+    file = place.submission / FILE
+    file.write_text(re.sub(r"\n\[\[runs]]\nseed = 1\n(.+\n)+", "\n", file.read_text()))
+    (place.submission / "weights-seed1.safetensors").unlink()
+    change_rows(place, lambda text: re.sub(r"\n1,.*", "", text))
+
+
+def dropped_rows(place: Place) -> None:
+    change_rows(place, lambda text: re.sub(r"\n1,.*", "", text))
+
+
+def easier_env(place: Place) -> None:
+    place.edit("horizon = 6", "horizon = 60")
+
+
+def other_env(place: Place) -> None:
+    file = place.submission / FILE
+    file.write_text(file.read_text().replace("Badger/GuessingGame-v0", "Badger/GuessingGame-d3-v0"))
+
+
+def unknown_env(place: Place) -> None:
+    file = place.submission / FILE
+    file.write_text(file.read_text().replace("Badger/GuessingGame-v0", "Badger/Chess-v0"))
+
+
+def other_meaning(place: Place) -> None:
+    golden = read_manifest(place.submission).environments[0].golden_sha256
+    place.edit(golden, "0" * 64)
+
+
+def pickled_weights(place: Place) -> None:
+    declare(place, "weights-seed0.safetensors", pickle.dumps({"w": [1.0]}))
+
+
+def path_out(place: Place) -> None:
+    (place.submission.parent / "secret.toml").write_bytes((place.submission / "recipe.toml").read_bytes())
+    place.edit('"recipe.toml"', '"../secret.toml"')
+
+
+def absolute_path(place: Place) -> None:
+    place.edit('"recipe.toml"', '"/etc/hostname"')
+
+
+def link(place: Place) -> None:
+    path = place.submission / "weights-seed2.safetensors"
+    path.rename(place.submission.parent / "elsewhere")
+    path.symlink_to(place.submission.parent / "elsewhere")
+
+
+def linked_manifest(place: Place) -> None:
+    path = place.submission / FILE
+    path.rename(place.submission.parent / FILE)
+    path.symlink_to(place.submission.parent / FILE)
+
+
+def not_a_number(place: Place) -> None:
+    change_rows(place, lambda text: re.sub(r"(\n0,short,3),.*", r"\1,nan", text))
+
+
+def out_of_bounds(place: Place) -> None:
+    change_rows(place, lambda text: re.sub(r"(\n0,short,3),.*", r"\1,-0.5", text))
+
+
+def row_twice(place: Place) -> None:
+    change_rows(place, lambda text: text + text.splitlines()[-1] + "\n")
+
+
+def extra_field(place: Place) -> None:
+    place.edit("format = 1", 'format = 1\nfavourite_colour = "red"')
+
+
+def unknown_board(place: Place) -> None:
+    place.edit('"tiny-v1"', '"chess-v1"')
+
+
+def huge_manifest(place: Place) -> None:
+    with (place.submission / FILE).open("a") as file:
+        file.write("#" * LARGEST)
+
+
+def deep_manifest(place: Place) -> None:
+    place.edit("format = 1", "format = 1\nx = " + "[" * 50_000)
+
+
+def no_toml(place: Place) -> None:
+    (place.submission / FILE).write_bytes(b"format = ")
+
+
+def copied_weights(place: Place) -> None:
+    declare(
+        place,
+        "weights-seed1.safetensors",
+        (place.submission / "weights-seed0.safetensors").read_bytes(),
+    )
+
+
+def too_many_parameters(place: Place) -> None:
+    place.edit("parameters = 765", "parameters = 10")
+
+
+def stranger(place: Place) -> None:
+    (place.submission / "run_me.py").write_text("raise SystemExit('run')")
+
+
+def own_code_not_declared(place: Place) -> None:
+    text = (place.submission / "recipe.toml").read_text()
+    changed = text.replace("[agent]", '[agent]\npolicy = "policy.py:MyPolicy"')
+    declare(place, "recipe.toml", changed.encode())
+
+
+def strange_recipe(place: Place) -> None:
+    text = (place.submission / "recipe.toml").read_text()
+    declare(place, "recipe.toml", text.replace("batch_size = 8", "batch_size = 0").encode())
+
+
+def forged_verification(place: Place) -> None:
+    text = f'{{"manifest_sha256": "{"0" * 64}", "seeds": [0], "seasons": {{}}}}'
+    (place.submission / "verified.json").write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("tamper", "message"),
+    [
+        (score_in_manifest, "runs.0.score is not known here"),
+        (changed_value, f"{ROWS} has SHA-256"),
+        (dropped_seed, r"runs lack outer seeds \[1\]"),
+        (dropped_rows, "12 rows are missing, such as outer seed 1"),
+        (easier_env, "cells.long.settings.horizon is 60; on tiny-v1 it is 6"),
+        (other_meaning, "has the golden hash 000000000000"),
+        (pickled_weights, "weights-seed0.safetensors is no safetensors file"),
+        (absolute_path, "leads out of the submission's folder"),
+        (link, "symbolic link"),
+        (linked_manifest, "symbolic link"),
+        (not_a_number, "outcome nan"),
+        (out_of_bounds, "outside"),
+        (row_twice, "repeats outer seed 2, cell long, task 5"),
+        (extra_field, "favourite_colour is not known here"),
+        (unknown_board, "board is 'chess-v1'"),
+        (huge_manifest, "larger than 262144 bytes"),
+        (deep_manifest, "nested too deeply"),
+        (no_toml, "is no TOML"),
+        (copied_weights, "outer seeds 0 and 1 have the same weights"),
+        (too_many_parameters, "holds 765 numbers; submission.toml says 10"),
+        (stranger, "1 file is not declared, such as 'run_me.py'"),
+        (own_code_not_declared, "agent.policy names 'policy.py', which code does not declare"),
+        (strange_recipe, "recipe.toml: training.batch_size"),
+        (forged_verification, "verified.json cannot be used: it is of another manifest"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_tampering_is_told_in_one_line(place: Place, tamper: Callable[[Place], None], message: str) -> None:
+    tamper(place)
+    lines = [line for line in place.violations() if "is not declared" not in line or tamper is stranger]
+    assert len(lines) == 1, lines
+    assert re.search(message, lines[0]), lines
+    assert "\n" not in lines[0]
+
+
+@pytest.mark.parametrize("tamper", [other_env, unknown_env, path_out])
+def test_what_is_wrong_in_several_ways_has_a_line_for_each(
+    place: Place, tamper: Callable[[Place], None]
+) -> None:
+    tamper(place)
+    said = {
+        other_env: ["cells.short.id", "cells.long.id"],
+        unknown_env: ["cells.short.id", "cells.long.id", "Badger/Chess-v0 is not known"],
+        path_out: ["leads out", "'recipe.toml'; take it out"],
+    }[tamper]
+    lines = place.violations()
+    assert len(lines) == len(said), lines
+    for line, part in zip(sorted(lines), sorted(said), strict=False):
+        assert any(each in line for each in said), (line, part)
+
+
+def test_a_board_that_is_not_the_suites_is_not_known_by_itself(place: Place) -> None:
+    (line,) = validate(place.submission).violations
+    assert "board 'tiny-v1' is not known; boards are" in line
+
+
+def test_all_violations_are_told_at_once(place: Place) -> None:
+    for tamper in (easier_env, other_meaning, pickled_weights, not_a_number, stranger):
+        tamper(place)
+    assert len(place.violations()) == 5
+
+
+def test_a_failed_seed_is_kept_and_told(place: Place) -> None:
+    dropped_seed(place)
+    place.edit("[[runs]]", '[[runs]]\nseed = 1\nstatus = "failed: it diverged"\nouter_steps = 2\n\n[[runs]]')
+    report = validate(place.submission, place.table)
+    assert report.violations == []
+    assert "failed outer seeds: [1]" in report.notes
+    assert len(report.rows) == 2 * 2 * 6
+
+
+def test_rows_that_unpack_to_ten_gigabytes_are_given_up_early(place: Place) -> None:
+    declare(place, ROWS, gzip.compress(bytes(100 * 2**20), 9, mtime=0) * 103)
+    tracemalloc.start()
+    (line,) = place.violations()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert f"{ROWS} unpacks to more than {largest(3, 2, 6)} bytes" in line
+    assert peak < 2**23
+
+
+def test_a_pipe_in_place_of_a_file_does_not_hang(place: Place) -> None:
+    (place.submission / "recipe.toml").unlink()
+    os.mkfifo(place.submission / "recipe.toml")
+    (line,) = place.violations()
+    assert "'recipe.toml' is not in the submission's folder" in line
+
+
+def test_no_code_of_a_submission_is_run(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    witness = place.submission.parent / "witness"
+    bomb = f"open({str(witness)!r}, 'w').close()\n"
+    monkeypatch.syspath_prepend(str(place.submission))
+    (place.submission / "evil_module.py").write_text(bomb)
+    for kind in ("policy.py:MyPolicy", "evil_module:Agent"):
+        for name in ("kind", "policy"):
+            copy = place.copy(place.submission.parent / f"{name}-{kind[:4]}")
+            text = (copy.submission / "recipe.toml").read_text()
+            text = text.replace('kind = "badger_agents.badger:BadgerAgent"\n', "")
+            changed = text.replace("[agent]", f'[agent]\n{name} = "{kind}"')
+            (copy.submission / "policy.py").write_text(bomb)
+            declare(copy, "recipe.toml", changed.encode())
+            declared = hashlib.sha256(bomb.encode()).hexdigest()
+            copy.edit("code = []", f'code = [{{ path = "policy.py", sha256 = "{declared}" }}]')
+            assert [line for line in copy.violations() if "evil_module.py" not in line] == []
+    assert not witness.exists()
+    assert "evil_module" not in sys.modules
+
+
+def test_what_is_no_folder_is_told(tmp_path: Path) -> None:
+    assert "is no folder" in validate(tmp_path / "nowhere").violations[0]
+    assert f"'{FILE}' is not in" in validate(tmp_path).violations[0]
