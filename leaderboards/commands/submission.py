@@ -95,11 +95,7 @@ def validate_(
         score(board_, cell, by_seed(report.rows, manifest.seeds, cell, board_.tasks))
         for cell in manifest.cells
     ]
-    for name, rows in report.held_out.items():
-        results += [
-            score(board_, cell, by_seed(rows, manifest.seeds, cell, board_.tasks), name)
-            for cell in manifest.cells
-        ]
+    results += held_out_scores(report)
     note = "; ".join([f"computed from the rows; intervals: {KIND}", *report.notes])
     show(results, as_json=json, title=f"{manifest.name} on {board_.name}: valid", note=note)
 
@@ -172,10 +168,10 @@ def verify(
     held = {}
     if season is not None:
         closed = seasons.find_season(season)
-        content, outcomes = verification.held_out(folder, manifest, board_, opened, closed)
+        content = verification.held_out(folder, manifest, board_, opened, closed)
         held[f"heldout-{closed.name}.csv.gz"] = content
-        results += [score(board_, cell, values, closed.name) for cell, values in outcomes.items()]
     verification.write_verified(folder, chosen, compared, again, held)
+    results += held_out_scores(checked(folder, board, season)) if held else []
     title = f"{manifest.name} on {board_.name}: verified, outer seeds {chosen}"
     show(results, as_json=json, title=title, note=said)
 
@@ -202,6 +198,18 @@ def checked(folder: Path, board: str | None, season: str | None) -> Report:
 def printable(text: str) -> str:
     """A text on one line, without control characters: a submission may hold anything."""
     return "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))
+
+
+def held_out_scores(report: Report) -> list[Record]:
+    """Scores on the tasks of seasons."""
+    manifest, board = report.manifest, report.board
+    assert manifest is not None
+    assert board is not None
+    return [
+        score(board, cell, by_seed(rows, manifest.seeds, cell, board.tasks), season)
+        for season, rows in report.held_out.items()
+        for cell in manifest.cells
+    ]
 
 
 def score(board: Board, cell: str, outcomes: np.ndarray, season: str | None = None) -> Record:

@@ -195,13 +195,11 @@ def retrain(
     return Retrained(tuple(seeds), tuple(again), low, high, within)
 
 
-def held_out(
-    folder: Path, manifest: Manifest, board: Board, recipe: Recipe, season: Season
-) -> tuple[bytes, dict[str, np.ndarray]]:
+def held_out(folder: Path, manifest: Manifest, board: Board, recipe: Recipe, season: Season) -> bytes:
     """Measure all outer seeds on a closed season's tasks.
 
     Returns:
-        The packed file of rows; and of each cell the outcomes, [seeds, N].
+        The packed file of rows.
 
     Raises:
         SeasonError: the season is open, or the submission did not take part.
@@ -216,8 +214,7 @@ def held_out(
                 family = table.family()
                 agent = open_agent(folder, recipe, run, table.agent)
                 outcomes[run.seed][cell] = outcomes_of(agent, family, keys_of(own, family.split))
-    stacked = {cell: np.stack([outcomes[seed][cell] for seed in manifest.seeds]) for cell in seeds}
-    return pack(write_held_out(outcomes, seeds)), stacked
+    return pack(write_held_out(outcomes, seeds))
 
 
 def write_verified(

@@ -210,20 +210,20 @@ def test_tampering_is_told_in_one_line(place: Place, tamper: Callable[[Place], N
     assert "\n" not in lines[0]
 
 
-@pytest.mark.parametrize("tamper", [other_env, unknown_env, path_out])
+@pytest.mark.parametrize(
+    ("tamper", "messages"),
+    [
+        (other_env, ["cells.short.id", "cells.long.id"]),
+        (unknown_env, ["cells.short.id", "cells.long.id", "Badger/Chess-v0 is not known"]),
+        (path_out, ["'../secret.toml' leads out", "not declared, such as 'recipe.toml'"]),
+    ],
+)
 def test_what_is_wrong_in_several_ways_has_a_line_for_each(
-    place: Place, tamper: Callable[[Place], None]
+    place: Place, tamper: Callable[[Place], None], messages: list[str]
 ) -> None:
     tamper(place)
-    said = {
-        other_env: ["cells.short.id", "cells.long.id"],
-        unknown_env: ["cells.short.id", "cells.long.id", "Badger/Chess-v0 is not known"],
-        path_out: ["leads out", "'recipe.toml'; take it out"],
-    }[tamper]
-    lines = place.violations()
-    assert len(lines) == len(said), lines
-    for line, part in zip(sorted(lines), sorted(said), strict=False):
-        assert any(each in line for each in said), (line, part)
+    for line, message in zip(place.violations(), messages, strict=True):
+        assert message in line
 
 
 def test_a_board_that_is_not_the_suites_is_not_known_by_itself(place: Place) -> None:
@@ -247,7 +247,7 @@ def test_a_failed_seed_is_kept_and_told(place: Place) -> None:
 
 
 def test_rows_that_unpack_to_ten_gigabytes_are_given_up_early(place: Place) -> None:
-    declare(place, ROWS, gzip.compress(bytes(100 * 2**20), 9, mtime=0) * 103)
+    declare(place, ROWS, gzip.compress(bytes(8 * 2**20), 9, mtime=0) * 1281)
     tracemalloc.start()
     (line,) = place.violations()
     peak = tracemalloc.get_traced_memory()[1]
