@@ -17,6 +17,9 @@ from leaderboards.submissions.rows import by_seed
 from leaderboards.submissions.schema import json_schema
 from leaderboards.submissions.validation import Report, validate
 
+MOST_LINES = 50
+"""Violations that are told, of a submission with more."""
+
 
 def prepare(
     board: Annotated[str, tyro.conf.Positional],
@@ -189,7 +192,10 @@ def checked(folder: Path, board: str | None, season: str | None) -> Report:
         None if season is None else seasons.find_season(season),
     )
     if report.violations:
-        for line in report.violations:
+        lines = report.violations[:MOST_LINES]
+        if left := len(report.violations) - len(lines):
+            lines.append(f"and {left} more violations")
+        for line in lines:
             print(f"badger: {printable(line)}", file=sys.stderr)
         sys.exit(2)
     return report

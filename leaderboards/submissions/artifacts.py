@@ -8,6 +8,9 @@ from pathlib import Path, PurePosixPath
 
 from safetensors import SafetensorError, safe_open
 
+LARGEST_WEIGHTS = 2**30
+"""Bytes that the weights of one outer seed may have."""
+
 
 class ArtifactError(ValueError):
     """A file of a submission that cannot be used; the message says why."""
@@ -62,12 +65,14 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def check_hash(path: Path, sha256: str) -> None:
-    """Check that a file has this hash.
+def check_hash(path: Path, sha256: str, limit: int) -> None:
+    """Check that a file has this hash, and a limited size.
 
     Raises:
         ArtifactError: it has not.
     """
+    if path.stat().st_size > limit:
+        raise ArtifactError(f"{path.name} is larger than {limit} bytes")
     found = sha256_of(path)
     if found != sha256:
         raise ArtifactError(f"{path.name} has SHA-256 {found[:12]}..., the submission says {sha256[:12]}...")
@@ -82,7 +87,7 @@ def check_weights(path: Path, sha256: str) -> int:
     Raises:
         ArtifactError: they are not, such as a pickle under another name.
     """
-    check_hash(path, sha256)
+    check_hash(path, sha256, LARGEST_WEIGHTS)
     try:
         with safe_open(path, framework="numpy") as tensors:
             shapes = [tensors.get_slice(name).get_shape() for name in tensors.keys()]  # noqa: SIM118

@@ -19,6 +19,7 @@ from leaderboards.submissions.artifacts import (
 )
 from leaderboards.submissions.episodes import read_episodes, read_held_out
 from leaderboards.submissions.own_code import files_of, parse_recipe
+from leaderboards.submissions.packed import LIMIT as ROWS_LIMIT
 from leaderboards.submissions.rows import Key
 from leaderboards.submissions.schema import (
     FILE,
@@ -181,8 +182,9 @@ def _artifacts(folder: Path, manifest: Manifest) -> list[str]:
     """Files that are missing, changed, or not what they should be."""
     found = []
     for file in (manifest.recipe, manifest.rows, *manifest.code):
+        limit = ROWS_LIMIT if file is manifest.rows else LARGEST
         try:
-            check_hash(inside(folder, file.path), file.sha256)
+            check_hash(inside(folder, file.path), file.sha256, limit)
         except ArtifactError as error:
             found.append(str(error))
     holders: dict[str, int] = {}
@@ -204,8 +206,9 @@ def _artifacts(folder: Path, manifest: Manifest) -> list[str]:
 
 def _undeclared(folder: Path, manifest: Manifest) -> list[str]:
     """Files that nobody has told of: one line."""
-    declared = {FILE, VERIFIED, "README.md", *(file.path for file in manifest.files)}
+    declared = {FILE, VERIFIED, *(file.path for file in manifest.files)}
     strange = [name for name in walk(folder) if name not in declared and not HELD_OUT_NAME.fullmatch(name)]
+    strange = [name for name in strange if name != "README.md" or (folder / name).is_symlink()]
     count = "1 file is" if len(strange) == 1 else f"{len(strange)} files are"
     return [f"{count} not declared, such as {strange[0]!r}; take them out"] if strange else []
 
@@ -238,7 +241,7 @@ def _standing(folder: Path, found: list[str]) -> list[str]:
         if said["manifest_sha256"] != sha256_of(folder / FILE):
             raise ValueError("it is of another manifest")
         for name, sha256 in said["seasons"].items():
-            check_hash(inside(folder, name), sha256)
+            check_hash(inside(folder, name), sha256, ROWS_LIMIT)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         found.append(f"{VERIFIED} cannot be used: {error}; verify again")
         return []

@@ -119,6 +119,10 @@ def test_violations_are_a_line_each_with_status_2(capsys: pytest.CaptureFixture[
         assert all(line.startswith("badger: ") for line in lines)
         assert "\x1b" not in done.err
     assert not (place.submission / "verified.json").exists()
+    place.edit("runs]]", "runs]]\n" + "".join(f"x{number} = 1\n" for number in range(60)))
+    lines = run(capsys, "board", "validate", place.submission, "--board", place.board).err.splitlines()
+    assert len(lines) == 51
+    assert lines[-1] == "badger: and 10 more violations"
 
 
 def test_rows_that_the_weights_do_not_give_are_not_verified(

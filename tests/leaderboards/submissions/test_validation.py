@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from leaderboards.submissions.artifacts import LARGEST_WEIGHTS
 from leaderboards.submissions.packed import pack, unpack
 from leaderboards.submissions.rows import largest
 from leaderboards.submissions.schema import FILE, LARGEST, read_manifest
@@ -156,6 +157,15 @@ def stranger(place: Place) -> None:
     (place.submission / "run_me.py").write_text("raise SystemExit('run')")
 
 
+def linked_words(place: Place) -> None:
+    (place.submission / "README.md").symlink_to("/etc/hostname")
+
+
+def huge_weights(place: Place) -> None:
+    with (place.submission / "weights-seed0.safetensors").open("r+b") as file:
+        file.truncate(LARGEST_WEIGHTS + 1)  # a hole; nothing is read of it
+
+
 def own_code_not_declared(place: Place) -> None:
     text = (place.submission / "recipe.toml").read_text()
     changed = text.replace("[agent]", '[agent]\npolicy = "policy.py:MyPolicy"')
@@ -170,6 +180,9 @@ def strange_recipe(place: Place) -> None:
 def forged_verification(place: Place) -> None:
     text = f'{{"manifest_sha256": "{"0" * 64}", "seeds": [0], "seasons": {{}}}}'
     (place.submission / "verified.json").write_text(text)
+
+
+UNDECLARED = (stranger, linked_words)
 
 
 @pytest.mark.parametrize(
@@ -196,6 +209,8 @@ def forged_verification(place: Place) -> None:
         (copied_weights, "outer seeds 0 and 1 have the same weights"),
         (too_many_parameters, "holds 765 numbers; submission.toml says 10"),
         (stranger, "1 file is not declared, such as 'run_me.py'"),
+        (linked_words, "1 file is not declared, such as 'README.md'"),
+        (huge_weights, "weights-seed0.safetensors is larger than 1073741824 bytes"),
         (own_code_not_declared, "agent.policy names 'policy.py', which code does not declare"),
         (strange_recipe, "recipe.toml: training.batch_size"),
         (forged_verification, "verified.json cannot be used: it is of another manifest"),
@@ -204,7 +219,7 @@ def forged_verification(place: Place) -> None:
 )
 def test_tampering_is_told_in_one_line(place: Place, tamper: Callable[[Place], None], message: str) -> None:
     tamper(place)
-    lines = [line for line in place.violations() if "is not declared" not in line or tamper is stranger]
+    lines = [line for line in place.violations() if "is not declared" not in line or tamper in UNDECLARED]
     assert len(lines) == 1, lines
     assert re.search(message, lines[0]), lines
     assert "\n" not in lines[0]
