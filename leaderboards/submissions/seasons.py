@@ -27,8 +27,8 @@ from leaderboards.toml_text import recipe_text
 FOLDER = Path(__file__).parent / "seasons"
 """Where the suite's seasons lie."""
 
-HELD_OUT_NAME = re.compile(r"heldout-([A-Za-z0-9][A-Za-z0-9._-]*)\.csv\.gz")
-"""Name of the file of a season's rows, in a submission's folder."""
+HELD_OUT_NAME = re.compile(r"heldout-([A-Za-z0-9][A-Za-z0-9._-]*)(?<!\.toml)\.csv\.gz")
+"""Name of the file of a season's rows, in a submission's folder; never the path of a season file."""
 
 
 class Registered(Settings):

@@ -224,10 +224,12 @@ def _recipe(folder: Path, manifest: Manifest, found: list[str]) -> Recipe | None
         return None
     if recipe.training is None:
         found.append(f"{manifest.recipe.path} has no [training]; submissions are of trained agents")
-    declared = {file.path for file in manifest.code}
-    for place, file in files_of(recipe).items():
+    declared, named = {file.path for file in manifest.code}, files_of(recipe)
+    for place, file in named.items():
         if file not in declared:
             found.append(f"{manifest.recipe.path}: agent.{place} names {file!r}, which code does not declare")
+    for file in sorted(declared - set(named.values())):
+        found.append(f"{FILE}: code declares {file!r}, which the recipe does not name")
     return recipe
 
 

@@ -13,6 +13,8 @@ from badger_agents import outer_loop
 from badger_agents.evaluation import evaluate
 from badger_agents.recipe import Recipe
 from leaderboards.submissions.measuring import board_keys, outcomes_of
+from leaderboards.submissions.season import SeasonError, commitment
+from leaderboards.submissions.seasons import Season
 from leaderboards.submissions.validation import validate
 from leaderboards.submissions.verification import (
     VerificationError,
@@ -25,7 +27,6 @@ from leaderboards.submissions.verification import (
     write_verified,
 )
 from tests.leaderboards.submissions.made import Place, make
-from tests.leaderboards.submissions.test_validation import declare
 from tests.leaderboards.test_own_policy import POLICY
 
 
@@ -69,14 +70,14 @@ def test_other_weights_are_found_out(place: Place) -> None:
     weights[first] = weights[first] + 0.3 * torch.randn(
         weights[first].shape, generator=torch.Generator().manual_seed(0)
     )
-    declare(place, name, save(weights))
+    place.declare(name, save(weights))
     found = compared(place)
     assert [each.differing for each in found] == [6, 6]  # of the one outer seed
     assert not agree(found)
 
 
 def test_weights_of_another_agent_are_one_line(place: Place) -> None:
-    declare(place, "weights-seed1.safetensors", save({"w": torch.ones(765)}))
+    place.declare("weights-seed1.safetensors", save({"w": torch.ones(765)}))
     with pytest.raises(VerificationError, match=r"weights-seed1\.safetensors does not fit"):
         compared(place)
 
@@ -131,9 +132,6 @@ def test_what_was_verified_is_noted_for_this_manifest_alone(place: Place) -> Non
 
 
 def test_without_a_close_there_is_nothing_held_out(made: Place) -> None:
-    from leaderboards.submissions.season import SeasonError, commitment
-    from leaderboards.submissions.seasons import Season
-
     report = validate(made.submission, made.table)
     assert report.manifest is not None
     season = Season(name="s", commitment=commitment("n" * 32))
