@@ -26,6 +26,7 @@ from badger_agents.recipe import Recipe, check_recipe
 from leaderboards.boards.board import Board
 from leaderboards.statistics import student_quantile
 from leaderboards.submissions.artifacts import inside, sha256_of
+from leaderboards.submissions.bounds import outcome_bounds
 from leaderboards.submissions.measuring import board_keys, outcomes_of
 from leaderboards.submissions.own_code import files_of, foreign, with_files
 from leaderboards.submissions.packed import pack
@@ -188,7 +189,8 @@ def retrain(
     half = student_quantile(count - 1, LEVEL) * float(means.std(ddof=1))
     half *= math.sqrt(1 / count + 1 / max(1, len(finite)))
     half += FLOOR + TOLERANCE * abs(float(means.mean()))
-    low, high = float(means.mean()) - half, float(means.mean()) + half
+    worst, best = outcome_bounds(family)
+    low, high = max(worst, float(means.mean()) - half), min(best, float(means.mean()) + half)
     failed = {run.seed for run in manifest.runs if not run.ok}
     as_told = all((seed in failed) == math.isnan(mean) for seed, mean in zip(seeds, again, strict=True))
     within = as_told and (not finite or low <= float(np.mean(finite)) <= high)
