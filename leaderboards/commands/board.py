@@ -15,6 +15,8 @@ from leaderboards.boards.scaling import crossings
 from leaderboards.boards.standing import Line, place, said, standing
 from leaderboards.boards.units import Unit, missing, rows_folder, units_of
 from leaderboards.boards.work import Steps, Told, work
+from leaderboards.commands.season import Command as SeasonCommand
+from leaderboards.commands.submission import Command as SubmissionCommand
 from leaderboards.commands.train import progress_bar
 from leaderboards.results import Record, record, show
 from leaderboards.runs import make_folder
@@ -217,9 +219,11 @@ Command = (
     Annotated[None, tyro.conf.subcommand("run", constructor=run)]
     | Annotated[None, tyro.conf.subcommand("show", constructor=show_)]
     | Annotated[None, tyro.conf.subcommand("list", constructor=list_boards)]
+    | SubmissionCommand
+    | SeasonCommand
 )
 """What `badger board` can do."""
 
 
 def board(command: Annotated[Command, tyro.conf.arg(name="")]) -> None:
-    """Run and show leaderboards."""
+    """Run and show leaderboards, and submit to them."""

@@ -36,7 +36,7 @@ def task_seed(nonce: str, artifact: str, env_id: str, index: int) -> int:
 
     Args:
         nonce: of the season, revealed at its close.
-        artifact: SHA-256 of the weights' file, 64 lower-case hexadecimal digits.
+        artifact: SHA-256 of what is submitted (`schema.Manifest.artifact`), 64 lower-case hexadecimal digits.
         env_id: registered id of the environment, with its version.
         index: of the task, from 0.
 

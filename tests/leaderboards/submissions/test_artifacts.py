@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
-from leaderboards.submissions.artifacts import ArtifactError, check_weights, inside
+from leaderboards.submissions.artifacts import ArtifactError, check_weights, inside, read_text, walk
 
 
 def digest(content: bytes) -> str:
@@ -45,7 +45,7 @@ def test_weights_pass_and_other_bytes_do_not(tmp_path: Path) -> None:
     path = tmp_path / "weights-0.safetensors"
     sound = save({"w": np.ones(3, np.float32)})
     path.write_bytes(sound)
-    check_weights(path, digest(sound))
+    assert check_weights(path, digest(sound)) == 3
     with pytest.raises(ArtifactError, match="the submission says"):
         check_weights(path, digest(b"others"))
     for content, message in [
@@ -56,3 +56,21 @@ def test_weights_pass_and_other_bytes_do_not(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(ArtifactError, match=message):
             check_weights(path, digest(content))
+
+
+def test_all_files_are_walked_and_links_are_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "a").write_text("")
+    (tmp_path / "loop").symlink_to(tmp_path)
+    assert sorted(walk(tmp_path)) == ["folder/a", "loop"]
+
+
+def test_a_text_that_is_too_large_or_none_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.toml"
+    path.write_bytes(b"x" * 10)
+    assert read_text(path, 10) == "x" * 10
+    with pytest.raises(ArtifactError, match="larger than 9 bytes"):
+        read_text(path, 9)
+    path.write_bytes(b"\xff")
+    with pytest.raises(ArtifactError, match="no UTF-8"):
+        read_text(path, 9)

@@ -1,0 +1,40 @@
+"""Bounds of outcomes: what no agent can reach in a cell, good or bad."""
+
+import dataclasses
+import math
+
+from badger_envs.bandit import Bandit
+from badger_envs.family import Family
+from badger_envs.guessing_game import GuessingGame
+from badger_envs.hot_cold import HotCold
+from badger_envs.variable_io import VariableIO
+from badger_envs.xor import XOR
+
+SLACK = 1e-5
+"""Share of the width by which bounds are wider, as outcomes are rounded."""
+
+
+def outcome_bounds(family: Family) -> tuple[float, float]:
+    """Lowest and highest outcome of a trial; infinities for families that are not the suite's."""
+    low, high = _exact(family)
+    if math.isinf(high - low):
+        return low, high
+    slack = SLACK * (high - low)
+    return low - slack, high + slack
+
+
+def _exact(family: Family) -> tuple[float, float]:
+    """The bounds without slack."""
+    if isinstance(family, XOR):
+        return 0.0, 1.0  # a fraction of answers
+    if isinstance(family, Bandit):
+        low, high = family.bounds.feedback  # of a single reward
+        return low * family.horizon, high * family.horizon
+    if isinstance(family, GuessingGame):
+        return 0.0, 3 * (1 + family.target_scale) ** 2
+    if isinstance(family, HotCold):
+        return tuple(map(float, dataclasses.replace(family, feedback="value").bounds.feedback))  # type: ignore[return-value]
+    if isinstance(family, VariableIO):
+        low, high = family.bounds.feedback  # of a single error, of which the outcome is a mean
+        return float(low), float(high)
+    return -math.inf, math.inf

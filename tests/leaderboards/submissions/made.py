@@ -1,0 +1,91 @@
+"""A submission to a tiny board, made in a moment: an agent trained with three outer seeds."""
+
+import contextlib
+import hashlib
+import io
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from leaderboards.boards.board import Board, load_board
+from leaderboards.cli import main
+from leaderboards.submissions.packed import pack, unpack
+from leaderboards.submissions.schema import FILE
+from leaderboards.submissions.validation import validate
+from leaderboards.toml_text import recipe_text
+from tests.leaderboards.boards.tiny import tiny_board
+
+SEEDS = 3
+NAME = "mine"
+ROWS = "episodes.csv.gz"
+
+
+class Place(NamedTuple):
+    """Where things lie.
+
+    Attributes:
+        folder: of everything.
+        board: the board's file.
+        submission: the submission's folder.
+    """
+
+    folder: Path
+    board: Path
+    submission: Path
+
+    @property
+    def table(self) -> Board:
+        """The board."""
+        return load_board(str(self.board))
+
+    def copy(self, target: Path) -> "Place":
+        """The same with a submission that may be changed."""
+        shutil.copytree(self.submission, target / NAME)
+        return self._replace(submission=target / NAME)
+
+    def edit(self, old: str, new: str) -> None:
+        """Change the manifest's text, in one place."""
+        file = self.submission / FILE
+        text = file.read_text()
+        assert old in text, text
+        file.write_text(text.replace(old, new, 1))
+
+    def declare(self, name: str, content: bytes) -> None:
+        """Put a file in place of another, with its hash declared as it should be."""
+        path = self.submission / name
+        old = hashlib.sha256(path.read_bytes()).hexdigest()
+        path.write_bytes(content)
+        self.edit(old, hashlib.sha256(content).hexdigest())
+
+    def change_rows(self, change: Callable[[str], str]) -> None:
+        """Other rows, with their hash declared."""
+        self.declare(ROWS, pack(change(unpack(self.submission / ROWS))))
+
+    def violations(self) -> list[str]:
+        """What is wrong with the submission."""
+        return validate(self.submission, self.table).violations
+
+
+def make(folder: Path, *words: str, **changes: Any) -> Place:
+    """Train an agent with the commands that a submitter uses, and prepare its submission.
+
+    Args:
+        folder: to work in.
+        words: further words for `badger train`.
+        changes: of the tiny board.
+    """
+    board = tiny_board(folder, **{"seeds": SEEDS, **changes})
+    file = folder / "tiny-v1.toml"
+    file.write_text(recipe_text(board.model_dump(exclude_none=True), "For tests."))
+    say("train", folder / "small.toml", "--seeds", SEEDS, "--out", folder / "runs", *words)
+    name = next((folder / "runs").glob("*-seed0")).name.removesuffix("-seed0")
+    words = ("board", "prepare", file, name, "--runs", folder / "runs", "--author", "A. Nobody")  # type: ignore[assignment]
+    say(*words, "--out", folder / NAME)
+    return Place(folder, file, folder / NAME)
+
+
+def say(*words: object) -> None:
+    """Run a command that must succeed, quietly."""
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        main([str(word) for word in words])
