@@ -14,6 +14,7 @@ from leaderboards.boards.rows import RunRows, kept_folder, read_runs, stem
 from leaderboards.boards.scaling import crossings
 from leaderboards.boards.standing import Line, said, standing
 from leaderboards.boards.work import jobs_of, missing, work
+from leaderboards.commands.site import build
 from leaderboards.commands.train import make_folder, progress_bar
 from leaderboards.results import Record, record, show
 from leaderboards.statistics import KIND, Estimate
@@ -164,6 +165,7 @@ Command = (
     Annotated[None, tyro.conf.subcommand("run", constructor=run)]
     | Annotated[None, tyro.conf.subcommand("show", constructor=show_)]
     | Annotated[None, tyro.conf.subcommand("list", constructor=list_boards)]
+    | Annotated[None, tyro.conf.subcommand("build", constructor=build)]
 )
 """What `badger board` can do."""
 
