@@ -1,5 +1,6 @@
 """Intervals of whole curves: those of `statistics.over_seeds`, for all points of a curve at once."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -30,8 +31,13 @@ def band(curves: Float[np.ndarray, "N K"]) -> Band:
     if count < FEWEST:
         nothing = np.full_like(value, np.nan)
         return Band(value, nothing, nothing)
-    drawn = np.random.default_rng(0).integers(count, size=(RESAMPLES, count))
-    weights = np.zeros((RESAMPLES, count))
-    np.add.at(weights, (np.arange(RESAMPLES)[:, None], drawn), 1 / count)
-    low, high = np.quantile(weights @ curves, expanded_levels(count), axis=0)
+    low, high = np.quantile(_weights(count) @ curves, expanded_levels(count), axis=0)
     return Band(value, low, high)
+
+
+@lru_cache(maxsize=4)
+def _weights(count: int) -> np.ndarray:
+    """[R, N], how much each seed weighs in each resample."""
+    drawn = np.random.default_rng(0).integers(count, size=(RESAMPLES, count))  # (R, N)
+    places = (np.arange(RESAMPLES)[:, None] * count + drawn).ravel()
+    return np.bincount(places, minlength=RESAMPLES * count).reshape(RESAMPLES, count) / count

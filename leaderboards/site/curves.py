@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from leaderboards.boards.scaling import curves as scale_curves
 from leaderboards.boards.standing import Line
@@ -46,7 +47,7 @@ def profile(view: View) -> Picture:
         axis.set_ylim(-0.02, 1.02)
         axis.set_ylabel("share of test tasks")
 
-    image = _drawn(view, panels(view), curve, label, f"threshold of {view.axis(board.main)}")
+    image = _drawn(panels(view), curve, label, f"threshold of {view.axis(board.main)}")
     caption = (
         f"Performance profile: share of the {board.tasks:,} test tasks of cell {board.main} whose"
         f" {board.outcome.replace('_', ' ')} is {sign} a threshold, mean over outer seeds (higher curves are"
@@ -72,9 +73,10 @@ def adaptation(view: View) -> Picture | None:
 
     def label(axis: Axes) -> None:
         scale_for(axis.yaxis, means)
+        axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axis.set_ylabel("mean loss (no unit)")
 
-    image = _drawn(view, chosen, curve, label, f"inner-loop step of a trial in {board.main} (steps)")
+    image = _drawn(chosen, curve, label, f"inner-loop step of a trial in {board.main} (steps)")
     caption = (
         f"Adaptation: loss at each step of a trial in cell {board.main}, mean over {board.tasks:,} test tasks"
         f" and over outer seeds; {seeds_said(every)}, point by point."
@@ -98,13 +100,13 @@ def scale(view: View, name: str) -> Picture | None:
 
     def label(axis: Axes) -> None:
         scale_for(axis.yaxis, values)
-        axis.set_ylabel(f"{board.outcome.replace('_', ' ')}, mean")
+        what, _, unit = view.axis().partition(" (")
+        axis.set_ylabel(f"{what}, mean\n({unit}", fontsize=8.5)
         scale_for(axis.xaxis, table.values, ratio=8)
         axis.set_xticks(_apart(table.values, logarithmic=axis.get_xscale() == "log"))
         axis.xaxis.set_major_formatter("{x:g}")
 
-    unit = view.axis().partition(" (")[2]
-    image = _drawn(view, [("", lines)], curve, label, f"{table.label} (number); y: {unit[:-1]}", mark="o")
+    image = _drawn([("", lines)], curve, label, f"{table.label} (number)", mark="o")
     caption = (
         f"Mean {board.outcome.replace('_', ' ')} over {board.tasks:,} test tasks against {table.label};"
         f" {seeds_said(lines)}."
@@ -117,7 +119,6 @@ def _losses(view: View, line: Line) -> list[list[float]]:
 
 
 def _drawn(
-    view: View,
     chosen: Sequence[tuple[str, list[Line]]],
     curve: Callable[[Line], tuple[np.ndarray, Band]],
     label: Callable[[Axes], None],
@@ -138,13 +139,13 @@ def _drawn(
                 axis.plot(places, found.value, marker=mark, markersize=4, label=f"{line.agent}{few}", **look)
                 if np.isfinite(found.low).all():
                     axis.fill_between(
-                        places, found.low, found.high, color=look["color"], alpha=0.15, linewidth=0
+                        places, found.low, found.high, color=look["color"], alpha=0.12, linewidth=0
                     )
             label(axis)
             axis.set_title(title, fontsize=9, loc="left")
             every = [line for _, each in chosen for line in each]
             axis.set_xlabel(f"{below}\n{seeds_said(every if len(chosen) == 1 else lines)}", fontsize=8.5)
-            legend_below(figure, axis)
+            legend_below(axis)
         return svg(figure)
 
 

@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 
 from leaderboards.boards.standing import Line, seed_means
 from leaderboards.site.drawing import ROLES, Picture, canvas, scale_for, svg
-from leaderboards.site.view import View, seeds_said
+from leaderboards.site.view import UNITS, View, seeds_said
 from leaderboards.statistics import Estimate
 
 ROW = 0.27
@@ -41,7 +41,7 @@ def outcomes(view: View) -> Picture:
         image = svg(figure)
     caption = (
         f"Mean {board.outcome.replace('_', ' ')} over {board.tasks:,} test tasks of cell {board.main};"
-        f" {seeds_said(lines)}. A small dot is an outer seed, the large mark their mean, the bar its interval."
+        f" {seeds_said(lines)}. Small dots: outer seeds; large mark: their mean; bar: its interval."
         " Letters at the right: agents that share one are not distinguishable."
     )
     best = lines[0]
@@ -67,9 +67,8 @@ def differences(view: View) -> Picture | None:
         counts = sorted({line.difference.n for line in lines if line.difference is not None})
         paired = f"pairs of outer seeds: {' to '.join(map(str, dict.fromkeys((counts[0], counts[-1]))))}"
         axis.set_xlabel(
-            f"difference in {what}, {board.main} (same unit; {better} 0: the first named is better)"
-            f"\n{seeds_said(lines)}",
-            fontsize=8,
+            f"difference in {what} in {board.main} ({UNITS.get(board.outcome, 'no unit')})"
+            f"\n{better} 0: the first named is better\n{seeds_said(lines)}"
         )
         _legend(axis, lines)
         image = svg(figure)

@@ -1,12 +1,14 @@
 """All that the site shows of a board, read and computed once."""
 
 import hashlib
+import json
 import re
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from badger_agents.recipe import Recipe, load_recipe, recipe_files
+from badger_agents.recipe import recipe_files
 from leaderboards.boards.board import Board
 from leaderboards.boards.claims import Verdict, verdicts
 from leaderboards.boards.rows import RunRows, read_runs
@@ -135,12 +137,13 @@ def trained_by(board: Board, agent: str) -> Trained:
     """The recipe of a line, and what the board changes in it."""
     entrant = board.agents[agent]
     source = board.agents[entrant.weights_of] if entrant.weights_of is not None else entrant
-    name = load_recipe(source.recipe).name
     path = recipe_files().get(source.recipe, Path(source.recipe))
+    text = path.read_text(encoding="utf-8").strip()
+    name = tomllib.loads(text)["name"]
     table = entrant.model_dump(exclude_defaults=True)
     if "recipe" in table:
         table["recipe"] = name
     changes = recipe_text({"agents": {agent: table}}, f"Its lines in {board.name}.")
-    made: Recipe = source.make_recipe(name).model_copy(update={"name": "", "summary": ""})
     kept = [entrant.agent, entrant.intervention] if entrant.weights_of is not None else []
-    return Trained(name, path.read_text(encoding="utf-8").strip(), changes.strip(), f"{made.to_json()}{kept}")
+    key = json.dumps([text, source.env, source.agent, source.training, kept], sort_keys=True)
+    return Trained(name, text, changes.strip(), key)
