@@ -42,14 +42,20 @@ def site_files(boards: Sequence[tuple[Board, Path]], site: Path) -> dict[str, by
     made = pages.templates()
     files = {"index.html": pages.overview(views, made).encode()}
     for view in views:
-        page = pages.board(view, site, made)
-        files[f"boards/{view.board.name}.html"] = page.html.encode()
-        files[f"data/{view.board.name}.csv"] = page.data.encode()
-        files |= {f"figures/{picture.name}.svg": picture.svg for picture in page.pictures}
+        files |= board_files(view, site)
     files |= {name: page.encode() for name, page in pages.agents(views, made).items()}
     files |= {name: (pages.HERE / name).read_bytes() for name in STATIC}
     files[MANIFEST] = _manifest(views, [*files, MANIFEST])
     return files
+
+
+def board_files(view: View, site: Path) -> dict[str, bytes]:
+    """The files of one board, by their path in the site; see `site_files`."""
+    page = pages.board(view, site, pages.templates())
+    files = {f"boards/{view.board.name}.html": page.html.encode()}
+    if view.begun:
+        files[f"data/{view.board.name}.csv"] = page.data.encode()
+    return files | {f"figures/{picture.name}.svg": picture.svg for picture in page.pictures}
 
 
 def write_site(files: dict[str, bytes], site: Path) -> None:
@@ -86,20 +92,16 @@ def _files_of(site: Path) -> list[str]:
 def _manifest(views: Sequence[View], files: Sequence[str]) -> bytes:
     facts = {
         "libraries": {name: version(name) for name in LIBRARIES},
-        "boards": {view.board.name: _rows_of(view) for view in views},
+        "boards": {view.board.name: rows_of(view.folder) for view in views},
         "files": sorted(files),
     }
     return (json.dumps(facts, indent=1) + "\n").encode()
 
 
-def _rows_of(view: View) -> dict[str, str | int]:
-    """How many runs a board's page stands on, and the SHA-256 of what was read of them."""
+def rows_of(folder: Path) -> dict[str, str | int]:
+    """How many files of rows there are in a folder, and the SHA-256 of their names and bytes."""
     digest = hashlib.sha256()
-    count = 0
-    for runs in view.runs.values():
-        for run in runs:
-            count += 1
-            digest.update(json.dumps([run.agent, run.seed, run.facts], sort_keys=True).encode())
-            for cell, outcomes in sorted(run.outcomes.items()):
-                digest.update(cell.encode() + outcomes.astype("<f8").tobytes())
-    return {"runs": count, "sha256": digest.hexdigest()}
+    paths = sorted([*folder.glob("*.csv.gz"), *folder.glob("*.json")])
+    for path in paths:
+        digest.update(f"{path.name} {path.stat().st_size} ".encode() + path.read_bytes())
+    return {"row_files": len(paths), "sha256": digest.hexdigest()}

@@ -36,7 +36,7 @@ def outcomes(view: View) -> Picture:
             )
         scale_for(axis.xaxis, np.concatenate(means))
         _rows(axis, [_label(line) for line in lines])
-        axis.set_xlabel(f"{view.axis(board.main)}\n{seeds_said(lines)}")
+        figure.supxlabel(f"{view.axis(board.main)}\n{seeds_said(lines)}", fontsize=9)
         _legend(axis, lines)
         image = svg(figure)
     caption = (
@@ -66,9 +66,10 @@ def differences(view: View) -> Picture | None:
         what = board.outcome.replace("_", " ")
         counts = sorted({line.difference.n for line in lines if line.difference is not None})
         paired = f"pairs of outer seeds: {' to '.join(map(str, dict.fromkeys((counts[0], counts[-1]))))}"
-        axis.set_xlabel(
+        figure.supxlabel(
             f"difference in {what} in {board.main} ({UNITS.get(board.outcome, 'no unit')})"
-            f"\n{better} 0: the first named is better\n{seeds_said(lines)}"
+            f"\n{better} 0: the first named is better\n{seeds_said(lines)}",
+            fontsize=9,
         )
         _legend(axis, lines)
         image = svg(figure)

@@ -64,6 +64,11 @@ class View(NamedTuple):
         return [run for found in self.runs.values() for run in found if not run.ok]
 
     @property
+    def begun(self) -> bool:
+        """Whether there is any run, failed ones included."""
+        return any(self.runs.values())
+
+    @property
     def best(self) -> list[str]:
         """Agents that are not distinguishable from the best one; none if no agent has enough outer seeds."""
         return [line.agent for line in self.lines if "a" in line.group]
@@ -107,8 +112,11 @@ def seeds_said(lines: Sequence[Line], kind: str = KIND) -> str:
     ends = dict.fromkeys((counts[0], counts[-1]))
     plural = "" if counts == [1] else "s"
     seeds = f"{' to '.join(map(str, ends))} outer seed{plural}"
-    few = f"preliminary, {seeds}" if counts[0] < ENOUGH else seeds
-    return f"{few}, {kind}" if counts[-1] >= FEWEST else f"{few}, too few for intervals"
+    if counts[-1] < ENOUGH:
+        seeds = f"preliminary, {seeds}"
+    elif counts[0] < ENOUGH:
+        seeds += f" (below {ENOUGH}: preliminary)"
+    return f"{seeds}, {kind}" if counts[-1] >= FEWEST else f"{seeds}, too few for intervals"
 
 
 def slug(agent: str) -> str:
