@@ -8,7 +8,7 @@ VOID = {"meta", "link", "img", "br", "input", "hr"}
 
 
 class Page(HTMLParser):
-    """A page of the site; an AssertionError if a tag is not closed where it should be, or an id is there twice.
+    """A page of the site; AssertionError if a tag is not closed where it should be, or an id is there twice.
 
     Attributes:
         links: all that is linked, pictures, styles and scripts included.

@@ -1,4 +1,4 @@
-"""The site as files: the same bytes each time, closed tags, links that lead somewhere, numbers of the boards."""
+"""The site as files: same bytes each time, closed tags, links that lead somewhere, numbers of the boards."""
 
 import csv
 import math
