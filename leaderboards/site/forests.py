@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 
 from leaderboards.boards.standing import Line, seed_means
 from leaderboards.site.drawing import ROLES, Picture, canvas, scale_for, svg
-from leaderboards.site.view import UNITS, View, seeds_said
+from leaderboards.site.view import UNITS, View, counted, seeds_said
 from leaderboards.statistics import Estimate
 
 ROW = 0.27
@@ -44,8 +44,7 @@ def outcomes(view: View) -> Picture:
         f" {seeds_said(lines)}. Small dots: outer seeds; large mark: their mean; bar: its interval."
         " Letters at the right: agents that share one are not distinguishable."
     )
-    best = lines[0]
-    alt = f"Forest plot of {len(lines)} agents; the lowest line is the worst, the first is {best.agent}."
+    alt = f"Forest plot of {len(lines)} agents, ordered by their mean; {lines[0].agent} comes first."
     return Picture(f"{board.name}-outcomes", image, alt, caption)
 
 
@@ -64,19 +63,18 @@ def differences(view: View) -> Picture | None:
         _rows(axis, [f"{line.agent} − {line.compared_with}" for line in lines])
         better = "above" if board.higher_is_better else "below"
         what = board.outcome.replace("_", " ")
-        counts = sorted({line.difference.n for line in lines if line.difference is not None})
-        paired = f"pairs of outer seeds: {' to '.join(map(str, dict.fromkeys((counts[0], counts[-1]))))}"
+        pairs = [line.difference.n for line in lines if line.difference is not None]
+        paired = counted(pairs, "pair of outer seeds")
         figure.supxlabel(
             f"difference in {what} in {board.main} ({UNITS.get(board.outcome, 'no unit')})"
-            f"\n{better} 0: the first named is better\n{seeds_said(lines)}",
+            f"\n{better} 0: the first named is better\n{paired}",
             fontsize=9,
         )
         _legend(axis, lines)
         image = svg(figure)
     caption = (
-        f"Differences in {what} in cell {board.main}, outer seed by outer seed ({paired});"
-        f" {seeds_said(lines)} of the paired differences. Where a bar leaves out 0, the two are"
-        " distinguishable."
+        f"Differences in {what} in cell {board.main}, outer seed by outer seed; {paired}. Where a bar leaves"
+        " out 0, the two are distinguishable."
     )
     alt = f"Forest plot of {len(lines)} paired differences around zero."
     return Picture(f"{board.name}-differences", image, alt, caption)

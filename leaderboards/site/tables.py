@@ -68,7 +68,9 @@ def standing_table(view: View) -> Table:
     if board.threshold is not None:
         columns.append(Column(f"outer steps to a training loss below {board.threshold:g}", True))
     rows = [_standing_row(view, line) for line in view.lines]
-    caption = f"Agents of {board.name}, the best first. Letters: who shares one is not distinguishable."
+    caption = (
+        f"Agents of {board.name}, ordered by their mean. Those that share a letter are not distinguishable."
+    )
     return Table("standing", caption, columns, rows, by_role=True)
 
 

@@ -104,19 +104,23 @@ def view_of(board: Board, folder: Path) -> View:
     )
 
 
-def seeds_said(lines: Sequence[Line], kind: str = KIND) -> str:
-    """How many outer seeds stand behind a picture, and what its intervals are."""
-    counts = sorted({len(line.seeds) for line in lines if line.role != "reference"})
+def seeds_said(lines: Sequence[Line]) -> str:
+    """How many outer seeds stand behind a picture or table, and what its intervals are."""
+    return counted([len(line.seeds) for line in lines if line.role != "reference"], "outer seed")
+
+
+def counted(counts: Sequence[int], what: str) -> str:
+    """The same for any counts of what is resampled, such as "outer seed" or "pair of outer seeds"."""
     if not counts:
         return "references only: no outer seeds, no intervals"
-    ends = dict.fromkeys((counts[0], counts[-1]))
-    plural = "" if counts == [1] else "s"
-    seeds = f"{' to '.join(map(str, ends))} outer seed{plural}"
-    if counts[-1] < ENOUGH:
-        seeds = f"preliminary, {seeds}"
-    elif counts[0] < ENOUGH:
-        seeds += f" (below {ENOUGH}: preliminary)"
-    return f"{seeds}, {kind}" if counts[-1] >= FEWEST else f"{seeds}, too few for intervals"
+    fewest, most = min(counts), max(counts)
+    noun = what if most == 1 else "pairs of outer seeds" if what.startswith("pair") else f"{what}s"
+    said = f"{fewest} {noun}" if fewest == most else f"{fewest} to {most} {noun}"
+    if most < ENOUGH:
+        said = f"preliminary, {said}"
+    elif fewest < ENOUGH:
+        said += f" (below {ENOUGH} preliminary)"
+    return f"{said}, {KIND}" if most >= FEWEST else f"{said}, too few for intervals"
 
 
 def slug(agent: str) -> str:
