@@ -124,12 +124,15 @@ def agents(views: Sequence[View], made: jinja2.Environment) -> dict[str, str]:
             if name not in view.runs:
                 continue
             trained = known[view.board.name, name]
+            owner = view.board.agents[name].control_of
+            alike = owner is not None and known[view.board.name, owner].text == trained.text
             sections.append(
                 {
                     "view": view,
                     "entrant": view.board.agents[name],
                     "line": next((line for line in view.lines if line.agent == name), None),
                     "trained": trained,
+                    "as_of": owner if alike else None,  # its page has the recipe's text
                     "same": [
                         place
                         for place, other in known.items()

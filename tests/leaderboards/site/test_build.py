@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 
 from leaderboards.boards.board import Board
-from leaderboards.boards.rows import read_runs
+from leaderboards.boards.rows import RunRows, read_runs, write_run
 from leaderboards.boards.standing import said, standing
 from leaderboards.site.bands import band
 from leaderboards.site.build import MANIFEST, SiteError, site_files, write_site
 from leaderboards.site.tables import agent_page
 from leaderboards.site.view import seeds_said, slug
 from leaderboards.statistics import KIND, over_seeds
+from tests.leaderboards.boards.tiny import tiny_board
 from tests.leaderboards.command import refused, run
 from tests.leaderboards.site.boards import TITLE, three_boards
 from tests.leaderboards.site.page import Page
@@ -220,3 +221,30 @@ def test_the_command_says_what_it_wrote_and_refuses_in_one_line(
     (tmp_path / "file").touch()
     assert "--out" in refused(capsys, "board", "build", file, "--out", tmp_path / "file")
     assert seeds_said([]) == "references only: no outer seeds, no intervals"
+
+
+EDGES = {
+    "constant": lambda agent, tasks: np.ones(tasks),
+    "zero": lambda agent, tasks: np.zeros(tasks),
+    "negative": lambda agent, tasks: -np.arange(tasks, dtype=float),
+    "over many decades": lambda agent, tasks: 10.0 ** np.arange(tasks),
+    "failed": lambda agent, tasks: None,
+    "failed but for one": lambda agent, tasks: None if agent == "talk" else np.ones(tasks),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("edge", EDGES)
+def test_no_outcomes_are_too_strange_to_draw(edge: str, tmp_path: Path) -> None:
+    board = tiny_board(tmp_path, seeds=5)
+    for agent, entrant in board.agents.items():
+        for seed in [None] if entrant.role == "reference" else range(5):
+            outcomes = EDGES[edge](agent, board.tasks)
+            cells = {} if outcomes is None else dict.fromkeys(board.cells_of(agent), outcomes)
+            facts = {"fingerprint": board.fingerprint(agent), "loss_by_step": [0.0] * 4, "seconds": 1.0}
+            facts |= {"status": "failed: nan" if outcomes is None else "ok", "parameters": 10}
+            write_run(tmp_path, RunRows(agent, seed, cells, facts))
+    files = site_files([(board, tmp_path)], tmp_path / "site")
+    assert ("figures/tiny-v1-outcomes.svg" in files) == (edge != "failed")
+    page = files["boards/tiny-v1.html"].decode()
+    assert "talk</a>, outer seed 4: failed: nan" in page or not edge.startswith("failed")
