@@ -11,7 +11,7 @@ from leaderboards.site.drawing import ROLES, Picture, canvas, scale_for, svg
 from leaderboards.site.view import UNITS, View, counted, seeds_said
 from leaderboards.statistics import Estimate
 
-ROW = 0.27
+ROW = 0.29
 """Inches of a line."""
 
 
@@ -91,13 +91,12 @@ def _estimate(axis: Axes, place: float, estimate: Estimate, role: str) -> None:
 def _label(line: Line) -> str:
     if line.role == "reference":
         return line.agent
-    failed = f", {len(line.failed)} failed" if line.failed else ""
-    few = "preliminary, " if line.preliminary else ""
-    return f"{line.agent} ({few}n = {len(line.seeds)}{failed})"
+    count = f"n = {len(line.seeds)}{f', {len(line.failed)} failed' if line.failed else ''}"
+    return f"{line.agent}\npreliminary, {count}" if line.preliminary else f"{line.agent} ({count})"
 
 
 def _rows(axis: Axes, labels: list[str]) -> None:
-    axis.set_yticks(range(len(labels)), labels, fontsize=8)
+    axis.set_yticks(range(len(labels)), labels, fontsize=8, linespacing=1)
     axis.set_ylim(len(labels) - 0.4, -0.6)
     axis.grid(visible=False, axis="y")
 

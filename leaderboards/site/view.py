@@ -155,7 +155,9 @@ def trained_by(board: Board, agent: str) -> Trained:
     table = entrant.model_dump(exclude_defaults=True)
     if "recipe" in table:
         table["recipe"] = name
-    changes = recipe_text({"agents": {agent: table}}, f"Its lines in {board.name}.")
+    budget = board.model_dump().get("training") or {}
+    lines = {"training": budget, "agents": {agent: table}}
+    changes = recipe_text(lines, f"Its lines in {board.name}{' and the budget of all' if budget else ''}.")
     kept = [entrant.agent, entrant.intervention] if entrant.weights_of is not None else []
-    key = json.dumps([text, source.env, source.agent, source.training, kept], sort_keys=True)
+    key = json.dumps([text, source.env, source.agent, source.training, budget, kept], sort_keys=True)
     return Trained(name, text, changes.strip(), key)
