@@ -33,7 +33,8 @@ def costs(view: View) -> Picture | None:
     caption = (
         f"Score against cost: mean {view.board.outcome.replace('_', ' ')} in cell {view.board.main} against"
         f" training time and number of weights; {seeds_said(lines)}. Of seeds trained side by side each"
-        " counts an equal part of the time. References, which are not trained, are dotted lines; agents with the weights of another are left out, they cost nothing of their own."
+        " counts an equal part of the time. References, which are not trained, are dotted lines;"
+        " agents with the weights of another are left out, they cost nothing of their own."
     )
     return Picture(f"{view.board.name}-costs", image, f"Outcome and cost of {len(lines)} agents.", caption)
 
