@@ -21,7 +21,7 @@ from leaderboards.site.drawing import (
 from leaderboards.site.view import View, seeds_said
 from leaderboards.statistics import performance_profile
 
-POINTS = 61
+POINTS = 41
 """Of a performance profile."""
 
 

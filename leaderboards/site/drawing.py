@@ -130,7 +130,7 @@ def legend_below(axis: Axes) -> None:
     axis.legend(
         loc="upper left",
         bbox_to_anchor=(0, 0),
-        bbox_transform=axis.transAxes + ScaledTranslation(-0.4, -0.52, figure.dpi_scale_trans),
+        bbox_transform=axis.transAxes + ScaledTranslation(-0.4, -0.56, figure.dpi_scale_trans),
         ncols=3 if longest <= 16 else 2,
         fontsize=8,
         handlelength=2.6,
