@@ -59,8 +59,17 @@ def write_run(folder: Path, run: RunRows) -> None:
     write_together({folder / f"{name}.csv.gz": packed, folder / f"{name}.json": facts.encode()})
 
 
-def read_run(folder: Path, board: Board, agent: str, seed: int | None) -> RunRows | None:
+def read_run(
+    folder: Path, board: Board, agent: str, seed: int | None, fingerprint: str | None = None
+) -> RunRows | None:
     """A run of a board, or None if it is not there, or was made by another recipe or on other tasks.
+
+    Args:
+        folder: with rows.
+        board: the board.
+        agent: a line of it.
+        seed: outer seed; None for a reference.
+        fingerprint: the agent's, where it is known.
 
     Raises:
         BoardError: its files are damaged, or lack a task of the board.
@@ -70,7 +79,7 @@ def read_run(folder: Path, board: Board, agent: str, seed: int | None) -> RunRow
         return None
     try:
         facts = json.loads((folder / f"{name}.json").read_text())
-        if facts["fingerprint"] != board.fingerprint(agent):
+        if facts["fingerprint"] != (fingerprint or board.fingerprint(agent)):
             return None
         status = facts["status"]
         outcomes: dict[str, list[float]] = {}
@@ -99,6 +108,7 @@ def read_runs(folder: Path, board: Board) -> dict[str, list[RunRows]]:
     found: dict[str, list[RunRows]] = {}
     for agent, entrant in board.agents.items():
         seeds: list[int | None] = [None] if entrant.role == "reference" else list(range(board.seeds))
-        runs = [read_run(folder, board, agent, seed) for seed in seeds]
+        fingerprint = board.fingerprint(agent)
+        runs = [read_run(folder, board, agent, seed, fingerprint) for seed in seeds]
         found[agent] = [run for run in runs if run is not None]
     return found

@@ -16,6 +16,7 @@ from leaderboards.boards.standing import Line, place, said, standing
 from leaderboards.boards.units import Unit, missing, rows_folder, units_of
 from leaderboards.boards.work import Steps, Told, work
 from leaderboards.commands.season import Command as SeasonCommand
+from leaderboards.commands.site import build
 from leaderboards.commands.submission import Command as SubmissionCommand
 from leaderboards.commands.train import progress_bar
 from leaderboards.results import Record, record, show
@@ -219,6 +220,7 @@ Command = (
     Annotated[None, tyro.conf.subcommand("run", constructor=run)]
     | Annotated[None, tyro.conf.subcommand("show", constructor=show_)]
     | Annotated[None, tyro.conf.subcommand("list", constructor=list_boards)]
+    | Annotated[None, tyro.conf.subcommand("build", constructor=build)]
     | SubmissionCommand
     | SeasonCommand
 )

@@ -90,7 +90,7 @@ def of_board(board: Board, agent: str, runs: Path) -> tuple[Recipe, list[Made]]:
             weights = _weights(path)
         costs = {name: run.facts.get(name) for name in ("outer_steps", "trials", "seconds")}
         made.append(Made(run.seed, run.facts["status"], weights, run.outcomes, costs))
-    return entrant.make_recipe(agent), made
+    return board.recipe(agent), made
 
 
 def of_runs(

@@ -1,0 +1,1 @@
+"""The static site: what boards say, as pages that open from disk."""
