@@ -60,6 +60,9 @@ class Trials:
         self.team = team or Team()
         self.horizon = family.horizon
         self.weights = step_weights(objective, family.horizon)  # (T,)
+        self.step_weights = torch.tensor(
+            self.weights, dtype=getattr(torch, family.dtype), device=keys.device
+        )  # (T,); made here, as within a trial to make it would let the host wait for the device
         self.scene = make_scene(family, keys)
 
     def others(self, keys: Int[Tensor, "B 4"], groups: int) -> "Trials":
@@ -148,8 +151,7 @@ class Trials:
         if steps == self.horizon:
             total = self.objective(loss)  # the same sum, but rounded as its own definition rounds it
         else:
-            weights = loss.new_tensor(self.weights[start : start + steps])  # (k,)
-            total = weights @ loss.mean(dim=1)
+            total = self.step_weights[start : start + steps] @ loss.mean(dim=1)
         for penalty in self.penalties:
             total = total + penalty.weight * (steps / self.horizon) * penalty.rule(trace[penalty.reads])
         return total
