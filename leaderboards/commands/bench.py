@@ -24,6 +24,7 @@ from leaderboards.bench.faces import (
 )
 from leaderboards.bench.timing import compare
 from leaderboards.bench.topologies import Cell, Kind, dense, measure
+from leaderboards.commands.bench_estimators import estimators
 from leaderboards.commands.bench_outer import outer
 from leaderboards.commands.bench_population import population
 from leaderboards.commands.train import check_device, make_folder
@@ -282,6 +283,7 @@ Command = (
     | Annotated[None, tyro.conf.subcommand("topologies", constructor=topologies)]
     | Annotated[None, tyro.conf.subcommand("outer", constructor=outer)]
     | Annotated[None, tyro.conf.subcommand("population", constructor=population)]
+    | Annotated[None, tyro.conf.subcommand("estimators", constructor=estimators)]
 )
 """What `badger bench` can measure."""
 
