@@ -67,7 +67,7 @@ class Trials:
 
     def others(self, keys: Int[Tensor, "B 4"], groups: int) -> "Trials":
         """Other trials, judged alike."""
-        return Trials(
+        others = Trials(
             self.family,
             keys,
             self.objective,
@@ -76,6 +76,8 @@ class Trials:
             gradient_limit=self.gradient_limit,
             draw_key=self.draw_key,
         )
+        others.step_weights = self.step_weights
+        return others
 
     def begin(self, agent: Agent) -> Life:
         """The agent at the start of all trials."""
