@@ -177,8 +177,9 @@ class AttentionalMembrane(Membrane):
         if self.blind:
             if max(self.blind) >= experts or min(self.blind) < 0:
                 raise ValueError(f"blind is {list(self.blind)}; experts are numbered 0 to {experts - 1}")
-            seeing = [float(expert not in self.blind) for expert in range(experts)]
-            readers = readers * readers.new_tensor(seeing)  # (B, I, E)
+            numbers = torch.arange(experts, device=readers.device)  # (E,)
+            for number in self.blind:
+                readers = readers * (numbers != number)  # (B, I, E)
         own_output = torch.cat(
             [observation.outputs[..., None], torch.ones_like(used)[..., None], observation.output_feedback],
             -1,

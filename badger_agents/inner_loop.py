@@ -110,26 +110,50 @@ def live(
     Returns:
         What happened, and where the trials are then.
     """
-    family, task = scene.family, scene.task
     mind, world, start = life
-    noise = family.noise(scene.keys, steps, start)  # (B, k, N)
+    noise = scene.family.noise(scene.keys, steps, start)  # (B, k, N)
     losses, rewards, records = [], [], []
     for i in range(steps):
         if longest_gradient is not None:
             mind, world = limit_gradients((mind, world), longest_gradient)
-        observation = family.observe(task, world)
-        mind, action, aux = agent.act(mind, observation, scene.own)
-        before = world
-        world, reward, loss, _ = family.step(task, world, action, noise[:, i])
+        mind, world, reward, loss, kept = advance(agent, scene, mind, world, noise[:, i], record)
         losses.append(loss)
         rewards.append(reward)
-        if record is True:
-            records.append({**aux, **_shown(family, task, before, world, action)})
-        elif record:
-            records.append({name: aux[name] for name in record if name in aux})
+        records.append(kept)
     trace = {name: torch.stack([step[name] for step in records]) for name in records[0]} if record else {}
     stretch = Stretch(torch.stack(losses), torch.stack(rewards), trace)
     return stretch, Life(mind, world, start + steps)
+
+
+def advance(
+    agent: Agent,
+    scene: Scene,
+    mind: Any,
+    world: Any,
+    noise: Float[Tensor, "B N"],
+    record: bool | Sequence[str] = False,
+) -> tuple[Any, Any, Float[Tensor, "B"], Float[Tensor, "B"], dict[str, Tensor]]:
+    """One step of all trials.
+
+    Args:
+        agent: the agent.
+        scene: the trials.
+        mind: the agent's state.
+        world: the family's state.
+        noise: the family's, of this step.
+        record: as for `live`.
+
+    Returns:
+        The agent's and the family's state after it, reward and loss, and what is recorded.
+    """
+    family, task = scene.family, scene.task
+    after, action, aux = agent.act(mind, family.observe(task, world), scene.own)
+    then, reward, loss, _ = family.step(task, world, action, noise)
+    if record is True:
+        kept = {**aux, **_shown(family, task, world, then, action)}
+    else:
+        kept = {name: aux[name] for name in record or () if name in aux}
+    return after, then, reward, loss, kept
 
 
 def rollout(

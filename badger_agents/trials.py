@@ -60,11 +60,14 @@ class Trials:
         self.team = team or Team()
         self.horizon = family.horizon
         self.weights = step_weights(objective, family.horizon)  # (T,)
+        self.step_weights = torch.tensor(
+            self.weights, dtype=getattr(torch, family.dtype), device=keys.device
+        )  # (T,); made here, as within a trial to make it would let the host wait for the device
         self.scene = make_scene(family, keys)
 
     def others(self, keys: Int[Tensor, "B 4"], groups: int) -> "Trials":
         """Other trials, judged alike."""
-        return Trials(
+        others = Trials(
             self.family,
             keys,
             self.objective,
@@ -73,6 +76,8 @@ class Trials:
             gradient_limit=self.gradient_limit,
             draw_key=self.draw_key,
         )
+        others.step_weights = self.step_weights
+        return others
 
     def begin(self, agent: Agent) -> Life:
         """The agent at the start of all trials."""
@@ -148,8 +153,7 @@ class Trials:
         if steps == self.horizon:
             total = self.objective(loss)  # the same sum, but rounded as its own definition rounds it
         else:
-            weights = loss.new_tensor(self.weights[start : start + steps])  # (k,)
-            total = weights @ loss.mean(dim=1)
+            total = self.step_weights[start : start + steps] @ loss.mean(dim=1)
         for penalty in self.penalties:
             total = total + penalty.weight * (steps / self.horizon) * penalty.rule(trace[penalty.reads])
         return total

@@ -179,7 +179,7 @@ class PolicyGradient(GradientEstimator):
         )
         mask = torch.stack([observation.output_mask for observation in observations])  # (T, B, O)
         choice = trace["choice"]
-        weights = whole.reward.new_tensor(trials.weights)[:, None] * trials.horizon  # (T, 1)
+        weights = trials.step_weights[:, None] * trials.horizon  # (T, 1)
         reward, table = whole.reward.detach() * weights, whole.reward.new_zeros(0)
         if self.set.expected_reward:
             table = torch.stack(each)  # (T, B, O)

@@ -15,14 +15,20 @@ class Alive(TorchDispatchMode):
     A storage counts once, whatever views it has. Not seen are buffers that an operation makes and frees
     within itself.
 
+    Args:
+        slack: count anew only what is more than the peak by this part of it, so that the peak is at the most
+            so much too low: long work with many tensors is counted much sooner. 0: to the byte.
+
     Attributes:
         peak: most bytes alive after any operation.
         largest: bytes of the largest tensor that an operation made.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, slack: float = 0.0) -> None:
         super().__init__()
+        self.slack = slack
         self.peak, self.largest = 0, 0
+        self._most = 0  # bytes, of those that died since the last count too
         self._sizes: dict[StorageWeakRef, int] = {}
 
     def forget(self) -> None:
@@ -36,13 +42,17 @@ class Alive(TorchDispatchMode):
             self.largest = max(self.largest, part.untyped_storage().nbytes())
         for part in _tensors((made, args, kwargs)):
             storage = part.untyped_storage()
-            self._sizes[StorageWeakRef(storage)] = storage.nbytes()
-        self._sizes = {ref: size for ref, size in self._sizes.items() if not ref.expired()}
-        self.peak = max(self.peak, sum(self._sizes.values()))
+            ref, size = StorageWeakRef(storage), storage.nbytes()
+            self._most += size - self._sizes.get(ref, 0)
+            self._sizes[ref] = size
+        if self._most > self.peak * (1 + self.slack):
+            self._sizes = {ref: size for ref, size in self._sizes.items() if not ref.expired()}
+            self._most = sum(self._sizes.values())
+            self.peak = max(self.peak, self._most)
         return made
 
 
-def peak_memory(work: Callable[[], object], device: str) -> int:
+def peak_memory(work: Callable[[], object], device: str, slack: float = 0.0) -> int:
     """Bytes in use at the peak of a piece of work, what it finds there (weights, states) included.
 
     On a GPU as its allocator says, all else that is held there included; elsewhere as `Alive` counts.
@@ -50,13 +60,14 @@ def peak_memory(work: Callable[[], object], device: str) -> int:
     Args:
         work: what it is; it is done twice, as it needs what it finds to be seen.
         device: a torch device.
+        slack: see `Alive`.
     """
     if torch.device(device).type == "cuda":
         work()
         torch.cuda.reset_peak_memory_stats(device)
         work()
         return torch.cuda.max_memory_allocated(device)
-    with Alive() as alive:
+    with Alive(slack) as alive:
         work()
         alive.forget()
         work()

@@ -1,7 +1,12 @@
 """What the benchmark of the outer loop times and counts: outer steps, stage by stage, and their floor."""
 
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
+from unittest.mock import patch
 
 import torch
 from torch import Tensor
@@ -9,6 +14,7 @@ from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
+from badger_agents import inner_loop
 from badger_agents.curriculum import Place
 from badger_agents.population import outer_step
 from badger_agents.recipe import Recipe
@@ -23,6 +29,10 @@ LEAST_COPY = 2**18
 """Bytes: copies of less would time the call, not the move."""
 
 
+Way = Literal["plain", "compiled", "bfloat16"]
+"""How an outer step is computed: as in training; with the inner step compiled; or under autocast."""
+
+
 class StageSteps:
     """Outer steps as `badger train` takes them in one stage of a recipe, without log and checkpoints.
 
@@ -31,19 +41,42 @@ class StageSteps:
         stage: which of its stages, counted from 0.
         folder: the run's folder; nothing is written there.
         device: a torch device.
+        way: how they are computed.
+
+    Attributes:
+        first: seconds that the first took: what compiling takes, and one step.
     """
 
-    def __init__(self, recipe: Recipe, stage: int, folder: Path, device: str) -> None:
+    def __init__(self, recipe: Recipe, stage: int, folder: Path, device: str, way: Way = "plain") -> None:
         self.run = Run(recipe, 0, folder, device=device)
         self.run.place = Place(stage)
-        self.device = device
+        self.device, self.way = device, way
+        self.first: float | None = None
+        self._advance = torch.compile(inner_loop.advance) if way == "compiled" else inner_loop.advance
 
     def __call__(self) -> int:
         """One outer step; returns 1 once the device has done it."""
-        with torch.random.fork_rng(devices=[]):
+        start = time.perf_counter()
+        with torch.random.fork_rng(devices=[]), self._computed():
             outer_step([self.run])
         self.run.step += 1
-        return finished(1, self.device)
+        done = finished(1, self.device)
+        if self.first is None:
+            self.first = time.perf_counter() - start
+        return done
+
+    @contextmanager
+    def _computed(self) -> Iterator[None]:
+        """Computes in this way; torch's compiler has warnings that concern its makers."""
+        if self.way == "compiled":
+            with patch.object(inner_loop, "advance", self._advance), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                yield
+        elif self.way == "bfloat16":
+            with torch.autocast(torch.device(self.device).type, torch.bfloat16):
+                yield
+        else:
+            yield
 
 
 class Work(NamedTuple):

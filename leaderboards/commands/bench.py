@@ -24,7 +24,9 @@ from leaderboards.bench.faces import (
 )
 from leaderboards.bench.timing import compare
 from leaderboards.bench.topologies import Cell, Kind, dense, measure
+from leaderboards.commands.bench_estimators import estimators
 from leaderboards.commands.bench_outer import outer
+from leaderboards.commands.bench_population import population
 from leaderboards.commands.train import check_device, make_folder
 from leaderboards.figures.style import check_ending, save_figure
 from leaderboards.figures.topologies import draw_topologies
@@ -280,6 +282,8 @@ Command = (
     | Annotated[None, tyro.conf.subcommand("agent", constructor=agent)]
     | Annotated[None, tyro.conf.subcommand("topologies", constructor=topologies)]
     | Annotated[None, tyro.conf.subcommand("outer", constructor=outer)]
+    | Annotated[None, tyro.conf.subcommand("population", constructor=population)]
+    | Annotated[None, tyro.conf.subcommand("estimators", constructor=estimators)]
 )
 """What `badger bench` can measure."""
 

@@ -12,7 +12,7 @@ import tyro
 from badger_agents.recipe import Recipe, load_recipe
 from leaderboards.bench.agent import matrix_cycle, matrix_operations
 from leaderboards.bench.memory import peak_memory
-from leaderboards.bench.outer import LEAST_COPY, StageSteps, copy_cycle, lengths, work_of
+from leaderboards.bench.outer import LEAST_COPY, StageSteps, Way, copy_cycle, lengths, work_of
 from leaderboards.bench.timing import in_turns
 from leaderboards.commands.train import changed_recipe, check_device
 from leaderboards.results import Record, progress_console, record, show
@@ -24,6 +24,8 @@ def outer(
     env: tuple[str, ...] = (),
     agent: tuple[str, ...] = (),
     training: tuple[str, ...] = (),
+    compile: bool = False,
+    bfloat16: bool = False,
     memory: bool = False,
     matrix_size: int = 1024,
     device: str = "cpu",
@@ -39,11 +41,15 @@ def outer(
     timed in turns with the steps. Log, checkpoints and validation are left out. The whole schedule's time
     follows from the stages' numbers of outer steps, where all have one.
 
+    Other ways to compute a step can be timed in turns with it; the time ratio is theirs to that of training.
+
     Args:
         recipe: Name of a recipe (see `badger list`) or path to a TOML file.
         env: Settings of the environment to change, such as dims=5.
         agent: Settings of the agent to change, such as topology=none.
         training: Settings of the training to change, such as estimator=evolution estimator_settings.pairs=8.
+        compile: Also time steps whose inner steps torch.compile compiled (that takes a minute or more).
+        bfloat16: Also time steps under torch.autocast to bfloat16.
         memory: Also count the bytes of tensors in use at the peak of a step (it takes a while).
         matrix_size: Rows and columns of the large matrices.
         device: Where to compute: cpu, cuda, cuda:1, ...
@@ -59,10 +65,12 @@ def outer(
         raise ValueError(f"recipe {chosen.name!r} has nothing to train")
     if min(matrix_size, before if threads is None else threads) < 1 or not 0 < seconds < math.inf:
         raise ValueError("--matrix-size, --threads and --seconds must be above 0")
+    ways: dict[Way, bool] = {"compiled": compile, "bfloat16": bfloat16}
+    asked = [way for way, wanted in ways.items() if wanted]
     torch.set_num_threads(threads or before)
     try:
         with tempfile.TemporaryDirectory() as folder, progress_console().status("timing"):
-            results = timed(chosen, matrix_size, device, seconds, memory, Path(folder))
+            results = timed(chosen, asked, matrix_size, device, seconds, memory, Path(folder))
     finally:
         torch.set_num_threads(before)
     note = f"device {device}, {threads or before} threads, estimator {chosen.training.estimator}"
@@ -72,14 +80,28 @@ def outer(
 
 
 def timed(
-    recipe: Recipe, matrix_size: int, device: str, seconds: float, memory: bool, folder: Path
+    recipe: Recipe,
+    ways: list[Way],
+    matrix_size: int,
+    device: str,
+    seconds: float,
+    memory: bool,
+    folder: Path,
 ) -> list[Record]:
     """Time the stages, and what they are judged by, in turns; records of each stage, then of the whole."""
     schedule = lengths(recipe)
     stages = [StageSteps(recipe, number, folder / str(number), device) for number in range(len(schedule))]
+    others = [
+        StageSteps(recipe, number, folder / way / str(number), device, way)
+        for way in ways
+        for number in range(len(schedule))
+    ]
     works = [work_of(stage) for stage in stages]
     piece = max(LEAST_COPY, *(work.piece for work in works))
-    speeds = in_turns([*stages, matrix_cycle(matrix_size, device), copy_cycle(piece, device)], seconds)
+    judges = [matrix_cycle(matrix_size, device), copy_cycle(piece, device)]
+    for other in others:
+        other()  # compiling is no part of the seconds
+    speeds = in_turns([*stages, *others, *judges], seconds)
     matrix_rate = statistics.median(speeds[-2]) * matrix_operations(matrix_size)  # 1/s
     copy_rate = statistics.median(speeds[-1]) * 2 * piece  # bytes/s: each is read and written
     results, took = [], []
@@ -97,6 +119,12 @@ def timed(
         if memory:
             peak = peak_memory(stages[number], device)
             results.append(record("peak_memory", peak / 1e6, unit="MB", stage=number))
+    for other, rounds in zip(others, speeds[len(stages) :], strict=False):
+        number = other.run.place.stage
+        ratio = statistics.median(plain / speed for plain, speed in zip(speeds[number], rounds, strict=True))
+        results.append(record("time_ratio", ratio, way=other.way, stage=number, n=len(rounds)))
+        if other.way == "compiled" and other.first is not None:
+            results.append(record("first_step", other.first, unit="s", way=other.way, stage=number))
     results.append(record("matrix_product_rate", matrix_rate / 1e9, unit="GFLOP/s", size=matrix_size))
     results.append(record("copy_rate", copy_rate / 1e9, unit="GB/s", bytes=piece))
     if all(length is not None for length in schedule):

@@ -1,15 +1,18 @@
 """`badger bench outer`: what it prints, and that it counts what it says."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from badger_agents import inner_loop
 from badger_agents.outer_loop import train
 from badger_agents.recipe import load_recipe
 from leaderboards.bench.agent import OuterStep, Sizes, operations
-from leaderboards.bench.outer import StageSteps, Traffic, Work, copy_cycle, lengths, work_of
+from leaderboards.bench.outer import StageSteps, Traffic, Way, Work, copy_cycle, lengths, work_of
 from tests.badger_agents.small import small_recipe, small_toml
 from tests.leaderboards.command import run
 
@@ -62,6 +65,41 @@ def test_steps_are_those_of_training(tmp_path: Path) -> None:
     assert all(torch.equal(weights[name], weight) for name, weight in trained.weights.items())
 
 
+def after_three(folder: Path, way: Way) -> StageSteps:
+    recipe = small_recipe(training={"anti_collapse": 0.5})  # which reads what the agent records
+    steps = StageSteps(recipe, 0, folder / way, "cpu", way)
+    for _ in range(3):
+        steps()
+    assert steps.first
+    return steps
+
+
+def test_inner_steps_are_what_is_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[object] = []
+
+    def compiler(function: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *args: calls.append(function) or function(*args)
+
+    monkeypatch.setattr(torch, "compile", compiler)
+    before = inner_loop.advance
+    one, other = after_three(tmp_path, "plain"), after_three(tmp_path, "compiled")
+    assert calls == 3 * one.run.recipe.family().horizon * [before]
+    assert inner_loop.advance is before
+    assert one.run.loss == other.run.loss
+
+
+@pytest.mark.slow
+def test_compiled_steps_are_the_same_but_for_rounding(tmp_path: Path) -> None:
+    one, other = after_three(tmp_path, "plain"), after_three(tmp_path, "compiled")
+    assert other.run.loss == pytest.approx(one.run.loss, abs=1e-5)
+
+
+def test_bfloat16_rounds_products_and_no_weights(tmp_path: Path) -> None:
+    one, other = after_three(tmp_path, "plain"), after_three(tmp_path, "bfloat16")
+    assert one.run.loss != other.run.loss == pytest.approx(one.run.loss, rel=0.02)
+    assert {weight.dtype for weight in other.run.parameters.values()} == {torch.float32}
+
+
 def test_how_long_stages_are() -> None:
     assert lengths(small_recipe()) == [6]
     assert lengths(load_recipe("guessing-paper")) == [2000] * 5 + [40_000, 100_000, 50_000, 100_000]
@@ -77,7 +115,7 @@ def test_it_prints_each_stage_and_the_whole(capsys: pytest.CaptureFixture[str], 
     path.write_text(path.read_text() + STAGES)
     quick = ["--seconds", "0.05", "--matrix-size", "16"]
     estimator = ["--training", "estimator=evolution", "estimator_settings.pairs=4"]
-    done = run(capsys, "bench", "outer", path, *quick, "--memory", *estimator, "--json")
+    done = run(capsys, "bench", "outer", path, *quick, "--memory", "--bfloat16", *estimator, "--json")
     assert done.status == 0
     printed = json.loads(done.out)
     assert "estimator evolution" in printed["note"]
@@ -94,6 +132,7 @@ def test_it_prints_each_stage_and_the_whole(capsys: pytest.CaptureFixture[str], 
         assert value["floor", stage] == pytest.approx(work.floor(*rates)[0])
         assert value["ratio", stage] == pytest.approx(value["floor", stage] * speeds[stage])
         assert value["peak_memory", stage] > 0
+        assert value["time_ratio", stage] > 0
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,140 @@
+"""No trial waits for a device: nothing in it looks at values, whatever the family, agent and estimator.
+
+torch's "meta" tensors have shapes and no values; to look at one, or to copy it to the host, is an error. So
+what runs on them never reads anything back from a GPU. Within a trial nothing is sent there either: a tensor
+made of Python's numbers is copied from memory that a GPU cannot read by itself, and the host waits for that.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from badger_agents.agent import LearnedAgent
+from badger_agents.curriculum import Curriculum, Place
+from badger_agents.inner_loop import rollout
+from badger_agents.objectives import OBJECTIVES
+from badger_agents.recipe import load_recipe, recipe_files
+from badger_agents.trials import Trials
+from badger_envs import random
+from tests.badger_agents.small import (
+    EVERY_ESTIMATOR,
+    LookingPolicy,
+    keys,
+    random_agent,
+    small_family,
+    small_recipe,
+)
+
+STEPS = 2
+SENT = (torch.tensor, torch.as_tensor, torch.asarray, torch.from_numpy, Tensor.new_tensor)
+LEARNED = [name for name in recipe_files() if load_recipe(name).training is not None]
+
+
+class NothingSent(TorchFunctionMode):
+    """An error where a tensor is made of numbers that the host has."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        given = args[1] if func is Tensor.new_tensor else args[0] if args else None
+        assert func not in SENT or isinstance(given, Tensor), f"{func} of {given}"
+        return func(*args, **(kwargs or {}))
+
+
+def names(rows: int) -> Tensor:
+    """Names of trials, without values."""
+    return keys(rows).to("meta")
+
+
+@pytest.mark.parametrize("name", LEARNED)
+def test_trials_of_every_recipe_run_without_values(name: str) -> None:
+    recipe = load_recipe(name)
+    agent, training = recipe.make_agent(0), recipe.training
+    assert isinstance(agent, LearnedAgent)
+    assert training is not None
+    curriculum = Curriculum(recipe, agent.to("meta"), 0)
+    for stage in {0, len(curriculum.stages) - 1}:
+        place = Place(stage)
+        trials = Trials(
+            curriculum.family(place, 0),
+            names(2),
+            OBJECTIVES[training.objective],
+            curriculum.penalties(place),
+            gradient_limit=training.clip_trial,
+            draw_key=random.outer_keys(0, 0, 1),
+        )
+        living = curriculum.living(place, 0)
+        steps, start = min(STEPS, trials.horizon), trials.begin(living)
+        with torch.set_grad_enabled(training.estimator != "policy_gradient"), NothingSent():
+            loss, life = trials.unroll(living, start, steps)
+        assert loss.device.type == "meta"
+        assert life.time == steps
+        if loss.requires_grad:
+            gradients = torch.autograd.grad(loss.sum(), tuple(agent.parameters()), allow_unused=True)
+            assert any(gradient is not None for gradient in gradients)
+
+
+@pytest.mark.parametrize(("name", "settings"), EVERY_ESTIMATOR)
+def test_updates_of_every_estimator_are_found_without_values(name: str, settings: dict[str, Any]) -> None:
+    recipe = small_recipe(training={"estimator": name, "estimator_settings": settings})
+    check_updates(recipe)
+
+
+@pytest.mark.parametrize("settings", [{"epochs": 2, "value_size": 4}, {"expected_reward": True}])
+def test_updates_of_policy_gradients_are_found_without_values(settings: dict[str, Any]) -> None:
+    recipe = small_recipe(
+        env={"id": "Badger/Bandit-k5-n10-v0"},
+        agent={"membrane": "attentional", "feedback_to": "all"},
+        training={"estimator": "policy_gradient", "estimator_settings": settings},
+    )
+    check_updates(recipe)
+
+
+def check_updates(recipe: Any) -> None:
+    agent, training = recipe.make_agent(0), recipe.training
+    agent.to("meta")
+    estimator = training.make_estimator()
+    draw = random.outer_keys(0, 0, 1)
+    trials = Trials(recipe.family(), names(8), OBJECTIVES[training.objective], draw_key=draw)
+    updates = list(estimator.updates(agent, trials, estimator.initial_state(agent)))
+    assert updates
+    for update in updates:
+        assert all(part.device.type == "meta" for part in (update.loss, *update.gradients))
+
+
+def looks() -> None:
+    agent = small_recipe().make_agent(0)
+    agent.policy = LookingPolicy(agent.membrane.reading_size)  # type: ignore[union-attr]
+    rollout(agent.to("meta"), small_family(dtype="float32"), names(2))  # type: ignore[union-attr]
+
+
+def lists() -> None:
+    names(2).tolist()
+
+
+def picks() -> None:
+    names(2)[names(2) > 0]
+
+
+def copies() -> None:
+    random_agent(small_family()).to("meta").state_dict()["policy.emit.bias"].cpu()
+
+
+def sends() -> None:
+    with NothingSent():
+        names(2).new_tensor([1.0, 2.0])
+
+
+def test_to_send_is_an_error_there() -> None:
+    with pytest.raises(AssertionError, match="new_tensor"):
+        sends()
+
+
+@pytest.mark.parametrize("wait", [looks, lists, picks, copies])
+def test_to_look_is_an_error_there(wait: Callable[[], None]) -> None:
+    with pytest.raises((RuntimeError, NotImplementedError), match=r"(?i)meta"):
+        wait()
