@@ -1,10 +1,15 @@
 """`badger board`: run, show, list."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from leaderboards.boards.board import board_names
+from leaderboards.boards import rows
+from leaderboards.boards.board import board_names, load_board
+from leaderboards.boards.units import checkpoint_of, units_of
+from leaderboards.boards.work import make
+from leaderboards.commands.board import with_policy
 from leaderboards.toml_text import recipe_text
 from tests.leaderboards.boards.tiny import tiny_board
 from tests.leaderboards.command import refused, run
@@ -41,3 +46,50 @@ def test_what_cannot_be_run_is_one_line(capsys: pytest.CaptureFixture[str], plac
 def test_list_names_all(capsys: pytest.CaptureFixture[str]) -> None:
     rows = run(capsys, "board", "list", "--json").results
     assert [row["value"] for row in rows] == board_names()
+
+
+POLICY = """
+import torch
+from badger_agents import ExpertPolicy
+
+
+class Mine(ExpertPolicy):
+    message_size = 2
+    draw_size = 4
+
+    def __init__(self, reading_size):
+        super().__init__()
+        self.linear = torch.nn.Linear(4 + 2 + reading_size, 4 + 2 + 1)
+
+    def initial_state(self, draws):
+        return draws
+
+    def forward(self, state, inbox, reading):
+        return self.linear(torch.cat([state, inbox, reading], dim=-1)).tanh().split([4, 2, 1], dim=-1)
+"""
+
+
+def test_a_policy_of_one_s_own_is_trained_and_told_where_it_stands(
+    capsys: pytest.CaptureFixture[str], place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = place / "kept"
+    (kept / "tiny-v1" / "runs").mkdir(parents=True)
+    monkeypatch.setattr(rows, "FOLDER", kept)
+    board = load_board(str(place / "tiny-v1.toml"))
+    for unit in units_of(board, place / "theirs", ("talk",)):
+        for made in make(unit):
+            rows.write_run(kept / board.name / "runs", made)
+    mine = place / "mine.py"
+    mine.write_text(POLICY)
+    words = ("board", "run", place / "tiny-v1.toml", "--out", place / "mine", "--processes", 1, "--json")
+    done = run(capsys, *words, "--policy", f"{mine}:Mine")
+    assert done.status == 0, done.err
+    assert {row["agent"]: row["seeds"] for row in done.results} == {"talk": 2, "Mine": 2}
+    assert "Mine is not distinguishable from talk" in json.loads(done.out)["note"]
+    before = checkpoint_of(place / "mine", *with_policy(board, f"{mine}:Mine"), 0).read_bytes()
+    mine.write_text(POLICY.replace("tanh", "sin"))  # another policy: trained anew
+    assert run(capsys, *words, "--policy", f"{mine}:Mine").status == 0
+    after = checkpoint_of(place / "mine", *with_policy(board, f"{mine}:Mine"), 0)
+    assert after.read_bytes() != before
+    for wrong in (f"{place}/other.py:Mine", "Mine", f"{mine}:talk", f"{mine}:Lost"):
+        assert "Traceback" not in refused(capsys, *words, "--policy", wrong)
