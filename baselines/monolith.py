@@ -27,6 +27,9 @@ class MonolithSettings(Settings):
         writing: it writes an "increment" of each output, its "absolute" value, or a "score", by which binary
             actions are drawn. What it writes is always a score where actions are categorical.
         temperature: of the draw by scores: near 0 the highest score, or the sign of each, is certain.
+        feedback_to: with "chosen" the feedback also stands at the output that was chosen last, as Badger's
+            experts hear it, so that what an arm paid is one number and not a product to be learned; with
+            "all" it is there for all once.
         noise: standard deviation of what is added to continuous actions, so that they can be learned by
             reward alone (`policy_gradient`); 0: nothing is.
     """
@@ -36,6 +39,7 @@ class MonolithSettings(Settings):
     hidden_size: int = Field(default=48, ge=1)
     writing: Writing = "increment"
     temperature: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    feedback_to: Literal["all", "chosen"] = "all"
     noise: float = Field(default=0.0, ge=0, allow_inf_nan=False)
 
 
@@ -68,7 +72,7 @@ class Monolith(LearnedAgent):
         settings: see `MonolithSettings`.
 
     Raises:
-        ValueError: the core does not take its settings.
+        ValueError: the core does not take its settings, or nothing is ever chosen.
     """
 
     Settings = MonolithSettings
@@ -78,11 +82,14 @@ class Monolith(LearnedAgent):
         super().__init__()
         self.settings = settings
         slots = self.slots = family.slots
+        if settings.feedback_to == "chosen" and family.action_kind != "categorical":
+            raise ValueError("feedback_to is 'chosen', and actions choose no output; set it to 'all'")
         reading_size = (
             slots.inputs * (slots.input_size + 1)
             + slots.outputs * (2 + slots.output_feedback)
             + 2 * slots.feedback
             + len(FLAGS)
+            + slots.outputs * slots.feedback * (settings.feedback_to == "chosen")
         )
         made = CORES[settings.core]
         try:
@@ -177,6 +184,8 @@ class Monolith(LearnedAgent):
         slots = [observation.inputs, observation.input_mask, observation.outputs, observation.output_mask]
         parts = [*slots, observation.output_feedback, feedback, observation.flags]
         lead = observation.flags.dim() - 1
+        if self.settings.feedback_to == "chosen":  # outputs are 1 there, and 0 elsewhere
+            parts.append(observation.outputs[..., None] * observation.feedback[..., None, :])
         return torch.cat([part.flatten(lead) for part in parts], dim=-1)  # (*T, B, R)
 
     def _written(

@@ -25,6 +25,7 @@ from leaderboards.bench.faces import (
 from leaderboards.bench.timing import compare
 from leaderboards.bench.topologies import Cell, Kind, dense, measure
 from leaderboards.commands.bench_outer import outer
+from leaderboards.commands.bench_rl2 import rl2
 from leaderboards.commands.train import check_device, make_folder
 from leaderboards.figures.style import check_ending, save_figure
 from leaderboards.figures.topologies import draw_topologies
@@ -280,6 +281,7 @@ Command = (
     | Annotated[None, tyro.conf.subcommand("agent", constructor=agent)]
     | Annotated[None, tyro.conf.subcommand("topologies", constructor=topologies)]
     | Annotated[None, tyro.conf.subcommand("outer", constructor=outer)]
+    | Annotated[None, tyro.conf.subcommand("rl2", constructor=rl2)]
 )
 """What `badger bench` can measure."""
 
