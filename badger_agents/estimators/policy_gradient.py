@@ -23,6 +23,10 @@ class PolicyGradientSettings(Settings):
 
     Attributes:
         discount: what a reward counts one step earlier, gamma.
+        discount_start: the same in the first outer step, from where it goes to `discount` linearly. Credit of
+            the next few steps alone is biased and has little noise: enough to learn first to use what is
+            known. None: it is `discount` all the time.
+        discount_steps: outer steps over which it does so.
         trace: lambda of generalised advantage estimation (Schulman et al. 2016): at 1 all that a trial earned
             from a step on is credited to that step's action, below 1 the value network's word for what comes
             later is taken, the more the lower.
@@ -41,6 +45,8 @@ class PolicyGradientSettings(Settings):
     """
 
     discount: float = Field(default=0.97, ge=0, le=1)
+    discount_start: float | None = Field(default=None, ge=0, le=1)
+    discount_steps: int = Field(default=1, ge=1)
     trace: float = Field(default=1.0, ge=0, le=1)
     value_size: int = Field(default=0, ge=0)
     value_rate: float = Field(default=2e-3, gt=0, allow_inf_nan=False)
@@ -98,7 +104,7 @@ class PolicyGradient(GradientEstimator):
         values = lived.reward.detach() * 0  # (T, B)
         if self.network is not None:
             state, values = self.network.values(state, lived.states)
-        gain = advantages(lived.reward, values, self.set.discount, self.set.trace)  # (T, B)
+        gain = advantages(lived.reward, values, self._discount(state), self.set.trace)  # (T, B)
         if self.network is not None:
             state = self.network.learn(state, lived.states, gain + values)
         usual = lived.reward + values * 0
@@ -135,6 +141,13 @@ class PolicyGradient(GradientEstimator):
         over = self.set.entropy_steps
         left = 1.0 if over is None else (1 - state[STEPS] / over).clamp(min=0)
         return torch.as_tensor(self.set.entropy * left)
+
+    def _discount(self, state: Memory) -> float:
+        """Of this outer step."""
+        if self.set.discount_start is None:
+            return self.set.discount
+        gone = min(1.0, int(state[STEPS]) / self.set.discount_steps)
+        return self.set.discount_start + gone * (self.set.discount - self.set.discount_start)
 
     def _minibatches(self, rows: int, groups: int, device: torch.device) -> Iterator[Tensor | slice]:
         """Which trials each update is of: in every epoch another deal, alike in all groups."""
