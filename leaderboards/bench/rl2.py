@@ -1,4 +1,4 @@
-"""What the benchmark of RL² times: our policy gradient, and sb3-contrib's RecurrentPPO, on the same bandit."""
+"""What the benchmark of RL² times: our policy gradient and sb3-contrib's RecurrentPPO on one bandit."""
 
 import dataclasses
 from pathlib import Path
