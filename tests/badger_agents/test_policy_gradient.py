@@ -185,6 +185,19 @@ def test_advantages_without_values_are_discounted_returns_and_with_exact_values_
     assert one_step[:, 0].tolist() == [0.5, -0.5, 1.0]
 
 
+@pytest.mark.parametrize(("steps", "discount"), [(0, 0.0), (2, 0.4), (5, 1.0), (7, 1.0)])
+def test_the_discount_rises_outer_step_by_outer_step(steps: int, discount: float) -> None:
+    agent, lived = Reader(), trials(64)
+    rising = {**PLAIN, "discount": 1.0, "discount_start": 0.0, "discount_steps": 5}
+    updates = []
+    for settings in (rising, {**PLAIN, "discount": discount}):
+        estimator = make_estimator("policy_gradient", settings)
+        (update,) = estimator.updates(agent, lived, {"steps": torch.tensor(steps)})
+        updates.append(update)
+    for one, other in zip(updates[0].gradients, updates[1].gradients, strict=True):
+        torch.testing.assert_close(one, other)
+
+
 def test_groups_are_compared_within_themselves() -> None:
     gain = torch.tensor([[1.0, 3.0, 10.0, 20.0]])
     assert centred(gain, 2).tolist() == [[-1.0, 1.0, -5.0, 5.0]]
