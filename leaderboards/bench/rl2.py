@@ -23,6 +23,7 @@ class Sizes:
         arms: of the bandit.
         horizon: pulls in a trial.
         hidden_size: numbers in the memory.
+        core: our memory; theirs is an LSTM.
         epochs: how often the data is gone through.
         minibatches: updates per epoch.
     """
@@ -31,6 +32,7 @@ class Sizes:
     arms: int = 5
     horizon: int = 100
     hidden_size: int = 64
+    core: str = "lstm"
     epochs: int = 4
     minibatches: int = 4
 
@@ -44,7 +46,7 @@ def own_recipe(sizes: Sizes) -> Recipe:
     """RL² by reward alone, with a value network as wide as the memory, as theirs has one."""
     table = load_recipe("bandit-rl2").model_dump()
     table["env"] = {"id": ID, "arms": sizes.arms, "horizon": sizes.horizon}
-    table["agent"] |= {"hidden_size": sizes.hidden_size}
+    table["agent"] |= {"hidden_size": sizes.hidden_size, "core": sizes.core, "feedback_to": "all"}
     learning = {"value_size": sizes.hidden_size, "epochs": sizes.epochs, "minibatches": sizes.minibatches}
     table["training"] |= {"batch_size": sizes.num_envs, "estimator_settings": learning}
     return Recipe.model_validate(table)

@@ -5,6 +5,7 @@ import math
 import statistics
 import tempfile
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -20,6 +21,7 @@ def rl2(
     arms: int = 5,
     horizon: int = 100,
     hidden_size: int = 64,
+    core: Literal["lstm", "gru"] = "lstm",
     epochs: int = 4,
     minibatches: int = 4,
     device: str = "cpu",
@@ -30,9 +32,9 @@ def rl2(
     """Time training by RL² in turns with sb3-contrib's RecurrentPPO, both on the same bandit.
 
     Both play one whole trial in each environment, then go through all of it with the same numbers of
-    epochs and minibatches. Ours is the recipe bandit-rl2 by reward alone, with a value network, on the
-    batched family. Theirs is a RecurrentPPO with its own defaults otherwise (an LSTM each for actor and
-    critic), on gym.make with RL2Observation. A step is one step of one environment, learning included;
+    epochs and minibatches. Ours is the recipe bandit-rl2 by reward alone, with an LSTM and a value network,
+    on the batched family. Theirs is a RecurrentPPO with its own defaults otherwise (an LSTM each for actor
+    and critic), on gym.make with RL2Observation. A step is one step of one environment, learning included;
     values are medians over rounds, the ratio is the median of the rounds' ratios.
 
     Args:
@@ -40,6 +42,7 @@ def rl2(
         arms: Arms of the bandit.
         horizon: Pulls in a trial.
         hidden_size: Numbers in the memory.
+        core: Our memory; theirs is an LSTM.
         epochs: How often the data is gone through.
         minibatches: Updates per epoch.
         device: Where both compute: cpu, cuda, cuda:1, ...
@@ -53,11 +56,13 @@ def rl2(
         arms=arms,
         horizon=horizon,
         hidden_size=hidden_size,
+        core=core,
         epochs=epochs,
         minibatches=minibatches,
     )
     before = torch.get_num_threads()
-    least = min(*dataclasses.asdict(sizes).values(), before if threads is None else threads)
+    numbers = [value for value in dataclasses.asdict(sizes).values() if isinstance(value, int)]
+    least = min(*numbers, before if threads is None else threads)
     if least < 1 or not 0 < seconds < math.inf:
         raise ValueError("all numbers of `badger bench rl2` must be at least 1, and --seconds above 0")
     if num_envs % minibatches:

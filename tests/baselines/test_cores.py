@@ -72,6 +72,22 @@ def test_one_call_is_step_by_step_where_trials_end_in_the_middle(name: str, sett
     assert not torch.isclose(apart[2, 0], wanted[2, 0]).all()  # that row began anew
 
 
+@pytest.mark.parametrize("name", ["gru", "lstm"])
+def test_one_call_is_step_by_step_in_single_precision_too(name: str) -> None:
+    core, (readings, _) = core_of(name, {}), sequences()  # by other kernels than in double precision
+    weights = tuple(core.float().parameters())  # type: ignore[attr-defined]
+    readings, begin = readings.float(), tuple(part.float() for part in nothing(core))
+    memory, features = begin, []
+    for reading in readings:
+        feature, memory = core.step(reading, memory)
+        features.append(feature)
+    wanted, found = torch.stack(features), unroll(core, readings, begin)[0]
+    torch.testing.assert_close(found, wanted)
+    gradients = [torch.autograd.grad(total.square().sum(), weights) for total in (found, wanted)]
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
+
+
 @pytest.mark.parametrize(("name", "settings"), KINDS, ids=str)
 def test_a_memory_goes_on_where_another_call_left_it(name: str, settings: dict[str, Any]) -> None:
     core, (readings, starts) = core_of(name, settings), sequences()
