@@ -58,9 +58,14 @@ class LearnedAgent(torch.nn.Module):
         family: a family of the kind the agent will live in; it sets the sizes of what is read, and
             nothing of it is kept but those sizes and the kind of action.
         settings: of the class's own `Settings`.
+
+    Attributes:
+        Settings: class of the settings.
+        sequence_major: whether `unroll` takes less time than as many calls of `act`.
     """
 
     Settings: ClassVar[type[BaseModel]]
+    sequence_major: ClassVar[bool] = False
 
     def initial_state(self, family: Family, keys: Keys) -> Any:
         """See `Agent.initial_state`."""
@@ -69,6 +74,26 @@ class LearnedAgent(torch.nn.Module):
     def act(self, state: Any, observation: Observation, keys: Keys) -> tuple[Any, Tensor, dict[str, Tensor]]:
         """See `Agent.act`."""
         raise NotImplementedError
+
+    def unroll(
+        self, state: Any, observations: Observation, keys: Keys
+    ) -> tuple[Any, dict[str, Float[Tensor, "T B ..."]]]:
+        """See again what was seen in several steps, with the weights of the moment.
+
+        Args:
+            state: before the first of them.
+            observations: of all steps, sequence-major: arrays [T, B, ...].
+            keys: the trials' keys.
+
+        Returns:
+            The state after the last, as `act` makes it step by step, to rounding; and what is recorded, each
+            [T, B, ...]. An agent that is not asked for actions need not draw them.
+        """
+        records = []
+        for seen in zip(*(part.unbind() for part in observations), strict=True):
+            state, _, record = self.act(state, Observation(*seen), keys)
+            records.append(record)
+        return state, {name: torch.stack([record[name] for record in records]) for name in records[0]}
 
     def check_fits(
         self, slots: Slots, family: Family, sizes: tuple[str, ...], *, padded: bool = False
@@ -142,7 +167,7 @@ def load_file(path: Path) -> ModuleType:
 
 
 def feedback_and_change(
-    feedback: Float[Tensor, "B G"], previous: Float[Tensor, "B G"], first: Float[Tensor, "B 1"]
-) -> Float[Tensor, "B 2*G"]:
+    feedback: Float[Tensor, "*B G"], previous: Float[Tensor, "*B G"], first: Float[Tensor, "*B 1"]
+) -> Float[Tensor, "*B 2*G"]:
     """Feedback beside its change since the last step (0 at the first step of a trial)."""
-    return torch.cat([feedback, (feedback - previous) * (1 - first)], dim=-1)  # (B, 2G)
+    return torch.cat([feedback, (feedback - previous) * (1 - first)], dim=-1)  # (*B, 2G)

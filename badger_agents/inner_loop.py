@@ -91,6 +91,7 @@ def live(
     *,
     record: bool | Sequence[str] = False,
     longest_gradient: float | None = None,
+    noise: Float[Tensor, "B k N"] | None = None,
 ) -> tuple[Stretch, Life]:
     """Let the agent live on for some steps: the one loop over steps that there is.
 
@@ -106,12 +107,14 @@ def live(
             agent records, to keep only that, as far as it does.
         longest_gradient: longest gradient of one row that flows back from a step to the one before (see
             `limit_gradients`); None: all flows back as it is.
+        noise: the family's noise of these steps, where it is drawn already.
 
     Returns:
         What happened, and where the trials are then.
     """
     mind, world, start = life
-    noise = scene.family.noise(scene.keys, steps, start)  # (B, k, N)
+    if noise is None:
+        noise = scene.family.noise(scene.keys, steps, start)  # (B, k, N)
     losses, rewards, records = [], [], []
     for i in range(steps):
         if longest_gradient is not None:

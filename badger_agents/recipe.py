@@ -276,7 +276,8 @@ class Recipe(Settings):
         if missing := [name for name in estimator.reads if name not in record]:
             raise ValueError(
                 f"it records no {missing[0]}, which {self.training.estimator} needs: its actions are not"
-                " drawn; set writing = 'score' where actions are binary"
+                " drawn; set writing = 'score' where actions are binary, and where they are continuous noise,"
+                " if the agent has such a setting"
             )
 
     def to_json(self) -> str:

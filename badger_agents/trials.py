@@ -83,7 +83,14 @@ class Trials:
         """The agent at the start of all trials."""
         return begin(agent, self.scene)
 
-    def live(self, agent: Agent, life: Life, steps: int, record: Sequence[str] = ()) -> tuple[Stretch, Life]:
+    def live(
+        self,
+        agent: Agent,
+        life: Life,
+        steps: int,
+        record: Sequence[str] = (),
+        noise: Float[Tensor, "B k N"] | None = None,
+    ) -> tuple[Stretch, Life]:
         """Live on for some steps.
 
         Args:
@@ -91,13 +98,14 @@ class Trials:
             life: where the trials are.
             steps: k, no more than are left.
             record: names of what the agent records, to be kept beside what penalties need.
+            noise: the family's noise of these steps, where it is drawn already.
 
         Returns:
             What happened, each [k, B, ...], and where the trials are then.
         """
         longest = None if self.gradient_limit is None else self.gradient_limit * self.groups / len(self.keys)
         names = tuple(dict.fromkeys([*record, *(penalty.reads for penalty in self.penalties)]))
-        return live(agent, self.scene, life, steps, record=names, longest_gradient=longest)
+        return live(agent, self.scene, life, steps, record=names, longest_gradient=longest, noise=noise)
 
     def unroll(self, agent: Agent, life: Life, steps: int) -> tuple[Float[Tensor, "G"], Life]:
         """Live on for some steps, and what they cost: `live`, then `costs`."""

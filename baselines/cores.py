@@ -1,9 +1,10 @@
-"""Memories of a monolith: a GRU, an LSTM, and a small causal Transformer, each as one pure step."""
+"""Memories of a monolith: a GRU, an LSTM, and a small causal Transformer, as pure steps, one or many."""
 
-from typing import Any, Protocol
+from itertools import pairwise
+from typing import Any, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from badger_envs.family import check_integer
@@ -12,11 +13,12 @@ Memory = tuple[Tensor, ...]
 """What is kept from step to step; each tensor is [B, ...]."""
 
 
+@runtime_checkable
 class Core(Protocol):
     """A memory: features from what is read now and what was read before, in this trial alone."""
 
     def begin(self, like: Float[Tensor, "B 1"], horizon: int) -> Memory:
-        """Nothing read yet.
+        """Nothing read yet: all zeros.
 
         Args:
             like: for batch size, dtype and device.
@@ -27,6 +29,48 @@ class Core(Protocol):
     def step(self, reading: Float[Tensor, "B R"], memory: Memory) -> tuple[Float[Tensor, "B H"], Memory]:
         """Features now, and the memory with this step in it."""
         ...
+
+    def unroll(
+        self, readings: Float[Tensor, "T B R"], memory: Memory
+    ) -> tuple[Float[Tensor, "T B H"], Memory]:
+        """As many calls of `step` as there are readings, to rounding, in one call of torch."""
+        ...
+
+
+def restarted(memory: Memory, starts: Bool[Tensor, "B"]) -> Memory:
+    """The memory, with nothing in it where a trial starts."""
+    return tuple(
+        torch.where(starts.view(-1, *[1] * (part.dim() - 1)), torch.zeros_like(part), part) for part in memory
+    )
+
+
+def unroll(
+    core: Core, readings: Float[Tensor, "T B R"], memory: Memory, starts: Bool[Tensor, "T B"] | None = None
+) -> tuple[Float[Tensor, "T B H"], Memory]:
+    """A core over a sequence in which trials may end and others start, in each row at other steps.
+
+    Where a trial starts, the row's memory is emptied before that step's reading; nothing else empties it.
+    The sequence is cut at such steps, and each part is one call: whole trials side by side are one.
+
+    Args:
+        core: the core.
+        readings: sequence-major.
+        memory: before the first step.
+        starts: whether a trial starts at a step; None: nowhere, all go on from `memory`.
+
+    Returns:
+        Features of every step, and the memory after the last.
+    """
+    if starts is None:
+        return core.unroll(readings, memory)
+    cuts = [time for time, some in enumerate(starts.any(dim=1).tolist()) if some]
+    parts = []
+    for first, last in pairwise(sorted({0, *cuts, len(readings)})):
+        if first in cuts:
+            memory = restarted(memory, starts[first])
+        features, memory = core.unroll(readings[first:last], memory)
+        parts.append(features)
+    return torch.cat(parts), memory
 
 
 class GRU(nn.GRUCell):
@@ -45,6 +89,14 @@ class GRU(nn.GRUCell):
         """The cell's state is both."""
         hidden = self(reading, memory[0])  # (B, H)
         return hidden, (hidden,)
+
+    def unroll(
+        self, readings: Float[Tensor, "T B R"], memory: Memory
+    ) -> tuple[Float[Tensor, "T B H"], Memory]:
+        """By `torch.gru`, with the cell's weights."""
+        weights = (self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
+        features, last = torch.gru(readings, memory[0][None], weights, True, 1, 0.0, False, False, False)
+        return features, (last[0],)
 
 
 class LSTM(nn.LSTMCell):
@@ -79,6 +131,15 @@ class LSTM(nn.LSTMCell):
         cell = torch.sigmoid(keep) * memory[1] + torch.sigmoid(admit) * torch.tanh(new)  # (B, H)
         hidden = torch.sigmoid(reveal) * torch.tanh(cell)  # (B, H)
         return hidden, (hidden, cell)
+
+    def unroll(
+        self, readings: Float[Tensor, "T B R"], memory: Memory
+    ) -> tuple[Float[Tensor, "T B H"], Memory]:
+        """By `torch.lstm`, with the cell's weights."""
+        weights = (self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
+        before = [part[None] for part in memory]  # (1, B, H) each
+        features, *last = torch.lstm(readings, before, weights, True, 1, 0.0, False, False, False)
+        return features, (last[0][0], last[1][0])
 
 
 class Transformer(nn.Module):
@@ -134,9 +195,27 @@ class Transformer(nn.Module):
         bias = torch.where((ago < filled)[:, None, None], distant[:, None], -torch.inf)  # (B, heads, 1, W)
         hidden, kept = self.embed(reading), []  # (B, H)
         for layer, before in zip(self.layers, cache.unbind(1), strict=True):
-            hidden, seen = layer(hidden, before, bias)  # (B, H), (B, W, 2D)
+            after, seen = layer(hidden[None], before[:, 1:], bias)  # (1, B, H), (B, W, 2D)
+            hidden = after[0]  # (B, H)
             kept.append(seen)
         return self.norm(hidden), (torch.stack(kept, dim=1), filled.clamp(max=window))
+
+    def unroll(
+        self, readings: Float[Tensor, "T B R"], memory: Memory
+    ) -> tuple[Float[Tensor, "T B H"], Memory]:
+        """All steps attend at once, each to its own window: of what was there before, and of these steps."""
+        cache, filled = memory  # (B, L, W, 2D), (B, 1)
+        window, steps = cache.shape[2], len(readings)
+        place = torch.arange(window + steps, device=cache.device)  # (W+T,), of the cache and then these steps
+        ago = place[window:, None] - place  # (T, W+T)
+        within = (ago >= 0) & (ago < window) & (place >= window - filled)[:, None]  # (B, T, W+T)
+        distant = -self.slopes[:, None, None] * ago.to(cache.dtype)  # (heads, T, W+T)
+        bias = torch.where(within[:, None], distant, -torch.inf)  # (B, heads, T, W+T)
+        hidden, kept = self.embed(readings), []  # (T, B, H)
+        for layer, before in zip(self.layers, cache.unbind(1), strict=True):
+            hidden, seen = layer(hidden, before, bias)  # (T, B, H), (B, W+T, 2D)
+            kept.append(seen[:, -window:])
+        return self.norm(hidden), (torch.stack(kept, dim=1), (filled + steps).clamp(max=window))
 
 
 class _Layer(nn.Module):
@@ -156,14 +235,18 @@ class _Layer(nn.Module):
         )
 
     def forward(self, hidden: Tensor, before: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-        """Features [B, H] after it, and keys and values [B, W, 2D] with this step as the last."""
-        made = self.project(self.before(hidden))  # (B, 3D)
-        query, now = made.tensor_split((self.width,), dim=-1)  # (B, D), (B, 2D)
-        seen = torch.cat([before[:, 1:], now[:, None]], dim=1)  # (B, W, 2D)
-        key, value = seen.unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)  # (B, heads, W, d)
-        asked = query.unflatten(-1, (self.heads, 1, -1))  # (B, heads, 1, d)
-        weights = torch.softmax(asked @ key.mT / key.shape[-1] ** 0.5 + bias, dim=-1)  # (B, heads, 1, W)
-        hidden = hidden + self.merge((weights @ value).flatten(1))  # (B, H)
+        """Features [T, B, H] after it, and keys and values [B, V+T, 2D], those of `before` [B, V, 2D] first.
+
+        What `bias` [B, heads, T, V+T] says is added to the scores of attention.
+        """
+        made = self.project(self.before(hidden))  # (T, B, 3D)
+        query, now = made.tensor_split((self.width,), dim=-1)  # (T, B, D), (T, B, 2D)
+        seen = torch.cat([before, now.movedim(0, 1)], dim=1)  # (B, V+T, 2D)
+        key, value = seen.unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)  # (B, heads, V+T, d)
+        asked = query.unflatten(-1, (self.heads, -1)).permute(1, 2, 0, 3)  # (B, heads, T, d)
+        weights = torch.softmax(asked @ key.mT / key.shape[-1] ** 0.5 + bias, dim=-1)  # (B, heads, T, V+T)
+        heard = (weights @ value).permute(2, 0, 1, 3).flatten(2)  # (T, B, D)
+        hidden = hidden + self.merge(heard)  # (T, B, H)
         return hidden + self.think(hidden), seen
 
 

@@ -1,21 +1,18 @@
 """Policy gradients for actions that are drawn: whole trials, advantages, clipped epochs."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
-from badger_agents.agent import Agent, LearnedAgent, Settings
+from badger_agents.agent import LearnedAgent, Settings
 from badger_agents.choosing import entropy, log_probability
 from badger_agents.estimators.advantages import advantages, centred, spread_of
 from badger_agents.estimators.base import GradientEstimator, Memory, Update
+from badger_agents.estimators.lived import live_through, replay
 from badger_agents.estimators.value import ValueNetwork
-from badger_agents.inner_loop import Stretch
 from badger_agents.trials import Trials
-from badger_envs.family import Observation
 
 STEPS = "steps"
 """Name in the memory of the number of outer steps done."""
@@ -26,6 +23,10 @@ class PolicyGradientSettings(Settings):
 
     Attributes:
         discount: what a reward counts one step earlier, gamma.
+        discount_start: the same in the first outer step, from where it goes to `discount` linearly. Credit of
+            the next few steps alone is biased and has little noise: enough to learn first to use what is
+            known. None: it is `discount` all the time.
+        discount_steps: outer steps over which it does so.
         trace: lambda of generalised advantage estimation (Schulman et al. 2016): at 1 all that a trial earned
             from a step on is credited to that step's action, below 1 the value network's word for what comes
             later is taken, the more the lower.
@@ -44,6 +45,8 @@ class PolicyGradientSettings(Settings):
     """
 
     discount: float = Field(default=0.97, ge=0, le=1)
+    discount_start: float | None = Field(default=None, ge=0, le=1)
+    discount_steps: int = Field(default=1, ge=1)
     trace: float = Field(default=1.0, ge=0, le=1)
     value_size: int = Field(default=0, ge=0)
     value_rate: float = Field(default=2e-3, gt=0, allow_inf_nan=False)
@@ -56,38 +59,14 @@ class PolicyGradientSettings(Settings):
     clip: float = Field(default=0.2, gt=0, allow_inf_nan=False)
 
 
-class Lived(NamedTuple):
-    """Whole trials as the weights of the time drew them; B trials of T steps.
-
-    Attributes:
-        cost: [G], the objective of each group.
-        observations: what was seen, one for each step.
-        logits: [T, B, O].
-        choice: [T, B] or [T, B, O], the actions.
-        mask: [T, B, O], slots in use.
-        reward: [T, B], by the objective's weights; with expected rewards, what the action's lacks to the
-            best's.
-        each: [T, B, O], the same of every choice; empty without expected rewards.
-        states: [T, B, E, S] of the experts; empty where no value network reads them.
-    """
-
-    cost: Tensor
-    observations: list[Observation]
-    logits: Tensor
-    choice: Tensor
-    mask: Tensor
-    reward: Tensor
-    each: Tensor
-    states: Tensor
-
-
 class PolicyGradient(GradientEstimator):
     """What raises the probability of actions that earned more than is usual (Williams 1992; PPO).
 
-    For categorical actions and for binary ones that are drawn (`writing = "score"`). With one epoch of one
-    minibatch the gradient is that of the trials as they are lived; with more, trials are lived first, and
-    agents then go through what they saw again, with the weights of the moment. What counts is the reward of
-    each step, weighted as the objective weights its loss.
+    For categorical actions, binary ones that are drawn (`writing = "score"`), and continuous ones with
+    noise. Trials are lived first, and agents then see again what they saw, whole trials at once where they
+    can (`LearnedAgent.unroll`), with the weights of the moment; but where an agent can only go step by step,
+    and there is one epoch of one minibatch, the gradient is that of the trials as they are lived. What
+    counts is the reward of each step, weighted as the objective weights its loss.
 
     Its memory holds the value network, its optimiser's state, and a count of outer steps.
     """
@@ -117,13 +96,15 @@ class PolicyGradient(GradientEstimator):
             raise ValueError(
                 "a value network learns beside one agent; set value_size = 0 to train several at once"
             )
-        at_once = self.set.epochs == self.set.minibatches == 1
+        at_once = self.set.epochs == self.set.minibatches == 1 and not agent.sequence_major
         with torch.set_grad_enabled(at_once):
-            lived = self._live(agent, trials)
+            lived = live_through(
+                agent, trials, expected=self.set.expected_reward, states=self.network is not None
+            )
         values = lived.reward.detach() * 0  # (T, B)
         if self.network is not None:
             state, values = self.network.values(state, lived.states)
-        gain = advantages(lived.reward, values, self.set.discount, self.set.trace)  # (T, B)
+        gain = advantages(lived.reward, values, self._discount(state), self.set.trace)  # (T, B)
         if self.network is not None:
             state = self.network.learn(state, lived.states, gain + values)
         usual = lived.reward + values * 0
@@ -155,101 +136,25 @@ class PolicyGradient(GradientEstimator):
             gradients = torch.autograd.grad(loss, parameters, materialize_grads=True)
             yield Update(lived.cost.detach(), gradients, state)
 
-    def _live(self, agent: Agent, trials: Trials) -> Lived:
-        """Whole trials, step by step, as expected rewards must be asked for at each."""
-        family, task = trials.family, trials.scene.task
-        life = trials.begin(agent)
-        stretches, observations, each = [], [], []
-        names: tuple[str, ...] = ("logits", "choice")
-        for time in range(trials.horizon):
-            observations.append(family.observe(task, life.world))
-            if self.set.expected_reward:
-                each.append(trials.weights[time] * trials.horizon * all_rewards(trials, life.world))
-            if self.network is not None and time == 0:
-                names += state_names(agent, life.mind, observations[0], trials.scene.own)
-            stretch, life = trials.live(agent, life, 1, record=names)
-            stretches.append(stretch)
-        trace = {
-            name: torch.cat([stretch.trace[name] for stretch in stretches]) for name in stretches[0].trace
-        }
-        whole = Stretch(
-            torch.cat([stretch.loss for stretch in stretches]),
-            torch.cat([stretch.reward for stretch in stretches]),
-            trace,
-        )
-        mask = torch.stack([observation.output_mask for observation in observations])  # (T, B, O)
-        choice = trace["choice"]
-        weights = trials.step_weights[:, None] * trials.horizon  # (T, 1)
-        reward, table = whole.reward.detach() * weights, whole.reward.new_zeros(0)
-        if self.set.expected_reward:
-            table = torch.stack(each)  # (T, B, O)
-            table = torch.where(mask > 0, table - table.where(mask > 0, -torch.inf).amax(-1, keepdim=True), 0)
-            reward = table.gather(-1, choice[..., None])[..., 0]  # (T, B)
-        states = [trace[name].detach().flatten(3) for name in names[2:]]  # (T, B, E, S) each
-        return Lived(
-            trials.costs(whole, 0), observations, trace["logits"], choice, mask, reward, table,
-            torch.cat(states, dim=-1) if states else table,
-        )  # fmt: skip
-
     def _entropy_weight(self, state: Memory) -> Tensor:
         """What entropy counts in this outer step."""
         over = self.set.entropy_steps
         left = 1.0 if over is None else (1 - state[STEPS] / over).clamp(min=0)
         return torch.as_tensor(self.set.entropy * left)
 
+    def _discount(self, state: Memory) -> float:
+        """Of this outer step."""
+        if self.set.discount_start is None:
+            return self.set.discount
+        gone = min(1.0, int(state[STEPS]) / self.set.discount_steps)
+        return self.set.discount_start + gone * (self.set.discount - self.set.discount_start)
+
     def _minibatches(self, rows: int, groups: int, device: torch.device) -> Iterator[Tensor | slice]:
         """Which trials each update is of: in every epoch another deal, alike in all groups."""
-        if self.set.epochs == self.set.minibatches == 1:
+        if self.set.epochs == self.set.minibatches == 1:  # all of them, in their order
             yield slice(None)
             return
         for _ in range(self.set.epochs):
             for part in torch.randperm(rows // groups).chunk(self.set.minibatches):  # of torch's generator
                 starts = torch.arange(groups) * (rows // groups)  # (G,)
                 yield (starts[:, None] + part).flatten().to(device)  # (b,)
-
-
-def all_rewards(trials: Trials, world: object) -> Float[Tensor, "B O"]:
-    """The family's expected reward of each choice: it is linear in the probabilities, so its gradient."""
-    family, rows = trials.family, len(trials.keys)
-    with torch.enable_grad():
-        dtype = getattr(torch, family.dtype)
-        chances = torch.zeros(rows, family.slots.outputs, dtype=dtype, device=trials.keys.device)
-        chances.requires_grad_()
-        expected = family.expected_reward(trials.scene.task, world, chances)  # (B,)
-        (table,) = torch.autograd.grad(expected.sum(), chances)
-    return table  # (B, O)
-
-
-def state_names(agent: Agent, mind: object, observation: Observation, own: Tensor) -> tuple[str, ...]:
-    """Under which names the agent records its experts' states.
-
-    Raises:
-        ValueError: it does not.
-    """
-    with torch.no_grad():
-        _, _, record = agent.act(mind, observation, own)
-    names = tuple(name for name in record if name == "states" or name.startswith("states."))
-    if not names:
-        raise ValueError("the agent records no states, which a value network reads; set value_size = 0")
-    return names
-
-
-def replay(
-    agent: Agent, trials: Trials, observations: list[Observation], rows: Tensor | slice
-) -> tuple[Float[Tensor, "T b O"], Float[Tensor, ""]]:
-    """Logits that an agent has where it sees again what was seen in some trials, and penalties on it."""
-    own = trials.scene.own[rows]  # (b, 4)
-    mind, names = (
-        agent.initial_state(trials.family, own),
-        ("logits", *(term.reads for term in trials.penalties)),
-    )
-    records = []
-    for observation in observations:
-        mind, _, record = agent.act(mind, Observation(*(part[rows] for part in observation)), own)
-        records.append({name: record[name] for name in names})
-    trace = {name: torch.stack([record[name] for record in records]) for name in names}  # (T, b, ...)
-    penalty = trace["logits"].new_zeros(())
-    for term in trials.penalties:
-        parts = trace[term.reads].unflatten(1, (trials.groups, -1)).unbind(1)  # (T, b/G, ...) each
-        penalty = penalty + term.weight * torch.stack([term.rule(part) for part in parts]).sum()
-    return trace["logits"], penalty

@@ -27,6 +27,7 @@ from leaderboards.bench.topologies import Cell, Kind, dense, measure
 from leaderboards.commands.bench_estimators import estimators
 from leaderboards.commands.bench_outer import outer
 from leaderboards.commands.bench_population import population
+from leaderboards.commands.bench_rl2 import rl2
 from leaderboards.commands.train import check_device, make_folder
 from leaderboards.figures.style import check_ending, save_figure
 from leaderboards.figures.topologies import draw_topologies
@@ -284,6 +285,7 @@ Command = (
     | Annotated[None, tyro.conf.subcommand("outer", constructor=outer)]
     | Annotated[None, tyro.conf.subcommand("population", constructor=population)]
     | Annotated[None, tyro.conf.subcommand("estimators", constructor=estimators)]
+    | Annotated[None, tyro.conf.subcommand("rl2", constructor=rl2)]
 )
 """What `badger bench` can measure."""
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from badger_agents.badger import BadgerAgent, BadgerSettings
-from badger_agents.choosing import draw, entropy, is_drawn, log_probability, logits_of
+from badger_agents.choosing import choose, draw, draws, entropy, is_drawn, log_probability, logits_of
 from badger_agents.evaluation import evaluate
 from badger_agents.inner_loop import rollout
 from badger_agents.whitebox.interventions import Intervened, Intervention, Silence
@@ -105,9 +105,34 @@ def test_each_step_and_trial_has_draws_of_its_own(kind: ActionKind) -> None:
     torch.testing.assert_close(first[5:9], draw(kind, logits[5:9], mask[5:9], keys(64)[5:9], 0))
 
 
+def test_continuous_actions_are_normal_around_what_is_written() -> None:
+    action, logits = drawn("continuous", temperature=0.5)
+    mask = MASK.expand(ROWS, -1)
+    assert (action[:, 3] == 0).all()
+    mean, spread = 0.5 * action[:, :3].mean(dim=0), 0.5 * action[:, :3].std(dim=0)
+    torch.testing.assert_close(mean, SCORES[0, :3], atol=4 * 0.5 / math.sqrt(ROWS), rtol=0)
+    torch.testing.assert_close(spread, torch.full((3,), 0.5), atol=4 * 0.5 / math.sqrt(2 * ROWS), rtol=0)
+    normal = torch.distributions.Normal(logits[:, :3], 1.0)
+    logs = log_probability("continuous", logits, mask, action)
+    torch.testing.assert_close(logs, normal.log_prob(action[:, :3]).sum(-1))
+    torch.testing.assert_close(entropy("continuous", logits, mask), normal.entropy().sum(-1))
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "continuous"])
+def test_chance_drawn_for_many_steps_is_that_of_each(kind: ActionKind) -> None:
+    logits, mask, own = torch.zeros(8, 4), torch.ones(8, 4), keys(8)
+    block = draws(kind, own, 4, 3, 5, "float32")
+    for step in range(5):
+        assert torch.equal(
+            choose(kind, logits, mask, block[:, step]), draw(kind, logits, mask, own, 3 + step)
+        )
+
+
 def test_scores_are_not_for_continuous_actions() -> None:
     with pytest.raises(ValueError, match="'increment' or 'absolute'"):
         is_drawn("continuous", "score")
+    assert is_drawn("continuous", "increment", 0.1)
+    assert not is_drawn("binary", "increment", 0.1)
     assert is_drawn("categorical", "increment")
     assert is_drawn("binary", "score")
     assert not is_drawn("binary", "increment")
@@ -139,6 +164,17 @@ def test_the_monolith_draws_too() -> None:
     assert 2.0 < evaluate(agent, bandit(), 200).mean < 4.0  # of 6 pulls, half pay
     with pytest.raises(ValueError, match="continuous"):
         Monolith(GuessingGame(), MonolithSettings(writing="score")).initial_state(GuessingGame(), keys(1))
+
+
+def test_a_noisy_monolith_writes_around_what_it_would_write() -> None:
+    family = GuessingGame(dims=2, horizon=20)
+    agent = Monolith(family, MonolithSettings(hidden_size=8, noise=0.05))  # which at first writes nothing
+    lived = rollout(agent, family, keys(500), record=True)
+    steps = lived.trace["action"].diff(dim=0)  # (T-1, B, O)
+    assert float(steps.std()) == pytest.approx(0.05, rel=0.02)
+    assert float(steps.mean()) == pytest.approx(0.0, abs=0.002)
+    far = rollout(Monolith(family, MonolithSettings(hidden_size=8, noise=3.0)), family, keys(50), record=True)
+    assert float(far.trace["action"].abs().max()) == 1.0
 
 
 def test_the_chosen_expert_alone_hears_what_it_brought() -> None:

@@ -19,6 +19,7 @@ from badger_agents.stacked import Stacked
 from badger_agents.trials import Trials
 from badger_envs.bandit import Bandit
 from badger_envs.family import Family, Observation
+from badger_envs.guessing_game import GuessingGame
 from tests.badger_agents.small import keys, small_recipe
 
 ARMS, PULLS = 2, 3
@@ -114,6 +115,55 @@ def test_in_expectation_it_is_the_exact_gradient(settings: dict[str, Any]) -> No
     assert float(torch.cosine_similarity(found.mean(0), wanted.mean(0), dim=0)) > 0.99
 
 
+class Guesser(LearnedAgent):
+    """Writes a linear function of what it sees, with noise; gradients may pass through its actions."""
+
+    noise = 0.2
+
+    def __init__(self, through: bool) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(2)
+        self.linear = nn.Linear(3, 2, dtype=torch.float64)
+        self.through = through
+        with torch.no_grad():
+            for part in self.parameters():
+                part.copy_(0.1 * torch.randn(part.shape, generator=generator, dtype=part.dtype))
+
+    def initial_state(self, family: Family, own: Tensor) -> tuple[int]:
+        return (0,)
+
+    def act(self, state: tuple[int], seen: Observation, own: Tensor) -> tuple[Any, Tensor, dict[str, Tensor]]:
+        mean = self.linear(torch.cat([seen.outputs, seen.feedback], dim=-1))  # (B, O)
+        logits = logits_of("continuous", mean, seen.output_mask, self.noise)
+        choice = draw("continuous", logits, seen.output_mask, own, state[0])
+        if self.through:
+            choice = choice + logits - logits.detach()
+        record = {"logits": logits, "choice": choice, "states": logits.detach()[..., None]}
+        return (state[0] + 1,), self.noise * choice, record
+
+
+@pytest.mark.parametrize("settings", [{}, {"value_size": 8}], ids=str)
+def test_of_continuous_actions_it_is_in_expectation_the_gradient_through_the_family(
+    settings: dict[str, Any],
+) -> None:
+    family, repeats, rows = GuessingGame(dims=2, horizon=3, dtype="float64"), 16, 4_096
+    estimators = [
+        make_estimator("policy_gradient", {**PLAIN, **settings}),
+        make_estimator("backpropagation", {}),
+    ]
+    agents = [Guesser(through=False), Guesser(through=True)]
+    found: list[list[Tensor]] = [[], []]
+    for seed in range(repeats):
+        for estimator, agent, gradients in zip(estimators, agents, found, strict=True):
+            lived = Trials(family, keys(rows, seed), as_soon_as_possible)
+            (update,) = estimator.updates(agent, lived, estimator.initial_state(agent))
+            gradients.append(torch.cat([part.flatten() for part in update.gradients]))
+    by_reward, exact = (torch.stack(part) for part in found)  # (repeats, weights) each
+    error = by_reward - exact
+    assert (error.mean(0).abs() < 4.5 * error.std(0) / repeats**0.5 + 1e-6).all()
+    assert float(torch.cosine_similarity(by_reward.mean(0), exact.mean(0), dim=0)) > 0.98
+
+
 def test_expected_rewards_make_it_less_noisy() -> None:
     agent, lived = Reader(), [trials(256, seed) for seed in range(24)]
     noise = []
@@ -133,6 +183,19 @@ def test_advantages_without_values_are_discounted_returns_and_with_exact_values_
         torch.testing.assert_close(advantages(reward, value, 0.5, trace), nothing)
     one_step = advantages(reward, torch.ones(3, 1), 0.5, 0.0)
     assert one_step[:, 0].tolist() == [0.5, -0.5, 1.0]
+
+
+@pytest.mark.parametrize(("steps", "discount"), [(0, 0.0), (2, 0.4), (5, 1.0), (7, 1.0)])
+def test_the_discount_rises_outer_step_by_outer_step(steps: int, discount: float) -> None:
+    agent, lived = Reader(), trials(64)
+    rising = {**PLAIN, "discount": 1.0, "discount_start": 0.0, "discount_steps": 5}
+    updates = []
+    for settings in (rising, {**PLAIN, "discount": discount}):
+        estimator = make_estimator("policy_gradient", settings)
+        (update,) = estimator.updates(agent, lived, {"steps": torch.tensor(steps)})
+        updates.append(update)
+    for one, other in zip(updates[0].gradients, updates[1].gradients, strict=True):
+        torch.testing.assert_close(one, other)
 
 
 def test_groups_are_compared_within_themselves() -> None:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from badger_agents.inner_loop import rollout
+from badger_envs.bandit import Bandit
 from badger_envs.family import Family
 from baselines.monolith import Monolith, MonolithSettings
 from tests.badger_agents.small import keys, shake, small_family
@@ -50,6 +51,35 @@ def test_it_is_a_hand_written_unroll(writing: str) -> None:
         torch.testing.assert_close(lived.trace["action"][time], action)
         outputs, last = action * task.mask, error
     assert (lived.trace["action"].abs() < 1).any()
+
+
+def test_what_was_chosen_last_can_stand_beside_what_it_paid() -> None:
+    family = Bandit(arms=3, horizon=4, dtype="float64")
+    plain, beside = monolith(family), monolith(family, feedback_to="chosen")
+    assert beside.cell.input_size == plain.cell.input_size + 3
+    with torch.no_grad():
+        for part, other in zip(beside.parameters(), plain.parameters(), strict=True):
+            part.copy_(other if part.shape == other.shape else 0.0)
+        beside.cell.weight_ih[:, -3:] = torch.randn(15, 3)  # it sees nothing but these three numbers
+    task = family.sample_task(keys(2))
+    seen = family.observe(task, family.initial_state(task))
+    chosen, paid = torch.eye(3).double()[[0, 2]], torch.full((2, 1), 0.7, dtype=torch.float64)
+
+    def read(outputs: Tensor, feedback: Tensor) -> Tensor:
+        shown = seen._replace(outputs=outputs, feedback=feedback)
+        return beside.act(beside.initial_state(family, keys(2)), shown, keys(2))[0].memory[0]
+
+    assert torch.equal(read(chosen, 0 * paid), read(0 * chosen, paid))  # nothing was paid, or chosen
+    weight = beside.cell.weight_ih[:, -3:]  # (3H, 3)
+    gates = 0.7 * weight[:, [0, 2]].mT + beside.cell.bias_ih  # (2, 3H)
+    reset, update, new = gates.chunk(3, dim=-1)
+    known_reset, known_update, known_new = beside.cell.bias_hh.chunk(3)
+    wanted = (1 - torch.sigmoid(update + known_update)) * torch.tanh(
+        new + torch.sigmoid(reset + known_reset) * known_new
+    )
+    torch.testing.assert_close(read(chosen, paid), wanted)
+    with pytest.raises(ValueError, match="choose no output"):
+        monolith(small_family(), feedback_to="chosen")
 
 
 def test_it_starts_by_writing_nothing() -> None:
