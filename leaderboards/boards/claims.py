@@ -29,12 +29,14 @@ class Verdict(NamedTuple):
         sentence: "communication helps ...", or what failed.
         passed: whether all checks hold.
         checks: each of them.
+        speed: whether it learns sooner than in silence, in words; "" where the board has no threshold.
     """
 
     agent: str
     sentence: str
     passed: bool
     checks: tuple[Check, ...]
+    speed: str = ""
 
 
 def verdicts(board: Board, runs: Mapping[str, Sequence[RunRows]]) -> list[Verdict]:
@@ -94,7 +96,28 @@ def verdict(
         if not failed
         else f"No claim {where}: not shown: {'; '.join(failed)}."
     )
-    return Verdict(agent, sentence, not failed, tuple(checks))
+    speed = "" if board.threshold is None else _speed(board.threshold, whole, agent, silent)
+    return Verdict(agent, sentence, not failed, tuple(checks), speed)
+
+
+def _speed(threshold: float, whole: Mapping[str, Sequence[RunRows]], agent: str, silent: str) -> str:
+    """Outer steps to the threshold with communication and without; who never gets there has used them all."""
+    steps, told = {}, []
+    for name in (agent, silent):
+        reached = {run.seed: run.facts.get("outer_steps_to_threshold") for run in whole[name]}
+        steps[name] = {run.seed: float(reached[run.seed] or run.facts["outer_steps"]) for run in whole[name]}
+        count = sum(value is not None for value in reached.values())
+        told.append(f"{name} {count} of {len(reached)} seeds")
+    common = sorted(steps[agent].keys() & steps[silent].keys(), key=str)
+    if not common:
+        return ""
+    found = statistics.paired(*(np.array([steps[name][seed] for seed in common]) for name in (agent, silent)))
+    known = found.low > 0 or found.high < 0
+    word = ("later" if found.value > 0 else "sooner") if known else "not distinguishable"
+    return (
+        f"Training loss below {threshold:g}: {', '.join(told)}; outer steps until then, {agent} minus"
+        f" {silent} (a seed that never gets there counts with all its steps): {said(found, 3)}: {word}."
+    )
 
 
 def _influence(runs: Sequence[RunRows]) -> Check:

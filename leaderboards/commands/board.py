@@ -169,7 +169,7 @@ def show_board(
     failed = [f"{line.agent} {list(line.failed)}" for line in lines if line.failed]
     note += f"; failed outer seeds: {', '.join(failed)}" if failed else ""
     note += "".join(f"; {crossing.sentence}" for crossing in crossings(board, found))
-    note += "".join(f"; {verdict.sentence}" for verdict in verdicts(board, found))
+    note += "".join(f"; {verdict.sentence} {verdict.speed}".rstrip() for verdict in verdicts(board, found))
     note += "" if own is None else f"; {place(board, found, own)}"
     show([_record(board, line, as_json) for line in lines], as_json=as_json, title=board.title, note=note)
 

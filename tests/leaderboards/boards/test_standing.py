@@ -10,7 +10,7 @@ import pytest
 from leaderboards.boards.board import Board
 from leaderboards.boards.claims import Verdict, verdicts
 from leaderboards.boards.rows import RunRows
-from leaderboards.boards.standing import difference, standing
+from leaderboards.boards.standing import difference, place, standing
 from tests.leaderboards.boards.tiny import tiny_board
 
 GOOD = {"talk": 0.1, "silent": 0.7, "self-loop": 0.7, "shuffled": 0.9}
@@ -31,6 +31,7 @@ def rows(
         for seed in range(seeds):
             outcomes = mean + spread * common[seed] + noise[number, seed]
             facts = {"status": "ok", "parameters": 10, "seconds": 1.0, "influence": influence(agent)}
+            facts |= {"outer_steps": 500, "outer_steps_to_threshold": None}
             found[agent].append(RunRows(agent, seed, {cell: outcomes for cell in board.cells}, facts))
     value = {"short": np.full(board.tasks, 1.0)}
     found["zeros"] = [RunRows("zeros", None, value, {"status": "ok", "parameters": 0})]
@@ -127,3 +128,29 @@ def test_without_all_controls_there_is_no_verdict(tmp_path: Path) -> None:
     board = tiny_board(tmp_path)
     agents = {name: table for name, table in board.agents.items() if name != "self-loop"}
     assert verdicts(board.model_copy(update={"agents": agents}), rows(board, GOOD)) == []
+
+
+def test_learning_sooner_than_in_silence_is_told_in_pairs(board: Board) -> None:
+    found = rows(board, GOOD)
+    assert "not distinguishable" in gate(board, found).speed
+    for seed, run in enumerate(found["talk"]):
+        run.facts["outer_steps_to_threshold"] = 100 + seed if seed else None
+    for seed, run in enumerate(found["silent"]):
+        run.facts["outer_steps_to_threshold"] = 300 + seed if seed > 4 else None
+    said = gate(board, found).speed
+    assert "talk 9 of 10 seeds, silent 5 of 10 seeds" in said
+    assert "-259 [" in said  # 0, then 101 - 500 and so on, then five times -200
+    assert said.endswith("sooner.")
+    assert gate(board.model_copy(update={"threshold": None}), found).speed == ""
+
+
+def test_where_an_agent_stands_is_told_in_words(board: Board) -> None:
+    tables = board.model_dump()
+    tables["agents"]["mine"] = tables["agents"]["talk"]
+    wider = Board.model_validate(tables)
+    found = rows(wider, {**GOOD, "mine": 0.5})
+    assert place(wider, found, "mine").startswith("mine is worse than talk (0.4")
+    found = rows(wider, {**GOOD, "mine": 0.05})
+    assert place(wider, found, "mine").startswith("mine is better than talk (-0.0")
+    assert place(wider, {**found, "mine": found["talk"]}, "mine") == "mine is not distinguishable from talk"
+    assert "nobody" in place(wider, {**found, "talk": []}, "mine")
