@@ -1,4 +1,4 @@
-"""Optimistic Thompson sampling, in two readings: the likeliest of several worlds, and never below the mean."""
+"""Optimistic Thompson sampling, in two readings: the likeliest of several worlds; never below the mean."""
 
 import dataclasses
 from typing import ClassVar, Literal
@@ -19,10 +19,10 @@ class LikeliestThompson(BernoulliAlgorithm):
     """The best arm of the likeliest of several worlds, each drawn from the posterior.
 
     What Duan et al. 2016 call optimistic Thompson sampling (OTS): it "samples N times from the posterior,
-    and takes the one with the highest probability", a world being one value for every arm. The likelier a world,
-    the nearer are the arms that have been pulled to their most likely values, while an arm never pulled,
-    of which all is equally likely, is drawn as ever. For rewards that are 0 or 1; draws are made by tables
-    (`baselines.posteriors`). With 1 draw it is `Thompson`, in less time.
+    and takes the one with the highest probability", a world being one value for every arm. The likelier a
+    world, the nearer are the arms that have been pulled to their most likely values, while an arm never
+    pulled, of which all is equally likely, is drawn as ever. For rewards that are 0 or 1; draws are made by
+    tables (`baselines.posteriors`). With 1 draw it is `Thompson`, in less time.
 
     Attributes:
         draws: how many worlds, from 1 to `MOST_DRAWS`; or "tuned".

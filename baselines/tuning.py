@@ -1,4 +1,4 @@
-"""Grid searches on the validation split, and what there is to search: algorithms for bandits, ridge for maps."""
+"""Grid searches on the validation split, and what there is to search: bandits, ridge regression."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ TENTHS = tuple(tenths / 10 for tenths in range(11))
 DRAWS = tuple(range(1, 21))
 DISCOUNTS = (0.5, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.985, 0.99, 0.995, 0.998)
 WEIGHTS = (1e-6, 1e-4, 1e-3, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
-"""Values that are tried: of c and epsilon, of draws, of the Gittins index's discount, of the ridge's weight."""
+"""Values tried: of c and epsilon, of draws, of the Gittins index's discount, of the ridge's weight."""
 
 CHUNK = 100_000
 """Numbers that are drawn at once in an evaluation: they stay in the processor's cache."""
@@ -47,7 +47,7 @@ ALGORITHMS: dict[str, Algorithm] = {
     "greedy": Algorithm(Greedy),
     "optimistic": Algorithm(OptimisticThompson),
 }
-"""The algorithms by the names of Duan et al. 2016, table 1; and May et al.'s "optimistic", which is not there."""
+"""The algorithms by the names of Duan et al. 2016, table 1; "optimistic", May et al.'s, is not there."""
 
 
 def chunk_of(agent: Agent, family: Family) -> int:

@@ -1,4 +1,4 @@
-"""The table of Duan et al. 2016 (RL2) again: every classical algorithm in every cell, beside what was published."""
+"""The table of Duan et al. 2016 (RL2) again: each classical algorithm in each cell, beside the published."""
 
 import csv
 import math
@@ -67,7 +67,7 @@ class Compared(NamedTuple):
 
     @property
     def agrees(self) -> bool | None:
-        """Whether the two are within `ERRORS` standard errors, or within `SHARE`; None without a published one."""
+        """Whether they are within `ERRORS` standard errors or `SHARE`; None without a published one."""
         if math.isnan(self.published):
             return None
         return abs(self.difference) <= max(ERRORS * self.error, SHARE * self.published)

@@ -14,7 +14,7 @@ from baselines.tuned_settings import FOLDER, Tuned, cell_of, read, write
 from baselines.tuning import ALGORITHMS, WEIGHTS, Algorithm, search
 from leaderboards.commands.evaluate import check_trials
 from leaderboards.commands.train import check_seed
-from leaderboards.results import progress_console, record, show
+from leaderboards.results import Record, progress_console, record, show
 
 PULLS, ARMS = (10, 100, 500), (5, 10, 50)
 """The cells of Duan et al. 2016, table 1."""
@@ -86,6 +86,6 @@ def tune(
     show(results, as_json=json, title=f"Tuned settings: {subject}", note=f"validation split; file: {file}")
 
 
-def _what(found: Tuned) -> dict[str, str | float]:
+def _what(found: Tuned) -> Record:
     """What a row holds for, and the best outcome."""
     return {"cell": found.cell, "agent": found.algorithm, "outcome": dict(found.outcomes)[found.value]}
