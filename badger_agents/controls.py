@@ -35,20 +35,21 @@ class WithheldFeedback:
 
 
 class Moment(NamedTuple):
-    """What is kept of a trial: the family, and what the agent's clocks read (its last state; None at first)."""
+    """What is kept of a trial: the family, and steps done."""
 
     family: Family
-    last: Any
+    time: int
 
 
 class Forgetful:
     """An agent that is born anew at every step: it knows what it sees now, and what time it is.
 
-    Only its clocks go on, the fields called `time` in its state: they say no more than the observation's
-    flags do, and draws differ from step to step by them. It can do no better than the best agent without
-    memory. On bandits that is not far above chance (`baselines.memoryless.WinStayLoseShift`); where outputs are
-    continuous they are a memory outside of it, in which everything can be kept
-    (`baselines.memoryless.MemorylessTriangulation`). An agent under contract 4.
+    Only its clock goes on, the field `time` of its state if there is one: it says no more than the
+    observation's flags do, and draws differ from step to step by it. So it can do no better than the best
+    agent without memory. On bandits that is well below what memory earns
+    (`baselines.memoryless.WinStayLoseShift`); where outputs are continuous they are a memory outside of it,
+    in which everything can be kept (`baselines.memoryless.MemorylessTriangulation`), and what the control
+    takes away is what this agent has not written down. An agent under contract 4.
 
     Args:
         agent: the agent; it is used, not copied.
@@ -59,26 +60,18 @@ class Forgetful:
 
     def initial_state(self, family: Family, keys: Keys) -> Moment:
         """Nothing known. Raises what the agent raises where it does not fit."""
-        return Moment(family, self.agent.initial_state(family, keys))
+        self.agent.initial_state(family, keys)
+        return Moment(family, 0)
 
     def act(
         self, state: Moment, observation: Observation, keys: Keys
     ) -> tuple[Moment, Tensor, dict[str, Tensor]]:
         """The agent's first step, at this time."""
-        fresh = with_clocks(self.agent.initial_state(state.family, keys), state.last)
-        last, action, record = self.agent.act(fresh, observation, keys)
-        return state._replace(last=last), action, record
-
-
-def with_clocks(fresh: Any, last: Any) -> Any:
-    """A state with the fields `time` of another, at any depth of named tuples."""
-    names = getattr(fresh, "_fields", None)
-    if names is None or names != getattr(last, "_fields", None):
-        return fresh
-    pairs = {name: (getattr(fresh, name), getattr(last, name)) for name in names}
-    return fresh._replace(
-        **{name: old if name == "time" else with_clocks(new, old) for name, (new, old) in pairs.items()}
-    )
+        born = self.agent.initial_state(state.family, keys)
+        if "time" in getattr(born, "_fields", ()):
+            born = born._replace(time=state.time)
+        _, action, record = self.agent.act(born, observation, keys)
+        return state._replace(time=state.time + 1), action, record
 
 
 CONTROLS: dict[str, Callable[[Agent], Agent]] = {"withheld": WithheldFeedback, "forgetful": Forgetful}

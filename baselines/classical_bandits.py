@@ -173,7 +173,7 @@ class Thompson(BernoulliAlgorithm):
         return success / (success + failure)
 
 
-def check_setting(name: str, value: float | str, low: float, high: float) -> None:
+def check_setting(name: str, value: float | int | str, low: float | int, high: float | int) -> None:
     """ValueError unless the value is a finite number from low to high, or "tuned"."""
     if value == TUNED:
         return

@@ -48,8 +48,8 @@ class LibraryOptimiser(ABC):
     Such an optimiser calls the function when it likes, and cannot be stopped and gone on with. But it is a
     function of what it was told: at every step it is run from the start on the values heard so far, and
     left when it asks for one that is not known. So the state is plain tensors, and the points are those that
-    it would try if it were run at once. It starts at the point 0, within [-1, 1]; when it has ended by itself,
-    the best point is written. An agent under contract 4, one trial after another on the CPU; no weights.
+    it would try if it were run at once. It starts at the point 0, within [-1, 1]; when it has ended by
+    itself, the best point is written. An agent under contract 4, trial after trial on the CPU; no weights.
     """
 
     requires: ClassVar[tuple[str, ...]] = ()

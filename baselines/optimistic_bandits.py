@@ -28,7 +28,7 @@ class LikeliestThompson(BernoulliAlgorithm):
         draws: how many worlds, from 1 to `MOST_DRAWS`; or "tuned".
     """
 
-    draws: int | Literal["tuned"] = "tuned"
+    draws: float | int | Literal["tuned"] = "tuned"
     tunes: ClassVar[str | None] = "draws"
 
     def __post_init__(self) -> None:

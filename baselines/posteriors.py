@@ -70,8 +70,8 @@ def _rows(done: int) -> Float[Tensor, "R nodes"]:
 
 
 def log_density(
-    successes: Float[Tensor, "*shape"], failures: Float[Tensor, "*shape"], angle: Float[Tensor, "*shape"]
-) -> Float[Tensor, "*shape"]:
+    successes: Float[Tensor, "*#shape"], failures: Float[Tensor, "*#shape"], angle: Float[Tensor, "*#shape"]
+) -> Float[Tensor, "*#shape"]:
     """Logarithm of x^s (1 - x)^f at x = sin(angle)^2: the posterior's density of x, up to a constant."""
     sine, cosine = angle.sin().clamp(min=1e-12).log(), angle.cos().clamp(min=1e-12).log()
     return 2 * (successes * sine + failures * cosine)

@@ -70,7 +70,7 @@ def tuned_setting(algorithm: str, setting: str, family: Family) -> float:
     cell = cell_of(family)
     for found in all_tuned():
         if (found.cell, found.algorithm, found.setting) == (cell, algorithm, setting):
-            return found.value
+            return float(found.value)
     known = ", ".join(dict.fromkeys(found.cell for found in all_tuned() if found.algorithm == algorithm))
     where = f"cell {cell!r}" if cell is not None else f"this {type(family).__name__}, which is no cell"
     raise ValueError(

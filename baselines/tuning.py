@@ -15,7 +15,7 @@ from baselines.tuned_settings import Tuned, cell_of
 
 TENTHS = tuple(tenths / 10 for tenths in range(11))
 DRAWS = tuple(range(1, 21))
-DISCOUNTS = (0.5, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.985, 0.99, 0.995, 0.998)
+DISCOUNTS = (0.5, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.985, 0.99, 0.995, 0.998, 0.999, 0.9995)
 WEIGHTS = (1e-6, 1e-4, 1e-3, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 """Values tried: of c and epsilon, of draws, of the Gittins index's discount, of the ridge's weight."""
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from badger_agents.evaluation import evaluate
 from badger_envs.bandit import Bandit
-from baselines.tuned_settings import tuned_setting
+from baselines.tuned_settings import TUNED, tuned_setting
 from baselines.tuning import ALGORITHMS, chunk_of
 
 ANCHORS = Path(__file__).parent / "anchors" / "rl2_bandits.csv"
@@ -115,7 +115,7 @@ def compare(
             agent = make()
             if setting is not None:
                 value = tuned_setting(getattr(make, "__name__", name), setting, family)
-                agent = make(**{setting: value})
+                agent = make(**{setting: TUNED})
             found = evaluate(agent, family, tasks, seed=seed, chunk=chunk_of(agent, family))
             error = float(found.outcomes.std()) / tasks**0.5
             anchor = published.get((pulls, arms, name), math.nan)
