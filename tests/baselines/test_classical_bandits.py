@@ -1,4 +1,4 @@
-"""Classical bandit algorithms: their rules and their draws (their numbers: tests/leaderboards/test_table.py)."""
+"""Classical bandit algorithms: their rules, their draws (and numbers: tests/leaderboards/test_table.py)."""
 
 from typing import Any
 
