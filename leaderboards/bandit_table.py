@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from badger_agents.evaluation import evaluate
 from badger_envs.bandit import Bandit
-from baselines.tuned_settings import TUNED, tuned_setting
+from baselines.tuned_settings import TUNED, all_tuned, cell_of, tuned_setting
 from baselines.tuning import ALGORITHMS, chunk_of
 
 ANCHORS = Path(__file__).parent / "anchors" / "rl2_bandits.csv"
@@ -89,10 +89,21 @@ def cells() -> list[tuple[int, int]]:
     return list(dict.fromkeys((anchor.pulls, anchor.arms) for anchor in anchors()))
 
 
+def is_tuned(pulls: int, arms: int, algorithm: str) -> bool:
+    """Whether the algorithm has no setting, or one that has been tuned for this cell."""
+    make, setting, _ = ALGORITHMS[algorithm]
+    if setting is None:
+        return True
+    cell = cell_of(Bandit(horizon=pulls, arms=arms))
+    return any(
+        (found.cell, found.algorithm) == (cell, getattr(make, "__name__", "")) for found in all_tuned()
+    )
+
+
 def compare(
     cells: Sequence[tuple[int, int]], algorithms: Sequence[str], tasks: int, seed: int = 0
 ) -> Iterator[Compared]:
-    """Measure algorithms, with their tuned settings, on the same test tasks of each cell.
+    """Measure algorithms, with their tuned settings, on the same test tasks of each cell, those tuned for it.
 
     Args:
         cells: pulls and arms of each.
@@ -102,14 +113,11 @@ def compare(
 
     Yields:
         One result after another.
-
-    Raises:
-        ValueError: a setting has not been tuned for a cell.
     """
     published = {anchor[:3]: anchor.value for anchor in anchors()}
     for pulls, arms in cells:
         family = Bandit(horizon=pulls, arms=arms, split="test")
-        for name in algorithms:
+        for name in (name for name in algorithms if is_tuned(pulls, arms, name)):
             make, setting, _ = ALGORITHMS[name]
             value = math.nan
             agent = make()
