@@ -1,17 +1,17 @@
-"""Classical bandit algorithms: random, greedy, epsilon-greedy, UCB1, Thompson sampling."""
+"""Classical bandit algorithms: random, greedy, epsilon-greedy, UCB1, Thompson sampling; what they share."""
 
 import dataclasses
 import math
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from badger_agents.evaluation import evaluate
 from badger_envs import random
 from badger_envs.family import Family, Observation
+from baselines.tuned_settings import TUNED, tuned_setting
 
 ATTEMPTS = 4
 """Proposals per gamma draw: all are rejected once in 100,000 draws at most, which then give the mode."""
@@ -24,11 +24,15 @@ class Counts(NamedTuple):
         pulls: [B, O], how often each arm was pulled.
         reward: [B, O], what each arm paid in all.
         time: steps done.
+        horizon: steps in a trial.
+        setting: what the algorithm's one setting is here, if it has one.
     """
 
     pulls: Tensor
     reward: Tensor
     time: int
+    horizon: int = 0
+    setting: float = math.nan
 
 
 class BanditAlgorithm(ABC):
@@ -39,25 +43,38 @@ class BanditAlgorithm(ABC):
     families of categorical actions whose first feedback number is the reward; it has no weights.
     """
 
+    tunes: ClassVar[str | None] = None
+    """Name of the setting that may be "tuned": then it is what was best on the family's cell, the number of
+    pulls and of arms, in validation (`baselines.tuning`)."""
+
     def initial_state(self, family: Family, keys: Int[Tensor, "B 4"]) -> Counts:
         """Nothing seen.
 
         Raises:
-            ValueError: the family's actions are not categorical.
+            ValueError: the family's actions are not categorical, or the setting is "tuned" and the family's
+                cell has none.
         """
         if family.action_kind != "categorical":
             wanted, kind = type(self).__name__, family.action_kind
             raise ValueError(f"{wanted} pulls arms; the actions of {type(family).__name__} are {kind}")
         shape = (len(keys), family.slots.outputs)
         zeros = torch.zeros(shape, dtype=getattr(torch, family.dtype), device=keys.device)  # (B, O)
-        return Counts(zeros, zeros, 0)
+        return Counts(zeros, zeros, 0, family.horizon, self._setting(family))
+
+    def _setting(self, family: Family) -> float:
+        """The setting in this family; not a number if there is none."""
+        if self.tunes is None:
+            return math.nan
+        value = getattr(self, self.tunes)
+        return tuned_setting(type(self).__name__, self.tunes, family) if value == TUNED else float(value)
 
     def act(
         self, state: Counts, observation: Observation, keys: Int[Tensor, "B 4"]
     ) -> tuple[Counts, Int[Tensor, "B"], dict[str, Tensor]]:
         """Count the last pull, choose the next; records the scores [B, O]."""
         pulled = observation.outputs  # (B, O), one-hot, zeros at the start
-        seen = Counts(state.pulls + pulled, state.reward + pulled * observation.feedback[:, :1], state.time)
+        reward = state.reward + pulled * observation.feedback[:, :1]  # (B, O)
+        seen = state._replace(pulls=state.pulls + pulled, reward=reward)
         scores = self.scores(seen, keys)  # (B, O)
         action = scores.masked_fill(observation.output_mask == 0, -math.inf).argmax(dim=-1)  # (B,)
         return seen._replace(time=state.time + 1), action, {"scores": scores}
@@ -90,20 +107,20 @@ class EpsilonGreedy(BanditAlgorithm):
     """Greedy, but with probability epsilon any arm.
 
     Attributes:
-        epsilon: in [0, 1]; 0 is greedy, 1 random.
+        epsilon: in [0, 1]; 0 is greedy, 1 random; or "tuned".
     """
 
-    epsilon: float = 0.1
+    epsilon: float | Literal["tuned"] = 0.1
+    tunes: ClassVar[str | None] = "epsilon"
 
     def __post_init__(self) -> None:
         """Check the setting."""
-        if not 0 <= self.epsilon <= 1:
-            raise ValueError(f"epsilon is {self.epsilon}; it must lie in [0, 1]")
+        check_setting("epsilon", self.epsilon, 0, 1)
 
     def scores(self, seen: Counts, keys: Int[Tensor, "B 4"]) -> Float[Tensor, "B O"]:
         """Posterior means, or fresh uniforms."""
         strays = (
-            random.uniform(keys, "epsilon", 1, seen.time, str(seen.pulls.dtype)[6:]) < self.epsilon
+            random.uniform(keys, "epsilon", 1, seen.time, str(seen.pulls.dtype)[6:]) < seen.setting
         )  # (B, 1)
         return torch.where(strays, _uniform(keys, "random arm", seen), _mean(seen))
 
@@ -114,24 +131,23 @@ class UCB1(BanditAlgorithm):
 
     Attributes:
         c: weight of the bound sqrt(2 ln t / pulls), t being the number of this pull and the imagined
-            pulls counted; 0 is greedy, 1 the original.
+            pulls counted; 0 is greedy, 1 the original; or "tuned".
     """
 
-    c: float = 0.2
+    c: float | Literal["tuned"] = 0.2
+    tunes: ClassVar[str | None] = "c"
 
     def __post_init__(self) -> None:
         """Check the setting."""
-        if not 0 <= self.c < math.inf:
-            raise ValueError(f"c is {self.c}; it must be a number from 0 up")
+        check_setting("c", self.c, 0, math.inf)
 
     def scores(self, seen: Counts, keys: Int[Tensor, "B 4"]) -> Float[Tensor, "B O"]:
         """Posterior means and a bonus for what was pulled little."""
-        return _mean(seen) + self.c * (2 * math.log(seen.time + 1) / (seen.pulls + 2)) ** 0.5
+        return _mean(seen) + seen.setting * (2 * math.log(seen.time + 1) / (seen.pulls + 2)) ** 0.5
 
 
-@dataclasses.dataclass(frozen=True)
-class Thompson(BanditAlgorithm):
-    """The best arm of a world drawn from the posterior (Thompson 1933): for rewards in [0, 1]."""
+class BernoulliAlgorithm(BanditAlgorithm):
+    """Base of those whose scores come from Beta posteriors: for rewards in [0, 1]."""
 
     def initial_state(self, family: Family, keys: Int[Tensor, "B 4"]) -> Counts:
         """Nothing seen.
@@ -141,8 +157,14 @@ class Thompson(BanditAlgorithm):
         """
         low, high = family.bounds.feedback
         if family.action_kind == "categorical" and (low < 0 or high > 1):
-            raise ValueError(f"rewards lie in [{low}, {high}]; Thompson's Beta posterior is for [0, 1]")
+            name = type(self).__name__
+            raise ValueError(f"rewards lie in [{low}, {high}]; {name}'s Beta posterior is for [0, 1]")
         return super().initial_state(family, keys)
+
+
+@dataclasses.dataclass(frozen=True)
+class Thompson(BernoulliAlgorithm):
+    """The best arm of a world drawn from the posterior (Thompson 1933): for rewards in [0, 1]."""
 
     def scores(self, seen: Counts, keys: Int[Tensor, "B 4"]) -> Float[Tensor, "B O"]:
         """A draw from every arm's Beta posterior."""
@@ -151,37 +173,13 @@ class Thompson(BanditAlgorithm):
         return success / (success + failure)
 
 
-ALGORITHMS: dict[str, type[BanditAlgorithm]] = {
-    "random": RandomArm,
-    "greedy": Greedy,
-    "eps_greedy": EpsilonGreedy,
-    "ucb1": UCB1,
-    "thompson": Thompson,
-}
-"""The algorithms by the names of Duan et al. 2016, table 1."""
-
-
-def tuned(name: str, family: Family, *, trials: int = 4_000, seed: int = 1) -> BanditAlgorithm:
-    """The algorithm of that name, its setting the best of 0, 0.1, .., 1 on the validation split.
-
-    Args:
-        name: a name in `ALGORITHMS`; those without a setting come as they are.
-        family: the bandit, of any split.
-        trials: validation trials for each value, the same ones for all.
-        seed: which trials.
-
-    Raises:
-        ValueError: unknown name.
-    """
-    if name not in ALGORITHMS:
-        raise ValueError(f"algorithm is {name!r}; it must be one of {', '.join(ALGORITHMS)}")
-    made = ALGORITHMS[name]
-    settings = [field.name for field in dataclasses.fields(made)]  # type: ignore[arg-type]
-    if not settings:
-        return made()
-    validation = dataclasses.replace(family, split="validation")
-    candidates = [made(**{settings[0]: tenths / 10}) for tenths in range(11)]
-    return max(candidates, key=lambda agent: evaluate(agent, validation, trials, seed=seed).mean)
+def check_setting(name: str, value: float | int | str, low: float | int, high: float | int) -> None:
+    """ValueError unless the value is a finite number from low to high, or "tuned"."""
+    if value == TUNED:
+        return
+    if isinstance(value, bool | str) or not (low <= value <= high and value < math.inf):
+        where = f"lie in [{low}, {high}]" if high < math.inf else f"be a number from {low} up"
+        raise ValueError(f"{name} is {value!r}; it must {where}, or be {TUNED!r}")
 
 
 def _mean(seen: Counts) -> Float[Tensor, "B O"]:

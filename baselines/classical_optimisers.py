@@ -37,7 +37,7 @@ class Search(NamedTuple):
     feedback: str
 
 
-def _check(agent: object, family: Family, feedback: tuple[str, ...] = ()) -> HotCold:
+def check_hot_cold(agent: object, family: Family, feedback: tuple[str, ...] = ()) -> HotCold:
     """The family, if the agent can live in it; else ValueError."""
     name = type(agent).__name__
     if not isinstance(family, HotCold):
@@ -83,7 +83,7 @@ class RandomSearch:
 
     def initial_state(self, family: Family, keys: Int[Tensor, "B 4"]) -> Search:
         """Nothing known. Raises ValueError if the family is not hot/cold."""
-        return _begin(_check(self, family), keys, 1.0)
+        return _begin(check_hot_cold(self, family), keys, 1.0)
 
     def act(
         self, state: Search, observation: Observation, keys: Int[Tensor, "B 4"]
@@ -119,7 +119,7 @@ class HillClimber:
 
     def initial_state(self, family: Family, keys: Int[Tensor, "B 4"]) -> Search:
         """At the point 0. Raises ValueError if the family is not hot/cold."""
-        return _begin(_check(self, family), keys, self.width)
+        return _begin(check_hot_cold(self, family), keys, self.width)
 
     def act(
         self, state: Search, observation: Observation, keys: Int[Tensor, "B 4"]
@@ -163,7 +163,7 @@ class Adam:
 
     def initial_state(self, family: Family, keys: Int[Tensor, "B 4"]) -> Moments:
         """Nothing known. Raises ValueError if the family is not hot/cold with feedback "gradient"."""
-        best = _begin(_check(self, family, ("gradient",)), keys, 1.0).best
+        best = _begin(check_hot_cold(self, family, ("gradient",)), keys, 1.0).best
         return Moments(best, best, 0)
 
     def act(
@@ -207,7 +207,7 @@ class Bisection:
 
     def initial_state(self, family: Family, keys: Int[Tensor, "B 4"]) -> Interval:
         """Nothing known. Raises ValueError if the family is not hot/cold with feedback "sign" or "delta"."""
-        zero = _begin(_check(self, family, ("sign", "delta")), keys, 1.0).best
+        zero = _begin(check_hot_cold(self, family, ("sign", "delta")), keys, 1.0).best
         return Interval(zero - 1, zero + 1, zero, 0, family.horizon, family.feedback)  # type: ignore[attr-defined]
 
     def act(

@@ -1,7 +1,9 @@
-"""Classical learners from examples, for variable IO: mean, least squares, nearest prototype, Bayes."""
+"""Classical learners from examples, for variable IO: mean, least squares, ridge, nearest prototype, Bayes."""
 
+import dataclasses
+import math
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -9,6 +11,7 @@ from torch import Tensor
 
 from badger_envs.family import Family, Observation
 from badger_envs.variable_io import VariableIO
+from baselines.tuned_settings import TUNED, tuned_setting
 
 RIDGE = 1e-6
 """Weight of the squared coefficients in least squares: picks the smallest of many that fit."""
@@ -23,6 +26,7 @@ class Examples(NamedTuple):
         revealed: [B, T], 1 where the right output was revealed, else 0.
         shown: [B, I], inputs shown last.
         blur: the family's.
+        weight: of the squared coefficients, where the algorithm has one.
     """
 
     inputs: Tensor
@@ -30,6 +34,7 @@ class Examples(NamedTuple):
     revealed: Tensor
     shown: Tensor
     blur: float
+    weight: float = 0.0
 
 
 class SupervisedAlgorithm(ABC):
@@ -93,12 +98,53 @@ class LeastSquares(SupervisedAlgorithm):
         self, known: Examples, input_mask: Float[Tensor, "B I"], output_mask: Float[Tensor, "B O"]
     ) -> Float[Tensor, "B O"]:
         """See class."""
-        one = torch.ones_like(known.inputs[:, :, :1])
-        rows = torch.cat([known.inputs, one], dim=-1).double() * known.revealed[:, :, None]  # (B, T, I + 1)
-        square = rows.mT @ rows + RIDGE * torch.eye(rows.shape[-1], dtype=rows.dtype, device=rows.device)
-        weights = torch.linalg.solve(square, rows.mT @ known.targets.double())  # (B, I + 1, O)
-        shown = torch.cat([known.shown, torch.ones_like(known.shown[:, :1])], dim=-1).double()
-        return (shown[:, None] @ weights)[:, 0].to(known.shown.dtype)
+        return _affine(known, RIDGE)
+
+
+@dataclasses.dataclass(frozen=True)
+class Ridge(SupervisedAlgorithm):
+    """Ridge regression: least squares that pays for coefficients, the constant included.
+
+    The smallest of the sum of squared errors and `weight` times the sum of squared coefficients (Hoerl and
+    Kennard 1970): with fewer examples than numbers to learn, or none that is exact, it guesses nearer to 0.
+
+    Attributes:
+        weight: above 0; or "tuned": what was best on the id's validation split (`baselines.tuning`).
+    """
+
+    weight: float | Literal["tuned"] = "tuned"
+
+    def __post_init__(self) -> None:
+        """Check the setting."""
+        if self.weight != TUNED and (isinstance(self.weight, str) or not 0 < self.weight < math.inf):
+            raise ValueError(f"weight is {self.weight!r}; it must be a number above 0, or {TUNED!r}")
+
+    def initial_state(self, family: Family, keys: Int[Tensor, "B 4"]) -> Examples:
+        """No examples.
+
+        Raises:
+            ValueError: the family reveals no right outputs, or the weight is "tuned" and none is known.
+        """
+        none = super().initial_state(family, keys)
+        tuned = self.weight == TUNED
+        weight = tuned_setting("Ridge", "weight", family) if tuned else float(self.weight)
+        return none._replace(weight=weight)
+
+    def answer(
+        self, known: Examples, input_mask: Float[Tensor, "B I"], output_mask: Float[Tensor, "B O"]
+    ) -> Float[Tensor, "B O"]:
+        """See class."""
+        return _affine(known, known.weight)
+
+
+def _affine(known: Examples, weight: float) -> Float[Tensor, "B O"]:
+    """What the affine map of ridge regression says of the inputs shown last."""
+    one = torch.ones_like(known.inputs[:, :, :1])
+    rows = torch.cat([known.inputs, one], dim=-1).double() * known.revealed[:, :, None]  # (B, T, I + 1)
+    square = rows.mT @ rows + weight * torch.eye(rows.shape[-1], dtype=rows.dtype, device=rows.device)
+    weights = torch.linalg.solve(square, rows.mT @ known.targets.double())  # (B, I + 1, O)
+    shown = torch.cat([known.shown, torch.ones_like(known.shown[:, :1])], dim=-1).double()
+    return (shown[:, None] @ weights)[:, 0].to(known.shown.dtype)
 
 
 class NearestPrototype(SupervisedAlgorithm):

@@ -24,9 +24,11 @@ from leaderboards.commands.play import play
 from leaderboards.commands.plot import plot
 from leaderboards.commands.publish import publish
 from leaderboards.commands.score import score
+from leaderboards.commands.table import table
 from leaderboards.commands.trace import trace
 from leaderboards.commands.train import train
 from leaderboards.commands.transplant import transplant
+from leaderboards.commands.tune import tune
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -50,6 +52,8 @@ def main(arguments: list[str] | None = None) -> None:
         "figure": figure,
         "board": board,
         "score": score,
+        "tune": tune,
+        "table": table,
         "play": play,
         "bench": bench,
     }

@@ -1,11 +1,12 @@
 """`badger evaluate`: an agent on many fresh tasks, in each combination that its recipe asks for."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
 from badger_agents.badger import BadgerAgent
+from badger_agents.controls import CONTROLS
 from badger_agents.pretrained import load_pretrained, pretrained_names
 from badger_agents.whitebox import bits_per_step
 from badger_envs.random import split_index
@@ -24,6 +25,7 @@ def evaluate(
     seed: int = 0,
     env: tuple[str, ...] = (),
     agent: tuple[str, ...] = (),
+    control: Literal["none", "withheld", "forgetful"] = "none",
     device: str = "cpu",
     json: bool = False,
 ) -> None:
@@ -41,6 +43,8 @@ def evaluate(
         env: Settings of the environment to change, such as dims=5 horizon=40; with id=Badger/XOR-v0 it is
             another one (what it lacks of the numbers met in training reads as zeros).
         agent: Settings of the agent to change, such as experts=6 topology=none.
+        control: withheld: the agent is told no feedback; forgetful: it is born anew at every step, and keeps
+            no state but its clocks. Either shows what learning within the trial is worth.
         device: Where to compute: cpu, cuda, cuda:1, ...
         json: Print the result as one JSON object.
     """
@@ -51,7 +55,9 @@ def evaluate(
     swaps, changes = parse_settings(agent, "--agent"), family_settings(env)
     source = find(run, pretrained)
     cases = prepare(source, cells_of(source.recipe, changes, swaps), split, seed, device)
-    opened = cases[0].run
+    opened, open_cases = cases[0].run, cases
+    if control != "none":
+        cases = [controlled(case, control) for case in cases]
     if len(cases) == 1:
         results = measure(cases[0], trials, seed, device)
     else:
@@ -64,12 +70,18 @@ def evaluate(
     means = (row["value"] for row in results if row["name"] != "rounds_per_step")
     results += [row for case, mean in zip(cases, means, strict=True) for row in score(case, mean)]
     results.append(record("parameters", opened.parameters, **shared([case.settings for case in cases])))
-    results += bits(cases)
+    results += bits(open_cases)
     note = f"interval: 95 % over {trials} tasks"
     if opened.seed is not None:
         note += "; 1 outer seed: preliminary"
     place = ", ".join(dict.fromkeys(case.settings["env"] for case in cases))
     show(results, as_json=json, title=f"{opened.name} on {place}", note=note)
+
+
+def controlled(case: Case, control: str) -> Case:
+    """The case with its agent under a control."""
+    run = case.run._replace(agent=CONTROLS[control](case.run.agent))
+    return case._replace(run=run, settings={**case.settings, "control": control})
 
 
 def bits(cases: Sequence[Case]) -> list[Record]:

@@ -5,11 +5,10 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
-from badger_agents.agent import Agent
 from badger_agents.averaging import AveragingPolicy
 from badger_agents.badger import BadgerAgent, BadgerSettings
+from badger_agents.controls import Forgetful, WithheldFeedback
 from badger_agents.estimators import make_estimator
 from badger_agents.evaluation import evaluate
 from badger_agents.objectives import as_soon_as_possible
@@ -67,21 +66,6 @@ class Silent(Bandit):
         return seen._replace(feedback=seen.feedback * 0)
 
 
-class Forgetful:
-    """An agent that is born anew at every step, though the draws go on."""
-
-    def __init__(self, agent: Agent, family: Family) -> None:
-        self.agent, self.family = agent, family
-
-    def initial_state(self, family: Family, own: Tensor) -> tuple[int]:
-        return (0,)
-
-    def act(self, state: tuple[int], seen: Observation, own: Tensor) -> tuple[Any, Tensor, dict[str, Tensor]]:
-        mind = self.agent.initial_state(self.family, own)._replace(time=state[0])
-        _, action, record = self.agent.act(mind, seen, own)
-        return (state[0] + 1,), action, record
-
-
 def learned(family: Family, steps: int) -> BadgerAgent:
     torch.manual_seed(0)
     settings = {"heads": 4, "hidden_size": 16, "message_size": 2, "key_size": 2}
@@ -123,15 +107,12 @@ def test_it_learns_to_earn_and_without_feedback_or_memory_it_does_not(
     bandit: Bandit, trained: BadgerAgent
 ) -> None:
     chance, rows = 6.0, 4_000  # half of 12 pulls
-    test, deaf = (
-        dataclasses.replace(bandit, split="test"),
-        Silent(arms=3, horizon=12, split="test"),
-    )
+    test = dataclasses.replace(bandit, split="test")
     earned = evaluate(trained, test, rows)
     assert earned.ci95[0] > chance + 1.2
-    low, high = evaluate(trained, deaf, rows).ci95
+    low, high = evaluate(WithheldFeedback(trained), test, rows).ci95
     assert low - 0.05 < chance < high + 0.05
-    assert evaluate(Forgetful(trained, test), test, rows).ci95[1] < earned.ci95[0]
+    assert evaluate(Forgetful(trained), test, rows).ci95[1] < earned.ci95[0]
 
 
 def test_trained_without_feedback_it_stays_at_chance() -> None:

@@ -15,10 +15,11 @@ from baselines.classical_supervised import (
     LeastSquares,
     MeanPredictor,
     NearestPrototype,
+    Ridge,
     SupervisedAlgorithm,
 )
 
-AGENTS = [MeanPredictor(), LeastSquares(), NearestPrototype(), BayesLookup(), BestSupervised()]
+AGENTS = [MeanPredictor(), LeastSquares(), NearestPrototype(), BayesLookup(), BestSupervised(), Ridge(0.1)]
 LINEAR = ("identity", "permutation", "affine", "sparse_linear")
 
 
@@ -97,6 +98,32 @@ def test_answers_are_legal_and_rows_do_not_mix(agent: SupervisedAlgorithm) -> No
     changed, _ = live(agent, family, torch.cat([keys[5:6], keys[6:].flip(0)]))
     torch.testing.assert_close(answers[:, 5:6], changed[:, :1], rtol=1e-4, atol=1e-5)
     assert rights.shape == answers.shape
+
+
+def test_ridge_is_ridge_regression() -> None:
+    family = VariableIO(kind="affine", inputs=4, outputs=2, support=3, horizon=5, dtype="float64")
+    keys = keys_of(6)
+    task, noise = family.sample_task(keys), family.noise(keys, 5)
+    world, inputs, rights = family.initial_state(task), [], []
+    for time in range(4):
+        inputs.append(world.inputs)
+        rights.append(world.right)
+        world = family.step(task, world, world.right * 0, noise[:, time]).state
+    answers, _ = live(Ridge(0.5), family, keys)
+    for row in range(6):  # the third answer is from two examples
+        x = torch.stack([torch.cat([shown[row], torch.ones(1).double()]) for shown in inputs])  # (T, I + 1)
+        y = torch.stack([right[row] for right in rights])
+        wide = torch.cat([x[:2], 0.5**0.5 * torch.eye(5).double()])  # least squares on examples made up
+        weights = torch.linalg.lstsq(wide, torch.cat([y[:2], torch.zeros(5, 2).double()])).solution
+        torch.testing.assert_close(answers[2, row], (x[2] @ weights).clamp(-1, 1))
+
+
+def test_ridge_helps_where_examples_are_few_and_noisy() -> None:
+    family = family_of("Badger/VariableIO-lookup-v0", split="test")
+    ours, plain = (evaluate(agent, family, 300).mean for agent in (Ridge("tuned"), LeastSquares()))
+    assert ours < plain
+    with pytest.raises(ValueError, match=r"weight is 0.0; it must be a number above 0, or 'tuned'"):
+        Ridge(0.0)
 
 
 def test_families_without_examples_are_refused() -> None:

@@ -256,3 +256,28 @@ def test_scores_are_told_where_an_id_is_as_it_was_measured(capsys: pytest.Captur
     for change in (("--env", "horizon=30"), ("--split", "train")):
         names = {row["name"] for row in run(capsys, *words, *change).results}
         assert "normalised_score" not in names
+
+
+# controls
+
+
+def test_controls_of_learning_are_a_word_of_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("evaluate", "bandit-greedy", "--env", "arms=5", "horizon=30", "--trials", 400, "--json")
+    free, withheld, forgetful = (
+        run(capsys, *words, *more) for more in ((), ("--control", "withheld"), ("--control", "forgetful"))
+    )
+    earned = [done.value("total_reward") for done in (free, withheld, forgetful)]
+    assert earned[0] > earned[1] + 2
+    assert earned[1] == pytest.approx(15, abs=0.8)  # chance
+    assert earned[0] > earned[2] + 1
+    assert withheld.results[0]["control"] == "withheld"
+    assert "control" not in free.results[0]
+
+
+def test_controls_are_for_trained_agents_too(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("evaluate", "--pretrained", "guessing-hardwired", "--trials", 100, "--json")
+    free, forgetful = (run(capsys, *words, *more) for more in ((), ("--control", "forgetful")))
+    assert free.value("error") < 0.05
+    assert forgetful.value("error") > 1
+    assert forgetful.value("bits_per_step") == free.value("bits_per_step")
+    assert forgetful.value("parameters") == free.value("parameters")

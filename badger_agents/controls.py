@@ -1,0 +1,78 @@
+"""Controls of learning within a trial: an agent that hears nothing, an agent that remembers nothing."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from badger_agents.agent import Agent, Keys
+from badger_envs.family import Family, Observation
+
+
+class WithheldFeedback:
+    """An agent that is never told how it did: all feedback reads as zeros (Wang et al. 2016).
+
+    What it earns then it owes to nothing learned within the trial: on bandits, whose arms are alike
+    beforehand, chance; in the guessing game no less error than zeros written all along. An agent under
+    contract 4; weights, tasks and noise stay what they are.
+
+    Args:
+        agent: the agent; it is used, not copied.
+    """
+
+    def __init__(self, agent: Agent) -> None:
+        self.agent = agent
+
+    def initial_state(self, family: Family, keys: Keys) -> Any:
+        """The agent's."""
+        return self.agent.initial_state(family, keys)
+
+    def act(self, state: Any, observation: Observation, keys: Keys) -> tuple[Any, Tensor, dict[str, Tensor]]:
+        """The agent's, on an observation without feedback."""
+        told, apart = observation.feedback * 0, observation.output_feedback * 0  # (B, G), (B, O, P)
+        deaf = observation._replace(feedback=told, output_feedback=apart)
+        return self.agent.act(state, deaf, keys)
+
+
+class Moment(NamedTuple):
+    """What is kept of a trial: the family, and steps done."""
+
+    family: Family
+    time: int
+
+
+class Forgetful:
+    """An agent that is born anew at every step: it knows what it sees now, and what time it is.
+
+    Only its clock goes on, the field `time` of its state if there is one: it says no more than the
+    observation's flags do, and draws differ from step to step by it. So it can do no better than the best
+    agent without memory. On bandits that is well below what memory earns
+    (`baselines.memoryless.WinStayLoseShift`); where outputs are continuous they are a memory outside of it,
+    in which everything can be kept (`baselines.memoryless.MemorylessTriangulation`), and what the control
+    takes away is what this agent has not written down. An agent under contract 4.
+
+    Args:
+        agent: the agent; it is used, not copied.
+    """
+
+    def __init__(self, agent: Agent) -> None:
+        self.agent = agent
+
+    def initial_state(self, family: Family, keys: Keys) -> Moment:
+        """Nothing known. Raises what the agent raises where it does not fit."""
+        self.agent.initial_state(family, keys)
+        return Moment(family, 0)
+
+    def act(
+        self, state: Moment, observation: Observation, keys: Keys
+    ) -> tuple[Moment, Tensor, dict[str, Tensor]]:
+        """The agent's first step, at this time."""
+        born = self.agent.initial_state(state.family, keys)
+        if "time" in getattr(born, "_fields", ()):
+            born = born._replace(time=state.time)
+        _, action, record = self.agent.act(born, observation, keys)
+        return state._replace(time=state.time + 1), action, record
+
+
+CONTROLS: dict[str, Callable[[Agent], Agent]] = {"withheld": WithheldFeedback, "forgetful": Forgetful}
+"""Controls by name: what `badger evaluate --control` knows."""
