@@ -107,11 +107,19 @@ def check_cluster(address: str) -> None:
     if not host or "/" in address or not port.isdecimal() or int(port) > 65535:
         raise ValueError(f"--ray is {address!r}; give HOST:PORT of a cluster's head, 'auto' or 'local'")
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=10) as knock:
+            knock.sendall(_HELLO)
+            answer = knock.recv(4)
     except OSError as error:
         reason = error.strerror or error
         raise ClusterError(f"--ray {address}: no Ray cluster answers there ({reason}); {_HELP}") from error
+    if answer[3:] != _SETTINGS:
+        raise ClusterError(f"--ray {address}: what answers there is no head of a Ray cluster; {_HELP}")
 
+
+_SETTINGS = b"\x04"
+_HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0" + _SETTINGS + b"\0\0\0\0\0"
+"""What gRPC begins with (RFC 9113, 3.4): a preface and an empty frame of settings; so begins the answer."""
 
 _HELP = "start Ray on this machine: ray start --head, or to join others: ray start --address HEAD:PORT"
 

@@ -1,5 +1,6 @@
 """Units that travel: the same weights and rows wherever they are made, and however often they are sent."""
 
+import socket
 import sys
 import threading
 from pathlib import Path
@@ -11,6 +12,7 @@ from badger_agents import outer_loop
 from badger_agents.outer_loop import CHECKPOINT, DivergenceError, Plan
 from leaderboards.boards import parcels
 from leaderboards.boards.board import Board
+from leaderboards.boards.cluster import ClusterError, check_cluster
 from leaderboards.boards.parcels import Failed, Trained, made, pack, put_files, unpack
 from leaderboards.boards.rows import RunRows, write_run
 from leaderboards.boards.units import Unit, missing, run_folder, units_of
@@ -185,3 +187,19 @@ def test_a_cluster_that_is_not_there_is_one_line(
     line = refused(capsys, *words, "127.0.0.1:1")
     assert "no Ray cluster answers" in line
     assert "ray start" in line
+
+
+def test_another_program_at_the_address_is_told_from_a_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray itself would try for minutes."""
+
+    def answer() -> None:
+        with server.accept()[0] as connection:
+            connection.sendall(b"HTTP/1.1 400 Bad Request")
+
+    monkeypatch.setitem(sys.modules, "ray", ModuleType("ray"))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        other = threading.Thread(target=answer)
+        other.start()
+        with pytest.raises(ClusterError, match="no head of a Ray cluster"):
+            check_cluster(f"127.0.0.1:{server.getsockname()[1]}")
+        other.join()
