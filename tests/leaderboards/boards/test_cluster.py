@@ -22,6 +22,7 @@ from leaderboards.boards.rows import RunRows
 from leaderboards.boards.units import Unit, missing, run_folder, units_of
 from leaderboards.boards.work import Told, make
 from leaderboards.toml_text import recipe_text
+from tests.leaderboards.boards.test_parcels import checkpoints
 from tests.leaderboards.boards.test_work import contents
 from tests.leaderboards.boards.tiny import tiny_board
 from tests.leaderboards.test_killing import ROOT
@@ -78,10 +79,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for unit in units_of(board_in(folder), folder, AGENTS):
         assert len(list(make(unit))) == len(unit.wanted)
     return folder
-
-
-def checkpoints(out: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(out)): path.read_bytes() for path in out.rglob(CHECKPOINT)}
 
 
 def test_a_node_killed_in_mid_run_loses_nothing_and_nothing_counts_twice(
