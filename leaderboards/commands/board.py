@@ -10,6 +10,7 @@ import tyro
 from badger_agents.files import write_together
 from leaderboards.boards.board import FOLDER, Board, BoardError, board_names, load_board
 from leaderboards.boards.claims import verdicts
+from leaderboards.boards.cluster import check_cluster, work_on_cluster
 from leaderboards.boards.rows import RunRows, kept_folder, read_runs, stem
 from leaderboards.boards.scaling import crossings
 from leaderboards.boards.standing import Line, place, said, standing
@@ -32,6 +33,7 @@ def run(
     seeds: int | None = None,
     processes: int = max(1, os.cpu_count() or 1),
     out: Path = Path("runs/boards"),
+    ray: str | None = None,
     keep: bool = False,
     json: bool = False,
 ) -> None:
@@ -50,23 +52,26 @@ def run(
         seeds: How many outer seeds, from 0 on; the board's own number if not given.
         processes: How many units of work at a time; each uses one core.
         out: Where run folders and rows are put: rows in a folder named after the board.
+        ray: Address of a Ray cluster, or 'local' for one on this machine; --processes does not count then.
         keep: Also put the finished rows where the suite keeps them (for those who work on the suite).
         json: Print the result as one JSON object.
     """
     if processes < 1:
         raise ValueError(f"--processes is {processes}; it must be at least 1")
+    if ray is not None:
+        check_cluster(ray)
     board_, own = load_board(board), None
     if policy is not None:
         board_, own = with_policy(board_, policy)
         agents = (*agents, own)
     make_folder(rows_folder(out, board_))
-    make_all(board_, units_of(board_, out, agents, seeds), processes)
+    make_all(board_, units_of(board_, out, agents, seeds), processes, ray)
     if keep:
         keep_rows(board_, rows_folder(out, board_))
     show_board(board_, rows_folder(out, board_), json, kept=policy is not None, own=own)
 
 
-def make_all(board: Board, units: list[Unit], processes: int) -> None:
+def make_all(board: Board, units: list[Unit], processes: int, ray: str | None = None) -> None:
     """Make what is missing of units, with a bar."""
     left = missing(units)
     for unit in left:  # what is wrong with a recipe shows before hours of work
@@ -90,7 +95,9 @@ def make_all(board: Board, units: list[Unit], processes: int) -> None:
             )
             bar.update(line, completed=sum(steps.values()), note=f"{done} of {wanted} runs{name}")
 
-        if left:
+        if left and ray is not None:
+            work_on_cluster(left, ray, on_told)
+        elif left:
             work(left, processes, on_told)
 
 
