@@ -40,6 +40,7 @@ def ray_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Where Ray puts its files: its sockets want a short path. No process of it may be left in the end."""
     folder = Path(tempfile.mkdtemp(prefix="ray", dir="/tmp"))
     monkeypatch.setenv("RAY_TMPDIR", str(folder))
+    monkeypatch.setenv("TMPDIR", str(folder))  # a killed node leaves its unit's folder behind
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     monkeypatch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
