@@ -183,7 +183,7 @@ def show_board(
 
 def keep_rows(board: Board, folder: Path) -> None:
     """Put finished rows where the suite keeps them."""
-    if load_board_or_none(board.name) != board:
+    if board.name not in board_names() or load_board(board.name).model_dump() != board.model_dump():
         raise BoardError(f"--keep is for the suite's own boards; {board.name} is none")
     target = FOLDER / board.name / "runs"
     make_folder(target)
@@ -191,11 +191,6 @@ def keep_rows(board: Board, folder: Path) -> None:
         for each in runs:
             names = [f"{stem(each.agent, each.seed)}{ending}" for ending in (".csv.gz", ".json")]
             write_together({target / name: (folder / name).read_bytes() for name in names})
-
-
-def load_board_or_none(name: str) -> Board | None:
-    """The suite's board of a name."""
-    return load_board(name) if name in board_names() else None
 
 
 def _record(board: Board, line: Line, as_json: bool) -> Record:
