@@ -111,7 +111,7 @@ def test_seeds_trained_again_are_held_against_the_spread(
     assert not retrain(hidden, made.table, recipe, report.rows, [2]).within
 
     def diverge(*words: object, **settings: object) -> None:
-        raise outer_loop.DivergenceError("no finite loss")
+        raise outer_loop.DivergenceError("no finite loss", {0: "no finite loss"})
 
     monkeypatch.setattr(outer_loop, "train", diverge)
     again = retrain(hidden, made.table, recipe, report.rows, [2])
