@@ -79,9 +79,7 @@ def _crossing(
     if len(differences) < 2:
         return None
     sentence = _said([(place, _better(board, found)) for place, found in differences], first, second)
-    return Crossing(
-        scale, first, second, differences, f"{table.label}, {first} against {second}: {sentence}"
-    )
+    return Crossing(scale, first, second, differences, f"{table.label}, {first} against {second}: {sentence}")
 
 
 def _better(board: Board, found: Estimate) -> int:

@@ -87,7 +87,9 @@ def scale_for(axis: Axis, values: Sequence[float] | np.ndarray, ratio: float = 3
     set_scale = axis.axes.set_xscale if axis is axis.axes.xaxis else axis.axes.set_yscale
     set_scale("log")
     decades = np.log10(found.max() / found.min())
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if decades < 2.2 else (1,), numticks=8))
+    axis.set_major_locator(
+        LogLocator(subs=(1, 2, 5) if decades < 2.2 else (1,), numticks=8 if decades < 5 else 4)
+    )
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter("{x:g}")
 

@@ -70,8 +70,12 @@ class View(NamedTuple):
 
     @property
     def best(self) -> list[str]:
-        """Agents that are not distinguishable from the best one; none if no agent has enough outer seeds."""
-        return [line.agent for line in self.lines if "a" in line.group]
+        """The best contestant, and those not distinguishable from it; none if none has enough outer seeds.
+
+        Controls are not among them: one may be told the answer.
+        """
+        found = [line for line in self.lines if line.role == "contestant" and line.group]
+        return [line.agent for line in found if set(line.group) & set(found[0].group)]
 
     @property
     def preliminary(self) -> bool:

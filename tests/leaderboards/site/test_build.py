@@ -142,7 +142,8 @@ def test_what_was_not_run_or_failed_is_told(built: Built) -> None:
 
 def test_scales_have_their_sentence_and_differences(built: Built) -> None:
     page = built.page("boards/sizes-v1.html")
-    assert "steps, talk against more-experts: talk and more-experts are not distinguishable anywhere." in page.text
+    told = "talk and more-experts are not distinguishable anywhere."
+    assert f"steps, talk against more-experts: {told}" in page.text
     assert [row[0][0] for row in page.tables["life-more-experts"]] == ["steps", "4", "6"]
     assert "figures/sizes-v1-scale-life.svg" in built.files
 
