@@ -46,7 +46,7 @@ def start(recipe: Path, folder: Path, *words: str) -> subprocess.Popen[bytes]:
 
 
 def wait_for_rows(process: subprocess.Popen[bytes], folder: Path, rows: int) -> None:
-    limit = time.monotonic() + 60
+    limit = time.monotonic() + 300
     while len(read_log(folder / LOG)) < rows:
         assert process.poll() is None, "the run ended before it could be killed"
         assert time.monotonic() < limit

@@ -47,7 +47,7 @@ def ray_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     handler = signal.getsignal(signal.SIGTERM)
     yield folder
     signal.signal(signal.SIGTERM, handler)  # Ray has its own
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     while found := processes_of(folder):
         assert time.monotonic() < until, found
         time.sleep(0.2)

@@ -186,7 +186,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_rows(tmp_path: Path) -> 
 
 
 def wait_for_a_checkpoint(folder: Path, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     while not list(folder.glob(f"*/*/*/{CHECKPOINT}")) and process.poll() is None:
         assert time.monotonic() < until
         time.sleep(0.05)
