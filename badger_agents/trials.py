@@ -60,14 +60,11 @@ class Trials:
         self.team = team or Team()
         self.horizon = family.horizon
         self.weights = step_weights(objective, family.horizon)  # (T,)
-        self.step_weights = torch.tensor(
-            self.weights, dtype=getattr(torch, family.dtype), device=keys.device
-        )  # (T,); made here, as within a trial to make it would let the host wait for the device
         self.scene = make_scene(family, keys)
 
     def others(self, keys: Int[Tensor, "B 4"], groups: int) -> "Trials":
         """Other trials, judged alike."""
-        others = Trials(
+        return Trials(
             self.family,
             keys,
             self.objective,
@@ -76,8 +73,6 @@ class Trials:
             gradient_limit=self.gradient_limit,
             draw_key=self.draw_key,
         )
-        others.step_weights = self.step_weights
-        return others
 
     def begin(self, agent: Agent) -> Life:
         """The agent at the start of all trials."""
@@ -161,7 +156,10 @@ class Trials:
         if steps == self.horizon:
             total = self.objective(loss)  # the same sum, but rounded as its own definition rounds it
         else:
-            total = self.step_weights[start : start + steps] @ loss.mean(dim=1)
+            weights = self.weights[start : start + steps]  # numbers, as a tensor of them would be sent there
+            total = loss.new_zeros(())
+            for weight, mean in zip(weights, loss.mean(dim=1).unbind(), strict=True):
+                total = total + weight * mean
         for penalty in self.penalties:
             total = total + penalty.weight * (steps / self.horizon) * penalty.rule(trace[penalty.reads])
         return total

@@ -66,7 +66,7 @@ def live_through(agent: LearnedAgent, trials: Trials, *, expected: bool, states:
     )
     observations = Observation(*(torch.stack(parts) for parts in zip(*seen, strict=True)))
     mask, choice = observations.output_mask, trace["choice"]  # (T, B, O), (T, B) or (T, B, O)
-    weights = trials.step_weights[:, None] * trials.horizon  # (T, 1)
+    weights = whole.reward.new_tensor(trials.weights)[:, None] * trials.horizon  # (T, 1)
     reward, table = whole.reward.detach() * weights, whole.reward.new_zeros(0)
     if expected:
         table = all_rewards(trials, worlds) * weights[..., None]  # (T, B, O)

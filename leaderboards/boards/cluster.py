@@ -13,7 +13,7 @@ from badger_envs import __version__
 from leaderboards.boards.parcels import Failed, Trained, made, pack, put_files
 from leaderboards.boards.rows import RunRows, write_run
 from leaderboards.boards.units import Unit
-from leaderboards.boards.work import Told
+from leaderboards.boards.work import Told, failed
 
 TRIES = 5
 """How often a unit may be lost, with its machine or process, before something must be wrong with it."""
@@ -42,7 +42,7 @@ def work_on_cluster(units: Sequence[Unit], address: str, on_told: Callable[[Unit
     Raises:
         ValueError: Ray is not installed, or the address is none.
         ClusterError: no cluster is there, its nodes cannot do the work, or a unit was lost `TRIES` times.
-        RuntimeError: a unit failed, for another reason than a training that diverges.
+        UnitError: a unit failed.
     """
     with _connected(address) as ray:
         task = ray.remote(num_cpus=1, max_retries=0)(made)  # tries are ours: they go on from checkpoints
@@ -78,7 +78,7 @@ def work_on_cluster(units: Sequence[Unit], address: str, on_told: Callable[[Unit
 def _taken(unit: Unit, told: Told | Trained | Failed, on_told: Callable[[Unit, Told], None]) -> Unit:
     """Keep what a unit tells; returns the unit with what is still to come of it."""
     if isinstance(told, Failed):
-        raise RuntimeError(f"{unit.name} failed:\n{told.traceback}")
+        raise failed(unit, told.traceback)
     if isinstance(told, Trained):
         put_files(unit.out, told.files)
         return unit

@@ -36,6 +36,10 @@ TOLD_EVERY = 20
 """Outer steps after which a unit tells how far it is."""
 
 
+class UnitError(ValueError):
+    """A unit that cannot be made, for another reason than a training that diverges; the message says why."""
+
+
 class Steps(NamedTuple):
     """What a unit tells in between: outer steps done, of all its seeds together."""
 
@@ -57,7 +61,7 @@ def work(units: Sequence[Unit], processes: int, on_told: Callable[[Unit, Told], 
         on_told: called with what units tell: how far they are, and each run that is finished.
 
     Raises:
-        RuntimeError: a unit failed, for another reason than a training that diverges.
+        UnitError: a unit failed.
     """
     context = multiprocessing.get_context("spawn")
     waiting = list(units)
@@ -80,16 +84,27 @@ def work(units: Sequence[Unit], processes: int, on_told: Callable[[Unit, Told], 
                     process.join()
                     del living[ready]
                     if process.exitcode:
-                        raise RuntimeError(f"{unit.name}: its process ended ({process.exitcode})") from None
+                        raise UnitError(
+                            f"{unit.name}: its process was ended ({process.exitcode}); what was finished is"
+                            " saved, the same command goes on"
+                        ) from None
                     continue
                 if isinstance(told, str):
-                    raise RuntimeError(f"{unit.name} failed:\n{told}")
+                    raise failed(unit, told)
                 on_told(unit, told)
     finally:
         for process, _ in living.values():
             process.terminate()  # it writes its checkpoints and ends
         for process, _ in living.values():
             process.join()
+
+
+def failed(unit: Unit, trace: str) -> UnitError:
+    """What to raise of a unit that failed: the last line of its traceback, which is kept whole in a file."""
+    path = unit.rows.parent / f"{unit.name}.error.txt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, trace.encode())
+    return UnitError(f"{unit.name} failed: {trace.strip().splitlines()[-1]} (all of it: {path})")
 
 
 def _child(unit: Unit, connection: Connection, parent: int) -> None:

@@ -43,6 +43,25 @@ def test_what_cannot_be_run_is_one_line(capsys: pytest.CaptureFixture[str], plac
     assert "--seeds" in refused(capsys, *words, "--seeds", 11)
 
 
+def test_a_policy_that_fails_in_training_is_one_line_and_its_traceback_is_kept(
+    capsys: pytest.CaptureFixture[str], place: Path
+) -> None:
+    bad = place / "bad.py"
+    bad.write_text(
+        POLICY.replace(
+            "        return self.linear",
+            "        if len(state) > 2:\n            raise OSError('no room')\n        return self.linear",
+        )
+    )
+    words = ("board", "run", place / "tiny-v1.toml", "--out", place / "bad", "--policy", f"{bad}:Mine")
+    done = run(capsys, *words, "--processes", 1)
+    assert done.status == 2
+    assert done.out == ""
+    assert " ".join(done.err.split()).count("Mine failed: OSError: no room") == 1
+    (kept,) = (place / "bad" / "tiny-v1").glob("*.error.txt")
+    assert "in forward" in kept.read_text()
+
+
 def test_list_names_all(capsys: pytest.CaptureFixture[str]) -> None:
     rows = run(capsys, "board", "list", "--json").results
     assert [row["value"] for row in rows] == board_names()
