@@ -66,7 +66,9 @@ def show(results: Sequence[Record], *, as_json: bool, title: str, note: str = ""
         title=escape(title), caption=escape(note) or None, title_justify="left", caption_justify="left"
     )
     for column in columns:
-        table.add_column(column, overflow="fold", justify="right" if column in ("value", "n") else "left")
+        right = column in ("value", "n")
+        whole = column == columns[0]  # a name that is cut cannot be typed again
+        table.add_column(column, overflow="fold", no_wrap=whole, justify="right" if right else "left")
     for row in results:
         table.add_row(*(escape(text(row.get(column, ""))) for column in columns))
     Console(width=None if sys.stdout.isatty() else 120).print(table)

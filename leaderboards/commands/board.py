@@ -1,6 +1,5 @@
 """`badger board`: run a leaderboard, and show what it says."""
 
-import math
 import os
 from pathlib import Path
 from typing import Annotated
@@ -9,20 +8,17 @@ import tyro
 
 from badger_agents.files import write_together
 from leaderboards.boards.board import FOLDER, Board, BoardError, board_names, load_board
-from leaderboards.boards.claims import verdicts
 from leaderboards.boards.cluster import check_cluster, work_on_cluster
 from leaderboards.boards.rows import RunRows, kept_folder, read_runs, stem
-from leaderboards.boards.scaling import crossings
-from leaderboards.boards.standing import Line, place, said, standing
 from leaderboards.boards.units import Unit, missing, rows_folder, units_of
 from leaderboards.boards.work import Steps, Told, work
+from leaderboards.commands.board_text import show_board
 from leaderboards.commands.season import Command as SeasonCommand
 from leaderboards.commands.site import build
 from leaderboards.commands.submission import Command as SubmissionCommand
 from leaderboards.commands.train import progress_bar
-from leaderboards.results import Record, record, show
+from leaderboards.results import record, show
 from leaderboards.runs import make_folder
-from leaderboards.statistics import KIND, Estimate
 
 
 def run(
@@ -145,42 +141,6 @@ def list_boards(*, json: bool = False) -> None:
     show(rows, as_json=json, title="Boards", note="next: badger board show NAME")
 
 
-def show_board(
-    board: Board, folder: Path, as_json: bool, *, kept: bool = False, own: str | None = None
-) -> None:
-    """Print a board; BoardError if there is not one run of it.
-
-    Args:
-        board: the board.
-        folder: with rows.
-        as_json: as one JSON object.
-        kept: where the folder lacks a line's rows, show those that the suite keeps.
-        own: line of which to say where it stands.
-    """
-    found = read_runs(folder, board)
-    if kept:
-        theirs = read_runs(kept_folder(board), board)
-        found = {agent: runs or theirs[agent] for agent, runs in found.items()}
-    lines = standing(board, found)
-    if not lines:
-        raise BoardError(f"{board.name} has no finished runs here; make some: badger board run {board.name}")
-    better = "higher" if board.higher_is_better else "lower"
-    counts = sorted({len(line.seeds) for line in lines if line.role != "reference"})
-    few = [line.agent for line in lines if line.preliminary]
-    note = f"mean {board.outcome} over {board.tasks} tasks, {better} is better"
-    if counts:
-        seeds = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
-        note += f"; intervals: {KIND}, {seeds} outer seeds"
-        note += "; agents that share a letter are not distinguishable"
-    note += f"; fewer than 10 outer seeds, preliminary: {', '.join(few)}" if few else ""
-    failed = [f"{line.agent} {list(line.failed)}" for line in lines if line.failed]
-    note += f"; failed outer seeds: {', '.join(failed)}" if failed else ""
-    note += "".join(f"; {crossing.sentence}" for crossing in crossings(board, found))
-    note += "".join(f"; {verdict.sentence} {verdict.speed}".rstrip() for verdict in verdicts(board, found))
-    note += "" if own is None else f"; {place(board, found, own)}"
-    show([_record(board, line, as_json) for line in lines], as_json=as_json, title=board.title, note=note)
-
-
 def keep_rows(board: Board, folder: Path) -> None:
     """Put finished rows where the suite keeps them."""
     if board.name not in board_names() or load_board(board.name).model_dump() != board.model_dump():
@@ -191,31 +151,6 @@ def keep_rows(board: Board, folder: Path) -> None:
         for each in runs:
             names = [f"{stem(each.agent, each.seed)}{ending}" for ending in (".csv.gz", ".json")]
             write_together({target / name: (folder / name).read_bytes() for name in names})
-
-
-def _record(board: Board, line: Line, as_json: bool) -> Record:
-    """A line of the board as a record: flat, with text for people and numbers for programs."""
-    facts: Record = {"role": line.role, "group": line.group, "seeds": len(line.seeds)}
-    if as_json:
-        facts |= {"failed_seeds": list(line.failed), **line.facts}
-        facts |= {"iqm": line.middle.value, "iqm_ci95": _ends(line.middle)}
-        for cell, estimate in line.cells.items():
-            facts |= {f"{cell}.mean": estimate.value, f"{cell}.ci95": _ends(estimate)}
-        if line.difference is not None:
-            facts |= {"compared_with": line.compared_with, "difference": line.difference.value}
-            facts |= {"difference_ci95": _ends(line.difference)}
-        main = line.cells[board.main]
-        return record(board.outcome, main.value, agent=line.agent, **facts) | {"ci95": _ends(main)}
-    versus = "" if line.difference is None else f"{said(line.difference, 3)} to {line.compared_with}"
-    facts |= {cell: said(estimate, 3) for cell, estimate in line.cells.items()}
-    facts |= {"difference": versus, "weights": int(line.facts.get("parameters", 0))}
-    facts |= {"seconds": round(line.facts.get("seconds", 0))}
-    row = {"agent": line.agent, **facts}
-    return row
-
-
-def _ends(estimate: Estimate) -> list[float] | None:
-    return None if math.isnan(estimate.low) else [estimate.low, estimate.high]
 
 
 Command = (

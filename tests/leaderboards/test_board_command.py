@@ -33,6 +33,31 @@ def test_run_then_show(capsys: pytest.CaptureFixture[str], place: Path) -> None:
     assert "zeros" in again.out
 
 
+def test_scales_and_other_cells_are_tables_of_their_own(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    name = "an-agent-whose-name-is-not-cut"
+    tiny = tiny_board(tmp_path)
+    scales = {"life": {"label": "steps of life", "cells": ["short", "long"], "values": [4, 6]}}
+    extra = {"third": {"id": "Badger/GuessingGame-v0", "dims": 3, "horizon": 5}}
+    board = tiny.model_dump(exclude_none=True) | {"scales": scales}
+    board["cells"] |= extra
+    board["agents"] = {name: board["agents"]["talk"]}
+    file = tmp_path / "tiny-v1.toml"
+    file.write_text(recipe_text(board, "For tests."))
+    words = ("board", "run", file, "--out", tmp_path / "runs", "--processes", 1, "--seeds", 1)
+    found = run(capsys, *words)
+    assert found.status == 0, found.err
+    by_life, by_cell, main = (part for part in found.out.split("mean error")[1:4])
+    assert "by steps of life" in by_life
+    assert "third" in by_cell.splitlines()[2]
+    assert "short" not in by_cell.splitlines()[2]
+    assert found.out.count(name) >= 1, found.out
+    assert "in short, lower is better" in " ".join(main.split())
+    (row,) = run(capsys, "board", "show", file, "--runs", tmp_path / "runs", "--json").results
+    assert {f"{cell}.mean" for cell in ("short", "long", "third")} <= row.keys()
+
+
 def test_what_cannot_be_run_is_one_line(capsys: pytest.CaptureFixture[str], place: Path) -> None:
     file = place / "tiny-v1.toml"
     assert "guessing-game-v1" in refused(capsys, "board", "show", "chess-v1")
