@@ -14,6 +14,7 @@ from badger_agents.whitebox.measures import bits_per_step, influence
 from badger_envs import random
 from leaderboards.boards.board import Board
 from leaderboards.boards.rows import RunRows
+from leaderboards.boards.trial import first_trial
 from leaderboards.cells import CHUNK
 
 WATCHED = 64
@@ -37,10 +38,13 @@ def measure(
     """
     outcomes: dict[str, np.ndarray] = {}
     for cell in board.cells_of(line):
-        result = _measured(board, line, cell, opened)
+        agent = measured_agent(board, line, cell, opened)
+        result = _measured(board, cell, agent)
         outcomes[cell] = result.outcomes.double().numpy()
         if cell == board.main:
             facts = {**facts, "loss_by_step": [float(f"{loss:.5g}") for loss in result.loss.tolist()]}
+            if not seed:  # of the first outer seed, and of references
+                facts["trial"] = first_trial(board, agent)
     if seed is not None:
         facts = {**facts, **_heard(board, line, opened)}
     return RunRows(line, seed, outcomes, facts)
@@ -52,16 +56,20 @@ def _changes(board: Board, line: str) -> dict[str, Any]:
     return entrant.agent if entrant.weights_of is not None else {}
 
 
-def _measured(board: Board, line: str, cell: str, opened: Callable[..., Agent]) -> Evaluation:
-    """The agent in a cell."""
+def measured_agent(board: Board, line: str, cell: str, opened: Callable[..., Agent]) -> Agent:
+    """The agent of a line as it is measured in a cell."""
     table, entrant = board.cells[cell], board.agents[line]
     agent = opened(**{**_changes(board, line), **table.agent})
-    experts = getattr(getattr(agent, "settings", None), "experts", 1)
-    if entrant.intervention is not None:
-        agent = Intervened(agent, INTERVENTIONS[entrant.intervention]())
+    return agent if entrant.intervention is None else Intervened(agent, INTERVENTIONS[entrant.intervention]())
+
+
+def _measured(board: Board, cell: str, agent: Agent) -> Evaluation:
+    """The agent in a cell."""
+    within = agent.agent if isinstance(agent, Intervened) else agent
+    experts = getattr(getattr(within, "settings", None), "experts", 1)
     chunk = max(1, min(2_000, CHUNK // experts))
     with torch.no_grad():
-        return evaluate(agent, table.family(), board.tasks, seed=board.task_seed, chunk=chunk)
+        return evaluate(agent, board.cells[cell].family(), board.tasks, seed=board.task_seed, chunk=chunk)
 
 
 def _heard(board: Board, line: str, opened: Callable[..., Agent]) -> dict[str, Any]:

@@ -12,7 +12,8 @@ import numpy as np
 from badger_agents.files import write_together
 from leaderboards.boards.board import FOLDER, Board, BoardError
 
-COLUMNS = ["cell", "task", "outcome"]
+COLUMNS = ["cell", "outcome"]
+"""Of raw rows; those of a cell stand in the order of its tasks, whose numbers would be a third of the file."""
 
 
 class RunRows(NamedTuple):
@@ -52,11 +53,15 @@ def write_run(folder: Path, run: RunRows) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for cell, outcomes in run.outcomes.items():
-        writer.writerows([cell, task, f"{value:.7g}"] for task, value in enumerate(outcomes))
+        writer.writerows([cell, f"{value:.7g}"] for value in outcomes)
     packed = gzip.compress(text.getvalue().encode(), compresslevel=9, mtime=0)
-    facts = json.dumps({"agent": run.agent, "seed": run.seed, **run.facts}, indent=1) + "\n"
+    facts = {"agent": run.agent, "seed": run.seed, **run.facts}
+    lines = [
+        f" {json.dumps(key)}: {json.dumps(value, separators=(',', ':'))}" for key, value in facts.items()
+    ]
+    told = "{\n" + ",\n".join(lines) + "\n}\n"
     name = stem(run.agent, run.seed)
-    write_together({folder / f"{name}.csv.gz": packed, folder / f"{name}.json": facts.encode()})
+    write_together({folder / f"{name}.csv.gz": packed, folder / f"{name}.json": told.encode()})
 
 
 def read_run(
@@ -84,11 +89,11 @@ def read_run(
         status = facts["status"]
         outcomes: dict[str, list[float]] = {}
         with gzip.open(folder / f"{name}.csv.gz", "rt", newline="") as file:
-            for row in csv.DictReader(file):
-                cell = outcomes.setdefault(row["cell"], [])
-                if int(row["task"]) != len(cell):
-                    raise ValueError(f"task {row['task']} of {row['cell']} is out of order")
-                cell.append(float(row["outcome"]))
+            rows = csv.reader(file)
+            if (head := next(rows, [])) != COLUMNS:
+                raise ValueError(f"its columns are {head}, not {COLUMNS}")
+            for cell, outcome in rows:
+                outcomes.setdefault(cell, []).append(float(outcome))
     except (ValueError, KeyError, TypeError, EOFError, OSError) as error:
         raise BoardError(
             f"the run {name} in {folder} is damaged ({error}); delete it and run again"

@@ -43,7 +43,7 @@ def site_files(boards: Sequence[tuple[Board, Path]], site: Path) -> dict[str, by
     files = {"index.html": pages.overview(views, made).encode()}
     for view in views:
         files |= board_files(view, site)
-    files |= {name: page.encode() for name, page in pages.agents(views, made).items()}
+    files |= pages.agents(views, made)
     files |= {name: (pages.HERE / name).read_bytes() for name in STATIC}
     files[MANIFEST] = _manifest(views, [*files, MANIFEST])
     return files

@@ -12,7 +12,7 @@ import jinja2
 
 from leaderboards.boards.standing import said, seed_means
 from leaderboards.card import ENOUGH
-from leaderboards.site import costs, curves, forests, tables
+from leaderboards.site import costs, curves, forests, tables, trials
 from leaderboards.site.drawing import Picture
 from leaderboards.site.tables import Table, agent_page
 from leaderboards.site.view import View, seeds_said, trained_by
@@ -114,10 +114,10 @@ def _data(view: View) -> str:
     return text.getvalue()
 
 
-def agents(views: Sequence[View], made: jinja2.Environment) -> dict[str, str]:
-    """A page for each name of an agent, with all boards on which something is called that."""
+def agents(views: Sequence[View], made: jinja2.Environment) -> dict[str, bytes]:
+    """A page for each name of an agent, with all boards on which something is called that; its pictures."""
     known = {(view.board.name, agent): trained_by(view.board, agent) for view in views for agent in view.runs}
-    pages = {}
+    files = {}
     for name in dict.fromkeys(agent for view in views for agent in view.runs):
         sections: list[dict[str, Any]] = []
         for view in views:
@@ -126,6 +126,9 @@ def agents(views: Sequence[View], made: jinja2.Environment) -> dict[str, str]:
             trained = known[view.board.name, name]
             owner = view.board.agents[name].control_of
             alike = owner is not None and known[view.board.name, owner].text == trained.text
+            trial = trials.trial(view, name)
+            if trial is not None:
+                files[f"figures/{trial.name}.svg"] = trial.svg
             sections.append(
                 {
                     "view": view,
@@ -138,9 +141,10 @@ def agents(views: Sequence[View], made: jinja2.Environment) -> dict[str, str]:
                         for place, other in known.items()
                         if other.key == trained.key and place != (view.board.name, name)
                     ],
+                    "trial": trial,
                     "seeds": tables.seeds_table(view, name) if view.runs[name] else None,
                 }
             )
         page = made.get_template("agent.html.j2").render(root="../", name=name, sections=sections)
-        pages[agent_page(name)] = page
-    return pages
+        files[agent_page(name)] = page.encode()
+    return files

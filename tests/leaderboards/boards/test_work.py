@@ -57,7 +57,7 @@ def test_rows_are_those_of_the_trained_weights(tmp_path: Path) -> None:
     assert run.facts["outer_steps"] == 3
     assert run.facts["side_by_side"] == 2
     text = gzip.decompress((tmp_path / "tiny-v1" / "rows" / "talk-seed1.csv.gz").read_bytes()).decode()
-    assert text.splitlines()[0] == "cell,task,outcome"
+    assert text.splitlines()[0] == "cell,outcome"
     assert len(text.splitlines()) == 1 + 2 * board.tasks
 
 

@@ -35,8 +35,18 @@ def write_made_up(
                     spread = np.exp(0.5 * draws.normal(size=board.tasks))
                     outcomes[cell] = skill * noise * spread * (1 + 0.1 * place)
             facts |= costs_of(board, agent, skill, draws)
+            if not seed:
+                facts["trial"] = trial_of(entrant.role, draws)
             if agent not in without:
                 write_run(folder, RunRows(agent, seed, outcomes, facts))
+
+
+def trial_of(role: str, draws: np.random.Generator) -> dict[str, object]:
+    """The first trial of an agent: references choose arms, the others write, and talk."""
+    if role == "reference":
+        return {"choice": [0, 1, 1, 1], "best": [1, 1, 1, 1]}
+    outputs, messages = draws.uniform(-1, 1, (4, 2)), draws.uniform(-1, 1, (4, 3, 5))
+    return {"outputs": outputs.tolist(), "solution": [[0.5, -0.5]] * 4, "messages": messages.tolist()}
 
 
 def costs_of(board: Board, agent: str, skill: float, draws: np.random.Generator) -> dict[str, object]:

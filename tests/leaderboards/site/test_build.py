@@ -117,8 +117,11 @@ def test_every_caption_says_how_many_seeds_and_which_interval(built: Built) -> N
             assert KIND in caption or "too few for intervals" in caption
     for path in (built.site / "figures").iterdir():
         drawn = path.read_text(encoding="utf-8")
-        assert "outer seeds" in drawn
-        assert "preliminary" in drawn or "10 outer seeds" in drawn
+        if path.name.endswith("-trial.svg"):
+            assert "n = 1: outer seed 0" in drawn or "a reference" in drawn
+        else:
+            assert "outer seeds" in drawn
+            assert "preliminary" in drawn or "10 outer seeds" in drawn
         assert "http-equiv" not in drawn
         assert "<dc:date>" not in drawn
 
@@ -162,6 +165,17 @@ def test_an_agents_page_has_its_recipe_and_each_seed(built: Built) -> None:
     shuffled = built.page(agent_page("shuffled"))
     assert 'intervention = "shuffle across tasks"' in shuffled.text
     assert "talk on sizes-v1" in page.text  # made alike
+
+
+def test_an_agents_page_has_a_trial_of_its_first_outer_seed(built: Built) -> None:
+    page = built.page(agent_page("talk"))
+    (caption,) = [
+        each for each in page.captions if "tiny-v1" not in each and "cell short, outer seed 0" in each
+    ][:1]
+    assert "what the first 3 experts send" in caption
+    drawn = (built.site / "figures" / "tiny-v1-talk-trial.svg").read_text(encoding="utf-8")
+    assert "expert 3" in drawn
+    assert "the arm that is pulled" in " ".join(built.page(agent_page("zeros")).captions)
 
 
 def test_outcomes_of_seeds_are_there_as_csv(built: Built) -> None:
