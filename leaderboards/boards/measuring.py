@@ -78,8 +78,6 @@ def _heard(board: Board, line: str, opened: Callable[..., Agent]) -> dict[str, A
     if board.agents[line].intervention is not None or not isinstance(agent, BadgerAgent):
         return {}
     family = board.cells[board.main].family()
-    if family.action_kind == "categorical":
-        return {}
     speakers = min(WATCHED_EXPERTS, agent.settings.experts)
     keys = random.outer_keys(board.task_seed, 0, WATCHED, family.split, like=torch.zeros(()))
     found = []

@@ -13,7 +13,7 @@ from badger_agents.files import write_together
 from leaderboards.boards.board import FOLDER, Board, BoardError
 
 COLUMNS = ["cell", "outcome"]
-"""Of raw rows; those of a cell stand in the order of its tasks, whose numbers would be a third of the file."""
+"""Of raw rows; a cell's stand in the order of its tasks, whose numbers would be a third of the file."""
 
 
 class RunRows(NamedTuple):

@@ -11,6 +11,8 @@ from leaderboards.boards.scaling import crossings, curves
 from leaderboards.boards.standing import Line, place, said, standing
 from leaderboards.results import Record, record, show
 from leaderboards.statistics import KIND, Estimate
+from leaderboards.submissions.entries import FOLDER as SUBMISSIONS
+from leaderboards.submissions.entries import with_submissions
 
 
 def show_board(
@@ -22,13 +24,16 @@ def show_board(
         board: the board.
         folder: with rows.
         as_json: as one JSON object.
-        kept: where the folder lacks a line's rows, show those that the suite keeps.
+        kept: where the folder lacks a line's rows, show those that the suite keeps; and its submissions.
         own: line of which to say where it stands.
     """
     found = read_runs(folder, board)
     if kept:
         theirs = read_runs(kept_folder(board), board)
         found = {agent: runs or theirs[agent] for agent, runs in found.items()}
+    if kept or folder == kept_folder(board):
+        board, submitted = with_submissions(board, SUBMISSIONS)
+        found |= submitted
     lines = standing(board, found)
     if not lines:
         raise BoardError(f"{board.name} has no finished runs here; make some: badger board run {board.name}")

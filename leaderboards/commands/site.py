@@ -9,6 +9,7 @@ from leaderboards.boards.board import board_names, load_board
 from leaderboards.boards.rows import kept_folder
 from leaderboards.results import record, show
 from leaderboards.site.build import site_files, write_site
+from leaderboards.submissions.entries import FOLDER
 
 
 def build(
@@ -19,6 +20,8 @@ def build(
     json: bool = False,
 ) -> None:
     """Write the site: an overview, a page for each board and one for each agent. It needs no network.
+
+    Submissions that lie in the suite are lines of their boards, self-reported or verified.
 
     The same rows give the same bytes. A site that is there is replaced; a folder with anything else in it is
     refused.
@@ -31,7 +34,7 @@ def build(
     """
     chosen = [load_board(name) for name in boards or board_names()]
     places = [kept_folder(each) if runs is None else runs / each.name / "rows" for each in chosen]
-    files = site_files(list(zip(chosen, places, strict=True)), out)
+    files = site_files(list(zip(chosen, places, strict=True)), out, FOLDER if runs is None else None)
     write_site(files, out)
     size = round(sum(map(len, files.values())) / 1000)
     rows = [record("files", len(files)), record("size", size, unit="kB")]

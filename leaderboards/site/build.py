@@ -24,21 +24,24 @@ class SiteError(ValueError):
     """A site that cannot be built there; the message says why."""
 
 
-def site_files(boards: Sequence[tuple[Board, Path]], site: Path) -> dict[str, bytes]:
+def site_files(
+    boards: Sequence[tuple[Board, Path]], site: Path, submissions: Path | None = None
+) -> dict[str, bytes]:
     """All files of the site, by their path in it.
 
     Args:
         boards: boards, and the folders where their runs lie; one that is not there has none yet.
         site: where the site will lie, for its links to raw rows; nothing is written.
+        submissions: with submissions, as BOARD/NAME/, which are lines of their boards; None for none.
 
     Raises:
         SiteError: two boards have the same name.
-        BoardError: rows are damaged.
+        BoardError: rows are damaged, or a submission is not valid.
     """
     names = [board.name for board, _ in boards]
     if len(set(names)) != len(names):
         raise SiteError(f"boards are {', '.join(names)}; each name may be there once")
-    views = [view_of(board, folder) for board, folder in boards]
+    views = [view_of(board, folder, submissions) for board, folder in boards]
     made = pages.templates()
     files = {"index.html": pages.overview(views, made).encode()}
     for view in views:

@@ -16,6 +16,7 @@ from leaderboards.boards.scaling import Crossing, crossings
 from leaderboards.boards.standing import Line, standing
 from leaderboards.card import ENOUGH
 from leaderboards.statistics import FEWEST, KIND
+from leaderboards.submissions.entries import with_submissions
 from leaderboards.toml_text import recipe_text
 
 UNITS = {
@@ -94,9 +95,18 @@ class View(NamedTuple):
         return f"{what}{f' in {cell}' if cell else ''} ({unit}; {better} is better)"
 
 
-def view_of(board: Board, folder: Path) -> View:
-    """Read a board's runs from a folder, and compute what they say; a folder that is not there has none."""
+def view_of(board: Board, folder: Path, submissions: Path | None = None) -> View:
+    """Read a board's runs from a folder, and compute what they say; a folder that is not there has none.
+
+    Args:
+        board: the board.
+        folder: where its raw rows lie.
+        submissions: with submissions, as BOARD/NAME/, which are lines too.
+    """
     runs = read_runs(folder, board)
+    if submissions is not None:
+        board, theirs = with_submissions(board, submissions)
+        runs |= theirs
     lines = standing(board, runs)
     return View(
         board,

@@ -11,6 +11,7 @@ from leaderboards.boards.rows import kept_folder
 from leaderboards.site.build import MANIFEST, STATIC, board_files, rows_of, site_files
 from leaderboards.site.pages import HERE
 from leaderboards.site.view import view_of
+from leaderboards.submissions.entries import FOLDER
 from tests.leaderboards.test_killing import ROOT
 
 SITE = ROOT / "docs" / "site"
@@ -57,7 +58,7 @@ def test_pages_and_pictures_of_the_smallest_board_are_current(
 ) -> None:
     skip_if_others_drew_it(manifest)
     board = load_board(QUICK)
-    files = board_files(view_of(board, kept_folder(board)), SITE)
+    files = board_files(view_of(board, kept_folder(board), FOLDER), SITE)
     found = on_disk()
     assert [name for name, data in files.items() if found.get(name) != data] == [], AGAIN
 
@@ -66,7 +67,7 @@ def test_pages_and_pictures_of_the_smallest_board_are_current(
 def test_all_of_it_is_current(manifest: dict[str, dict[str, object]]) -> None:
     skip_if_others_drew_it(manifest)
     boards = [(board, kept_folder(board)) for board in map(load_board, board_names())]
-    files, found = site_files(boards, SITE), on_disk()
+    files, found = site_files(boards, SITE, FOLDER), on_disk()
     assert sorted(files) == sorted(found), AGAIN
     assert [name for name, data in files.items() if found[name] != data] == [], AGAIN
 
