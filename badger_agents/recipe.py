@@ -2,7 +2,7 @@
 
 import json
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -198,11 +198,7 @@ class Recipe(Settings):
 
     def agent_settings(self, **changes: Any) -> dict[str, Any]:
         """The agent's settings as written in the recipe, with some changed; tables within are merged."""
-        settings = dict(self.agent.model_extra or {})
-        for name, value in changes.items():
-            both = isinstance(value, dict) and isinstance(settings.get(name), dict)
-            settings[name] = {**settings[name], **value} if both else value
-        return settings
+        return merged(self.agent.model_extra or {}, changes)
 
     def make_agent(self, seed: int = 0, **changes: Any) -> Agent:
         """Build the agent; the initial weights follow from the outer seed.
@@ -288,6 +284,15 @@ class Recipe(Settings):
     def from_json(cls, text: str) -> "Recipe":
         """A recipe from `to_json`'s text."""
         return check_recipe(json.loads(text), "recipe")
+
+
+def merged(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with some changed; tables within are merged, not replaced."""
+    made = dict(settings)
+    for key, value in changes.items():
+        own = made.get(key)
+        made[key] = {**own, **value} if isinstance(own, dict) and isinstance(value, dict) else value
+    return made
 
 
 def recipe_folders() -> list[Path]:

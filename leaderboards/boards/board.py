@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from badger_agents.agent import Settings
-from badger_agents.recipe import Recipe, check_recipe, load_recipe
+from badger_agents.recipe import Recipe, check_recipe, load_recipe, merged
 from badger_agents.whitebox.interventions import INTERVENTIONS
 from badger_envs.family import Family
 from badger_envs.registry import family_of
@@ -94,13 +94,7 @@ class EntrantTable(Settings):
         if tables["training"] is not None:
             tables["training"] = {**tables["training"], **budget}
         for table in ("env", "agent", "training"):
-            changed = dict(tables[table] or {})
-            for key, value in getattr(self, table).items():
-                own = changed.get(key)
-                changed[key] = (
-                    {**own, **value} if isinstance(own, dict) and isinstance(value, dict) else value
-                )
-            tables[table] = changed or None
+            tables[table] = merged(tables[table] or {}, getattr(self, table)) or None
         made = check_recipe(tables, f"recipe of {name}")
         if (made.training is None) != (self.role == "reference"):
             raise BoardError(

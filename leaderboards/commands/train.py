@@ -22,7 +22,7 @@ from rich.progress import (
 from badger_agents import outer_loop
 from badger_agents.checkpoint import Checkpoint
 from badger_agents.log import read_log
-from badger_agents.recipe import Recipe, check_recipe, load_recipe
+from badger_agents.recipe import Recipe, check_recipe, load_recipe, merged
 from badger_agents.team import joined
 from leaderboards.results import Record, progress_console, record, show
 from leaderboards.runs import keep_code, make_folder, parse_settings
@@ -201,9 +201,8 @@ def changed_recipe(
         settings = parse_settings(pairs, f"--{table}")
         if settings and tables[table] is None:
             raise ValueError(f"--{table} {pairs[0]}: recipe {recipe.name!r} has no [{table}] table")
-        for key, value in settings.items():
-            both = isinstance(value, dict) and isinstance(tables[table].get(key), dict)
-            tables[table][key] = {**tables[table][key], **value} if both else value
+        if settings:
+            tables[table] = merged(tables[table], settings)
         tables["name"] += "".join("-" + re.sub(r"[^A-Za-z0-9._-]+", "-", pair).strip("-") for pair in pairs)
     return check_recipe(tables, "recipe with your changes")
 
