@@ -78,7 +78,7 @@ def _columns(results: Sequence[Record]) -> tuple[list[str], Record]:
     """Columns of a table; of more than `WIDEST`, those that say the same in all rows go into the note."""
     columns = list(dict.fromkeys(key for row in results for key in row))
     shared: Record = {}
-    for column in columns.copy():
+    for column in columns[1:]:
         first = results[0].get(column)
         same = column in results[0] and all(row.get(column) == first for row in results)
         if len(columns) > WIDEST and same and column not in ("value", "unit", "n", "ci95"):

@@ -60,6 +60,7 @@ class EntrantTable(Settings):
         env: settings of the recipe's [env] to change; `agent` and `training` likewise.
         cells: where it is measured; all cells if empty.
         policy: a user's own expert policy, as my_file.py:MyPolicy, in place of the recipe's and its settings.
+        own_budget: the board's budget does not hold for it; the recipe says all.
     """
 
     recipe: str = ""
@@ -72,6 +73,7 @@ class EntrantTable(Settings):
     agent: dict[str, Any] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)
     cells: list[str] = Field(default_factory=list)
+    own_budget: bool = False
 
     @model_validator(mode="after")
     def _is_whole(self) -> "EntrantTable":
@@ -125,7 +127,7 @@ class ScaleTable(Settings):
 
 
 class Board(Settings):
-    """One leaderboard, versioned: what it says changes only with a new version.
+    """One leaderboard. From the first release on, its cells and budget change only with its version.
 
     Attributes:
         name: with its version, such as "guessing-game-v1".
@@ -221,11 +223,15 @@ class Board(Settings):
         chosen = self.agents[agent].cells or list(self.cells)
         return {name: self.cells[name] for name in chosen}
 
+    def budget_of(self, agent: str) -> dict[str, Any]:
+        """Settings of [training] that the board changes in the recipe of an agent that is trained."""
+        return {} if self.agents[agent].own_budget else self.training
+
     def recipe(self, agent: str) -> Recipe:
         """What an agent's weights are trained by, or what a reference is."""
         source = self.agents[agent].weights_of or agent
         if source not in self._recipes:
-            self._recipes[source] = self.agents[source].make_recipe(source, self.training)
+            self._recipes[source] = self.agents[source].make_recipe(source, self.budget_of(source))
         return self._recipes[source]
 
     def fingerprint(self, agent: str) -> str:

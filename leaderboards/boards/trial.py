@@ -23,6 +23,9 @@ TOGETHER = 8
 def first_trial(board: Board, agent: Agent) -> dict[str, Any]:
     """What happens in the first test task of a board's main cell.
 
+    Interventions that exchange messages among trials, or match their spread, do so here among `TOGETHER`
+    trials, and among all that are lived side by side where rows are made.
+
     Args:
         board: the board.
         agent: as it is measured.

@@ -200,9 +200,11 @@ def _costs(recipe: Recipe, folder: Path, together: int, threshold: float | None)
     assert recipe.training is not None
     log = read_log(folder / LOG)
     training = recipe.training
+    outer_steps = log[-1]["step"] if log else training.outer_steps
+    one_size = all(stage.batch_size is None for stage in training.stages)
     facts = {
-        "outer_steps": log[-1]["step"] if log else training.outer_steps,
-        "trials": None if training.stages else training.outer_steps * training.batch_size,
+        "outer_steps": outer_steps,
+        "trials": outer_steps * training.batch_size if one_size else None,
         "seconds": round(log[-1]["seconds"] / together, 1) if log else None,
         "side_by_side": together,
     }

@@ -31,22 +31,26 @@ def show_board(
     if kept:
         theirs = read_runs(kept_folder(board), board)
         found = {agent: runs or theirs[agent] for agent, runs in found.items()}
+    refused = None
     if kept or folder == kept_folder(board):
-        board, submitted = with_submissions(board, SUBMISSIONS)
-        found |= submitted
+        try:
+            board, submitted = with_submissions(board, SUBMISSIONS)
+            found |= submitted
+        except BoardError as error:  # somebody else's mistake; the rest of the board is what it is
+            refused = f"without submissions: {error}"
     lines = standing(board, found)
     if not lines:
         raise BoardError(f"{board.name} has no finished runs here; make some: badger board run {board.name}")
     notes = _notes(board, found, lines)
-    if own is not None:
-        notes.append(place(board, found, own))
+    notes += [] if refused is None else [refused]
+    notes += [] if own is None else [place(board, found, own)]
     if as_json:
         show([_facts(board, line) for line in lines], as_json=True, title=board.title, note="; ".join(notes))
         return
     for title, rows in _others(board, found, lines) if len(board.cells) > 1 else ():
         show(rows, as_json=False, title=title)
-    one = len({line.compared_with for line in lines} - {None}) == 1
-    rows = [_row(board, line, one) for line in lines]
+    others = list({line.compared_with for line in lines} - {None})
+    rows = [_row(board, line, others[0] if len(others) == 1 else None) for line in lines]
     show(rows, as_json=False, title=f"{board.title} ({board.name})", note="\n".join(notes))
 
 
@@ -67,10 +71,10 @@ def _notes(board: Board, found: Mapping[str, Sequence[RunRows]], lines: Sequence
     return notes + [f"{each.sentence} {each.speed}".rstrip() for each in verdicts(board, found)]
 
 
-def _row(board: Board, line: Line, one: bool) -> Record:
-    """A line of the board as people read it; `one`: all are compared with the same agent."""
+def _row(board: Board, line: Line, other: str | None) -> Record:
+    """A line of the board as people read it; `other`: with whom all are compared, if it is one."""
     versus = "" if line.difference is None else said(line.difference, 3)
-    if not one and line.difference is not None:
+    if other is None and line.difference is not None:
         versus += f" to {line.compared_with}"
     return {
         "agent": line.agent,
@@ -78,9 +82,9 @@ def _row(board: Board, line: Line, one: bool) -> Record:
         "group": line.group,
         "seeds": len(line.seeds),
         board.main: said(line.cells[board.main], 3),
-        f"minus {board.baseline}" if one else "difference": versus,
-        "weights": int(line.facts.get("parameters", 0)),
-        "seconds": round(line.facts.get("seconds", 0)),
+        "difference" if other is None else f"minus {other}": versus,
+        "weights": int(line.facts["parameters"]) if "parameters" in line.facts else "",
+        "seconds": round(line.facts["seconds"]) if "seconds" in line.facts else "",
     }
 
 
@@ -98,7 +102,8 @@ def _others(
             for line in lines
             if line.agent in drawn
         ]
-        tables.append((f"mean {board.outcome} by {table.label}", rows))
+        if rows:
+            tables.append((f"mean {board.outcome} by {table.label}", rows))
     left = [cell for cell in board.cells if not any(cell in table.cells for table in board.scales.values())]
     if left:
         rows = [

@@ -10,6 +10,8 @@ from badger_agents.files import write_together
 from leaderboards.boards.board import Board
 from leaderboards.site import pages
 from leaderboards.site.view import View, view_of
+from leaderboards.submissions.schema import FILE
+from leaderboards.submissions.validation import VERIFIED
 
 MANIFEST = "build.json"
 """What a site was built with and from, and which files it has."""
@@ -48,7 +50,7 @@ def site_files(
         files |= board_files(view, site)
     files |= pages.agents(views, made)
     files |= {name: (pages.HERE / name).read_bytes() for name in STATIC}
-    files[MANIFEST] = _manifest(views, [*files, MANIFEST])
+    files[MANIFEST] = _manifest(views, [*files, MANIFEST], submissions)
     return files
 
 
@@ -92,13 +94,22 @@ def _files_of(site: Path) -> list[str]:
     raise SiteError(f"{site} holds something that is no site of badger's; choose an empty folder as --out")
 
 
-def _manifest(views: Sequence[View], files: Sequence[str]) -> bytes:
+def _manifest(views: Sequence[View], files: Sequence[str], submissions: Path | None) -> bytes:
     facts = {
         "libraries": {name: version(name) for name in LIBRARIES},
         "boards": {view.board.name: rows_of(view.folder) for view in views},
+        "submissions": {} if submissions is None else submitted(submissions),
         "files": sorted(files),
     }
     return (json.dumps(facts, indent=1) + "\n").encode()
+
+
+def submitted(folder: Path) -> dict[str, str]:
+    """SHA-256 of each submission's manifest, and of what was verified, by its place as BOARD/NAME/FILE."""
+    paths = sorted([*folder.glob(f"*/*/{FILE}"), *folder.glob(f"*/*/{VERIFIED}")])
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths
+    }
 
 
 def rows_of(folder: Path) -> dict[str, str | int]:

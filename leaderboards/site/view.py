@@ -169,7 +169,7 @@ def trained_by(board: Board, agent: str) -> Trained:
     table = entrant.model_dump(exclude_defaults=True)
     if "recipe" in table:
         table["recipe"] = name
-    budget = board.training
+    budget = board.budget_of(entrant.weights_of or agent)
     lines = {"training": budget, "agents": {agent: table}}
     changes = recipe_text(lines, f"Its lines in {board.name}{' and the budget of all' if budget else ''}.")
     kept = [entrant.agent, entrant.intervention] if entrant.weights_of is not None else []

@@ -1,4 +1,4 @@
-"""Submissions on their board: each that is valid is a line of it, called self-reported or verified."""
+"""Submissions on their board: each that is valid is a line of it, with how much of it was verified."""
 
 from pathlib import Path
 
@@ -15,6 +15,8 @@ FOLDER = Path(__file__).parent
 def with_submissions(board: Board, folder: Path) -> tuple[Board, dict[str, list[RunRows]]]:
     """The board with a line more for each submission, and what those lines say. None of their code is run.
 
+    They are trained as their own recipes say: the board's budget does not hold for them.
+
     Args:
         board: the board.
         folder: with submissions, as BOARD/NAME/, such as the suite's `FOLDER`.
@@ -26,19 +28,30 @@ def with_submissions(board: Board, folder: Path) -> tuple[Board, dict[str, list[
     runs: dict[str, list[RunRows]] = {}
     for place in sorted(path.parent for path in (folder / board.name).glob(f"*/{FILE}")):
         report = validate(place, board)
-        if report.violations:
+        manifest = report.manifest
+        wrong = list(report.violations)
+        if manifest is not None and manifest.name != place.name:  # so no two have one name
+            wrong.append(f"it is called {manifest.name!r}; its folder must be called so too")
+        if manifest is None or wrong:
             raise BoardError(
-                f"submission {place.name} to {board.name} is not valid: {report.violations[0]}"
+                f"submission {place.name} to {board.name} is not valid: {wrong[0]}"
                 f" (all that is wrong: badger board validate {place})"
             )
-        assert report.manifest is not None
-        verified = any(note.startswith("verified") for note in report.notes)
-        line = f"{report.manifest.name} ({'verified' if verified else 'self-reported'})"
+        line = f"{manifest.name} ({_standing(report, manifest)})"
         lines[line] = EntrantTable(
-            recipe=str(place / report.manifest.recipe.path), cells=list(report.manifest.cells)
+            recipe=str(place / manifest.recipe.path), cells=list(manifest.cells), own_budget=True
         )
-        runs[line] = _runs(line, board, report, report.manifest)
+        runs[line] = _runs(line, board, report, manifest)
     return board.model_copy(update={"agents": {**board.agents, **lines}}), runs
+
+
+def _standing(report: Report, manifest: Manifest) -> str:
+    """How many of its outer seeds somebody has measured again."""
+    seeds = sorted(set(report.verified) & set(manifest.seeds))
+    if not seeds:
+        return "self-reported"
+    few = len(seeds) < len(manifest.seeds)
+    return f"verified: {len(seeds)} of {len(manifest.seeds)} seeds" if few else "verified"
 
 
 def _runs(line: str, board: Board, report: Report, manifest: Manifest) -> list[RunRows]:

@@ -48,6 +48,7 @@ class Report(NamedTuple):
         recipe: as data; None if it cannot be read.
         rows: outcomes; empty if they cannot be read.
         held_out: outcomes on tasks of seasons, by the season's name.
+        verified: outer seeds that somebody has measured again.
     """
 
     violations: list[str]
@@ -57,6 +58,7 @@ class Report(NamedTuple):
     recipe: Recipe | None = None
     rows: dict[Key, float] = {}  # noqa: RUF012 (never changed)
     held_out: dict[str, dict[Key, float]] = {}  # noqa: RUF012
+    verified: tuple[int, ...] = ()
 
 
 class Invalid(ValueError):
@@ -97,7 +99,11 @@ def validate(folder: Path, board: Board | None = None, season: Season | None = N
     failed = [run.seed for run in manifest.runs if not run.ok]
     notes += [f"failed outer seeds: {failed}"] if failed else []
     notes += ["fewer than 10 outer seeds: preliminary"] if len(manifest.seeds) < ENOUGH else []
-    return Report(found, notes + _standing(folder, found), manifest, known, recipe, rows, held)
+    verified = _verified(folder, found)
+    notes.append(
+        f"verified: outer seeds {list(verified)}" if verified else "self-reported: nobody has verified it"
+    )
+    return Report(found, notes, manifest, known, recipe, rows, held, verified)
 
 
 def _board(manifest: Manifest, given: Board | None, found: list[str]) -> Board | None:
@@ -233,10 +239,10 @@ def _recipe(folder: Path, manifest: Manifest, found: list[str]) -> Recipe | None
     return recipe
 
 
-def _standing(folder: Path, found: list[str]) -> list[str]:
-    """Whether somebody has verified what lies here; that it was another submission is added to `found`."""
+def _verified(folder: Path, found: list[str]) -> tuple[int, ...]:
+    """Outer seeds that somebody has verified; that it was another submission is added to `found`."""
     if not (folder / VERIFIED).exists():
-        return ["self-reported: nobody has verified it"]
+        return ()
     try:
         said = json.loads(read_text(inside(folder, VERIFIED), LARGEST))
         seeds = sorted(int(seed) for seed in said["seeds"])
@@ -246,8 +252,8 @@ def _standing(folder: Path, found: list[str]) -> list[str]:
             check_hash(inside(folder, name), sha256, ROWS_LIMIT)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         found.append(f"{VERIFIED} cannot be used: {error}; verify again")
-        return []
-    return [f"verified: outer seeds {seeds}"]
+        return ()
+    return tuple(seeds)
 
 
 def _lines(error: ManifestError | ArtifactError) -> list[str]:

@@ -2,15 +2,17 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from badger_agents.agent import Agent
 from badger_agents.inner_loop import rollout
-from badger_agents.whitebox.interventions import INTERVENTIONS, Intervened
 from badger_envs import random
 from leaderboards.boards.board import Board, load_board
+from leaderboards.boards.measuring import measured_agent
 from leaderboards.boards.trial import STEPS, TALKING, first_trial
 from leaderboards.boards.units import units_of
 from leaderboards.boards.work import make
@@ -35,10 +37,20 @@ def test_it_is_the_first_test_task_as_it_is_measured(board: Board) -> None:
 
 
 def test_interventions_show(board: Board) -> None:
-    agent = board.recipe("talk").make_agent()
-    shuffled = first_trial(board, Intervened(agent, INTERVENTIONS["shuffle across tasks"]()))
-    assert shuffled["solution"] == first_trial(board, agent)["solution"]
-    assert shuffled.keys() == first_trial(board, agent).keys()
+    def opened(**changes: Any) -> Agent:
+        torch.manual_seed(0)
+        agent = board.recipe("talk").make_agent(**changes)
+        with torch.no_grad():
+            for weights in agent.parameters():
+                weights.add_(torch.randn_like(weights))  # an agent that has learnt nothing writes zeros
+        return agent
+
+    plain, shuffled = (
+        first_trial(board, measured_agent(board, line, "short", opened)) for line in ("talk", "shuffled")
+    )
+    assert shuffled["solution"] == plain["solution"]
+    assert shuffled["outputs"] != plain["outputs"]
+    assert shuffled.keys() == plain.keys()
 
 
 def test_slots_that_are_not_in_use_are_left_out_and_few_experts_kept() -> None:

@@ -111,6 +111,34 @@ def test_damaged_rows_are_told(tmp_path: Path) -> None:
         read_run(rows, board, "zeros", None)
 
 
+def test_rows_as_an_older_version_wrote_them_are_not_read(tmp_path: Path) -> None:
+    board, rows = tiny_board(tmp_path), tmp_path / "tiny-v1" / "rows"
+    made(tmp_path, board, ("zeros",))
+    file = rows / "zeros.csv.gz"
+    lines = gzip.decompress(file.read_bytes()).decode().splitlines()
+    old = [lines[0].replace(",", ",task,"), *(line.replace(",", ",0,") for line in lines[1:])]
+    file.write_bytes(gzip.compress("\n".join(old).encode()))
+    assert read_run(rows, board, "zeros", None) is None
+    assert missing(units := units_of(board, tmp_path, ("zeros",))) == units
+
+
+def test_what_a_training_cost(tmp_path: Path) -> None:
+    board = tiny_board(tmp_path)
+    facts = next(run.facts for run in made(tmp_path, board, ("talk",)) if run.seed == 0)
+    training = board.recipe("talk").training
+    assert training is not None
+    assert facts["outer_steps"] == training.outer_steps
+    assert facts["trials"] == training.outer_steps * training.batch_size
+    assert facts["seconds"] > 0
+
+
+def test_of_stages_with_batch_sizes_of_their_own_trials_are_not_told(tmp_path: Path) -> None:
+    tables = tiny_board(tmp_path).model_dump()
+    tables["agents"]["talk"]["training"]["stages"] = [{"outer_steps": 1}, {"batch_size": 2}]
+    board = Board.model_validate(tables)
+    assert {run.facts["trials"] for run in made(tmp_path, board, ("talk",))} == {None}
+
+
 def test_a_diverged_training_is_a_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def diverge(plans: list[Plan], **settings: object) -> None:
         train_population(plans)

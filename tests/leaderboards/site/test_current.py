@@ -8,7 +8,7 @@ import pytest
 
 from leaderboards.boards.board import board_names, load_board
 from leaderboards.boards.rows import kept_folder
-from leaderboards.site.build import MANIFEST, STATIC, board_files, rows_of, site_files
+from leaderboards.site.build import MANIFEST, STATIC, board_files, rows_of, site_files, submitted
 from leaderboards.site.pages import HERE
 from leaderboards.site.view import view_of
 from leaderboards.submissions.entries import FOLDER
@@ -48,6 +48,7 @@ def on_disk() -> dict[str, bytes]:
 def test_it_was_built_from_the_committed_rows(manifest: dict[str, dict[str, object]]) -> None:
     rows = {name: rows_of(kept_folder(load_board(name))) for name in board_names()}
     assert manifest["boards"] == rows, AGAIN
+    assert manifest["submissions"] == submitted(FOLDER), AGAIN
     assert sorted(on_disk()) == sorted(manifest["files"]), AGAIN
     for name in STATIC:
         assert (SITE / name).read_bytes() == (HERE / name).read_bytes(), AGAIN
