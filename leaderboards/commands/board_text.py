@@ -91,10 +91,19 @@ def _row(board: Board, line: Line, other: str | None) -> Record:
 def _others(
     board: Board, found: Mapping[str, Sequence[RunRows]], lines: Sequence[Line]
 ) -> list[tuple[str, list[Record]]]:
-    """Titles and rows of tables with a board's scales, and with cells that stand in none; means alone."""
+    """Titles and rows of tables with a board's scales, and with cells that stand in none; means alone.
+
+    Where a single agent lives through a scale, each of its places is a row.
+    """
     tables = []
     for scale, table in board.scales.items():
         drawn = curves(board, found, scale)
+        title = f"mean {board.outcome} by {table.label}"
+        if len(drawn) == 1:
+            ((agent, points),) = drawn.items()
+            places = [{"": f"{point.place:g}", agent: said(point.outcome, 3)} for point in points]
+            tables.append((title, places))
+            continue
         rows = [
             {"agent": line.agent}
             | {f"{place:g}": "" for place in table.values}
@@ -103,7 +112,7 @@ def _others(
             if line.agent in drawn
         ]
         if rows:
-            tables.append((f"mean {board.outcome} by {table.label}", rows))
+            tables.append((title, rows))
     left = [cell for cell in board.cells if not any(cell in table.cells for table in board.scales.values())]
     if left:
         rows = [

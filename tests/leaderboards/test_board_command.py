@@ -42,10 +42,15 @@ def test_scales_and_other_cells_are_tables_of_their_own(
     extra = {"third": {"id": "Badger/GuessingGame-v0", "dims": 3, "horizon": 5}}
     board = tiny.model_dump(exclude_none=True) | {"scales": scales}
     board["cells"] |= extra
-    board["agents"] = {name: board["agents"]["talk"]}
+    talk = board["agents"]["talk"]
+    board["agents"] = {name: talk, "ring": talk | {"agent": {"topology": "ring"}}}
     file = tmp_path / "tiny-v1.toml"
     file.write_text(recipe_text(board, "For tests."))
     words = ("board", "run", file, "--out", tmp_path / "runs", "--processes", 1, "--seeds", 1)
+    alone = run(capsys, *words, "--agents", "ring")
+    assert alone.status == 0, alone.err
+    by_life = alone.out.split("mean error")[1]
+    assert [line.split("│")[1].strip() for line in by_life.splitlines() if "│" in line] == ["4", "6"]
     found = run(capsys, *words)
     assert found.status == 0, found.err
     by_life, by_cell, main = (part for part in found.out.split("mean error")[1:4])
@@ -54,7 +59,7 @@ def test_scales_and_other_cells_are_tables_of_their_own(
     assert "short" not in by_cell.splitlines()[2]
     assert all(name in part for part in (by_life, by_cell, main)), found.out
     assert "in short, lower is better" in " ".join(main.split())
-    (row,) = run(capsys, "board", "show", file, "--runs", tmp_path / "runs", "--json").results
+    row, _ = run(capsys, "board", "show", file, "--runs", tmp_path / "runs", "--json").results
     assert {f"{cell}.mean" for cell in ("short", "long", "third")} <= row.keys()
 
 
