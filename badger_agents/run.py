@@ -289,7 +289,8 @@ def last_checkpoint(recipe: Recipe, seed: int, folder: Path, resume: bool, devic
     if not path.exists():
         return None
     last = load_checkpoint(path, device)
-    if (portable_recipe(last.recipe, folder), last.seed) != (portable_recipe(recipe, folder), seed):
+    known, asked = ({**portable_recipe(each, folder), "summary": ""} for each in (last.recipe, recipe))
+    if (known, last.seed) != (asked, seed):
         raise CheckpointError(f"{folder} holds a run of another recipe or seed; use another --out")
     return last
 

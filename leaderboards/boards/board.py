@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from badger_agents.agent import Settings
+from badger_agents.controls import CONTROLS
 from badger_agents.recipe import Recipe, check_recipe, load_recipe, merged
 from badger_agents.whitebox.interventions import INTERVENTIONS
 from badger_envs.family import Family
@@ -46,6 +47,10 @@ class CellTable(Settings):
         return family_of(self.id, **{**(self.model_extra or {}), "split": "test"})
 
 
+CHANGES = (*INTERVENTIONS, *CONTROLS)
+"""What can be done to a trained agent: to its channel, feedback ("withheld") or memory ("forgetful")."""
+
+
 class EntrantTable(Settings):
     """[agents.NAME]: one line of the board.
 
@@ -53,7 +58,7 @@ class EntrantTable(Settings):
         recipe: name of a recipe; left out with `weights_of`.
         weights_of: another agent, whose trained weights this one has, seed by seed; `agent` may then change
             what is no weight, such as the topology.
-        intervention: what is done to the channel when it is measured (see `badger_agents.whitebox`).
+        intervention: what is done to it when it is measured, one of `CHANGES`.
         role: what it is there for: a contestant, a control (an agent with something taken away), or a
             reference without weights, which needs no outer seeds.
         control_of: the agent from which a control takes something away.
@@ -81,8 +86,8 @@ class EntrantTable(Settings):
             raise ValueError("give recipe, or weights_of, and not both")
         if self.weights_of is not None and (self.env or self.training or self.policy):
             raise ValueError("with weights_of nothing is trained; leave env, training and policy out")
-        if self.intervention is not None and self.intervention not in INTERVENTIONS:
-            raise ValueError(f"intervention is {self.intervention!r}; there are {', '.join(INTERVENTIONS)}")
+        if self.intervention is not None and self.intervention not in CHANGES:
+            raise ValueError(f"intervention is {self.intervention!r}; there are {', '.join(CHANGES)}")
         return self
 
     def make_recipe(self, name: str, budget: Mapping[str, Any]) -> Recipe:
@@ -141,7 +146,7 @@ class Board(Settings):
         compare_with: the agent with which others are compared in pairs; the first if not given.
         threshold: training loss whose crossing is told of each run, as a measure of speed; None for none.
         training: the budget: settings of every recipe's [training] to change, such as outer_steps.
-        interventions_of: agents that are also measured with each intervention on their channel: lines named
+        interventions_of: agents that are also measured with each of `CHANGES`: lines named
             AGENT-INTERVENTION, controls of theirs.
         cells: on what is measured.
         scales: cells that differ in one size.
@@ -174,7 +179,7 @@ class Board(Settings):
         for agent in tables.get("interventions_of", ()):
             if agent not in agents:
                 raise ValueError(f"interventions_of names {agent!r}, which is no agent here")
-            for intervention in INTERVENTIONS:
+            for intervention in CHANGES:
                 line = {"weights_of": agent, "intervention": intervention}
                 line |= {"role": "control", "control_of": agent}
                 agents.setdefault(f"{agent}-{intervention.replace(' ', '-')}", line)

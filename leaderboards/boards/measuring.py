@@ -8,6 +8,7 @@ import torch
 
 from badger_agents.agent import Agent
 from badger_agents.badger import BadgerAgent
+from badger_agents.controls import CONTROLS
 from badger_agents.evaluation import Evaluation, evaluate
 from badger_agents.whitebox.interventions import INTERVENTIONS, Intervened, Silence
 from badger_agents.whitebox.measures import bits_per_step, influence
@@ -60,12 +61,16 @@ def measured_agent(board: Board, line: str, cell: str, opened: Callable[..., Age
     """The agent of a line as it is measured in a cell."""
     table, entrant = board.cells[cell], board.agents[line]
     agent = opened(**{**_changes(board, line), **table.agent})
-    return agent if entrant.intervention is None else Intervened(agent, INTERVENTIONS[entrant.intervention]())
+    if entrant.intervention is None:
+        return agent
+    if entrant.intervention in CONTROLS:
+        return CONTROLS[entrant.intervention](agent)
+    return Intervened(agent, INTERVENTIONS[entrant.intervention]())
 
 
 def _measured(board: Board, cell: str, agent: Agent) -> Evaluation:
     """The agent in a cell."""
-    within = agent.agent if isinstance(agent, Intervened) else agent
+    within = getattr(agent, "agent", agent)  # what something is done to
     experts = getattr(getattr(within, "settings", None), "experts", 1)
     chunk = max(1, min(2_000, CHUNK // experts))
     with torch.no_grad():

@@ -166,6 +166,12 @@ def test_a_finished_run_is_resumed_to_itself(tmp_path: Path) -> None:
     assert len(log_of(tmp_path)) == 6
 
 
+def test_what_is_said_of_a_recipe_may_change_before_it_is_resumed(tmp_path: Path) -> None:
+    train(small_recipe(), 0, tmp_path)
+    said = small_recipe().model_copy(update={"summary": "in other words"})
+    assert train(said, 0, tmp_path, resume=True).step == 6
+
+
 def test_a_corrupt_checkpoint_is_not_trained_over(tmp_path: Path) -> None:
     (tmp_path / CHECKPOINT).write_bytes(b"rubbish")
     with pytest.raises(CheckpointError, match="corrupt"):

@@ -1,0 +1,71 @@
+"""What is measured of an agent on a board: as it is, and with something done to it."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from badger_agents.agent import Agent
+from badger_agents.controls import CONTROLS
+from badger_agents.evaluation import evaluate
+from badger_agents.whitebox.interventions import INTERVENTIONS, Intervened
+from leaderboards.boards.board import CHANGES, Board
+from leaderboards.boards.measuring import measure, measured_agent
+from tests.leaderboards.boards.tiny import tiny_board
+
+
+@pytest.fixture
+def board(tmp_path: Path) -> Board:
+    """With everything done to "talk" that can be done."""
+    return tiny_board(tmp_path, interventions_of=["talk"])
+
+
+def line(change: str) -> str:
+    return f"talk-{change.replace(' ', '-')}"
+
+
+def opener(board: Board) -> Any:
+    """Makes "talk", whose weights are not those of an agent that has learnt nothing and writes zeros."""
+
+    def opened(**changes: Any) -> Agent:
+        torch.manual_seed(0)
+        agent = board.recipe("talk").make_agent(**changes)
+        with torch.no_grad():
+            for weights in agent.parameters():
+                weights.add_(torch.randn_like(weights))
+        return agent
+
+    return opened
+
+
+def test_all_that_can_be_done_is_a_control_with_the_same_weights(board: Board) -> None:
+    assert {*INTERVENTIONS, *CONTROLS} == {*CHANGES}
+    for change in CHANGES:
+        entrant = board.agents[line(change)]
+        assert (entrant.weights_of, entrant.intervention) == ("talk", change)
+        assert (entrant.role, entrant.control_of) == ("control", "talk")
+
+
+@pytest.mark.parametrize("change", [*CONTROLS, "silence"])
+def test_rows_are_those_of_the_changed_agent(board: Board, change: str) -> None:
+    opened = opener(board)
+    rows = measure(board, line(change), 0, opened, {}).outcomes["short"]
+    agent = opened()
+    changed = CONTROLS[change](agent) if change in CONTROLS else Intervened(agent, INTERVENTIONS[change]())
+    told = evaluate(changed, board.cells["short"].family(), board.tasks, seed=board.task_seed).outcomes
+    np.testing.assert_array_equal(rows, told)
+    assert not np.array_equal(rows, measure(board, "talk", 0, opened, {}).outcomes["short"])
+
+
+def test_influence_is_measured_of_the_agent_as_it_is(board: Board) -> None:
+    opened = opener(board)
+    assert "influence" in measure(board, "talk", 0, opened, {}).facts
+    for change in ("withheld", "silence"):
+        assert "influence" not in measure(board, line(change), 0, opened, {}).facts
+
+
+def test_an_agent_is_measured_as_it_is_where_nothing_is_done(board: Board) -> None:
+    opened = opener(board)
+    assert type(measured_agent(board, "talk", "short", opened)) is type(opened())
