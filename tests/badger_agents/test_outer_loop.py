@@ -14,7 +14,8 @@ import torch
 from badger_agents.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from badger_agents.log import read_log
 from badger_agents.outer_loop import CHECKPOINT, LOG, DivergenceError, Progress, train
-from badger_agents.recipe import Recipe, TrainingTable
+from badger_agents.recipe import Recipe
+from badger_agents.recipe_tables import TrainingTable
 from tests.badger_agents.small import EVERY_ESTIMATOR, FaultyPolicy, small_recipe
 
 
