@@ -1,19 +1,16 @@
 """What is measured of an agent on a board: as it is, and with something done to it."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
-from badger_agents.agent import Agent
 from badger_agents.controls import CONTROLS
 from badger_agents.evaluation import evaluate
 from badger_agents.whitebox.interventions import INTERVENTIONS, Intervened
 from leaderboards.boards.board import CHANGES, Board
 from leaderboards.boards.measuring import measure, measured_agent
-from tests.leaderboards.boards.tiny import tiny_board
+from tests.leaderboards.boards.tiny import opener, tiny_board
 
 
 @pytest.fixture
@@ -24,20 +21,6 @@ def board(tmp_path: Path) -> Board:
 
 def line(change: str) -> str:
     return f"talk-{change.replace(' ', '-')}"
-
-
-def opener(board: Board) -> Any:
-    """Makes "talk", whose weights are not those of an agent that has learnt nothing and writes zeros."""
-
-    def opened(**changes: Any) -> Agent:
-        torch.manual_seed(0)
-        agent = board.recipe("talk").make_agent(**changes)
-        with torch.no_grad():
-            for weights in agent.parameters():
-                weights.add_(torch.randn_like(weights))
-        return agent
-
-    return opened
 
 
 def test_all_that_can_be_done_is_a_control_with_the_same_weights(board: Board) -> None:

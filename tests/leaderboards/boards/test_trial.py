@@ -2,13 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from badger_agents.agent import Agent
 from badger_agents.inner_loop import rollout
 from badger_envs import random
 from leaderboards.boards.board import Board, load_board
@@ -16,7 +14,7 @@ from leaderboards.boards.measuring import measured_agent
 from leaderboards.boards.trial import STEPS, TALKING, first_trial
 from leaderboards.boards.units import units_of
 from leaderboards.boards.work import make
-from tests.leaderboards.boards.tiny import tiny_board
+from tests.leaderboards.boards.tiny import opener, tiny_board
 
 
 @pytest.fixture(scope="module")
@@ -37,16 +35,9 @@ def test_it_is_the_first_test_task_as_it_is_measured(board: Board) -> None:
 
 
 def test_interventions_show(board: Board) -> None:
-    def opened(**changes: Any) -> Agent:
-        torch.manual_seed(0)
-        agent = board.recipe("talk").make_agent(**changes)
-        with torch.no_grad():
-            for weights in agent.parameters():
-                weights.add_(torch.randn_like(weights))  # an agent that has learnt nothing writes zeros
-        return agent
-
     plain, shuffled = (
-        first_trial(board, measured_agent(board, line, "short", opened)) for line in ("talk", "shuffled")
+        first_trial(board, measured_agent(board, line, "short", opener(board)))
+        for line in ("talk", "shuffled")
     )
     assert shuffled["solution"] == plain["solution"]
     assert shuffled["outputs"] != plain["outputs"]

@@ -1,8 +1,12 @@
 """Boards that run within a moment."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from badger_agents.agent import Agent, LearnedAgent
 from leaderboards.boards.board import Board
 from tests.badger_agents.small import small_toml
 
@@ -40,3 +44,18 @@ def tiny_board(folder: Path, outer_steps: int = 3, **changes: Any) -> Board:
 def control(recipe: str, topology: str) -> dict[str, Any]:
     """The same agent with another topology."""
     return {"recipe": recipe, "agent": {"topology": topology}, "role": "control", "control_of": "talk"}
+
+
+def opener(board: Board) -> Callable[..., Agent]:
+    """What makes "talk" with random weights; one that has learnt nothing writes zeros, whatever it hears."""
+
+    def opened(**changes: Any) -> Agent:
+        torch.manual_seed(0)
+        agent = board.recipe("talk").make_agent(**changes)
+        assert isinstance(agent, LearnedAgent)
+        with torch.no_grad():
+            for weights in agent.parameters():
+                weights.add_(torch.randn_like(weights))
+        return agent
+
+    return opened
