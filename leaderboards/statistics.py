@@ -12,6 +12,8 @@ skewed as an exponential (0.896 of 500).
 import math
 import statistics
 from collections.abc import Callable, Sequence
+from itertools import combinations
+from string import ascii_letters
 from typing import NamedTuple
 
 import numpy as np
@@ -136,11 +138,11 @@ def student_quantile(degrees: int, level: float = 0.975) -> float:
 
 
 def groups(values: Sequence[Float[Array, "N *any"]], *, higher_is_better: bool, seed: int = 0) -> list[str]:
-    """Letters of agents in order from the best on: those that share a letter are not distinguishable.
+    """Letters of agents: two share one exactly if they are not distinguishable (compact letter display).
 
     Two agents are distinguishable if the 95 % interval of their paired difference leaves out 0; agents with
-    different numbers of seeds are compared on the seeds that both have, the first ones. A letter goes to each
-    longest stretch of the order in which nobody is distinguishable from the first of the stretch.
+    different numbers of seeds are compared on the seeds that both have, the first ones. Letters go by the
+    order from the best on: each pair that has none yet gets one, with all who are alike with both.
 
     Args:
         values: per agent one row per outer seed; one row alone (a reference) stands for all.
@@ -148,20 +150,27 @@ def groups(values: Sequence[Float[Array, "N *any"]], *, higher_is_better: bool, 
         seed: of the resampling.
 
     Returns:
-        One string of letters per agent, in the order given.
+        One string of letters per agent, in the order given; after "z" comes "A", and after "Z" "[52]".
     """
     means = [float(np.mean(_finite(rows))) for rows in values]
     order = sorted(range(len(values)), key=lambda i: -means[i] if higher_is_better else means[i])
+    alike = np.eye(len(values), dtype=bool)  # by place in the order, from here on
+    for one, other in combinations(range(len(order)), 2):
+        same = not distinguishable(values[order[one]], values[order[other]], seed=seed)
+        alike[one, other] = alike[other, one] = same
+    drawn: list[list[int]] = []
+    for pair in zip(*np.nonzero(np.triu(alike)), strict=True):
+        if any(set(pair) <= set(group) for group in drawn):
+            continue
+        group = list(dict.fromkeys(int(place) for place in pair))
+        for place in range(len(order)):
+            if place not in group and alike[place, group].all():
+                group.append(place)
+        drawn.append(sorted(group))
     letters = [""] * len(values)
-    reached, letter = -1, 0
-    for start, first in enumerate(order):
-        end = start
-        while end + 1 < len(order) and not distinguishable(values[first], values[order[end + 1]], seed=seed):
-            end += 1
-        if end > reached:
-            for place in range(start, end + 1):
-                letters[order[place]] += chr(ord("a") + letter)
-            reached, letter = end, letter + 1
+    for number, group in enumerate(sorted(drawn)):
+        for place in group:
+            letters[order[place]] += ascii_letters[number] if number < len(ascii_letters) else f"[{number}]"
     return letters
 
 

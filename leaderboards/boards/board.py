@@ -10,11 +10,10 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from badger_agents.agent import Settings
-from badger_agents.controls import CONTROLS
 from badger_agents.recipe import Recipe, check_recipe, load_recipe, merged
-from badger_agents.whitebox.interventions import INTERVENTIONS
 from badger_envs.family import Family
 from badger_envs.registry import family_of
+from leaderboards.boards.changes import CHANGES
 
 FOLDER = Path(__file__).parent
 """Where the suite's boards lie, each a folder with its TOML file and the runs that it stands on."""
@@ -45,10 +44,6 @@ class CellTable(Settings):
     def family(self) -> Family:
         """The family, in the test split."""
         return family_of(self.id, **{**(self.model_extra or {}), "split": "test"})
-
-
-CHANGES = (*INTERVENTIONS, *CONTROLS)
-"""What can be done to a trained agent: to its channel, feedback ("withheld") or memory ("forgetful")."""
 
 
 class EntrantTable(Settings):
@@ -217,6 +212,10 @@ class Board(Settings):
     def outcome(self) -> str:
         """What the main cell measures, such as "error"."""
         return self.cells[self.main].family().outcome
+
+    def outcome_in(self, cell: str) -> str:
+        """What a cell measures, in words, such as "total reward"."""
+        return self.cells[cell].family().outcome.replace("_", " ")
 
     @property
     def higher_is_better(self) -> bool:

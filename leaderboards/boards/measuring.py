@@ -8,12 +8,12 @@ import torch
 
 from badger_agents.agent import Agent
 from badger_agents.badger import BadgerAgent
-from badger_agents.controls import CONTROLS
 from badger_agents.evaluation import Evaluation, evaluate
-from badger_agents.whitebox.interventions import INTERVENTIONS, Intervened, Silence
+from badger_agents.whitebox.interventions import Intervened, Silence
 from badger_agents.whitebox.measures import bits_per_step, influence
 from badger_envs import random
 from leaderboards.boards.board import Board
+from leaderboards.boards.changes import changed
 from leaderboards.boards.rows import RunRows
 from leaderboards.boards.trial import first_trial
 from leaderboards.cells import CHUNK
@@ -61,11 +61,7 @@ def measured_agent(board: Board, line: str, cell: str, opened: Callable[..., Age
     """The agent of a line as it is measured in a cell."""
     table, entrant = board.cells[cell], board.agents[line]
     agent = opened(**{**_changes(board, line), **table.agent})
-    if entrant.intervention is None:
-        return agent
-    if entrant.intervention in CONTROLS:
-        return CONTROLS[entrant.intervention](agent)
-    return Intervened(agent, INTERVENTIONS[entrant.intervention]())
+    return agent if entrant.intervention is None else changed(agent, entrant.intervention)
 
 
 def _measured(board: Board, cell: str, agent: Agent) -> Evaluation:

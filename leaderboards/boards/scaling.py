@@ -1,7 +1,7 @@
 """Scales of a board: outcomes over sizes, and from which size on one agent is better than another."""
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from itertools import groupby
 from typing import NamedTuple
 
 from leaderboards import statistics
@@ -91,18 +91,19 @@ def _better(board: Board, found: Estimate) -> int:
 
 
 def _said(places: Sequence[tuple[float, int]], first: str, second: str) -> str:
-    """Where the order turns, in words."""
+    """Who is better where, in stretches, and whether that turns."""
     known = [(place, better) for place, better in places if better]
     if not known:
         return f"{first} and {second} are not distinguishable anywhere"
     names = {1: first, -1: second}
-    turns = [
-        f"{names[before]} is better up to {low:g}, {names[after]} from {high:g} on"
-        for (low, before), (high, after) in pairwise(known)
-        if before != after
+    stretches = [
+        (better, [place for place, _ in run]) for better, run in groupby(known, key=lambda at: at[1])
     ]
-    if not turns:
-        return (
-            f"no crossing: {names[known[0][1]]} is better at {', '.join(f'{place:g}' for place, _ in known)}"
-        )
-    return "crossing: " + "; then ".join(turns)
+    told = [f"{names[better]} is better at {_listed(run)}" for better, run in stretches]
+    if unknown := [place for place, better in places if not better]:
+        told.append(f"not distinguishable at {_listed(unknown)}")
+    return f"{'crossing' if len(stretches) > 1 else 'no crossing'}: {'; '.join(told)}"
+
+
+def _listed(places: Sequence[float]) -> str:
+    return ", ".join(f"{place:g}" for place in places)

@@ -1,6 +1,8 @@
 """What a board says, in a terminal or as one JSON object."""
 
 import math
+import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,6 +15,9 @@ from leaderboards.results import Record, record, show
 from leaderboards.statistics import KIND, Estimate
 from leaderboards.submissions.entries import FOLDER as SUBMISSIONS
 from leaderboards.submissions.entries import with_submissions
+
+WIDE = 100
+"""Columns of a terminal from which on a board's table has all that is known of a line."""
 
 
 def show_board(
@@ -76,16 +81,18 @@ def _row(board: Board, line: Line, other: str | None) -> Record:
     versus = "" if line.difference is None else said(line.difference, 3)
     if other is None and line.difference is not None:
         versus += f" to {line.compared_with}"
-    return {
-        "agent": line.agent,
-        "role": line.role,
-        "group": line.group,
-        "seeds": len(line.seeds),
-        board.main: said(line.cells[board.main], 3),
-        "difference" if other is None else f"minus {other}": versus,
-        "weights": int(line.facts["parameters"]) if "parameters" in line.facts else "",
-        "seconds": round(line.facts["seconds"]) if "seconds" in line.facts else "",
-    }
+    row: Record = {"agent": line.agent, "role": line.role, "group": line.group, "seeds": len(line.seeds)}
+    row[board.main] = said(line.cells[board.main], 3)
+    if board.threshold is not None:
+        steps = line.facts.get("outer_steps_to_threshold")
+        row[f"steps to loss {board.threshold:g}"] = "" if steps is None else round(steps)
+    row["difference" if other is None else f"minus {other}"] = versus
+    row["weights"] = int(line.facts["parameters"]) if "parameters" in line.facts else ""
+    row["seconds"] = round(line.facts["seconds"]) if "seconds" in line.facts else ""
+    if sys.stdout.isatty() and shutil.get_terminal_size().columns < WIDE:
+        for name in ("role", "seeds", "weights", "seconds"):
+            del row[name]
+    return row
 
 
 def _others(
@@ -115,12 +122,14 @@ def _others(
             tables.append((title, rows))
     left = [cell for cell in board.cells if not any(cell in table.cells for table in board.scales.values())]
     if left:
+        alike = len({board.outcome_in(cell) for cell in left}) == 1
+        heads = {cell: cell if alike else f"{cell}: {board.outcome_in(cell)}" for cell in left}
         rows = [
             {"agent": line.agent}
-            | {cell: f"{line.cells[cell].value:.3g}" if cell in line.cells else "" for cell in left}
+            | {heads[cell]: f"{line.cells[cell].value:.3g}" if cell in line.cells else "" for cell in left}
             for line in lines
         ]
-        tables.append((f"mean {board.outcome} in each cell", rows))
+        tables.append((f"mean {board.outcome_in(left[0]) if alike else 'outcome'} in each cell", rows))
     return tables
 
 

@@ -13,6 +13,7 @@ from leaderboards.site.drawing import (
     Picture,
     canvas,
     curve_looks,
+    floor_for,
     legend_below,
     panels,
     scale_for,
@@ -28,7 +29,8 @@ POINTS = 41
 def profile(view: View) -> Picture:
     """Share of test tasks that are solved as well as a threshold, over the threshold."""
     board = view.board
-    pooled = np.concatenate([run.outcomes[board.main] for line in view.lines for run in view.ok(line.agent)])
+    learnt = [line for line in view.lines if line.role == "contestant"] or view.lines
+    pooled = np.concatenate([run.outcomes[board.main] for line in learnt for run in view.ok(line.agent)])
     low, high = np.quantile(pooled, [0.005, 0.995])
     if low > 0 and high / low > 30:
         thresholds = np.geomspace(low, high, POINTS)
@@ -65,14 +67,13 @@ def adaptation(view: View) -> Picture | None:
     if not chosen:
         return None
     every = [line for _, lines in chosen for line in lines]
-    means = np.concatenate([np.mean(_losses(view, line), axis=0) for line in every])
 
     def curve(line: Line) -> tuple[np.ndarray, Band]:
         losses = np.array(_losses(view, line))
         return np.arange(1, losses.shape[1] + 1), band(losses)
 
     def label(axis: Axes) -> None:
-        scale_for(axis.yaxis, means)
+        _scaled(axis, floor_for(view, lambda line: np.mean(_losses(view, line) or [[1.0]], axis=0)))
         axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axis.set_ylabel("mean loss (no unit)")
 
@@ -91,7 +92,9 @@ def scale(view: View, name: str) -> Picture | None:
     lines = [line for line in view.lines if line.agent in found]
     if not lines:
         return None
-    values = [point.outcome.value for points in found.values() for point in points]
+    floor = floor_for(
+        view, lambda line: np.array([point.outcome.value for point in found.get(line.agent, [])] or [1.0])
+    )
 
     def curve(line: Line) -> tuple[np.ndarray, Band]:
         points = found[line.agent]
@@ -99,7 +102,7 @@ def scale(view: View, name: str) -> Picture | None:
         return np.array([point.place for point in points]), Band(*np.array(ends).T)
 
     def label(axis: Axes) -> None:
-        scale_for(axis.yaxis, values)
+        _scaled(axis, floor)
         what, _, unit = view.axis().partition(" (")
         axis.set_ylabel(f"{what}, mean\n({unit}", fontsize=8.5)
         scale_for(axis.xaxis, table.values, ratio=8)
@@ -112,6 +115,18 @@ def scale(view: View, name: str) -> Picture | None:
         f" {seeds_said(lines)}."
     )
     return Picture(f"{board.name}-scale-{name}", image, f"Curves of {len(lines)} agents.", caption)
+
+
+def _scaled(axis: Axes, floor: float | None) -> None:
+    """The outcome's axis for the curves that are drawn, down to a floor; what is all below it is named so."""
+    drawn = [np.asarray(curve.get_ydata(), dtype=float) for curve in axis.get_lines()]
+    scale_for(axis.yaxis, np.maximum(np.concatenate(drawn), floor or -np.inf))
+    if floor is None or axis.get_yscale() != "log" or min(values.min() for values in drawn) >= floor:
+        return
+    axis.set_ylim(bottom=floor)
+    for curve, values in zip(axis.get_lines(), drawn, strict=True):
+        if values.max() < floor:
+            curve.set_label(f"{curve.get_label()}: {values.max():.0e}, below")
 
 
 def _losses(view: View, line: Line) -> list[list[float]]:

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from leaderboards.boards.standing import Line, seed_means
-from leaderboards.site.drawing import ROLES, Picture, canvas, scale_for, svg
+from leaderboards.site.drawing import ROLES, Picture, canvas, floor_for, scale_for, svg
 from leaderboards.site.view import UNITS, View, counted, seeds_said
 from leaderboards.statistics import Estimate
 
@@ -34,7 +34,16 @@ def outcomes(view: View) -> Picture:
                 fontsize=8,
                 annotation_clip=False,
             )
-        scale_for(axis.xaxis, np.concatenate(means))
+        floor = floor_for(view, lambda line: seed_means(view.ok(line.agent), board.main))
+        scale_for(axis.xaxis, np.maximum(np.concatenate(means), floor or -np.inf))
+        if floor is not None and axis.get_xscale() == "log":
+            axis.set_xlim(left=floor)
+            for place, line in enumerate(lines):
+                if (value := line.cells[board.main].value) < floor:
+                    off = f"◂ {value:.1g}"
+                    axis.annotate(
+                        off, (0.01, place), xycoords=("axes fraction", "data"), va="center", fontsize=8
+                    )
         _rows(axis, [_label(line) for line in lines])
         figure.supxlabel(f"{view.axis(board.main)}\n{seeds_said(lines)}", fontsize=9)
         _legend(axis, lines)
@@ -43,6 +52,7 @@ def outcomes(view: View) -> Picture:
         f"Mean {board.outcome.replace('_', ' ')} over {board.tasks:,} test tasks of cell {board.main};"
         f" {seeds_said(lines)}. Small dots: outer seeds; large mark: their mean; bar: its interval."
         " Letters at the right: agents that share one are not distinguishable."
+        f"{'' if floor is None else ' ◂: so far below all contestants that it lies outside.'}"
     )
     alt = f"Forest plot of {len(lines)} agents, ordered by their mean; {lines[0].agent} comes first."
     return Picture(f"{board.name}-outcomes", image, alt, caption)

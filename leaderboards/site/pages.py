@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import jinja2
 
+from leaderboards.boards.changes import CHANGES
 from leaderboards.boards.standing import said, seed_means
 from leaderboards.card import ENOUGH
 from leaderboards.site import costs, curves, forests, tables, trials
@@ -41,6 +42,7 @@ def templates() -> jinja2.Environment:
         "seeds_said": seeds_said,
         "agent_page": agent_page,
         "board_page": tables.board_page,
+        "CHANGES": CHANGES,
     }
     return made
 
@@ -84,12 +86,14 @@ def board(view: View, site: Path, made: jinja2.Environment) -> BoardPage:
         for name in view.board.scales:
             if (picture := curves.scale(view, name)) is not None:
                 scales.append((view.board.scales[name].label, picture, tables.crossing_tables(view, name)))
+    made_to = {view.board.agents[line.agent].intervention for line in view.lines}
     html = made.get_template("board.html.j2").render(
         root="../",
         view=view,
         board=view.board,
         pictures=pictures,
         scales=scales,
+        changes=[change for change in CHANGES if change in made_to],
         standing=tables.standing_table(view) if view.lines else None,
         cells=tables.cells_table(view) if view.lines else None,
         raw=raw,
@@ -101,16 +105,18 @@ def _data(view: View) -> str:
     """Mean outcome of each run in each cell, as CSV."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["agent", "role", "outer_seed", "status", "cell", f"mean_{view.board.outcome}"])
+    writer.writerow(["agent", "role", "outer_seed", "status", "cell", "outcome", "mean"])
     for agent, runs in view.runs.items():
         role = view.board.agents[agent].role
         for run in runs:
             head = [agent, role, "" if run.seed is None else run.seed, run.facts["status"]]
             if not run.ok:
-                writer.writerow([*head, "", ""])
+                writer.writerow([*head, "", "", ""])
                 continue
             for cell in view.board.cells_of(agent):
-                writer.writerow([*head, cell, f"{float(seed_means([run], cell)[0]):.7g}"])
+                writer.writerow(
+                    [*head, cell, view.board.outcome_in(cell), f"{float(seed_means([run], cell)[0]):.7g}"]
+                )
     return text.getvalue()
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from leaderboards.boards.board import Board
 from leaderboards.boards.rows import RunRows
 from leaderboards.boards.standing import Line, said, seed_means
 from leaderboards.site.view import View, slug
@@ -56,9 +57,9 @@ def standing_table(view: View) -> Table:
         Column("group"),
         Column("outer seeds", True),
         Column(f"{what} in {board.main}, mean", True),
-        Column("inter-quartile mean", True),
         Column("paired difference", True),
         Column("to"),
+        Column("inter-quartile mean", True),
         Column("weights", True),
         Column("training time (s)", True),
         Column("outer steps", True),
@@ -66,11 +67,16 @@ def standing_table(view: View) -> Table:
         Column("bits per step", True),
     ]
     if board.threshold is not None:
-        columns.append(Column(f"outer steps to a training loss below {board.threshold:g}", True))
+        columns.insert(5, Column(f"outer steps to loss {board.threshold:g}", True))
     rows = [_standing_row(view, line) for line in view.lines]
     caption = (
         f"Agents of {board.name}, ordered by their mean. Those that share a letter are not distinguishable."
     )
+    if board.threshold is not None:
+        caption += (
+            f" “Outer steps to loss {board.threshold:g}”: the first at which the training loss fell below it,"
+            " median of those outer seeds in which it did."
+        )
     return Table("standing", caption, columns, rows, by_role=True)
 
 
@@ -81,27 +87,28 @@ def _standing_row(view: View, line: Line) -> list[Cell]:
         Cell(line.group or ("preliminary" if line.preliminary else "–")),
         seeds_cell(line),
         estimate_cell(line.cells[view.board.main]),
-        estimate_cell(line.middle),
         estimate_cell(line.difference),
         Cell(line.compared_with or ""),
+        estimate_cell(line.middle),
         *(number_cell(line.facts.get(fact)) for fact in ("parameters", "seconds", "outer_steps", "trials")),
         number_cell(line.facts.get("bits_per_step")),
     ]
     if view.board.threshold is not None:
-        row.append(_speed_cell(view.ok(line.agent)))
+        row.insert(5, _speed_cell(view.ok(line.agent)))
     return row
 
 
 def cells_table(view: View) -> Table:
-    """Every agent in every cell."""
-    what = view.board.outcome.replace("_", " ")
-    columns = [Column("agent"), Column("role"), Column("cell"), Column(f"{what}, mean", True)]
+    """Every agent in every cell, with what the cell measures."""
+    columns = [Column("agent"), Column("role"), Column("cell"), Column("outcome"), Column("mean", True)]
     columns += [Column("low", True), Column("high", True), Column("outer seeds", True)]
+    measured = {cell: _measured(view.board, cell) for cell in view.board.cells}
     rows = [
         [
             Cell(line.agent, link=agent_page(line.agent)),
             Cell(line.role),
             Cell(cell),
+            Cell(measured[cell]),
             Cell(f"{estimate.value:.{DIGITS}g}", estimate.value),
             number_cell(None if math.isnan(estimate.low) else estimate.low, exact=True),
             number_cell(None if math.isnan(estimate.high) else estimate.high, exact=True),
@@ -135,6 +142,12 @@ def crossing_tables(view: View, scale: str) -> list[tuple[str, Table]]:
     ]
 
 
+def _measured(board: Board, cell: str) -> str:
+    """What a cell measures, and which way is better."""
+    higher = board.cells[cell].family().higher_is_better
+    return f"{board.outcome_in(cell)}, {'higher' if higher else 'lower'} is better"
+
+
 def all_lines_table(views: Iterable[View]) -> Table:
     """Every line of every board, for the first page."""
     columns = [Column("agent"), Column("role"), Column("board"), Column("group"), Column("outer seeds", True)]
@@ -162,7 +175,7 @@ def seeds_table(view: View, agent: str) -> Table:
     board = view.board
     cells = list(board.cells_of(agent))
     columns = [Column("outer seed", True), Column("status")]
-    columns += [Column(f"{board.outcome.replace('_', ' ')} in {cell}", True) for cell in cells]
+    columns += [Column(f"{board.outcome_in(cell)} in {cell}", True) for cell in cells]
     columns += [Column("training time (s)", True), Column("outer steps", True), Column("weights", True)]
     rows = []
     for run in view.runs[agent]:

@@ -79,6 +79,19 @@ class View(NamedTuple):
         return [line.agent for line in found if set(line.group) & set(found[0].group)]
 
     @property
+    def alone(self) -> Line | None:
+        """The only contestant, if there is but one."""
+        found = [line for line in self.lines if line.role == "contestant"]
+        return found[0] if len(found) == 1 else None
+
+    @property
+    def like_it(self) -> list[str]:
+        """Controls and references from which the only contestant is not distinguishable in the main cell."""
+        found = [line for line in self.lines if self.alone and line.compared_with == self.alone.agent]
+        within = [(line.agent, line.difference) for line in found if line.difference is not None]
+        return [agent for agent, difference in within if difference.low <= 0 <= difference.high]
+
+    @property
     def preliminary(self) -> bool:
         """Whether any agent has too few outer seeds for a claim."""
         return any(line.preliminary for line in self.lines)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -103,6 +104,19 @@ def test_letters_join_those_that_are_not_distinguishable() -> None:
     assert groups(agents, higher_is_better=False) == ["c", "b", "b", "a"]
     assert distinguishable(np.array([50.0]), agents[0])
     assert not distinguishable(np.array([50.0]), np.array([0.0]))  # one seed says nothing
+
+
+@pytest.mark.parametrize("case", range(8))
+def test_two_share_a_letter_exactly_if_they_are_not_distinguishable(case: int) -> None:
+    draws = np.random.default_rng(case)
+    spread = draws.choice([0.05, 1.0, 4.0], size=(12, 1))  # so that the undistinguished are no stretches
+    agents = list(draws.normal(size=(12, 1)) + spread * draws.normal(size=(12, 10)))
+    letters = groups(agents, higher_is_better=True)
+    for one, other in combinations(range(12), 2):
+        shared = set(letters[one]) & set(letters[other])
+        assert bool(shared) != distinguishable(agents[one], agents[other]), (one, other, letters)
+    first = [min(letters[place]) for place in np.argsort([-rows.mean() for rows in agents])]
+    assert first[0] == "a"
 
 
 def simulated_means(boards: int, seeds: int) -> np.ndarray:

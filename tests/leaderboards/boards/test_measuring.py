@@ -8,7 +8,8 @@ import pytest
 from badger_agents.controls import CONTROLS
 from badger_agents.evaluation import evaluate
 from badger_agents.whitebox.interventions import INTERVENTIONS, Intervened
-from leaderboards.boards.board import CHANGES, Board
+from leaderboards.boards.board import Board
+from leaderboards.boards.changes import CHANGES
 from leaderboards.boards.measuring import measure, measured_agent
 from tests.leaderboards.boards.tiny import opener, tiny_board
 

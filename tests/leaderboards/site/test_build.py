@@ -13,16 +13,19 @@ import numpy as np
 import pytest
 
 from leaderboards.boards.board import Board
+from leaderboards.boards.changes import CHANGES
 from leaderboards.boards.rows import RunRows, read_runs, write_run
 from leaderboards.boards.standing import said, standing
 from leaderboards.site.bands import band
 from leaderboards.site.build import MANIFEST, SiteError, site_files, write_site
+from leaderboards.site.drawing import floor_for
 from leaderboards.site.tables import agent_page
-from leaderboards.site.view import seeds_said, slug
+from leaderboards.site.view import seeds_said, slug, view_of
 from leaderboards.statistics import KIND, over_seeds
 from tests.leaderboards.boards.tiny import tiny_board
 from tests.leaderboards.command import refused, run
 from tests.leaderboards.site.boards import TITLE, three_boards
+from tests.leaderboards.site.made_up import write_made_up
 from tests.leaderboards.site.page import Page
 from tests.leaderboards.test_killing import ROOT
 
@@ -96,12 +99,13 @@ def test_tables_have_the_numbers_of_the_boards(built: Built) -> None:
                 found = (said(line.difference, 3), str(line.difference.value))
                 assert cells["paired difference"] == found
             assert cells["group"][0] == (line.group or ("preliminary" if line.preliminary else "–"))
+        assert {row[3][0] for row in page.tables["cells"][1:]} == {"error, lower is better"}
         every = {(row[0][0], row[2][0]): row for row in page.tables["cells"][1:]}
         assert every.keys() == {(line.agent, cell) for line in lines.values() for cell in line.cells}
         for (agent, cell), row in every.items():
             estimate = lines[agent].cells[cell]
             expected = [estimate.value, estimate.low, estimate.high]
-            for (_, value), number in zip(row[3:6], expected, strict=True):
+            for (_, value), number in zip(row[4:7], expected, strict=True):
                 assert value == (None if math.isnan(number) else str(number))
 
 
@@ -187,7 +191,39 @@ def test_outcomes_of_seeds_are_there_as_csv(built: Built) -> None:
     assert len(rows) == 10 * 4 * 2 - 1 + 1
     for row in whole:
         run = runs[row["agent"], row["outer_seed"] or "None"]
-        assert float(row["mean_error"]) == pytest.approx(run.outcomes[row["cell"]].mean(), rel=1e-6)
+        assert row["outcome"] == "error"
+        assert float(row["mean"]) == pytest.approx(run.outcomes[row["cell"]].mean(), rel=1e-6)
+
+
+def test_what_is_done_to_agents_is_explained(built: Built) -> None:
+    meaning = CHANGES["shuffle across tasks"]
+    for name in (agent_page("shuffled"), "boards/tiny-v1.html", "index.html"):
+        assert meaning in built.page(name).text, name
+    assert "those of talk: " in built.page(agent_page("shuffled")).text  # it has no costs of its own
+    assert meaning not in built.page("boards/sizes-v1.html").text
+
+
+def test_the_only_contestant_is_not_called_the_best(tmp_path: Path) -> None:
+    board, folder = tiny_board(tmp_path, seeds=10), tmp_path / "rows"
+    write_made_up(board, folder, seeds=10)
+    page = site_files([(board, folder)], tmp_path / "site")["boards/tiny-v1.html"].decode()
+    assert "The only contestant:" in page
+    assert "Best of the contestants" not in page
+    view = view_of(board, folder)
+    assert len(view.lines) == 5
+    for line in view.lines:
+        within = line.difference is not None and line.difference.low <= 0 <= line.difference.high
+        assert (line.agent in view.like_it) == within
+
+
+def test_an_axis_ends_a_decade_below_the_contestants(built: Built) -> None:
+    view = view_of(*built.boards[0])
+    means = {line.agent: np.array([line.cells["short"].value]) for line in view.lines}
+    assert floor_for(view, lambda line: means[line.agent]) is None  # nobody is so far below
+    means["zeros"] = means["talk"] * 1e-6
+    assert floor_for(view, lambda line: means[line.agent]) == pytest.approx(means["talk"][0] / 10)
+    means["zeros"] = np.array([0.0])
+    assert floor_for(view, lambda line: means[line.agent]) is None  # not a logarithmic axis
 
 
 def test_text_is_escaped_and_names_become_files(built: Built) -> None:
