@@ -92,6 +92,11 @@ class View(NamedTuple):
         return [agent for agent, difference in within if difference.low <= 0 <= difference.high]
 
     @property
+    def leading(self) -> list[Crossing]:
+        """Over each scale the first two contestants."""
+        return list({each.scale: each for each in reversed(self.crossings)}.values())[::-1]
+
+    @property
     def preliminary(self) -> bool:
         """Whether any agent has too few outer seeds for a claim."""
         return any(line.preliminary for line in self.lines)
