@@ -293,7 +293,11 @@ def test_no_outcomes_are_too_strange_to_draw(edge: str, tmp_path: Path) -> None:
             outcomes = EDGES[edge](agent, board.tasks)
             cells = {} if outcomes is None else dict.fromkeys(board.cells_of(agent), outcomes)
             facts = {"fingerprint": board.fingerprint(agent), "loss_by_step": [0.0] * 4, "seconds": 1.0}
-            facts |= {"status": "failed: nan" if outcomes is None else "ok", "parameters": 10}
+            facts |= {
+                "status": "failed: nan" if outcomes is None else "ok",
+                "parameters": 10,
+                "outer_steps": 9,
+            }
             write_run(tmp_path, RunRows(agent, seed, cells, facts))
     files = site_files([(board, tmp_path)], tmp_path / "site")
     assert ("figures/tiny-v1-outcomes.svg" in files) == (edge != "failed")
