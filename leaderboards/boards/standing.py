@@ -123,6 +123,21 @@ def difference(one: Sequence[RunRows], other: Sequence[RunRows], cell: str) -> E
     return statistics.paired(*(np.array([means[seed] for seed in common]) for means in by_seed))
 
 
+def steps_to_threshold(runs: Sequence[RunRows]) -> tuple[float | None, str]:
+    """Median outer step at which runs crossed the board's threshold, and as text with how many of them did.
+
+    Runs that never did have no number; (None, "") where none was asked.
+    """
+    asked = [run.facts["outer_steps_to_threshold"] for run in runs if "outer_steps_to_threshold" in run.facts]
+    crossed = [steps for steps in asked if steps is not None]
+    if not asked:
+        return None, ""
+    if not crossed:
+        return None, f"never (0 of {len(asked)})"
+    median = float(np.median(crossed))
+    return median, f"{median:,.0f} ({len(crossed)} of {len(asked)})"
+
+
 def said(estimate: Estimate | None, digits: int = 4) -> str:
     """An estimate as text: value, and the interval in brackets if there is one."""
     if estimate is None:

@@ -10,7 +10,7 @@ from leaderboards.boards.board import Board, BoardError
 from leaderboards.boards.claims import verdicts
 from leaderboards.boards.rows import RunRows, kept_folder, read_runs
 from leaderboards.boards.scaling import crossings, curves
-from leaderboards.boards.standing import Line, place, said, standing
+from leaderboards.boards.standing import Line, place, said, standing, steps_to_threshold
 from leaderboards.results import Record, record, show
 from leaderboards.statistics import KIND, Estimate
 from leaderboards.submissions.entries import FOLDER as SUBMISSIONS
@@ -55,7 +55,8 @@ def show_board(
     for title, rows in _others(board, found, lines) if len(board.cells) > 1 else ():
         show(rows, as_json=False, title=title)
     others = list({line.compared_with for line in lines} - {None})
-    rows = [_row(board, line, others[0] if len(others) == 1 else None) for line in lines]
+    other = others[0] if len(others) == 1 else None
+    rows = [_row(board, line, found[line.agent], other) for line in lines]
     show(rows, as_json=False, title=f"{board.title} ({board.name})", note="\n".join(notes))
 
 
@@ -76,7 +77,7 @@ def _notes(board: Board, found: Mapping[str, Sequence[RunRows]], lines: Sequence
     return notes + [f"{each.sentence} {each.speed}".rstrip() for each in verdicts(board, found)]
 
 
-def _row(board: Board, line: Line, other: str | None) -> Record:
+def _row(board: Board, line: Line, runs: Sequence[RunRows], other: str | None) -> Record:
     """A line of the board as people read it; `other`: with whom all are compared, if it is one."""
     versus = "" if line.difference is None else said(line.difference, 3)
     if other is None and line.difference is not None:
@@ -84,8 +85,7 @@ def _row(board: Board, line: Line, other: str | None) -> Record:
     row: Record = {"agent": line.agent, "role": line.role, "group": line.group, "seeds": len(line.seeds)}
     row[board.main] = said(line.cells[board.main], 3)
     if board.threshold is not None:
-        steps = line.facts.get("outer_steps_to_threshold")
-        row[f"steps to loss {board.threshold:g}"] = "" if steps is None else round(steps)
+        _, row[f"steps to loss {board.threshold:g}"] = steps_to_threshold([run for run in runs if run.ok])
     row["difference" if other is None else f"minus {other}"] = versus
     row["weights"] = int(line.facts["parameters"]) if "parameters" in line.facts else ""
     row["seconds"] = round(line.facts["seconds"]) if "seconds" in line.facts else ""

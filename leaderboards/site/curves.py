@@ -67,13 +67,14 @@ def adaptation(view: View) -> Picture | None:
     if not chosen:
         return None
     every = [line for _, lines in chosen for line in lines]
+    floor = floor_for([(line, np.mean(_losses(view, line), axis=0)) for line in every])
 
     def curve(line: Line) -> tuple[np.ndarray, Band]:
         losses = np.array(_losses(view, line))
         return np.arange(1, losses.shape[1] + 1), band(losses)
 
     def label(axis: Axes) -> None:
-        _scaled(axis, floor_for(view, lambda line: np.mean(_losses(view, line) or [[1.0]], axis=0)))
+        _scaled(axis, floor)
         axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axis.set_ylabel("mean loss (no unit)")
 
@@ -92,9 +93,7 @@ def scale(view: View, name: str) -> Picture | None:
     lines = [line for line in view.lines if line.agent in found]
     if not lines:
         return None
-    floor = floor_for(
-        view, lambda line: np.array([point.outcome.value for point in found.get(line.agent, [])] or [1.0])
-    )
+    floor = floor_for([(line, np.array([at.outcome.value for at in found[line.agent]])) for line in lines])
 
     def curve(line: Line) -> tuple[np.ndarray, Band]:
         points = found[line.agent]

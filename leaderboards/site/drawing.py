@@ -1,7 +1,7 @@
 """What all pictures of the site share: look, sizes, axes, and how they become bytes."""
 
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -94,22 +94,19 @@ def scale_for(axis: Axis, values: Sequence[float] | np.ndarray, ratio: float = 3
     axis.set_major_formatter("{x:g}")
 
 
-def floor_for(view: View, values: Callable[[Line], np.ndarray]) -> float | None:
+def floor_for(drawn: Sequence[tuple[Line, np.ndarray]]) -> float | None:
     """Where a logarithmic axis may end: a decade below all that contestants reach, whoever is below.
 
     A reference that is right to rounding, or a control that is told the answer, would else push all others
     together. None where values need not be positive, or nobody is that far below.
 
     Args:
-        view: the board.
-        values: of a line, as drawn.
+        drawn: lines with their values, at least one each.
     """
-    learnt = [values(line) for line in view.lines if line.role == "contestant"]
-    every = [values(line) for line in view.lines]
-    if not learnt or min(float(found.min()) for found in every) <= 0:
-        return None
-    floor = min(float(found.min()) for found in learnt) / 10
-    return floor if any(float(found.min()) < floor for found in every) else None
+    learnt = [values.min() for line, values in drawn if line.role == "contestant"]
+    lowest = min(values.min() for _, values in drawn)
+    floor = float(min(learnt, default=0)) / 10
+    return floor if 0 < lowest < floor else None
 
 
 def panels(view: View) -> list[tuple[str, list[Line]]]:

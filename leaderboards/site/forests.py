@@ -34,7 +34,7 @@ def outcomes(view: View) -> Picture:
                 fontsize=8,
                 annotation_clip=False,
             )
-        floor = floor_for(view, lambda line: seed_means(view.ok(line.agent), board.main))
+        floor = floor_for(list(zip(lines, means, strict=True)))
         scale_for(axis.xaxis, np.maximum(np.concatenate(means), floor or -np.inf))
         if floor is not None and axis.get_xscale() == "log":
             axis.set_xlim(left=floor)

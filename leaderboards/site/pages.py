@@ -104,6 +104,7 @@ def board(view: View, site: Path, made: jinja2.Environment) -> BoardPage:
 def _data(view: View) -> str:
     """Mean outcome of each run in each cell, as CSV."""
     text = io.StringIO()
+    measured = {cell: view.board.outcome_in(cell) for cell in view.board.cells}
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["agent", "role", "outer_seed", "status", "cell", "outcome", "mean"])
     for agent, runs in view.runs.items():
@@ -114,9 +115,8 @@ def _data(view: View) -> str:
                 writer.writerow([*head, "", "", ""])
                 continue
             for cell in view.board.cells_of(agent):
-                writer.writerow(
-                    [*head, cell, view.board.outcome_in(cell), f"{float(seed_means([run], cell)[0]):.7g}"]
-                )
+                mean = f"{float(seed_means([run], cell)[0]):.7g}"
+                writer.writerow([*head, cell, measured[cell], mean])
     return text.getvalue()
 
 

@@ -4,11 +4,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 from leaderboards.boards.board import Board
-from leaderboards.boards.rows import RunRows
-from leaderboards.boards.standing import Line, said, seed_means
+from leaderboards.boards.standing import Line, said, seed_means, steps_to_threshold
 from leaderboards.site.view import View, slug
 from leaderboards.statistics import Estimate
 
@@ -94,7 +91,8 @@ def _standing_row(view: View, line: Line) -> list[Cell]:
         number_cell(line.facts.get("bits_per_step")),
     ]
     if view.board.threshold is not None:
-        row.insert(5, _speed_cell(view.ok(line.agent)))
+        median, text = steps_to_threshold(view.ok(line.agent))
+        row.insert(5, Cell(text or "–", median))  # where `standing_table` has its column
     return row
 
 
@@ -206,18 +204,6 @@ def seeds_cell(line: Line) -> Cell:
         return Cell("no seeds", 0)
     failed = f", {len(line.failed)} failed" if line.failed else ""
     return Cell(f"{len(line.seeds)}{failed}", len(line.seeds))
-
-
-def _speed_cell(runs: Sequence[RunRows]) -> Cell:
-    """Median of the runs that crossed the threshold, and how many did: those that never do have no number."""
-    asked = [run.facts["outer_steps_to_threshold"] for run in runs if "outer_steps_to_threshold" in run.facts]
-    crossed = [steps for steps in asked if steps is not None]
-    if not asked:
-        return Cell("–")
-    if not crossed:
-        return Cell(f"never (0 of {len(asked)})")
-    median = float(np.median(crossed))
-    return Cell(f"{median:,.0f} ({len(crossed)} of {len(asked)})", median)
 
 
 def agent_page(agent: str) -> str:

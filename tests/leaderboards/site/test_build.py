@@ -219,11 +219,15 @@ def test_the_only_contestant_is_not_called_the_best(tmp_path: Path) -> None:
 def test_an_axis_ends_a_decade_below_the_contestants(built: Built) -> None:
     view = view_of(*built.boards[0])
     means = {line.agent: np.array([line.cells["short"].value]) for line in view.lines}
-    assert floor_for(view, lambda line: means[line.agent]) is None  # nobody is so far below
+
+    def floor() -> float | None:
+        return floor_for([(line, means[line.agent]) for line in view.lines])
+
+    assert floor() is None  # nobody is so far below
     means["zeros"] = means["talk"] * 1e-6
-    assert floor_for(view, lambda line: means[line.agent]) == pytest.approx(means["talk"][0] / 10)
+    assert floor() == pytest.approx(means["talk"][0] / 10)
     means["zeros"] = np.array([0.0])
-    assert floor_for(view, lambda line: means[line.agent]) is None  # not a logarithmic axis
+    assert floor() is None  # not a logarithmic axis
 
 
 def test_text_is_escaped_and_names_become_files(built: Built) -> None:
