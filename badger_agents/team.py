@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+import torch.distributed.nn.functional  # before there is a group: see `joined`
 from jaxtyping import Int
 from torch import Tensor
 
@@ -121,6 +122,11 @@ class Team:
 @contextmanager
 def joined(device: str) -> Iterator[Team]:
     """The team that `torchrun` started this process in; a team of one without it.
+
+    When it ends, the group's threads have ended. `torch.distributed.nn.functional` has the default group of
+    the moment it is imported in its functions' defaults; first imported while there is a group (an optimizer
+    does so), it would hold the group beyond its end, and a thread of it that drops a tensor while the
+    interpreter shuts down aborts the process. This module therefore imports it first.
 
     Args:
         device: "cpu", or "cuda" for a GPU of its own for each process of a machine.

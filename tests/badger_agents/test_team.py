@@ -1,4 +1,10 @@
-"""A team's parts are all trials, each once; a team of one changes nothing."""
+"""A team's parts are all trials, each once; a team of one changes nothing; a team leaves no thread behind."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -39,3 +45,57 @@ def test_a_numbered_gpu_cannot_be_shared(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(ValueError, match="one GPU a process"), joined("cuda:1"):
         pass
+
+
+LEAVING = """
+import os
+import sys
+import torch
+from badger_agents.team import LostError, joined
+
+def step():
+    weight = torch.ones(3, requires_grad=True)
+    weight.sum().backward()
+    torch.optim.Adam([weight]).step()
+
+try:
+    with joined("cpu") as team:
+        step()
+        assert team.any(team.writes)
+        if sys.argv[1] == "lost":
+            os._exit(1) if team.writes else team.any(True)
+except LostError:
+    print("lost")
+threads = [open(f"/proc/self/task/{task}/comm").read() for task in os.listdir("/proc/self/task")]
+print([name for name in threads if "gloo" in name])
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="counts threads by /proc")
+@pytest.mark.parametrize(
+    ("way", "said"), [("well", [(0, "[]\n")] * 2), ("lost", [(1, ""), (0, "lost\n[]\n")])]
+)
+def test_no_thread_of_the_group_outlives_it(way: str, said: list[tuple[int, str]]) -> None:
+    """One that did would abort the process now and then, while the interpreter shuts down."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    place = {**os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", LEAVING, way],
+            env={**place, "RANK": str(rank)},
+            cwd=Path(__file__).parents[2],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    try:
+        texts = [worker.communicate(timeout=120) for worker in workers]
+    finally:
+        for worker in workers:
+            worker.kill()
+    found = [(worker.returncode, out) for worker, (out, _) in zip(workers, texts, strict=True)]
+    assert found == said, texts

@@ -58,7 +58,7 @@ def test_two_processes_learn_what_one_learns(
 ) -> None:
     recipe = small_toml(tmp_path, 50)
     (one, out, _), (other, nothing, error) = ended(start(recipe, tmp_path / "two", *words))
-    assert (one, other) == (0, 0)
+    assert (one, other) == (0, 0), error
     assert "trained small" in out
     assert (nothing, error) == ("", "")
     assert sorted(os.listdir(tmp_path / "two")) == [CHECKPOINT, LOG]
@@ -85,7 +85,8 @@ def test_a_lost_process_ends_the_others_and_the_run_goes_on_from_its_checkpoint(
         assert "Traceback" not in error
         assert load_checkpoint(folder / CHECKPOINT).step >= rows - 3
     for name in ("lost", "whole"):
-        assert [status for status, *_ in ended(start(recipe, tmp_path / name, "--resume"))] == [0, 0]
+        last = ended(start(recipe, tmp_path / name, "--resume"))
+        assert [status for status, *_ in last] == [0, 0], last
     assert (folder / CHECKPOINT).read_bytes() == (tmp_path / "whole" / CHECKPOINT).read_bytes()
     assert log_of(folder) == log_of(tmp_path / "whole")
 
