@@ -1,5 +1,7 @@
 """The oracle: writes the task's secret, which no agent sees; a ceiling, not a solution."""
 
+from typing import NamedTuple
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -8,26 +10,60 @@ from badger_envs import random
 from badger_envs.family import Family, Observation
 
 
-class Oracle:
-    """Writes what the output slots should hold (`Family.solution`), found by drawing the task again.
+def answers(family: Family, keys: Int[Tensor, "B 4"]) -> Float[Tensor, "B T O"]:
+    """What should be written at each step of a trial (`Family.solution`), found by living it through again.
 
-    An agent under contract 4 that looks where agents must not: into the keys. Not for boards.
+    In no family here does it depend on what is written, so that nothing is written.
+
+    Args:
+        family: of T steps.
+        keys: an agent's, of the trials.
+
+    Raises:
+        ValueError: the family has no solution.
+    """
+    keys = random.agent_keys(keys)  # (B, 4), undoes what keeps an agent's draws apart
+    task = family.sample_task(keys)
+    state, noise = family.initial_state(task), family.noise(keys, family.horizon)  # (B, T, N)
+    dtype = torch.int64 if family.action_kind == "categorical" else getattr(torch, family.dtype)
+    shape = (len(keys),) if family.action_kind == "categorical" else (len(keys), family.slots.outputs)
+    nothing = torch.zeros(shape, dtype=dtype, device=keys.device)  # (B,) or (B, O)
+    found = []
+    for step in range(family.horizon):
+        solution = family.solution(task, state)
+        if solution is None:
+            raise ValueError(f"{type(family).__name__} has no solution")
+        found.append(torch.as_tensor(solution))  # (B, O)
+        state = family.step(task, state, nothing, noise[:, step]).state
+    return torch.stack(found, dim=1)  # (B, T, O)
+
+
+class OracleState(NamedTuple):
+    """answers: [B, T, O], of the whole trial; time: steps done."""
+
+    answers: Tensor
+    time: int = 0
+
+
+class Oracle:
+    """Writes what the output slots should hold at each step.
+
+    An agent under contract 4 that looks where agents must not: into the keys. Not for boards, but as a
+    reference.
     """
 
-    def initial_state(self, family: Family, keys: Int[Tensor, "B 4"]) -> Float[Tensor, "B O"]:
-        """The solution.
+    def initial_state(self, family: Family, keys: Int[Tensor, "B 4"]) -> OracleState:
+        """The answers.
 
         Raises:
             ValueError: the family has none, or its actions are no values.
         """
-        task = family.sample_task(random.agent_keys(keys))  # undoes what keeps an agent's draws apart
-        solution = family.solution(task, family.initial_state(task))
-        if solution is None or family.action_kind == "categorical":
+        if family.action_kind == "categorical":
             raise ValueError(f"{type(family).__name__} has no solution that could be written")
-        return torch.as_tensor(solution)
+        return OracleState(answers(family, keys))
 
     def act(
-        self, state: Float[Tensor, "B O"], observation: Observation, keys: Int[Tensor, "B 4"]
-    ) -> tuple[Float[Tensor, "B O"], Float[Tensor, "B O"], dict[str, Tensor]]:
-        """The solution, at every step."""
-        return state, state, {}
+        self, state: OracleState, observation: Observation, keys: Int[Tensor, "B 4"]
+    ) -> tuple[OracleState, Float[Tensor, "B O"], dict[str, Tensor]]:
+        """The answer of this step."""
+        return state._replace(time=state.time + 1), state.answers[:, state.time], {}

@@ -1,9 +1,12 @@
 """Relatives of Badger as expert policies: a talk gate, weights of one's own, no recurrence."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from badger_agents.averaging import AveragingPolicy
 from badger_agents.experts import Emission, ExpertPolicy, GRUPolicy
 from badger_envs.family import check_integer
 
@@ -93,10 +96,10 @@ class IndependentPolicy(ExpertPolicy):
         ]
         self.places, self.message_size, self.draw_size = places, message_size, hidden_size
         self.state_noise, self.sizes = state_noise, alone[0].sizes
-        cells, emits = [policy.cell for policy in alone], [policy.emit for policy in alone]
+        cells = [policy.cell for policy in alone]
         self.read = _Places([cell.weight_ih for cell in cells], [cell.bias_ih for cell in cells])
         self.recall = _Places([cell.weight_hh for cell in cells], [cell.bias_hh for cell in cells])
-        self.emit = _Places([emit.weight for emit in emits], [emit.bias for emit in emits])
+        self.emit = _side_by_side([policy.emit for policy in alone])
 
     def initial_state(self, draws: Float[Tensor, "B E S"]) -> Float[Tensor, "B E H"]:
         """Random states.
@@ -104,11 +107,7 @@ class IndependentPolicy(ExpertPolicy):
         Raises:
             ValueError: there are more or fewer experts than places.
         """
-        if draws.shape[1] != self.places:
-            raise ValueError(
-                f"{self.places} experts have weights of their own, and there are {draws.shape[1]};"
-                " set policy_settings.places to the number of experts and train anew"
-            )
+        _check_places(self.places, draws)
         return self.state_noise * draws
 
     def forward(
@@ -125,10 +124,51 @@ class IndependentPolicy(ExpertPolicy):
         return state, Emission(value, key, query) if self.sizes[1] else Emission(value), writing
 
 
+class IndependentAveragingPolicy(AveragingPolicy):
+    """Experts that share nothing, as `IndependentPolicy`, each an `AveragingPolicy`.
+
+    Args:
+        reading_size: R.
+        places: number of experts, E.
+        heads, hidden_size, message_size, key_size: see `AveragingPolicy`.
+    """
+
+    def __init__(self, reading_size: int, *, places: int, **sizes: int) -> None:
+        check_integer("places", places, low=1)
+        super().__init__(reading_size, **sizes)
+        self.places = places
+        alone = [AveragingPolicy(reading_size, **sizes) for _ in range(places)]
+        for name in ("remember", "think.0", "think.2", "emit"):  # all its linear maps
+            self.set_submodule(name, _side_by_side([policy.get_submodule(name) for policy in alone]))
+
+    def initial_state(self, draws: Float[Tensor, "B E S"]) -> Float[Tensor, "B E D"]:
+        """Nothing remembered.
+
+        Raises:
+            ValueError: there are more or fewer experts than places.
+        """
+        _check_places(self.places, draws)
+        return super().initial_state(draws)
+
+
+def _check_places(places: int, draws: Float[Tensor, "B E S"]) -> None:
+    if draws.shape[1] != places:
+        raise ValueError(
+            f"{places} experts have weights of their own, and there are {draws.shape[1]};"
+            " set policy_settings.places to the number of experts and train anew"
+        )
+
+
+def _side_by_side(maps: Sequence[nn.Module]) -> "_Places":
+    """Linear maps, one for each place."""
+    weights, biases = ([each.get_parameter(name) for each in maps] for name in ("weight", "bias"))
+    return _Places(weights, biases)
+
+
 class _Places(nn.Module):
     """A linear map for each place: weights [E, out, in], biases [E, out]."""
 
-    def __init__(self, weights: list[Tensor], biases: list[Tensor]) -> None:
+    def __init__(self, weights: Sequence[Tensor], biases: Sequence[Tensor]) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.stack([weight.detach() for weight in weights]))
         self.bias = nn.Parameter(torch.stack([bias.detach() for bias in biases]))

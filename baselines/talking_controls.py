@@ -8,43 +8,37 @@ from torch.func import functional_call
 
 from badger_agents.agent import LearnedAgent
 from badger_agents.badger import BadgerAgent
-from badger_agents.badger_settings import BadgerSettings
-from badger_agents.experts import Emission, ExpertPolicy, GRUPolicy
+from badger_agents.badger_settings import BadgerSettings, make_policy
+from badger_agents.experts import Emission, ExpertPolicy
 from badger_agents.whitebox.interventions import shadow
 from badger_envs.family import Family, Observation
-from baselines.oracle import Oracle
+from baselines.oracle import answers
 
 
 class FrozenSenderPolicy(ExpertPolicy):
     """Each expert is a random speaker that never learns and a listener that does.
 
-    Both are a `GRUPolicy` and read and hear the same. Messages and keys are the speaker's, whose weights stay
-    as they are drawn; queries and writings are the listener's. If this is as good as learned messages, what
-    was learned is to listen, and not to speak.
+    Both are expert policies of the same class and size, and read and hear the same. Messages and keys are
+    the speaker's, whose weights stay as they are drawn; queries and writings are the listener's. If this is
+    as good as learned messages, what was learned is to listen, and not to speak.
 
     Args:
         reading_size: R.
-        hidden_size, message_size, key_size, state_noise: see `GRUPolicy`; of the speaker and the listener.
+        policy: class of both, as "module:Class"; it halts by no vote of its own.
+        settings: of it.
     """
 
     def __init__(
-        self,
-        reading_size: int,
-        *,
-        hidden_size: int = 32,
-        message_size: int = 16,
-        key_size: int = 8,
-        state_noise: float = 1.0,
+        self, reading_size: int, *, policy: str = "badger_agents.experts:GRUPolicy", **settings: Any
     ) -> None:
         super().__init__()
-        sizes: dict[str, Any] = {"hidden_size": hidden_size, "message_size": message_size}
-        sizes |= {"key_size": key_size, "state_noise": state_noise}
-        self.speaker, self.listener = GRUPolicy(reading_size, **sizes), GRUPolicy(reading_size, **sizes)
-        self.message_size, self.draw_size = message_size, 2 * hidden_size
+        self.speaker, self.listener = (make_policy(policy, reading_size, settings) for _ in range(2))
+        self.message_size = self.speaker.message_size
+        self.draw_size = self.speaker.draw_size + self.listener.draw_size
 
     def initial_state(self, draws: Float[Tensor, "B E S"]) -> tuple[Tensor, Tensor]:
-        """Random states [B, E, S / 2] of speakers and of listeners."""
-        speaker, listener = draws.chunk(2, dim=-1)  # (B, E, H) each
+        """States of speakers and of listeners, each from half of the draws."""
+        speaker, listener = draws.chunk(2, dim=-1)  # (B, E, S/2) each
         return self.speaker.initial_state(speaker), self.listener.initial_state(listener)
 
     def forward(
@@ -59,20 +53,21 @@ class FrozenSenderPolicy(ExpertPolicy):
 
 
 class OracleChannelState(NamedTuple):
-    """mind: the Badger agent's; told: [B, E, M], what every expert hears at every step."""
+    """mind: the Badger agent's; told: [B, T, E, M], what every expert hears at each step."""
 
     mind: Any
     told: Tensor
 
 
 class OracleChannel(LearnedAgent):
-    """Badger whose channel tells each expert the answer: what it should write, found as `Oracle` finds it.
+    """Badger whose channel tells each expert the answer: what it should write now (see `baselines.oracle`).
 
     Whether listeners would use the best that could be said: if they do not, it is not for want of speakers.
-    It looks where agents must not, into the keys; it is a control and no contestant.
+    Where an arm is chosen, each expert is told whether its own is the best. It looks where agents must not,
+    into the keys; it is a control and no contestant.
 
     Args:
-        family: one with a solution that can be written; expert i drives output i (membrane "hardwired").
+        family: one that has a solution; expert i drives output i (membrane "hardwired").
         settings: Badger's.
 
     Raises:
@@ -92,10 +87,10 @@ class OracleChannel(LearnedAgent):
         self.badger = BadgerAgent(family, settings)
 
     def initial_state(self, family: Family, keys: Int[Tensor, "B 4"]) -> OracleChannelState:
-        """The agent's state, and the task's solution as messages: one number each, then zeros."""
-        solution = Oracle().initial_state(family, keys)  # (B, O), O = E
-        size = self.badger.policy.message_size
-        told = nn.functional.pad(solution[..., None], (0, size - 1))  # (B, E, M)
+        """The agent's state, and the trial's answers as messages: one number each, then zeros."""
+        answer = answers(family, keys)[..., None]  # (B, T, O, 1)
+        missing = (0, self.badger.policy.message_size - 1, 0, self.settings.experts - answer.shape[2])
+        told = nn.functional.pad(answer, missing)  # (B, T, E, M), zeros for who drives no output
         return OracleChannelState(self.badger.initial_state(family, keys), told)
 
     def act(
@@ -105,7 +100,7 @@ class OracleChannel(LearnedAgent):
 
         def deliver(emission: Emission, *links: Any) -> tuple[Tensor, Tensor]:
             _, attention = self.badger.deliver(emission, *links)  # (B, E, E)
-            return state.told, attention
+            return state.told[:, state.mind.time], attention
 
         body = shadow(self.badger, deliver=deliver)
         mind, action, record = body.act(state.mind, observation, keys)

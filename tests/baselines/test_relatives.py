@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 import torch
 
+from badger_agents.averaging import AveragingPolicy
 from badger_agents.experts import Emission, GRUPolicy
 from badger_agents.inner_loop import rollout
 from badger_agents.recipe import load_recipe
 from badger_agents.whitebox import equivariance
-from baselines.relatives import GatedPolicy, IndependentPolicy, SetPolicy
+from baselines.relatives import GatedPolicy, IndependentAveragingPolicy, IndependentPolicy, SetPolicy
 from tests.badger_agents.small import keys, random_agent, shake, small_family
 
 RECIPES = (
@@ -114,6 +115,27 @@ def test_independent_experts_are_gru_policies_side_by_side() -> None:
         torch.testing.assert_close(writing[:, one], written)
         for part, whole in zip(said, sent, strict=True):
             torch.testing.assert_close(whole[:, one], part)
+
+
+def test_independent_averaging_experts_are_averaging_policies_side_by_side() -> None:
+    torch.manual_seed(0)
+    sizes = {"heads": 3, "hidden_size": 5, "message_size": 2, "key_size": 2}
+    policy = IndependentAveragingPolicy(4, places=3, **sizes)
+    shake(policy, 0.3)
+    state, inbox, reading = torch.rand(2, 3, 6), torch.randn(2, 3, 2), torch.randn(2, 3, 4)
+    after, sent, writing = policy(state, inbox, reading)
+    assert writing.std() > 0
+    for place in range(3):
+        alone = AveragingPolicy(4, **sizes)
+        alone.load_state_dict({name: weight[place] for name, weight in policy.state_dict().items()})
+        one = slice(place, place + 1)
+        expected, said, written = alone(state[:, one], inbox[:, one], reading[:, one])
+        torch.testing.assert_close(after[:, one], expected)
+        torch.testing.assert_close(writing[:, one], written)
+        for part, whole in zip(said, sent, strict=True):
+            torch.testing.assert_close(whole[:, one], part)
+    with pytest.raises(ValueError, match="3 experts have weights of their own, and there are 2"):
+        policy.initial_state(torch.zeros(1, 2, 1))
 
 
 def test_independent_experts_are_not_exchangeable_and_their_number_is_fixed() -> None:

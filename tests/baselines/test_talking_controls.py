@@ -6,12 +6,19 @@ import pytest
 import torch
 
 from badger_agents.badger import BadgerAgent
+from badger_agents.badger_settings import BadgerSettings
 from badger_agents.inner_loop import rollout
 from badger_agents.outer_loop import Plan, train_population
 from badger_agents.recipe import Recipe, check_recipe
 from badger_agents.whitebox import equivariance
+from badger_envs.bandit import Bandit
+from badger_envs.family import Family
+from badger_envs.hot_cold import HotCold
+from badger_envs.variable_io import VariableIO
+from badger_envs.xor import XOR
 from baselines.oracle import Oracle
-from tests.badger_agents.small import keys, random_agent, small_family, small_recipe
+from baselines.talking_controls import OracleChannel
+from tests.badger_agents.small import keys, random_agent, shake, small_family, small_recipe
 
 FROZEN = "baselines.talking_controls:FrozenSenderPolicy"
 
@@ -41,6 +48,19 @@ def test_what_is_heard_is_the_frozen_speakers_message() -> None:
     assert equivariance(agent, family, keys(3)) < 1e-5
 
 
+def test_speakers_of_any_policy_can_be_frozen() -> None:
+    averaging = {"policy": "badger_agents.averaging:AveragingPolicy", "heads": 2, "hidden_size": 6}
+    family, settings = small_family(), {**averaging, "message_size": 3}
+    agent = random_agent(family, policy=FROZEN, policy_settings=settings)
+    rollout(agent, family, keys(4)).loss.mean().backward()
+    grown = {name for name, weight in agent.named_parameters() if weight.grad is not None}
+    assert {"policy.listener.remember.weight", "policy.listener.emit.weight"} <= grown
+    assert not [name for name in grown if ".speaker." in name]
+    for wrong, reason in (({"policy": "nothing"}, "module:Class"), ({"size": 3}, "size")):
+        with pytest.raises(ValueError, match=reason):
+            random_agent(family, policy=FROZEN, policy_settings=wrong)
+
+
 def oracle_channel(**settings: object) -> Recipe:
     tables = small_recipe().model_dump()
     tables["agent"] |= {"kind": "baselines.talking_controls:OracleChannel", **settings}
@@ -57,6 +77,37 @@ def test_the_channel_tells_each_expert_what_to_write_and_nothing_else() -> None:
     badger = agent.badger  # type: ignore[attr-defined]
     assert isinstance(badger, BadgerAgent)
     assert rollout(badger, family, names, record=True).trace["inbox"].std() > 0  # untouched by it
+
+
+@pytest.mark.parametrize(
+    ("family", "writing"),
+    [
+        (VariableIO(inputs=2, outputs=2, support=3, horizon=6), "absolute"),
+        (Bandit(kind="restless", walk=0.4, arms=2, horizon=6), "score"),
+        (HotCold(dims=2, horizon=6), "absolute"),
+        (XOR(bits=2, horizon=6, function="table"), "absolute"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_is_told_is_what_would_be_right_at_each_step(family: Family, writing: str) -> None:
+    """The world's own solution, whatever the agent does; nothing to an expert that drives no output."""
+    settings = BadgerSettings(writing=writing, experts=3)  # type: ignore[arg-type]
+    agent = OracleChannel(family, settings)
+    shake(agent)
+    trace = rollout(agent, family, keys(16), record=True).trace
+    torch.testing.assert_close(trace["inbox"][:, :, :2, 0], trace["solution"])
+    assert trace["action"].double().std() > 0
+    assert not trace["inbox"][:, :, 2].any()
+    changes = not isinstance(family, HotCold)
+    assert bool((trace["solution"][1:] != trace["solution"][:-1]).any()) == changes
+
+
+def test_the_oracle_is_right_at_every_step() -> None:
+    for family in (VariableIO(inputs=2, outputs=2, horizon=12), HotCold(dims=2, horizon=3)):
+        lived = rollout(Oracle(), family, keys(16), record=True).trace
+        torch.testing.assert_close(lived["action"], lived["solution"])
+    with pytest.raises(ValueError, match="no solution that could be written"):
+        rollout(Oracle(), Bandit(horizon=2), keys(2))
 
 
 def test_it_learns_to_write_what_it_is_told(tmp_path: Path) -> None:
