@@ -178,6 +178,10 @@ def _contents(unit: Unit) -> dict[str, bytes]:
     return {path.relative_to(unit.out).as_posix(): path.read_bytes() for path in _files(unit)}
 
 
-def _state(unit: Unit) -> dict[Path, int]:
-    """Changes with every new checkpoint, and with all else but a longer log."""
-    return {path: path.stat().st_mtime_ns for path in _files(unit) if path.name != LOG}
+def _state(unit: Unit) -> dict[Path, tuple[int, int]]:
+    """Changes with every new checkpoint, and with all else but a longer log.
+
+    Each writing makes a new file; times of change alone are coarse on some systems.
+    """
+    found = {path: path.stat() for path in _files(unit) if path.name != LOG}
+    return {path: (stat.st_ino, stat.st_mtime_ns) for path, stat in found.items()}

@@ -149,19 +149,21 @@ def make(unit: Unit, tell: Callable[[Told], None] = lambda told: None) -> Iterat
     folders[seeds[0]].parent.mkdir(parents=True, exist_ok=True)
     with _alone(folders[seeds[0]].parent / f".seed{seeds[0]}.lock"):
         _train(unit.trained, folders, tell)
-    for line, seed in unit.wanted:
-        assert seed is not None
-        facts = _facts(unit, line) | _costs(recipe, folders[seed], len(seeds), unit.board.threshold)
-        reason = folders[seed] / DIVERGED
-        if reason.exists():
-            yield _saved(unit, RunRows(line, seed, {}, facts | {"status": f"failed: {reason.read_text()}"}))
-            continue
-        last = load_checkpoint(folders[seed] / CHECKPOINT)
+        for line, seed in unit.wanted:
+            assert seed is not None
+            facts = _facts(unit, line) | _costs(recipe, folders[seed], len(seeds), unit.board.threshold)
+            reason = folders[seed] / DIVERGED
+            if reason.exists():
+                yield _saved(
+                    unit, RunRows(line, seed, {}, facts | {"status": f"failed: {reason.read_text()}"})
+                )
+                continue
+            last = load_checkpoint(folders[seed] / CHECKPOINT)
 
-        def opened(last: Checkpoint = last, **changes: Any) -> Any:
-            return last.agent(**changes).eval()
+            def opened(last: Checkpoint = last, **changes: Any) -> Any:
+                return last.agent(**changes).eval()
 
-        yield _saved(unit, measure(unit.board, line, seed, opened, facts | _weights(last)))
+            yield _saved(unit, measure(unit.board, line, seed, opened, facts | _weights(last)))
 
 
 def _train(recipe: Recipe, folders: Mapping[int, Path], tell: Callable[[Told], None]) -> None:

@@ -20,8 +20,8 @@ class Band(NamedTuple):
 def band(curves: Float[np.ndarray, "N K"]) -> Band:
     """Mean of one curve per outer seed, with 95 % intervals point by point.
 
-    The resamples are those of `statistics.over_seeds`; written as weights of seeds, one product serves all
-    points.
+    The resamples are those of `statistics.over_seeds`; written as weights of seeds, one sum serves all
+    points. It is no matrix product, whose last bits differ from processor to processor.
 
     Args:
         curves: [N, K], a row per outer seed.
@@ -31,7 +31,8 @@ def band(curves: Float[np.ndarray, "N K"]) -> Band:
     if count < FEWEST:
         nothing = np.full_like(value, np.nan)
         return Band(value, nothing, nothing)
-    low, high = np.quantile(_weights(count) @ curves, expanded_levels(count), axis=0)
+    means = sum(weight[:, None] * curve for weight, curve in zip(_weights(count).T, curves, strict=True))
+    low, high = np.quantile(means, expanded_levels(count), axis=0)
     return Band(value, low, high)
 
 

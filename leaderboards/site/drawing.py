@@ -37,6 +37,9 @@ ROLES = {
 }
 """Colour and mark of each role."""
 
+OUTSIDE = " {}: so far below all contestants that it lies outside."
+"""Of a mark, in the caption of a picture with a floor (see `floor_for`)."""
+
 DASHES = {"contestant": "-", "control": "--", "reference": ":"}
 
 

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from leaderboards.boards.standing import Line, seed_means
-from leaderboards.site.drawing import ROLES, Picture, canvas, floor_for, scale_for, svg
+from leaderboards.site.drawing import OUTSIDE, ROLES, Picture, canvas, floor_for, scale_for, svg
 from leaderboards.site.view import UNITS, View, counted, seeds_said
 from leaderboards.statistics import Estimate
 
@@ -52,7 +52,7 @@ def outcomes(view: View) -> Picture:
         f"Mean {board.outcome.replace('_', ' ')} over {board.tasks:,} test tasks of cell {board.main};"
         f" {seeds_said(lines)}. Small dots: outer seeds; large mark: their mean; bar: its interval."
         " Letters at the right: agents that share one are not distinguishable."
-        f"{'' if floor is None else ' ◂: so far below all contestants that it lies outside.'}"
+        f"{'' if floor is None else OUTSIDE.format('◂')}"
     )
     alt = f"Forest plot of {len(lines)} agents, ordered by their mean; {lines[0].agent} comes first."
     return Picture(f"{board.name}-outcomes", image, alt, caption)

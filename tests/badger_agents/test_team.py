@@ -1,7 +1,6 @@
 """A team's parts are all trials, each once; a team of one changes nothing; a team leaves no thread behind."""
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +49,8 @@ def test_a_numbered_gpu_cannot_be_shared(monkeypatch: pytest.MonkeyPatch) -> Non
 LEAVING = """
 import os
 import sys
+import time
+from contextlib import suppress
 import torch
 from badger_agents.team import LostError, joined
 
@@ -66,8 +67,17 @@ try:
             os._exit(1) if team.writes else team.any(True)
 except LostError:
     print("lost")
-threads = [open(f"/proc/self/task/{task}/comm").read() for task in os.listdir("/proc/self/task")]
-print([name for name in threads if "gloo" in name])
+def left():
+    for task in os.listdir("/proc/self/task"):
+        with suppress(OSError):  # it has just ended
+            name = open(f"/proc/self/task/{task}/comm").read()
+            if "gloo" in name:
+                yield name
+
+until = time.monotonic() + 10  # one that was waited for can be listed for a moment more
+while (names := list(left())) and time.monotonic() < until:
+    time.sleep(0.01)
+print(names)
 """
 
 
@@ -75,11 +85,8 @@ print([name for name in threads if "gloo" in name])
 @pytest.mark.parametrize(
     ("way", "said"), [("well", [(0, "[]\n")] * 2), ("lost", [(1, ""), (0, "lost\n[]\n")])]
 )
-def test_no_thread_of_the_group_outlives_it(way: str, said: list[tuple[int, str]]) -> None:
+def test_no_thread_of_the_group_outlives_it(port: int, way: str, said: list[tuple[int, str]]) -> None:
     """One that did would abort the process now and then, while the interpreter shuts down."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     place = {**os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
     workers = [
         subprocess.Popen(
@@ -93,7 +100,7 @@ def test_no_thread_of_the_group_outlives_it(way: str, said: list[tuple[int, str]
         for rank in range(2)
     ]
     try:
-        texts = [worker.communicate(timeout=120) for worker in workers]
+        texts = [worker.communicate(timeout=300) for worker in workers]
     finally:
         for worker in workers:
             worker.kill()

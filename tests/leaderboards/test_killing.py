@@ -19,7 +19,7 @@ from tests.badger_agents.small import ESTIMATOR_SETTINGS, small_toml
 from tests.leaderboards.command import run
 
 ROOT = Path(__file__).parents[2]
-STEPS = 160
+STEPS = 320
 
 
 def start(recipe: Path, folder: Path, *words: str) -> subprocess.Popen[bytes]:
@@ -91,7 +91,7 @@ def test_a_run_killed_again_and_again_and_interrupted_ends_bit_identical(
     process = start(recipe, folder)
     wait_for_rows(process, folder, 100)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 130
     assert out == b""
     assert b"Traceback" not in err

@@ -11,7 +11,7 @@ from tests.badger_agents.small import small_toml
 from tests.leaderboards.command import refused, run
 from tests.leaderboards.test_killing import log_of, start, wait_for_rows
 
-STEPS = 60
+STEPS = 160
 
 
 def test_seeds_make_run_folders_that_others_take_as_they_are(

@@ -1,7 +1,6 @@
 """Processes that share a run: its trials are those of one process; a lost one ends it with a clear line."""
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -18,16 +17,10 @@ Workers = list[subprocess.Popen[str]]
 EVOLUTION = ("--training", "estimator=evolution", "estimator_settings.pairs=4")
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def start(recipe: Path, folder: Path, *words: str) -> Workers:
+def start(port: int, recipe: Path, folder: Path, *words: str) -> Workers:
     """Two workers, as torchrun starts them."""
     command = [sys.executable, "-m", "leaderboards.cli", "train", str(recipe), "--out", str(folder), *words]
-    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2"}
+    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
     shared = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), **place}
     return [
         subprocess.Popen(
@@ -54,10 +47,10 @@ def ended(workers: Workers) -> list[tuple[int, str, str]]:
 
 @pytest.mark.parametrize("words", [(), EVOLUTION])
 def test_two_processes_learn_what_one_learns(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, words: tuple[str, ...]
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, port: int, words: tuple[str, ...]
 ) -> None:
     recipe = small_toml(tmp_path, 50)
-    (one, out, _), (other, nothing, error) = ended(start(recipe, tmp_path / "two", *words))
+    (one, out, _), (other, nothing, error) = ended(start(port, recipe, tmp_path / "two", *words))
     assert (one, other) == (0, 0), error
     assert "trained small" in out
     assert (nothing, error) == ("", "")
@@ -69,11 +62,13 @@ def test_two_processes_learn_what_one_learns(
     assert losses[0][0] != losses[0][-1]
 
 
-def test_a_lost_process_ends_the_others_and_the_run_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+def test_a_lost_process_ends_the_others_and_the_run_goes_on_from_its_checkpoint(
+    tmp_path: Path, port: int
+) -> None:
     recipe = small_toml(tmp_path, 400, checkpoint_every=3)
     folder = tmp_path / "lost"
     for rank, rows in ((1, 20), (0, 100)):
-        workers = start(recipe, folder, "--resume")
+        workers = start(port, recipe, folder, "--resume")
         wait_for_rows(workers[0], folder, rows)
         workers[rank].kill()
         status, out, error = ended(workers)[1 - rank]
@@ -85,18 +80,18 @@ def test_a_lost_process_ends_the_others_and_the_run_goes_on_from_its_checkpoint(
         assert "Traceback" not in error
         assert load_checkpoint(folder / CHECKPOINT).step >= rows - 3
     for name in ("lost", "whole"):
-        last = ended(start(recipe, tmp_path / name, "--resume"))
+        last = ended(start(port, recipe, tmp_path / name, "--resume"))
         assert [status for status, *_ in last] == [0, 0], last
     assert (folder / CHECKPOINT).read_bytes() == (tmp_path / "whole" / CHECKPOINT).read_bytes()
     assert log_of(folder) == log_of(tmp_path / "whole")
 
 
-def test_what_processes_cannot_share_is_refused_by_all(tmp_path: Path) -> None:
+def test_what_processes_cannot_share_is_refused_by_all(tmp_path: Path, port: int) -> None:
     for words, reason in (
         (("--seeds", "2"), "share one outer seed"),
         (("--training", "batch_size=1"), "start fewer"),
     ):
-        for status, out, error in ended(start(small_toml(tmp_path), tmp_path / words[0], *words)):
+        for status, out, error in ended(start(port, small_toml(tmp_path), tmp_path / words[0], *words)):
             assert (status, out) == (2, "")
             assert reason in error
             assert "Traceback" not in error

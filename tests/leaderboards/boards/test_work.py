@@ -201,20 +201,28 @@ def test_killed_at_random_moments_it_ends_with_the_same_rows(tmp_path: Path) -> 
     surroundings = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     draws = random.Random(0)
     for _ in range(3):
+        before = checkpoints(tmp_path / "killed")
         process = subprocess.Popen(
             command, cwd=ROOT, env=surroundings, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        wait_for_a_checkpoint(tmp_path / "killed", process)
+        wait_for_another_checkpoint(tmp_path / "killed", before, process)
         time.sleep(draws.random() * 2)
         process.send_signal(signal.SIGKILL)
         process.wait()
-    done = subprocess.run(command, cwd=ROOT, env=surroundings, capture_output=True, text=True, timeout=200)
+    done = subprocess.run(command, cwd=ROOT, env=surroundings, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     assert contents(tmp_path / "killed") == contents(tmp_path / "through")
 
 
-def wait_for_a_checkpoint(folder: Path, process: subprocess.Popen[bytes]) -> None:
+def checkpoints(folder: Path) -> dict[Path, int]:
+    """Each with its inode, which is another after each writing."""
+    return {path: path.stat().st_ino for path in folder.glob(f"*/*/*/{CHECKPOINT}")}
+
+
+def wait_for_another_checkpoint(
+    folder: Path, before: dict[Path, int], process: subprocess.Popen[bytes]
+) -> None:
     until = time.monotonic() + 300
-    while not list(folder.glob(f"*/*/*/{CHECKPOINT}")) and process.poll() is None:
+    while checkpoints(folder) == before and process.poll() is None:
         assert time.monotonic() < until
         time.sleep(0.05)

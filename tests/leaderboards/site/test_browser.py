@@ -28,6 +28,7 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--disable-dev-shm-usage",  # small in many containers
     "--virtual-time-budget=10000",
 )
 PHONE = 390
