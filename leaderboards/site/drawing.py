@@ -75,6 +75,10 @@ def svg(figure: Figure) -> bytes:
     if figure.get_layout_engine() is not None:
         figure.draw_without_rendering()
         figure.set_layout_engine("none")  # once is enough, and takes half of the time
+        for (
+            axis
+        ) in figure.axes:  # names of clips follow from places: to the last bit, which processors differ in
+            axis.set_position([round(end, 6) for end in axis.get_position().bounds])
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": "badger board build"})
     text = buffer.getvalue().decode()
     return "\n".join(line.rstrip() for line in text.splitlines()).encode() + b"\n"
