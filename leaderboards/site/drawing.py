@@ -78,7 +78,8 @@ def svg(figure: Figure) -> bytes:
         for (
             axis
         ) in figure.axes:  # names of clips follow from places: to the last bit, which processors differ in
-            axis.set_position([round(end, 6) for end in axis.get_position().bounds])
+            x, y, width, height = (round(end, 6) for end in axis.get_position().bounds)
+            axis.set_position((x, y, width, height))
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": "badger board build"})
     text = buffer.getvalue().decode()
     return "\n".join(line.rstrip() for line in text.splitlines()).encode() + b"\n"
