@@ -15,7 +15,7 @@ from torch import Tensor
 from badger_envs.family import Family, Observation, Slots
 
 Keys = Int[Tensor, "B 4"]
-"""The agent's keys of the trials (`badger_envs.random.agent_keys`): it draws under names of its own."""
+"""The agent's keys of the trials (`badger_envs.keyed_random.agent_keys`): it draws under names of its own."""
 
 
 class Settings(BaseModel):

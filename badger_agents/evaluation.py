@@ -8,8 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from badger_agents.agent import Agent
-from badger_agents.inner_loop import rollout
-from badger_envs import random
+from badger_agents.rollout import rollout
+from badger_envs import keyed_random
 from badger_envs.family import Family
 
 
@@ -87,7 +87,7 @@ def evaluate(
     rounds: list[Tensor] = []
     for first in range(0, trials, chunk):
         rows = min(chunk, trials - first)
-        keys = random.outer_keys(seed, 0, rows, family.split, first_row=first, like=like)
+        keys = keyed_random.outer_keys(seed, 0, rows, family.split, first_row=first, like=like)
         lived = rollout(agent, family, keys, record=("rounds",))
         outcomes.append(lived.info[family.outcome].double().cpu())
         losses.append(lived.loss.double().cpu())  # (T, rows)

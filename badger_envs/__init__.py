@@ -24,9 +24,9 @@ __version__ = "0.1.0"
 def make_batched(id: str, batch_size: int, device: str = "cpu", **settings: Any) -> Any:
     """The torch face of a registered id: `batch_size` trials at once on a device (imports torch).
 
-    See `badger_envs.batched.BatchedEnv`.
+    See `badger_envs.faces.batched.BatchedEnv`.
     """
-    from badger_envs.batched import BatchedEnv
+    from badger_envs.faces.batched import BatchedEnv
 
     return BatchedEnv(family_of(id, **settings), batch_size, device)
 

@@ -16,8 +16,8 @@ import array_api_compat.numpy
 import numpy as np
 from array_api_compat import array_namespace, device
 
-from badger_envs import random
-from badger_envs.random import Array, split_index
+from badger_envs import keyed_random
+from badger_envs.keyed_random import Array, split_index
 
 Range = int | tuple[int, int]
 """A size: a number, or (lowest, highest), both included, drawn per task."""
@@ -187,7 +187,7 @@ class Family(ABC):
         """
         xp = array_namespace(keys)
         size = self.noise_size
-        block = random.uniform(keys, "noise", steps * size, start * size, self.dtype)
+        block = keyed_random.uniform(keys, "noise", steps * size, start * size, self.dtype)
         return xp.reshape(block, (keys.shape[0], steps, size))
 
     def flags(self, time: Array, query: Array | None = None) -> Array:

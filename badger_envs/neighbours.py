@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from array_api_compat import array_namespace, device
 
-from badger_envs import random
-from badger_envs.random import Array
+from badger_envs import keyed_random
+from badger_envs.keyed_random import Array
 
 
 class Neighbours(NamedTuple):
@@ -116,9 +116,9 @@ def random_links(experts: int, keys: Array, degree: float) -> Neighbours:
     below = np.cumsum(np.exp(logs))  # probability that there are at most so many picks
     below = below[below < 1 - 2.0**-24]
     longest = len(below)
-    level = random.uniform(keys, "topology/degree", experts, dtype="float64")  # [B, E]
+    level = keyed_random.uniform(keys, "topology/degree", experts, dtype="float64")  # [B, E]
     picked = level[:, :, None] >= xp.asarray(below, device=device(keys))  # [B, E, c]: more than so many picks
-    found = random.integers(keys, "topology", experts * longest, 0, others - 1)
+    found = keyed_random.integers(keys, "topology", experts * longest, 0, others - 1)
     return _distinct(_others(xp.reshape(found, (len(keys), experts, longest))), picked)
 
 
@@ -145,8 +145,8 @@ def small_world(experts: int, keys: Array, neighbours: int, rewired: float) -> N
     circle = xp.broadcast_to((own + step) % experts, (len(keys), experts, neighbours))
     if experts == 1:
         return _distinct(circle, None)
-    drawn = random.integers(keys, "topology", experts * far, 0, experts - 2)
-    chance = random.uniform(keys, "topology/rewired", experts * far)
+    drawn = keyed_random.integers(keys, "topology", experts * far, 0, experts - 2)
+    chance = keyed_random.uniform(keys, "topology/rewired", experts * far)
     drawn, chance = (xp.reshape(numbers, (len(keys), experts, far)) for numbers in (drawn, chance))
     farther = xp.where(chance < rewired, _others(drawn), circle[:, :, 2:])
     return _distinct(xp.concat([circle[:, :, :2], farther], axis=-1), None)
@@ -168,7 +168,7 @@ def candidates(experts: int, keys: Array, count: int) -> Neighbours:
     """
     xp, others = array_namespace(keys), experts - 1
     count = min(count, others)
-    words = xp.reshape(random.words(keys, "topology", experts * count), (len(keys), experts, count))
+    words = xp.reshape(keyed_random.words(keys, "topology", experts * count), (len(keys), experts, count))
     found = xp.empty_like(words)
     for k in range(count):
         last = others - count + k

@@ -17,11 +17,11 @@ class Entry(NamedTuple):
     summary: str
 
 
-_GUESSING = "badger_envs.guessing_game:GuessingGame"
-_XOR = "badger_envs.xor:XOR"
-_BANDIT = "badger_envs.bandit:Bandit"
-_HOT_COLD = "badger_envs.hot_cold:HotCold"
-_VARIABLE_IO = "badger_envs.variable_io:VariableIO"
+_GUESSING = "badger_envs.families.guessing_game:GuessingGame"
+_XOR = "badger_envs.families.xor:XOR"
+_BANDIT = "badger_envs.families.bandit:Bandit"
+_HOT_COLD = "badger_envs.families.hot_cold:HotCold"
+_VARIABLE_IO = "badger_envs.families.variable_io:VariableIO"
 
 TABLE = (
     Entry(
@@ -194,8 +194,8 @@ def register(id: str, family: str, **settings: Any) -> None:
     """
     gym.register(
         id=id,
-        entry_point="badger_envs.gymnasium_env:FamilyEnv",
-        vector_entry_point="badger_envs.vector_env:FamilyVectorEnv",
+        entry_point="badger_envs.faces.gymnasium_env:FamilyEnv",
+        vector_entry_point="badger_envs.faces.vector_env:FamilyVectorEnv",
         kwargs={"family": family, **settings},
     )
 

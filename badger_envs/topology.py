@@ -33,11 +33,11 @@ from typing import Any
 
 import numpy as np
 
+from badger_envs import keyed_random
 from badger_envs import neighbours as lists
-from badger_envs import random
 from badger_envs.family import check_integer
+from badger_envs.keyed_random import Array
 from badger_envs.neighbours import Neighbours
-from badger_envs.random import Array
 
 Topology = str | Sequence[Sequence[int]] | np.ndarray
 """A name as above, or a matrix [E, E] of 0 and 1."""
@@ -241,7 +241,7 @@ def neighbours(topology: Topology, experts: int, keys: Array | None = None) -> N
         return DRAWN[named.name](experts, keys, **named.arguments)
     assert isinstance(named.seed, int)
     # as an agent's draw, so that it shares no stream with any family's
-    key = random.agent_keys(random.outer_keys(named.seed, 0, 1))
+    key = keyed_random.agent_keys(keyed_random.outer_keys(named.seed, 0, 1))
     drawn = DRAWN[named.name](experts, key, **named.arguments)
     return lists.trimmed(Neighbours(drawn.index[0], drawn.mask[0]))
 

@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from badger_envs.families.guessing_game import GuessingGame
 from badger_envs.family import Family, Observation
-from badger_envs.guessing_game import GuessingGame
 
 LARGEST_ERROR = 12.0
 """The largest error in the guessing game."""

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from badger_envs import random
+from badger_envs import keyed_random
 from badger_envs.family import Family, Observation
 
 
@@ -22,7 +22,7 @@ def answers(family: Family, keys: Int[Tensor, "B 4"]) -> Float[Tensor, "B T O"]:
     Raises:
         ValueError: the family has no solution.
     """
-    keys = random.agent_keys(keys)  # (B, 4), undoes what keeps an agent's draws apart
+    keys = keyed_random.agent_keys(keys)  # (B, 4), undoes what keeps an agent's draws apart
     task = family.sample_task(keys)
     state, noise = family.initial_state(task), family.noise(keys, family.horizon)  # (B, T, N)
     dtype = torch.int64 if family.action_kind == "categorical" else getattr(torch, family.dtype)

@@ -4,17 +4,17 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from badger_agents.agent import Agent
-from badger_envs.bandit import Bandit
+from badger_envs.families.bandit import Bandit
+from badger_envs.families.variable_io import VariableIO
+from badger_envs.families.xor import XOR
 from badger_envs.family import Family
-from badger_envs.variable_io import VariableIO
-from badger_envs.xor import XOR
-from baselines.classical_bandits import UCB1, Greedy, RandomArm
-from baselines.classical_boolean import Memoriser, ReadAll
-from baselines.classical_supervised import BayesLookup, BestSupervised, LeastSquares, MeanPredictor
-from baselines.fixed import Constant, FirstSlot, Spread
+from baselines.bandits.classical import UCB1, Greedy, RandomArm
+from baselines.bandits.special import AskAndTake, DiscountedUCB, GaussianUCB, SharedEvidence
+from baselines.constant_policies import Constant, FirstSlot, Spread
+from baselines.optimisers.triangulation import Triangulation
 from baselines.oracle import Oracle
-from baselines.special_bandits import AskAndTake, DiscountedUCB, GaussianUCB, SharedEvidence
-from baselines.triangulation import Triangulation
+from baselines.supervised.boolean import Memoriser, ReadAll
+from baselines.supervised.classical import BayesLookup, BestSupervised, LeastSquares, MeanPredictor
 
 
 class Candidates(NamedTuple):
@@ -83,11 +83,11 @@ def _variable_io(family: Family) -> Candidates:
 
 
 REFERENCES: dict[str, Callable[[Family], Candidates]] = {
-    "badger_envs.guessing_game:GuessingGame": _guessing_game,
-    "badger_envs.xor:XOR": _xor,
-    "badger_envs.bandit:Bandit": _bandit,
-    "badger_envs.hot_cold:HotCold": _hot_cold,
-    "badger_envs.variable_io:VariableIO": _variable_io,
+    "badger_envs.families.guessing_game:GuessingGame": _guessing_game,
+    "badger_envs.families.xor:XOR": _xor,
+    "badger_envs.families.bandit:Bandit": _bandit,
+    "badger_envs.families.hot_cold:HotCold": _hot_cold,
+    "badger_envs.families.variable_io:VariableIO": _variable_io,
 }
 """Candidates of a family, by "module:Class": a new family adds a row."""
 

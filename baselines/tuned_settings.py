@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from badger_agents.files import write_atomically
-from badger_envs.bandit import Bandit
+from badger_agents.atomic_files import write_atomically
+from badger_envs.families.bandit import Bandit
+from badger_envs.families.variable_io import VariableIO
 from badger_envs.family import Family
 from badger_envs.registry import TABLE, family_of
-from badger_envs.variable_io import VariableIO
 
 TUNED = "tuned"
 """What a setting is called that is to be looked up."""

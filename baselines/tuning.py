@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from badger_agents.agent import Agent
 from badger_agents.evaluation import evaluate
 from badger_envs.family import Family
-from baselines.classical_bandits import UCB1, EpsilonGreedy, Greedy, RandomArm
-from baselines.gittins import Gittins
-from baselines.optimistic_bandits import LikeliestThompson, OptimisticThompson
+from baselines.bandits.classical import UCB1, EpsilonGreedy, Greedy, RandomArm
+from baselines.bandits.gittins import Gittins
+from baselines.bandits.optimistic import LikeliestThompson, OptimisticThompson
 from baselines.tuned_settings import Tuned, cell_of
 
 TENTHS = tuple(tenths / 10 for tenths in range(11))

@@ -16,7 +16,7 @@ import numpy as np
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import VecEnv
 
-from badger_envs.pettingzoo import FamilyParallelEnv, xor_2_v0
+from badger_envs.faces.pettingzoo import FamilyParallelEnv, xor_2_v0
 
 
 class ExpertsAsRows(VecEnv):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from badger_agents.evaluation import evaluate
-from badger_envs.bandit import Bandit
+from badger_envs.families.bandit import Bandit
 from baselines.tuned_settings import TUNED, all_tuned, cell_of, tuned_setting
 from baselines.tuning import ALGORITHMS, chunk_of
 

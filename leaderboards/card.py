@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import torch
 
 import badger_envs
-from badger_agents.recipe import Recipe, recipe_files
+from badger_agents.recipe.loading import Recipe, recipe_files
 from leaderboards.results import Record, text
 
 ENOUGH = 10

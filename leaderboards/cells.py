@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import torch
 
 from badger_agents.evaluation import evaluate, interval
-from badger_agents.recipe import Recipe
-from badger_envs import random
+from badger_agents.recipe.loading import Recipe
+from badger_envs import keyed_random
 from badger_envs.family import Family
 from badger_envs.registry import family_of
 from badger_envs.scoring import normalised_score, scales
@@ -83,7 +83,9 @@ def prepare(source: Source, cells: Sequence[Cell], split: str, seed: int, device
         run = source.open(device, **cell.agent)
         family = source.recipe.family(**{**cell.env, "split": split})
         like = torch.zeros((), device=device)
-        run.agent.initial_state(family, random.agent_keys(random.outer_keys(seed, 0, 1, split, like=like)))
+        run.agent.initial_state(
+            family, keyed_random.agent_keys(keyed_random.outer_keys(seed, 0, 1, split, like=like))
+        )
         cases.append(Case(run, family, _settings(run, family, cell, seed)))
     return cases
 

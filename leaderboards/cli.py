@@ -9,8 +9,8 @@ import gymnasium.error
 import torch
 import tyro
 
-from badger_agents.outer_loop import DivergenceError
-from badger_agents.team import LostError
+from badger_agents.training.loop import DivergenceError
+from badger_agents.training.process_group import LostError
 from leaderboards.commands.bench import bench
 from leaderboards.commands.board import board
 from leaderboards.commands.demo import INTERRUPTED, demo

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from badger_agents.badger import BadgerAgent
-from badger_agents.recipe import Recipe
+from badger_agents.badger.agent import BadgerAgent
+from badger_agents.recipe.loading import Recipe
 from badger_agents.whitebox import bits_per_step
 from badger_envs.family import Family
 from leaderboards.figures.bits import draw_bits

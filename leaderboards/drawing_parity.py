@@ -8,8 +8,8 @@ import numpy as np
 from torch import Tensor
 
 from badger_agents.evaluation import interval
-from badger_agents.recipe import Recipe
-from badger_envs.xor import XOR
+from badger_agents.recipe.loading import Recipe
+from badger_envs.families.xor import XOR
 from leaderboards.figures.halting import draw_halting
 from leaderboards.figures.rounds import draw_rounds
 from leaderboards.figures.seeds import said_of_counts
@@ -28,7 +28,7 @@ from leaderboards.sweeps import Sweep, over_seeds, sweep
 HANDCRAFTED = "xor-handcrafted"
 """Recipe of the handcrafted parity; `RING` is the policy to put in where experts stand on a ring."""
 
-RING = "badger_agents.handcrafted:RingParityPolicy"
+RING = "badger_agents.badger.policies.handcrafted:RingParityPolicy"
 
 
 def rounds(asked: Asked) -> Drawn:

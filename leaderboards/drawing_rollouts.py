@@ -6,10 +6,10 @@ import numpy as np
 import torch
 
 from badger_agents.agent import Agent
-from badger_agents.inner_loop import Rollout, rollout
-from badger_agents.objectives import OBJECTIVES, step_weights
-from badger_agents.recipe import Recipe
-from badger_envs import random
+from badger_agents.estimators.objectives import OBJECTIVES, step_weights
+from badger_agents.recipe.loading import Recipe
+from badger_agents.rollout import Rollout, rollout
+from badger_envs import keyed_random
 from badger_envs.family import Family
 from leaderboards.figures.communication import draw_communication
 from leaderboards.figures.rollouts import Lived, draw_rollouts, one_number
@@ -124,7 +124,7 @@ def _watch(asked: Asked, policy: str, tasks: int, number: int) -> Watched:
         raise ValueError(f"--runs: figure {number} is of one run, not of {len(asked.runs)}")
     (subject,) = find_subjects(asked.runs, policy, asked.device)
     family = game(subject.recipe)
-    keys = random.outer_keys(asked.seed, 0, tasks, "test", like=torch.zeros((), device=asked.device))
+    keys = keyed_random.outer_keys(asked.seed, 0, tasks, "test", like=torch.zeros((), device=asked.device))
     agent = subject.make()
     with torch.no_grad():
         lived = rollout(agent, family, keys, record=True)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from badger_agents.recipe import Recipe, load_recipe, recipe_files
+from badger_agents.recipe.loading import Recipe, load_recipe, recipe_files
 from badger_envs.family import Family
 from leaderboards.figures.dimensions import PUBLISHED, draw_dimensions, read_anchor
 from leaderboards.figures.experts import draw_experts

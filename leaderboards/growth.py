@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from badger_agents.badger import BadgerAgent
+from badger_agents.badger.agent import BadgerAgent
+from badger_agents.badger.growing import Growing, improvement, measure_gain
+from badger_agents.badger.growth import Change
 from badger_agents.evaluation import Evaluation, evaluate
-from badger_agents.growing import Growing, improvement, measure_gain
-from badger_agents.growth import Change
 from badger_agents.whitebox.surgery import Moved, Transplanted
-from badger_envs import random
+from badger_envs import keyed_random
 from leaderboards.card import ENOUGH
 from leaderboards.cells import CHUNK, Case
 from leaderboards.results import Record, record
@@ -70,7 +70,7 @@ def growing_agent(case: Case, at: int, change: Change, seed: int, device: str) -
         ValueError: it is no Badger agent, the change cannot be, or it comes after the end of a trial.
     """
     growing = Growing(badger_of(case, "grow"), {at: change})
-    growing.initial_state(case.family, random.agent_keys(_one_key(case, seed, device)))
+    growing.initial_state(case.family, keyed_random.agent_keys(_one_key(case, seed, device)))
     return growing
 
 
@@ -210,7 +210,7 @@ def said_of_outer_seeds(cases: Sequence[Case]) -> str:
 
 
 def _one_key(case: Case, seed: int, device: str) -> torch.Tensor:
-    return random.outer_keys(seed, 0, 1, case.family.split, like=torch.zeros((), device=device))
+    return keyed_random.outer_keys(seed, 0, 1, case.family.split, like=torch.zeros((), device=device))
 
 
 def _experts(condition: str, growing: Growing) -> dict[str, int]:

@@ -8,15 +8,15 @@ import numpy as np
 import torch
 
 from badger_agents.agent import Agent
-from badger_agents.badger import BadgerAgent
+from badger_agents.badger.agent import BadgerAgent
 from badger_agents.evaluation import evaluate
-from badger_agents.inner_loop import rollout
+from badger_agents.rollout import rollout
 from badger_agents.whitebox import metrics, probes
 from badger_agents.whitebox.interventions import INTERVENTIONS, Intervened, Silence, UniformAttention
 from badger_agents.whitebox.measures import bits_per_step, equivariance, influence
 from badger_agents.whitebox.surgery import Freeze, Remove, Transplanted
 from badger_agents.whitebox.trace import Trace, record_trace
-from badger_envs import random
+from badger_envs import keyed_random
 from leaderboards.cells import CHUNK, Case
 from leaderboards.results import Record, record
 
@@ -141,7 +141,7 @@ def look_inside(case: Case, trials: int, seed: int, device: str) -> Inside:
     """
     agent, family, settings = the_badger(case), case.family, case.settings
     watched = min(trials, WATCHED, max(10, EXPERTS_WATCHED // agent.settings.experts))
-    keys = random.outer_keys(seed, 0, watched, family.split, like=torch.zeros((), device=device))
+    keys = keyed_random.outer_keys(seed, 0, watched, family.split, like=torch.zeros((), device=device))
     facts = {"agent": case.run.name, "env": case.run.recipe.env.id, "outer_seed": case.run.seed}
     trace = record_trace(agent, family, keys, **facts, split=family.split, task_seed=seed)
     arrays = {name: tensor.cpu().numpy() for name, tensor in trace.tensors.items()}

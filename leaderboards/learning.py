@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from badger_agents.log import read_log
-from badger_agents.outer_loop import LOG
+from badger_agents.training.log import read_log
+from badger_agents.training.loop import LOG
 from leaderboards.runs import find_source
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from badger_agents.agent import Agent, LearnedAgent
-from badger_agents.checkpoint import Checkpoint, CheckpointError, load_checkpoint
-from badger_agents.files import write_atomically
-from badger_agents.outer_loop import CHECKPOINT
-from badger_agents.pretrained import pretrained_names
-from badger_agents.recipe import Recipe, check_recipe, load_recipe, recipe_files
+from badger_agents.atomic_files import write_atomically
+from badger_agents.loading import pretrained_names
+from badger_agents.recipe.loading import Recipe, check_recipe, load_recipe, recipe_files
+from badger_agents.training.checkpoint import Checkpoint, CheckpointError, load_checkpoint
+from badger_agents.training.loop import CHECKPOINT
 
 
 class Run(NamedTuple):

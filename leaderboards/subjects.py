@@ -6,10 +6,10 @@ from typing import Any, Literal, NamedTuple
 from matplotlib.figure import Figure
 
 from badger_agents.agent import Agent
-from badger_agents.pretrained import load_pretrained, pretrained_names
-from badger_agents.recipe import Recipe
+from badger_agents.loading import load_pretrained, pretrained_names
+from badger_agents.recipe.loading import Recipe
+from badger_envs.families.guessing_game import GuessingGame
 from badger_envs.family import Family
-from badger_envs.guessing_game import GuessingGame
 from leaderboards.results import Record
 from leaderboards.runs import Source, find_source
 

@@ -10,8 +10,8 @@ from rich.progress import track
 
 from badger_agents.agent import Agent
 from badger_agents.evaluation import Evaluation, evaluate, half_width
-from badger_agents.recipe import Recipe
-from badger_envs import random
+from badger_agents.recipe.loading import Recipe
+from badger_envs import keyed_random
 from badger_envs.family import Family
 from leaderboards.results import Record, progress_console, record
 from leaderboards.subjects import Subject
@@ -113,7 +113,7 @@ def sweep(
     Returns:
         The sweep, and the evaluations behind it by seed and place.
     """
-    one = random.outer_keys(seed, 0, 1, "test", like=torch.zeros((), device=device))
+    one = keyed_random.outer_keys(seed, 0, 1, "test", like=torch.zeros((), device=device))
     jobs = []
     for subject in subjects:
         for place in places:

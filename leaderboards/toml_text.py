@@ -6,7 +6,7 @@ from typing import Any
 
 
 def recipe_text(tables: Mapping[str, Any], comment: str) -> str:
-    """A recipe as TOML, to be read by `badger_agents.recipe.load_recipe`.
+    """A recipe as TOML, to be read by `badger_agents.recipe.loading.load_recipe`.
 
     Args:
         tables: as `Recipe.model_dump(exclude_unset=True)` gives them; what is None is left out.

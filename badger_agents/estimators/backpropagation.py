@@ -8,8 +8,8 @@ from torch.utils.checkpoint import checkpoint
 
 from badger_agents.agent import LearnedAgent, Settings
 from badger_agents.estimators.base import GradientEstimator, Memory, Update
+from badger_agents.estimators.trials import Trials
 from badger_agents.gradients import cut_gradients
-from badger_agents.trials import Trials
 
 
 class BackpropagationSettings(Settings):

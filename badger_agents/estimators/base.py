@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from torch import Tensor
 
 from badger_agents.agent import Agent, LearnedAgent
-from badger_agents.trials import Trials
+from badger_agents.estimators.trials import Trials
 
 Memory = dict[str, Tensor]
 """What an estimator remembers from outer step to outer step: tensors by name, as a checkpoint keeps them."""

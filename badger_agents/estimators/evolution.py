@@ -9,10 +9,10 @@ from torch import Tensor
 
 from badger_agents.agent import Agent, LearnedAgent, Settings
 from badger_agents.estimators.base import GradientEstimator, Memory, Update
-from badger_agents.inner_loop import Life
-from badger_agents.stacked import Stacked
-from badger_agents.trials import Trials
-from badger_envs import random
+from badger_agents.estimators.stacked import Stacked
+from badger_agents.estimators.trials import Trials
+from badger_agents.rollout import Life
+from badger_envs import keyed_random
 
 
 class EvolutionSettings(Settings):
@@ -157,7 +157,7 @@ class _Crew:
     def draw(self, window: int, like: Float[Tensor, "n"]) -> Float[Tensor, "p n"]:
         """Standard normal numbers for a window."""
         count, dtype = len(like), str(like.dtype).removeprefix("torch.")
-        return random.normal(self.draws, "estimator/perturbation", count, window * count, dtype)
+        return keyed_random.normal(self.draws, "estimator/perturbation", count, window * count, dtype)
 
     @torch.no_grad()
     def live(self, agents: Agent, steps: int) -> Float[Tensor, "m"]:

@@ -6,13 +6,13 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from badger_agents.action_distribution import entropy, log_probability
 from badger_agents.agent import LearnedAgent, Settings
-from badger_agents.choosing import entropy, log_probability
 from badger_agents.estimators.advantages import advantages, centred, spread_of
 from badger_agents.estimators.base import GradientEstimator, Memory, Update
-from badger_agents.estimators.lived import live_through, replay
+from badger_agents.estimators.trajectories import live_through, replay
+from badger_agents.estimators.trials import Trials
 from badger_agents.estimators.value import ValueNetwork
-from badger_agents.trials import Trials
 
 STEPS = "steps"
 """Name in the memory of the number of outer steps done."""

@@ -9,9 +9,9 @@ from jaxtyping import Int
 from torch import Tensor
 
 from badger_agents.agent import Agent, Keys
-from badger_agents.badger import BadgerAgent, BadgerState, named_states
-from badger_agents.experts import Emission
-from badger_envs import random
+from badger_agents.badger.agent import BadgerAgent, BadgerState, named_states
+from badger_agents.badger.policies.expert_policy import Emission
+from badger_envs import keyed_random
 from badger_envs.family import Family, Observation
 
 Deliver = Callable[..., Any]
@@ -224,7 +224,7 @@ class Noise(Intervention):
         def noise(part: Tensor) -> Tensor:
             mean, spread = part.mean(0), part.std(0, correction=0)  # (E, M)
             size, dtype = mean.numel(), str(part.dtype).removeprefix("torch.")
-            draws = random.normal(keys, f"{STREAM} {next(sent)}", size, state * size, dtype)  # (B, E*M)
+            draws = keyed_random.normal(keys, f"{STREAM} {next(sent)}", size, state * size, dtype)  # (B, E*M)
             return mean + self.scale * spread * draws.view_as(part)  # (B, E, M)
 
         return deliver(_sent(emission, noise)), state + 1
@@ -250,7 +250,7 @@ def other_rows(keys: Keys, name: str) -> Int[Tensor, "B"]:
 
     A trial's place in the order is drawn from its own key.
     """
-    order = random.words(keys, name, 1)[:, 0].argsort(stable=True)  # (B,)
+    order = keyed_random.words(keys, name, 1)[:, 0].argsort(stable=True)  # (B,)
     following = torch.empty_like(order)
     following[order] = order.roll(1)
     return following
@@ -258,7 +258,7 @@ def other_rows(keys: Keys, name: str) -> Int[Tensor, "B"]:
 
 def other_experts(keys: Keys, name: str, experts: int) -> Int[Tensor, "B E"]:
     """For each expert another one, at random, each used once; [B, E]. An only expert keeps itself."""
-    order = random.permutation(keys, name, experts)  # (B, E)
+    order = keyed_random.permutation(keys, name, experts)  # (B, E)
     return torch.empty_like(order).scatter_(1, order, order.roll(1, dims=1))
 
 

@@ -9,13 +9,13 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from badger_agents.agent import Agent
-from badger_agents.badger import BadgerAgent
-from badger_agents.experts import Emission
-from badger_agents.parts import by_parts
+from badger_agents.badger.agent import BadgerAgent
+from badger_agents.badger.policies.expert_policy import Emission
+from badger_agents.tree import by_parts
 from badger_agents.whitebox.interventions import STREAM, Hooked, Intervened, shadow
 from badger_agents.whitebox.metrics import equivariance_residual
 from badger_agents.whitebox.surgery import take_experts, transplant
-from badger_envs import random
+from badger_envs import keyed_random
 from badger_envs.family import Family, Observation
 
 
@@ -59,8 +59,8 @@ def influence(
     living: Agent = shadow(badger, deliver=line.deliver)
     if isinstance(agent, Intervened):
         living = Intervened(living, agent.intervention)
-    own = random.agent_keys(keys)  # (B, 4)
-    order = random.words(own, f"{STREAM} influence", 1)[:, 0].argsort(stable=True)  # (B,)
+    own = keyed_random.agent_keys(keys)  # (B, 4)
+    order = keyed_random.words(own, f"{STREAM} influence", 1)[:, 0].argsort(stable=True)  # (B,)
     task, mind = family.sample_task(keys), living.initial_state(family, own)
     world, noise = family.initial_state(task), family.noise(keys, family.horizon)
     experts = badger.settings.experts
@@ -129,8 +129,8 @@ def equivariance(agent: BadgerAgent, family: Family, keys: Int[Tensor, "B 4"]) -
         family: where it lives.
         keys: int64 [B, 4].
     """
-    own = random.agent_keys(keys)  # (B, 4)
-    order = random.permutation(own, f"{STREAM} equivariance", agent.settings.experts)  # (B, E)
+    own = keyed_random.agent_keys(keys)  # (B, 4)
+    order = keyed_random.permutation(own, f"{STREAM} equivariance", agent.settings.experts)  # (B, E)
     rewired = _rewired(agent, order)
     task, mind = family.sample_task(keys), agent.initial_state(family, own)
     world, noise = family.initial_state(task), family.noise(keys, family.horizon)
@@ -184,7 +184,7 @@ def bits_per_step(agent: BadgerAgent, family: Family) -> float:
     """The most bits that an expert can tell the others in a step: messages and keys of all rounds.
 
     Numbers that are sent as they are count with all of their bits; symbols and rounded numbers as
-    `badger_agents.transmission.ChannelSettings` says. With echo a number comes back in each round; it is
+    `badger.channel.codec.ChannelSettings` says. With echo a number comes back in each round; it is
     counted too. Nothing is told where nobody hears another. Where experts vote on when to stop, these are
     the bits of all rounds that they may use.
 
@@ -195,7 +195,7 @@ def bits_per_step(agent: BadgerAgent, family: Family) -> float:
     settings = agent.settings
     if settings.topology in ("none", "self") or settings.experts == 1:
         return 0.0
-    keys = random.outer_keys(0, 0, 1, like=next(agent.parameters(), torch.zeros(())))  # (1, 4)
+    keys = keyed_random.outer_keys(0, 0, 1, like=next(agent.parameters(), torch.zeros(())))  # (1, 4)
     task, mind = family.sample_task(keys), agent.initial_state(family, keys)
     sent = agent.act(mind, family.observe(task, family.initial_state(task)), keys)[0].emission
     echo = 8 * sent.value.element_size() * settings.echo

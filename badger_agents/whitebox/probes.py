@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from badger_envs import random
+from badger_envs import keyed_random
 
 
 class Decodability(NamedTuple):
@@ -109,7 +109,7 @@ def turns(writing: Float[np.ndarray, "T B E"]) -> Int[np.ndarray, "B E"]:
 
 def dealt(roles: Int[np.ndarray, "B E"], keys: Int[np.ndarray, "B 4"]) -> Int[np.ndarray, "B E"]:
     """Roles of the control task: those of each trial dealt at random to those experts that have one."""
-    order = random.permutation(keys, "whitebox control task", roles.shape[1])  # [B, E]
+    order = keyed_random.permutation(keys, "whitebox control task", roles.shape[1])  # [B, E]
     shuffled = np.take_along_axis(roles, order, axis=1)
     to, source = ((one < 0).argsort(axis=1, kind="stable") for one in (roles, shuffled))  # the idle last
     found = np.empty_like(roles)
@@ -119,4 +119,4 @@ def dealt(roles: Int[np.ndarray, "B E"], keys: Int[np.ndarray, "B 4"]) -> Int[np
 
 def trial_permutations(keys: Int[np.ndarray, "B 4"], count: int) -> Int[np.ndarray, "P B"]:
     """Random permutations of the trials, for permutation nulls: functions of the trials' keys."""
-    return random.words(keys, "whitebox permutations", count).argsort(axis=0, kind="stable").T
+    return keyed_random.words(keys, "whitebox permutations", count).argsort(axis=0, kind="stable").T

@@ -7,9 +7,9 @@ from jaxtyping import Int, Shaped
 from torch import Tensor
 
 from badger_agents.agent import Keys
-from badger_agents.badger import BadgerAgent, BadgerState
-from badger_agents.experts import Emission
-from badger_agents.parts import by_parts
+from badger_agents.badger.agent import BadgerAgent, BadgerState
+from badger_agents.badger.policies.expert_policy import Emission
+from badger_agents.tree import by_parts
 from badger_agents.whitebox.interventions import STREAM, Deliver, Intervention, other_experts
 from badger_envs.family import Family, Observation
 

@@ -11,8 +11,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from badger_agents.agent import Agent
-from badger_agents.files import write_atomically
-from badger_agents.inner_loop import rollout
+from badger_agents.atomic_files import write_atomically
+from badger_agents.rollout import rollout
 from badger_envs.family import Family
 
 FORMAT = "badger-trace-1"

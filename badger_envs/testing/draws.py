@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from badger_envs.family import Family
-from badger_envs.random import SPLITS, Array
+from badger_envs.keyed_random import SPLITS, Array
 from badger_envs.testing.subject import (
     Draws,
     Target,

@@ -8,7 +8,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from badger_envs import random
+from badger_envs import keyed_random
 from badger_envs.family import Family
 from badger_envs.testing.subject import (
     Draws,
@@ -72,7 +72,7 @@ def check_faces(target: Target, num_envs: Sequence[int] = (1, 7, 1024), seed: in
     if importlib.util.find_spec("pettingzoo"):
         from pettingzoo.utils.conversions import aec_to_parallel_wrapper
 
-        from badger_envs.pettingzoo import env, parallel_env
+        from badger_envs.faces.pettingzoo import env, parallel_env
 
         for face, played in (("", parallel_env(target)), ("AEC ", aec_to_parallel_wrapper(env(target)))):
             lived = _pettingzoo_trial(played, target, seed, actions[:, 0])
@@ -123,7 +123,7 @@ def _check_single(target: Target, seed: int, expected: Trajectory, draws: Draws,
         lived = _single_trial(env, seed, actions, name)
     require_draws(draws, found, seeded_keys(family, range(seed, seed + 1)), name)
     require_equal(expected, lived, name)
-    keys = random.trial_keys(random.base_keys([seed]), 1, family.split)
+    keys = keyed_random.trial_keys(keyed_random.base_keys([seed]), 1, family.split)
     later = play(family, keys, actions[:, None])
     require_equal(later, _single_trial(env, None, actions, name), f"{name}, second trial")
     env.close()
@@ -159,7 +159,7 @@ def _vector_trial(target: Target, n: int, seed: int, actions: np.ndarray) -> Tra
 
 def _batched_trial(family: Family, seed: int, actions: np.ndarray, device: str) -> Trajectory:
     """The first trial of the torch face."""
-    from badger_envs.batched import BatchedEnv
+    from badger_envs.faces.batched import BatchedEnv
 
     env = BatchedEnv(family, actions.shape[1], device)
     records = [_flat(env.reset(seed=seed)._asdict())]
@@ -185,7 +185,9 @@ def _pettingzoo_trial(env: Any, target: Target, seed: int, actions: np.ndarray) 
     size = env.action_space(env.possible_agents[0]).shape[0]
     keys = np.repeat(seeded_keys(family, range(seed, seed + 1)), experts, axis=0)
     keys[:, 2] = np.arange(experts)
-    chatter = 2 * random.uniform(keys, "checks: messages", family.horizon * size, dtype=family.dtype) - 1
+    chatter = (
+        2 * keyed_random.uniform(keys, "checks: messages", family.horizon * size, dtype=family.dtype) - 1
+    )
     chatter = chatter.reshape(experts, family.horizon, size)
 
     def seen(infos: dict[str, dict[str, Any]]) -> dict[str, Any]:

@@ -9,13 +9,13 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.vector import VectorEnv
 
-from badger_envs import random
+from badger_envs import keyed_random
+from badger_envs.faces.gymnasium_env import FamilyEnv
+from badger_envs.faces.spaces import slot_shapes
+from badger_envs.faces.vector_env import FamilyVectorEnv
 from badger_envs.family import Family
-from badger_envs.gymnasium_env import FamilyEnv
-from badger_envs.random import Array
+from badger_envs.keyed_random import Array
 from badger_envs.registry import family_of
-from badger_envs.spaces import slot_shapes
-from badger_envs.vector_env import FamilyVectorEnv
 
 Target = str | Family
 """What to check: a registered id, or a family that can be imported as "module:Class"."""
@@ -69,7 +69,7 @@ def vector(target: Target, num_envs: int, **settings: Any) -> VectorEnv:
 
 def seeded_keys(family: Family, seeds: range, trial: int = 0) -> np.ndarray:
     """Keys of the trials that environments of these seeds play: int64 [B, 4]."""
-    return random.trial_keys(random.base_keys(seeds), trial, family.split)
+    return keyed_random.trial_keys(keyed_random.base_keys(seeds), trial, family.split)
 
 
 def legal_actions(family: Family, keys: Array, steps: int) -> np.ndarray:
@@ -77,8 +77,8 @@ def legal_actions(family: Family, keys: Array, steps: int) -> np.ndarray:
     keys = to_numpy(keys)
     outputs = family.slots.outputs
     if family.action_kind == "categorical":
-        return np.ascontiguousarray(random.integers(keys, "checks: action", steps, 0, outputs - 1).T)
-    drawn = random.uniform(keys, "checks: action", steps * outputs, dtype=family.dtype)
+        return np.ascontiguousarray(keyed_random.integers(keys, "checks: action", steps, 0, outputs - 1).T)
+    drawn = keyed_random.uniform(keys, "checks: action", steps * outputs, dtype=family.dtype)
     return (2 * drawn - 1).reshape(len(keys), steps, outputs).swapaxes(0, 1).copy()
 
 
@@ -223,7 +223,7 @@ def torch_devices() -> list[str]:
 def recorded_draws() -> Iterator[Draws]:
     """Collect all words that are drawn."""
     drawn: Draws = {}
-    words = random.words
+    words = keyed_random.words
 
     def record(keys: Array, name: str, count: int, start: int = 0) -> Array:
         made = words(keys, name, count, start)
@@ -233,7 +233,7 @@ def recorded_draws() -> Iterator[Draws]:
             stream.update({key.tobytes(): row.tobytes() for key, row in pairs})
         return made
 
-    with mock.patch.object(random, "words", record):
+    with mock.patch.object(keyed_random, "words", record):
         yield drawn
 
 

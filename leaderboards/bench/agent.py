@@ -6,12 +6,12 @@ from typing import Literal
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from badger_agents.badger import BadgerAgent, BadgerSettings
+from badger_agents.badger.agent import BadgerAgent, BadgerSettings
 from badger_agents.estimators import make_estimator
-from badger_agents.objectives import last_step
-from badger_agents.trials import Trials
-from badger_envs import random
-from badger_envs.guessing_game import GuessingGame
+from badger_agents.estimators.objectives import last_step
+from badger_agents.estimators.trials import Trials
+from badger_envs import keyed_random
+from badger_envs.families.guessing_game import GuessingGame
 from leaderboards.bench.faces import finished
 from leaderboards.bench.timing import Cycle
 
@@ -67,8 +67,8 @@ class OuterStep:
 
     def __call__(self) -> int:
         """One outer step; returns 1 once the device has done it."""
-        keys = random.outer_keys(0, self.step, self.batch_size, like=self.parameters[0])  # (B, 4)
-        trials = Trials(self.family, keys, last_step, draw_key=random.outer_keys(0, self.step, 1))
+        keys = keyed_random.outer_keys(0, self.step, self.batch_size, like=self.parameters[0])  # (B, 4)
+        trials = Trials(self.family, keys, last_step, draw_key=keyed_random.outer_keys(0, self.step, 1))
         for update in self.estimator.updates(self.agent, trials, {}):
             norm = torch.nn.utils.get_total_norm(update.gradients)
             torch.cat([update.loss, norm[None]]).tolist()  # the outer loop looks at them too

@@ -8,8 +8,8 @@ from torch import Tensor
 
 import badger_envs
 from badger_envs import Family, family_of
-from badger_envs.bandit import Bandit
-from badger_envs.guessing_game import GuessingGame
+from badger_envs.families.bandit import Bandit
+from badger_envs.families.guessing_game import GuessingGame
 from leaderboards.bench import bare_loops
 from leaderboards.bench.timing import Cycle
 

@@ -1,5 +1,6 @@
 """What the benchmark of the outer loop times and counts: outer steps, stage by stage, and their floor."""
 
+import importlib
 import time
 import warnings
 from collections.abc import Iterator
@@ -14,13 +15,14 @@ from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from badger_agents import inner_loop
-from badger_agents.curriculum import Place
-from badger_agents.population import outer_step
-from badger_agents.recipe import Recipe
-from badger_agents.run import Run
+from badger_agents.recipe.loading import Recipe
+from badger_agents.training.curriculum import Place
+from badger_agents.training.run import Run
+from badger_agents.training.stacked_step import outer_step
 from leaderboards.bench.faces import finished
 from leaderboards.bench.timing import Cycle
+
+rollout = importlib.import_module("badger_agents.rollout")  # the package exports a function of that name
 
 COUNTED = 4
 """Outer steps over which work is counted: where sizes are drawn no two are alike."""
@@ -52,7 +54,7 @@ class StageSteps:
         self.run.place = Place(stage)
         self.device, self.way = device, way
         self.first: float | None = None
-        self._advance = torch.compile(inner_loop.advance) if way == "compiled" else inner_loop.advance
+        self._advance = torch.compile(rollout.advance) if way == "compiled" else rollout.advance
 
     def __call__(self) -> int:
         """One outer step; returns 1 once the device has done it."""
@@ -69,7 +71,7 @@ class StageSteps:
     def _computed(self) -> Iterator[None]:
         """Computes in this way; torch's compiler has warnings that concern its makers."""
         if self.way == "compiled":
-            with patch.object(inner_loop, "advance", self._advance), warnings.catch_warnings():
+            with patch.object(rollout, "advance", self._advance), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 yield
         elif self.way == "bfloat16":

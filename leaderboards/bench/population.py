@@ -4,9 +4,9 @@ from pathlib import Path
 
 import torch
 
-from badger_agents.population import Pace
-from badger_agents.recipe import Recipe
-from badger_agents.run import Run
+from badger_agents.recipe.loading import Recipe
+from badger_agents.training.run import Run
+from badger_agents.training.stacked_step import Pace
 from leaderboards.bench.faces import finished
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import gymnasium as gym
 
-from badger_agents.recipe import Recipe, load_recipe
+from badger_agents.recipe.loading import Recipe, load_recipe
 from badger_envs.wrappers import RL2Observation
 from leaderboards.bench.outer import StageSteps
 from leaderboards.bench.timing import Cycle

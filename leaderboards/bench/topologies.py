@@ -6,9 +6,9 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 
-from badger_agents.badger import BadgerAgent, BadgerSettings
-from badger_envs import random
-from badger_envs.guessing_game import GuessingGame
+from badger_agents.badger.agent import BadgerAgent, BadgerSettings
+from badger_envs import keyed_random
+from badger_envs.families.guessing_game import GuessingGame
 from badger_envs.topology import is_sparse
 from leaderboards.bench.faces import finished
 from leaderboards.bench.memory import peak_memory
@@ -79,8 +79,8 @@ class InnerSteps:
             policy_settings={"hidden_size": kind.hidden_size},
         )
         self.agent = BadgerAgent(self.family, settings).to(device)
-        keys = random.outer_keys(0, 0, kind.batch_size, like=torch.zeros((), device=device))  # (B, 4)
-        self.keys = random.agent_keys(keys)  # (B, 4)
+        keys = keyed_random.outer_keys(0, 0, kind.batch_size, like=torch.zeros((), device=device))  # (B, 4)
+        self.keys = keyed_random.agent_keys(keys)  # (B, 4)
         self.task = self.family.sample_task(keys)
         self.noise = self.family.noise(keys, self.family.horizon)  # (B, T, N)
         with torch.no_grad():

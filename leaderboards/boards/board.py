@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from badger_agents.agent import Settings
-from badger_agents.recipe import Recipe, check_recipe, load_recipe, merged
+from badger_agents.recipe.loading import Recipe, check_recipe, load_recipe, merged
 from badger_envs.family import Family
 from badger_envs.registry import family_of
 from leaderboards.boards.changes import CHANGES

@@ -1,7 +1,7 @@
 """What can be done to a trained agent before it is measured: to its channel, its feedback, its memory."""
 
 from badger_agents.agent import Agent
-from badger_agents.controls import CONTROLS
+from badger_agents.whitebox.controls import CONTROLS
 from badger_agents.whitebox.interventions import INTERVENTIONS, Intervened
 
 CHANGES = {

@@ -7,11 +7,11 @@ import numpy as np
 import torch
 
 from badger_agents.agent import Agent
-from badger_agents.badger import BadgerAgent
+from badger_agents.badger.agent import BadgerAgent
 from badger_agents.evaluation import Evaluation, evaluate
 from badger_agents.whitebox.interventions import Intervened, Silence
 from badger_agents.whitebox.measures import bits_per_step, influence
-from badger_envs import random
+from badger_envs import keyed_random
 from leaderboards.boards.board import Board
 from leaderboards.boards.changes import changed
 from leaderboards.boards.rows import RunRows
@@ -80,7 +80,7 @@ def _heard(board: Board, line: str, opened: Callable[..., Agent]) -> dict[str, A
         return {}
     family = board.cells[board.main].family()
     speakers = min(WATCHED_EXPERTS, agent.settings.experts)
-    keys = random.outer_keys(board.task_seed, 0, WATCHED, family.split, like=torch.zeros(()))
+    keys = keyed_random.outer_keys(board.task_seed, 0, WATCHED, family.split, like=torch.zeros(()))
     found = []
     for living in (agent, Intervened(agent, Silence())):
         effects = influence(living, family, keys, speakers=speakers)  # [B, E, S] squares

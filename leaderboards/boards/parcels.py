@@ -9,10 +9,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from badger_agents.checkpoint import settle
-from badger_agents.files import write_together
-from badger_agents.outer_loop import CHECKPOINT, LOG
-from badger_agents.recipe import Recipe, check_recipe
+from badger_agents.atomic_files import write_together
+from badger_agents.recipe.loading import Recipe, check_recipe
+from badger_agents.training.checkpoint import settle
+from badger_agents.training.loop import CHECKPOINT, LOG
 from badger_envs import __version__
 from leaderboards.boards.board import Board
 from leaderboards.boards.units import Unit, run_folder

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from badger_agents.files import write_together
+from badger_agents.atomic_files import write_together
 from leaderboards.boards.board import FOLDER, Board, BoardError
 
 COLUMNS = ["cell", "outcome"]

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from badger_agents.agent import Agent
-from badger_agents.inner_loop import rollout
-from badger_envs import random
+from badger_agents.rollout import rollout
+from badger_envs import keyed_random
 from leaderboards.boards.board import Board
 
 STEPS = 20
@@ -35,7 +35,7 @@ def first_trial(board: Board, agent: Agent) -> dict[str, Any]:
         chosen, "choice" and "best" [T]; and of experts who talk "messages" [T][E][M].
     """
     family = board.cells[board.main].family()
-    keys = random.outer_keys(board.task_seed, 0, TOGETHER, family.split, like=torch.zeros(()))
+    keys = keyed_random.outer_keys(board.task_seed, 0, TOGETHER, family.split, like=torch.zeros(()))
     with torch.no_grad():
         trace = rollout(agent, family, keys, record=True).trace
     arrays = {name: tensor[:STEPS, 0].double().numpy() for name, tensor in trace.items()}

@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from badger_agents import outer_loop
-from badger_agents.checkpoint import Checkpoint, load_checkpoint
-from badger_agents.files import write_atomically
-from badger_agents.log import read_log
-from badger_agents.outer_loop import CHECKPOINT, LOG, DivergenceError, Plan
-from badger_agents.recipe import Recipe
+from badger_agents.atomic_files import write_atomically
+from badger_agents.recipe.loading import Recipe
+from badger_agents.training import loop
+from badger_agents.training.checkpoint import Checkpoint, load_checkpoint
+from badger_agents.training.log import read_log
+from badger_agents.training.loop import CHECKPOINT, LOG, DivergenceError, Plan
 from leaderboards.boards.measuring import measure
 from leaderboards.boards.rows import RunRows, write_run
 from leaderboards.boards.units import Unit, run_folder
@@ -170,7 +170,7 @@ def _train(recipe: Recipe, folders: Mapping[int, Path], tell: Callable[[Told], N
     """Train seeds side by side, but for those that are known to diverge."""
     done = dict.fromkeys(folders, 0)
 
-    def on_step(progress: outer_loop.Progress) -> None:
+    def on_step(progress: loop.Progress) -> None:
         done[progress.seed] = progress.step
         if progress.step % TOLD_EVERY == 0:
             tell(Steps(sum(done.values())))
@@ -182,7 +182,7 @@ def _train(recipe: Recipe, folders: Mapping[int, Path], tell: Callable[[Told], N
     if not plans:
         return
     try:
-        outer_loop.train_population(plans, resume=True, on_step=on_step)
+        loop.train_population(plans, resume=True, on_step=on_step)
     except DivergenceError as error:
         for seed, message in error.seeds.items():
             write_atomically(folders[seed] / DIVERGED, message.encode())

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import torch
 import tyro
 
-from badger_agents.recipe import Recipe, load_recipe
+from badger_agents.recipe.loading import Recipe, load_recipe
 from leaderboards.bench.memory import peak_memory
 from leaderboards.bench.outer import StageSteps
 from leaderboards.bench.timing import in_turns

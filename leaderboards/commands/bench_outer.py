@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import torch
 import tyro
 
-from badger_agents.recipe import Recipe, load_recipe
+from badger_agents.recipe.loading import Recipe, load_recipe
 from leaderboards.bench.agent import matrix_cycle, matrix_operations
 from leaderboards.bench.memory import peak_memory
 from leaderboards.bench.outer import LEAST_COPY, StageSteps, Way, copy_cycle, lengths, work_of

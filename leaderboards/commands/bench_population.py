@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import torch
 import tyro
 
-from badger_agents.recipe import Recipe, load_recipe
+from badger_agents.recipe.loading import Recipe, load_recipe
 from leaderboards.bench.population import SeedSteps
 from leaderboards.bench.timing import in_turns
 from leaderboards.commands.train import changed_recipe, check_device

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import tyro
 
-from badger_agents.files import write_together
+from badger_agents.atomic_files import write_together
 from leaderboards.boards.board import FOLDER, Board, BoardError, board_names, load_board
 from leaderboards.boards.cluster import check_cluster, work_on_cluster
 from leaderboards.boards.rows import RunRows, kept_folder, read_runs, stem

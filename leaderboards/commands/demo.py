@@ -10,12 +10,12 @@ import numpy as np
 import torch
 
 from badger_agents.evaluation import evaluate
-from badger_agents.inner_loop import rollout
-from badger_agents.log import read_log
-from badger_agents.outer_loop import CHECKPOINT, LOG
-from badger_agents.outer_loop import train as train_run
-from badger_agents.recipe import Recipe, load_recipe
-from badger_envs import random
+from badger_agents.recipe.loading import Recipe, load_recipe
+from badger_agents.rollout import rollout
+from badger_agents.training.log import read_log
+from badger_agents.training.loop import CHECKPOINT, LOG
+from badger_agents.training.loop import train as train_run
+from badger_envs import keyed_random
 from leaderboards.commands.train import changed_recipe, check_device, check_seed, make_folder, progress_bar
 from leaderboards.figures.demo import Curve, draw_demo
 from leaderboards.figures.style import save_figure
@@ -86,7 +86,7 @@ def demo(
             | {"parameters": opened.parameters, "seconds": log[-1]["seconds"]}
         )
         with torch.no_grad():
-            keys = random.outer_keys(0, 0, 3, "test", like=torch.zeros((), device=device))
+            keys = keyed_random.outer_keys(0, 0, 3, "test", like=torch.zeros((), device=device))
             trace = rollout(opened.agent, recipe.family(split="test"), keys, record=True).trace
         curves.append(
             Curve(

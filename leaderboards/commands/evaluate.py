@@ -5,11 +5,11 @@ from typing import Annotated, Literal
 
 import tyro
 
-from badger_agents.badger import BadgerAgent
-from badger_agents.controls import CONTROLS
-from badger_agents.pretrained import load_pretrained, pretrained_names
+from badger_agents.badger.agent import BadgerAgent
+from badger_agents.loading import load_pretrained, pretrained_names
 from badger_agents.whitebox import bits_per_step
-from badger_envs.random import split_index
+from badger_agents.whitebox.controls import CONTROLS
+from badger_envs.keyed_random import split_index
 from leaderboards.cells import Case, cells_of, measure, prepare, score, shared
 from leaderboards.commands.train import check_device, check_seed, progress_bar
 from leaderboards.results import Record, record, show

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from badger_agents.files import write_atomically
+from badger_agents.atomic_files import write_atomically
 from leaderboards.commands.train import check_device, check_seed, make_folder
 from leaderboards.drawing_bits import bits
 from leaderboards.drawing_parity import halting, rounds

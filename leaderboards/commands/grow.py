@@ -5,7 +5,7 @@ from typing import Annotated
 
 import tyro
 
-from badger_agents.growth import Change
+from badger_agents.badger.growth import Change
 from leaderboards.cells import Case, Cell, prepare
 from leaderboards.commands.evaluate import check_trials, find
 from leaderboards.commands.train import check_device, check_seed, make_folder, progress_bar

@@ -1,11 +1,11 @@
 """`badger list`: what there is."""
 
-from badger_agents.objectives import OBJECTIVES
-from badger_agents.pretrained import load_pretrained, pretrained_names
-from badger_agents.recipe import load_recipe, recipe_files
+from badger_agents.estimators.objectives import OBJECTIVES
+from badger_agents.loading import load_pretrained, pretrained_names
+from badger_agents.recipe.loading import load_recipe, recipe_files
 from badger_envs import TABLE
 from badger_envs.topology import BUILDERS
-from baselines.extras import HOW, missing_for_recipe
+from baselines.optional_dependencies import HOW, missing_for_recipe
 from leaderboards.results import record, show
 
 

@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 
 import tyro
 
-from badger_agents.files import write_atomically
-from badger_agents.recipe import Recipe, load_recipe
-from baselines.matching import MONOLITH, Measures, NoMatchError, Quantity, learned, matched, measure
+from badger_agents.atomic_files import write_atomically
+from badger_agents.recipe.loading import Recipe, load_recipe
+from baselines.monolith.matching import MONOLITH, Measures, NoMatchError, Quantity, learned, matched, measure
 from leaderboards.commands.train import changed_recipe
 from leaderboards.results import Record, record, show
 from leaderboards.runs import parse_settings

@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.text import Text
 
 from badger_envs import scoring
+from badger_envs.faces.spaces import slot_shapes
 from badger_envs.family import FLAGS, Family
 from badger_envs.registry import family_of
-from badger_envs.spaces import slot_shapes
 from leaderboards.commands.train import check_seed
 from leaderboards.results import Record, record, show
 from leaderboards.runs import parse_settings

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 import tyro
 
-from badger_agents.checkpoint import Checkpoint, save_checkpoint, weights_only
-from badger_agents.files import write_together
-from badger_agents.log import read_log
-from badger_agents.outer_loop import CHECKPOINT, LOG
-from badger_agents.pretrained import FOLDER
-from badger_agents.recipe import Recipe, load_recipe
+from badger_agents.atomic_files import write_together
+from badger_agents.loading import FOLDER
+from badger_agents.recipe.loading import Recipe, load_recipe
+from badger_agents.training.checkpoint import Checkpoint, save_checkpoint, weights_only
+from badger_agents.training.log import read_log
+from badger_agents.training.loop import CHECKPOINT, LOG
 from leaderboards.card import Candidate, card, rows
 from leaderboards.cells import Case, cells_of, measure, prepare
 from leaderboards.commands.evaluate import check_trials

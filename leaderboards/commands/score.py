@@ -6,8 +6,8 @@ from typing import Annotated
 import tyro
 
 from badger_agents.agent import Agent
+from badger_agents.atomic_files import write_atomically
 from badger_agents.evaluation import evaluate
-from badger_agents.files import write_atomically
 from badger_envs import TABLE, family_of, scoring
 from badger_envs.family import Family
 from badger_envs.scoring import Anchor, Scale

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from badger_agents.files import write_atomically
+from badger_agents.atomic_files import write_atomically
 from baselines.tuning import ALGORITHMS
 from leaderboards.bandit_table import Compared, cells, compare, is_tuned
 from leaderboards.commands.evaluate import check_trials

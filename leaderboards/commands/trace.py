@@ -6,8 +6,8 @@ from typing import Annotated
 import torch
 import tyro
 
-from badger_agents.inner_loop import rollout
-from badger_envs import random
+from badger_agents.rollout import rollout
+from badger_envs import keyed_random
 from leaderboards.commands.train import check_device, check_seed
 from leaderboards.figures.style import save_figure
 from leaderboards.figures.trace import draw_trace
@@ -41,7 +41,7 @@ def trace(
     opened = open_run(run, device, **parse_settings(agent, "--agent"))
     changes = family_settings(env)
     family = opened.recipe.family(**{**changes, "split": "test"})
-    keys = random.outer_keys(seed, 0, 10, "test", like=torch.zeros((), device=device))
+    keys = keyed_random.outer_keys(seed, 0, 10, "test", like=torch.zeros((), device=device))
     with torch.no_grad():
         lived = rollout(opened.agent, family, keys, record=True)
     path = out if out is not None else Path(f"{opened.name}-trace.png")

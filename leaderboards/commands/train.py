@@ -19,11 +19,11 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from badger_agents import outer_loop
-from badger_agents.checkpoint import Checkpoint
-from badger_agents.log import read_log
-from badger_agents.recipe import Recipe, check_recipe, load_recipe, merged
-from badger_agents.team import joined
+from badger_agents.recipe.loading import Recipe, check_recipe, load_recipe, merged
+from badger_agents.training import loop
+from badger_agents.training.checkpoint import Checkpoint
+from badger_agents.training.log import read_log
+from badger_agents.training.process_group import joined
 from leaderboards.results import Record, progress_console, record, show
 from leaderboards.runs import keep_code, make_folder, parse_settings
 
@@ -87,11 +87,11 @@ def train(
             team.any(False)  # wait until folders are made
         plans = make_plans(recipe_, numbers, out, resume, write=team.writes)
         for plan in plans:
-            outer_loop.last_checkpoint(*plan, resume, team.device)  # raises before a bar is drawn
+            loop.last_checkpoint(*plan, resume, team.device)  # raises before a bar is drawn
         if team.writes:
             team.any(False)
         with progress_bar(visible=team.writes) as bar:
-            done = outer_loop.train_population(
+            done = loop.train_population(
                 plans,
                 resume=resume,
                 device=team.device,
@@ -109,16 +109,14 @@ def train(
     show(results, as_json=json, title=f"trained {recipe_.name}", note=note)
 
 
-def follower(
-    bar: Progress, name: str, seeds: range, outer_steps: int
-) -> Callable[[outer_loop.Progress], None]:
+def follower(bar: Progress, name: str, seeds: range, outer_steps: int) -> Callable[[loop.Progress], None]:
     """Adds one line to the bar that shows all seeds, and returns what moves it on."""
     several = len(seeds) > 1
     label = f"seeds {seeds[0]} to {seeds[-1]}" if several else f"seed {seeds[0]}"
     line = bar.add_task(f"{name} {label}", total=len(seeds) * outer_steps, note="")
-    latest: dict[int, outer_loop.Progress] = {}
+    latest: dict[int, loop.Progress] = {}
 
-    def on_step(progress: outer_loop.Progress) -> None:
+    def on_step(progress: loop.Progress) -> None:
         latest[progress.seed] = progress
         losses = sorted(each.loss for each in latest.values())
         note = f"loss {statistics.median(losses):.3f}"
@@ -130,7 +128,7 @@ def follower(
 
 def make_plans(
     recipe: Recipe, seeds: Sequence[int], out: Path | None, resume: bool, write: bool = True
-) -> list[outer_loop.Plan]:
+) -> list[loop.Plan]:
     """The runs to be made, with their folders, once it is known that all of them can be written.
 
     Args:
@@ -151,15 +149,15 @@ def make_plans(
     }
     if write:
         for folder in folders.values():
-            outer_loop.check_folder(folder, resume)
+            loop.check_folder(folder, resume)
         for folder in folders.values():
             make_folder(folder)
-    return [outer_loop.Plan(keep_code(recipe, folder), seed, folder) for seed, folder in folders.items()]
+    return [loop.Plan(keep_code(recipe, folder), seed, folder) for seed, folder in folders.items()]
 
 
-def run_records(plan: outer_loop.Plan, done: Checkpoint) -> list[Record]:
+def run_records(plan: loop.Plan, done: Checkpoint) -> list[Record]:
     """What a finished run came to, by its log and last checkpoint."""
-    rows = read_log(plan.folder / outer_loop.LOG)
+    rows = read_log(plan.folder / loop.LOG)
     last = (
         rows[-1] if rows else {"loss": math.nan, "step": done.step, "skipped": done.skipped, "seconds": 0.0}
     )

@@ -5,11 +5,11 @@ from typing import Annotated, Literal, NamedTuple
 
 import tyro
 
-from badger_envs.bandit import Bandit
+from badger_envs.families.bandit import Bandit
 from badger_envs.family import Family
 from badger_envs.registry import TABLE, family_of
-from baselines import gittins
-from baselines.classical_supervised import Ridge
+from baselines.bandits import gittins
+from baselines.supervised.classical import Ridge
 from baselines.tuned_settings import FOLDER, Tuned, cell_of, read, write
 from baselines.tuning import ALGORITHMS, WEIGHTS, Algorithm, search
 from leaderboards.commands.evaluate import check_trials

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from badger_agents.files import write_together
+from badger_agents.atomic_files import write_together
 from leaderboards.boards.board import Board
 from leaderboards.site import pages
 from leaderboards.site.view import View, view_of

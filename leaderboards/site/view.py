@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from badger_agents.recipe import recipe_files
+from badger_agents.recipe.loading import recipe_files
 from leaderboards.boards.board import Board
 from leaderboards.boards.claims import Verdict, verdicts
 from leaderboards.boards.rows import RunRows, read_runs

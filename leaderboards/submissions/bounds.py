@@ -3,12 +3,12 @@
 import dataclasses
 import math
 
-from badger_envs.bandit import Bandit
+from badger_envs.families.bandit import Bandit
+from badger_envs.families.guessing_game import GuessingGame
+from badger_envs.families.hot_cold import HotCold
+from badger_envs.families.variable_io import VariableIO
+from badger_envs.families.xor import XOR
 from badger_envs.family import Family
-from badger_envs.guessing_game import GuessingGame
-from badger_envs.hot_cold import HotCold
-from badger_envs.variable_io import VariableIO
-from badger_envs.xor import XOR
 
 SLACK = 1e-5
 """Share of the width by which bounds are wider, as outcomes are rounded."""

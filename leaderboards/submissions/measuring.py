@@ -6,8 +6,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from badger_agents.agent import Agent
-from badger_agents.inner_loop import rollout
-from badger_envs import random
+from badger_agents.rollout import rollout
+from badger_envs import keyed_random
 from badger_envs.family import Family
 from leaderboards.boards.board import Board
 from leaderboards.cells import CHUNK
@@ -16,7 +16,7 @@ from leaderboards.cells import CHUNK
 def board_keys(board: Board, family: Family) -> Int[Tensor, "N 4"]:
     """Keys of a board's tasks: those of `badger_agents.evaluation.evaluate` with its task seed."""
     like = torch.zeros(())
-    return random.outer_keys(board.task_seed, 0, board.tasks, family.split, like=like)  # (N, 4)
+    return keyed_random.outer_keys(board.task_seed, 0, board.tasks, family.split, like=like)  # (N, 4)
 
 
 @torch.no_grad()

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from badger_agents.recipe import Recipe
+from badger_agents.recipe.loading import Recipe
 from badger_envs.registry import TABLE
 from leaderboards.submissions.schema import ManifestError, told
 

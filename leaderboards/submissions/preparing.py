@@ -17,10 +17,10 @@ from safetensors.torch import save
 from torch import Tensor
 
 import badger_envs
-from badger_agents.checkpoint import load_checkpoint
-from badger_agents.log import read_log
-from badger_agents.outer_loop import CHECKPOINT, LOG
-from badger_agents.recipe import Recipe
+from badger_agents.recipe.loading import Recipe
+from badger_agents.training.checkpoint import load_checkpoint
+from badger_agents.training.log import read_log
+from badger_agents.training.loop import CHECKPOINT, LOG
 from leaderboards.boards.board import Board
 from leaderboards.boards.rows import read_run
 from leaderboards.submissions.measuring import board_keys, outcomes_of

@@ -11,8 +11,8 @@ from pydantic import Field, ValidationError
 from torch import Tensor
 
 from badger_agents.agent import Settings
-from badger_agents.files import write_atomically
-from badger_envs import random
+from badger_agents.atomic_files import write_atomically
+from badger_envs import keyed_random
 from leaderboards.boards.board import Board
 from leaderboards.submissions.schema import Hash, Manifest, Name, told
 from leaderboards.submissions.season import (
@@ -160,7 +160,7 @@ def belonging(season: Season, manifest: Manifest, board: Board) -> dict[str, lis
 def keys_of(seeds: Sequence[int], split: str) -> Int[Tensor, "N 4"]:
     """Keys of tasks that have a seed each: row 0 of outer step 0 of that seed."""
     like = torch.zeros(())
-    return torch.cat([random.outer_keys(seed, 0, 1, split, like=like) for seed in seeds])  # (N, 4)
+    return torch.cat([keyed_random.outer_keys(seed, 0, 1, split, like=like) for seed in seeds])  # (N, 4)
 
 
 def _write(path: Path, season: Season) -> None:

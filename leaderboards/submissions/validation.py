@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from badger_agents.recipe import Recipe
+from badger_agents.recipe.loading import Recipe
 from leaderboards.boards.board import Board, board_names, load_board
 from leaderboards.card import ENOUGH
 from leaderboards.submissions.artifacts import (

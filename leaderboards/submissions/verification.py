@@ -19,10 +19,10 @@ import torch
 from safetensors.torch import load_file
 
 import badger_envs
-from badger_agents import outer_loop
 from badger_agents.agent import LearnedAgent
-from badger_agents.files import write_together
-from badger_agents.recipe import Recipe, check_recipe
+from badger_agents.atomic_files import write_together
+from badger_agents.recipe.loading import Recipe, check_recipe
+from badger_agents.training import loop
 from leaderboards.boards.board import Board
 from leaderboards.statistics import student_quantile
 from leaderboards.submissions.artifacts import inside, sha256_of
@@ -179,8 +179,8 @@ def retrain(
     for seed in seeds:
         with tempfile.TemporaryDirectory() as place:
             try:
-                trained = outer_loop.train(recipe, seed, Path(place))
-            except outer_loop.DivergenceError:
+                trained = loop.train(recipe, seed, Path(place))
+            except loop.DivergenceError:
                 again.append(math.nan)
                 continue
             agent = trained.agent(**table.agent).eval()

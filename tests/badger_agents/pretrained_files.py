@@ -5,8 +5,8 @@ import hashlib
 from pathlib import Path
 
 from badger_agents.agent import LearnedAgent
-from badger_agents.checkpoint import load_checkpoint
-from badger_agents.recipe import Recipe
+from badger_agents.recipe.loading import Recipe
+from badger_agents.training.checkpoint import load_checkpoint
 
 
 def check_published(folder: Path, name: str, recipe: Recipe) -> None:

@@ -7,18 +7,18 @@ import torch
 from torch import Tensor
 
 from badger_agents.agent import Agent
-from badger_agents.badger import BadgerAgent, BadgerSettings
-from badger_agents.experts import ExpertPolicy
-from badger_agents.recipe import Recipe, check_recipe
-from badger_envs import random
+from badger_agents.badger.agent import BadgerAgent, BadgerSettings
+from badger_agents.badger.policies.expert_policy import ExpertPolicy
+from badger_agents.recipe.loading import Recipe, check_recipe
+from badger_envs import keyed_random
+from badger_envs.families.guessing_game import GuessingGame
 from badger_envs.family import Family, Observation
-from badger_envs.guessing_game import GuessingGame
 
 HORIZON = 4
 
 
 def keys(rows: int, seed: int = 0, step: int = 0) -> Tensor:
-    return random.outer_keys(seed, step, rows, like=torch.zeros(()))
+    return keyed_random.outer_keys(seed, step, rows, like=torch.zeros(()))
 
 
 def small_tables(**tables: dict[str, Any] | str) -> dict[str, Any]:

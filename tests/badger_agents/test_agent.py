@@ -8,15 +8,15 @@ import pytest
 import torch
 
 from badger_agents.agent import Agent, feedback_and_change, load_class
-from badger_agents.badger import BadgerAgent
-from baselines.triangulation import Triangulation
+from badger_agents.badger.agent import BadgerAgent
+from baselines.optimisers.triangulation import Triangulation
 from tests.badger_agents.small import random_agent, small_family
 
 SOURCE = "class Mine:\n    number = {}\n"
 
 
 def test_a_class_of_a_module() -> None:
-    assert load_class("badger_agents.badger:BadgerAgent", "agent") is BadgerAgent
+    assert load_class("badger_agents.badger.agent:BadgerAgent", "agent") is BadgerAgent
 
 
 def test_a_class_of_a_file_is_one_wherever_the_file_lies(

@@ -34,9 +34,9 @@ def test_every_agent_meets_the_same_tasks_and_another_seed_other_ones() -> None:
 
 
 def _keys(family, rows: int, seed: int) -> torch.Tensor:
-    from badger_envs import random
+    from badger_envs import keyed_random
 
-    return random.outer_keys(seed, 0, rows, family.split, like=torch.zeros(()))
+    return keyed_random.outer_keys(seed, 0, rows, family.split, like=torch.zeros(()))
 
 
 def test_the_splits_hold_different_tasks() -> None:

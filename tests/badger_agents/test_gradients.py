@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from badger_agents.gradients import limit_gradients
-from badger_agents.inner_loop import rollout
-from badger_envs import random
+from badger_agents.rollout import rollout
+from badger_envs import keyed_random
 from tests.badger_agents.small import small_recipe
 
 
@@ -47,7 +47,7 @@ def test_a_rollout_is_the_same_and_a_wide_limit_changes_no_gradient() -> None:
     agent, family = recipe.make_agent(1), recipe.family()
     for parameter in agent.parameters():
         torch.nn.init.normal_(parameter, std=0.5, generator=torch.Generator().manual_seed(parameter.numel()))
-    keys = random.outer_keys(0, 0, 4, like=torch.zeros(()))
+    keys = keyed_random.outer_keys(0, 0, 4, like=torch.zeros(()))
     gradients = {}
     losses = {}
     for limit in (None, 1e6, 1e-3):

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 import torch
 
-from badger_agents.badger import BadgerAgent
-from badger_agents.inner_loop import rollout
-from badger_agents.sparse_channel import as_edges
+from badger_agents.badger.agent import BadgerAgent
+from badger_agents.badger.channel.edges import Wiring
+from badger_agents.badger.channel.sparse import as_edges
+from badger_agents.rollout import rollout
 from badger_agents.whitebox import equivariance, influence
-from badger_agents.wiring import Wiring
-from badger_envs import random
+from badger_envs import keyed_random
 from tests.badger_agents.small import keys, random_agent, small_family
 
 EXPERTS = 6
@@ -92,7 +92,7 @@ def test_who_cannot_be_heard_has_no_influence_at_all(topology: str, channel: str
     agent = living(topology, channel, membrane)
     told = torch.from_numpy(influence(agent, family, names))  # (B, E, E)
     wiring = Wiring(TOPOLOGIES[topology], EXPERTS)
-    links = wiring.links(wiring.draw(random.agent_keys(names)))
+    links = wiring.links(wiring.draw(keyed_random.agent_keys(names)))
     edges = links if isinstance(links, torch.Tensor) else as_edges(links)
     deaf = ~edges.expand(len(names), -1, -1)
     assert float(told[deaf].sum()) == 0.0

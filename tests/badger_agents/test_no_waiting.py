@@ -14,12 +14,12 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from badger_agents.agent import LearnedAgent
-from badger_agents.curriculum import Curriculum, Place
-from badger_agents.inner_loop import rollout
-from badger_agents.objectives import OBJECTIVES
-from badger_agents.recipe import load_recipe, recipe_files
-from badger_agents.trials import Trials
-from badger_envs import random
+from badger_agents.estimators.objectives import OBJECTIVES
+from badger_agents.estimators.trials import Trials
+from badger_agents.recipe.loading import load_recipe, recipe_files
+from badger_agents.rollout import rollout
+from badger_agents.training.curriculum import Curriculum, Place
+from badger_envs import keyed_random
 from tests.badger_agents.small import (
     EVERY_ESTIMATOR,
     LookingPolicy,
@@ -65,7 +65,7 @@ def test_trials_of_every_recipe_run_without_values(name: str) -> None:
             OBJECTIVES[training.objective],
             curriculum.penalties(place),
             gradient_limit=training.clip_trial,
-            draw_key=random.outer_keys(0, 0, 1),
+            draw_key=keyed_random.outer_keys(0, 0, 1),
         )
         living = curriculum.living(place, 0)
         steps, start = min(STEPS, trials.horizon), trials.begin(living)
@@ -98,7 +98,7 @@ def check_updates(recipe: Any) -> None:
     agent, training = recipe.make_agent(0), recipe.training
     agent.to("meta")
     estimator = training.make_estimator()
-    draw = random.outer_keys(0, 0, 1)
+    draw = keyed_random.outer_keys(0, 0, 1)
     trials = Trials(recipe.family(), names(8), OBJECTIVES[training.objective], draw_key=draw)
     updates = list(estimator.updates(agent, trials, estimator.initial_state(agent)))
     assert updates

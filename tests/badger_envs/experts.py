@@ -5,7 +5,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from badger_envs.pettingzoo import FamilyParallelEnv
+from badger_envs.faces.pettingzoo import FamilyParallelEnv
 
 GAME = "Badger/GuessingGame-v0"
 

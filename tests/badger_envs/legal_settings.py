@@ -5,8 +5,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from badger_envs import hidden_maps, landscapes
-from badger_envs.bandit import DIFFICULTIES
+from badger_envs.families import hidden_maps, landscapes
+from badger_envs.families.bandit import DIFFICULTIES
 
 Settings = dict[str, Any]
 

@@ -12,14 +12,14 @@ import torch
 from array_api_compat import array_namespace
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorWrapper
 
-from badger_envs import TABLE, random, register, testing
-from badger_envs.bandit import Bandit
+from badger_envs import TABLE, keyed_random, register, testing
+from badger_envs.faces.pettingzoo import FamilyAECEnv
+from badger_envs.faces.vector_env import FamilyVectorEnv
+from badger_envs.families.bandit import Bandit
+from badger_envs.families.guessing_game import GuessingGame
+from badger_envs.families.variable_io import VariableIO
 from badger_envs.family import Observation, Transition
-from badger_envs.guessing_game import GuessingGame
-from badger_envs.pettingzoo import FamilyAECEnv
 from badger_envs.testing.__main__ import main as store_golden
-from badger_envs.variable_io import VariableIO
-from badger_envs.vector_env import FamilyVectorEnv
 from tests.badger_envs.toy_family import Toy
 
 IDS = [entry.id for entry in TABLE]
@@ -278,7 +278,7 @@ class Changed(GuessingGame):
 
     def sample_task(self, keys: Any) -> Any:
         if "draws" in self.change:
-            random.words(keys, "another", 1)
+            keyed_random.words(keys, "another", 1)
         return super().sample_task(keys)
 
     def step(self, task: Any, state: Any, action: Any, noise: Any) -> Transition:
@@ -332,7 +332,9 @@ class Broken(VectorWrapper):
 
     def __init__(self, what: str, mode: str = "NEXT_STEP") -> None:
         super().__init__(
-            FamilyVectorEnv(3, "badger_envs.guessing_game:GuessingGame", autoreset_mode=mode, horizon=4)
+            FamilyVectorEnv(
+                3, "badger_envs.families.guessing_game:GuessingGame", autoreset_mode=mode, horizon=4
+            )
         )
         self.what, self.count, self.last = what, 0, None
 

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from badger_envs import family_of, make_family
+from badger_envs.families.guessing_game import GuessingGame
 from badger_envs.family import check_range, held_out, touches_unused_slot
-from badger_envs.guessing_game import GuessingGame
-from badger_envs.random import outer_keys
+from badger_envs.keyed_random import outer_keys
 
-PATH = "badger_envs.guessing_game:GuessingGame"
+PATH = "badger_envs.families.guessing_game:GuessingGame"
 
 
 def test_a_family_is_made_from_its_path_and_json_settings() -> None:
@@ -26,7 +26,7 @@ def test_a_family_is_made_from_its_path_and_json_settings() -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "badger_envs.guessing_game:Nothing",
+        "badger_envs.families.guessing_game:Nothing",
         "badger_envs.nowhere:X",
         "no colon",
         "",

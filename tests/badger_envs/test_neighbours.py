@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from badger_envs import random
+from badger_envs import keyed_random
 from badger_envs.neighbours import Neighbours, candidates, random_links, small_world
 from badger_envs.topology import neighbours
 
@@ -32,7 +32,7 @@ def edges_of(lists: Neighbours) -> np.ndarray:
 def test_rows_are_drawn_by_their_own_keys_alike_on_all_backends(
     topology: str, experts: int, seed: int
 ) -> None:
-    keys = random.outer_keys(seed, 0, 4)
+    keys = keyed_random.outer_keys(seed, 0, 4)
     index, mask = neighbours(topology, experts, keys)
     assert index.shape == mask.shape == (4, experts, index.shape[-1])
     edges = edges_of(Neighbours(index, mask))
@@ -51,7 +51,7 @@ def test_rows_are_drawn_by_their_own_keys_alike_on_all_backends(
 @pytest.mark.parametrize(("experts", "degree"), [(9, 2.0), (5, 3.9), (6, 0.5)])
 def test_random_links_are_independent_and_as_many_as_asked_for(experts: int, degree: float) -> None:
     trials = 4000
-    edges = edges_of(random_links(experts, random.outer_keys(0, 0, trials), degree))
+    edges = edges_of(random_links(experts, keyed_random.outer_keys(0, 0, trials), degree))
     p = degree / (experts - 1)
     shares = edges.mean(0)[~np.eye(experts, dtype=bool)]
     assert np.abs(shares - p).max() < 4.5 * math.sqrt(p * (1 - p) / trials)
@@ -65,11 +65,14 @@ def test_random_links_are_independent_and_as_many_as_asked_for(experts: int, deg
 
 @pytest.mark.parametrize("degree", [4, 5, 100.5])
 def test_random_links_to_all_others_where_there_are_not_more(degree: float) -> None:
-    assert edges_of(random_links(5, random.outer_keys(0, 0, 2), degree)).sum((1, 2)).tolist() == [20, 20]
+    assert edges_of(random_links(5, keyed_random.outer_keys(0, 0, 2), degree)).sum((1, 2)).tolist() == [
+        20,
+        20,
+    ]
 
 
 def test_mean_degree_of_many_experts() -> None:
-    mask = random_links(20_000, random.outer_keys(0, 0, 1), 8.0).mask
+    mask = random_links(20_000, keyed_random.outer_keys(0, 0, 1), 8.0).mask
     assert abs(mask.sum(-1).mean() - 8) < 5 * math.sqrt(8 / 20_000)
 
 
@@ -77,7 +80,7 @@ def test_mean_degree_of_many_experts() -> None:
 def test_small_world_keeps_the_circle_and_rewires_the_rest(
     experts: int, near: int, rewired: float, seed: int
 ) -> None:
-    edges = edges_of(small_world(experts, random.outer_keys(seed, 0, 2), near, rewired))
+    edges = edges_of(small_world(experts, keyed_random.outer_keys(seed, 0, 2), near, rewired))
     own = np.arange(experts)
     steps = (own - own[:, None]) % experts
     away = np.minimum(steps, experts - steps)  # along the circle
@@ -88,7 +91,7 @@ def test_small_world_keeps_the_circle_and_rewires_the_rest(
 
 
 def test_as_many_links_are_rewired_as_asked_for() -> None:
-    edges = edges_of(small_world(200, random.outer_keys(0, 0, 40), 6, 0.25))
+    edges = edges_of(small_world(200, keyed_random.outer_keys(0, 0, 40), 6, 0.25))
     steps = (np.arange(200) - np.arange(200)[:, None]) % 200
     kept = edges[:, np.isin(np.minimum(steps, 200 - steps), (2, 3))].mean()
     chance = 0.75 + 0.25 * 4 / 199  # that a link is kept, or found again
@@ -97,13 +100,13 @@ def test_as_many_links_are_rewired_as_asked_for() -> None:
 
 @given(st.integers(1, 30), st.integers(1, 12), st.integers(0, 99))
 def test_candidates_are_so_many_different_others(experts: int, count: int, seed: int) -> None:
-    lists = candidates(experts, random.outer_keys(seed, 0, 3), count)
+    lists = candidates(experts, keyed_random.outer_keys(seed, 0, 3), count)
     assert lists.mask.all()
     assert (edges_of(lists).sum(-1) == min(count, experts - 1)).all()
 
 
 def test_every_set_of_candidates_is_as_likely() -> None:
-    keys = random.outer_keys(0, 0, 6000)
+    keys = keyed_random.outer_keys(0, 0, 6000)
     edges = edges_of(candidates(6, keys, 2))[:, 1]  # whom expert 1 can hear: 10 pairs
     pairs, counts = np.unique(edges, axis=0, return_counts=True)
     assert len(pairs) == 10

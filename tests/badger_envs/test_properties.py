@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from badger_envs import TABLE, Family, family_of, make_batched, make_family
-from badger_envs.pettingzoo import parallel_env
+from badger_envs.faces.pettingzoo import parallel_env
+from badger_envs.faces.vector_env import FamilyVectorEnv
 from badger_envs.testing import check_actions
-from badger_envs.vector_env import FamilyVectorEnv
 from tests.badger_envs.legal_settings import ILLEGAL, LEGAL, LONGEST, Settings
 
 EXAMPLES = settings.default.max_examples  # of the profile, see conftest.py
@@ -274,7 +274,7 @@ def test_illegal_seeds_masks_and_numbers_are_refused(id: str) -> None:
     ):
         refused(lambda mask=mask: envs.reset(options={"reset_mask": mask}))
     for count in (0, -1, 2.0, True, None):
-        refused(lambda count=count: FamilyVectorEnv(count, "badger_envs.xor:XOR"))
+        refused(lambda count=count: FamilyVectorEnv(count, "badger_envs.families.xor:XOR"))
     for mode in ("next", None, 3, "DISABLE"):
         refused(lambda mode=mode: gym.make_vec(id, num_envs=2, autoreset_mode=mode))
     for size in (0, -1, 2.0, True, None, "2"):

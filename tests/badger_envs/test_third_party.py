@@ -56,7 +56,7 @@ def test_the_module_in_front_of_the_id_registers_it(make: Any) -> None:
 
 def test_the_same_trial_on_all_four_faces() -> None:
     """That of the user's own file, step by step; the checks do it in depth."""
-    from badger_envs.pettingzoo import parallel_env
+    from badger_envs.faces.pettingzoo import parallel_env
 
     single, several = gym.make(FULL_ID), gym.make_vec(FULL_ID, num_envs=2)
     batched, parallel = badger_envs.make_batched(FULL_ID, batch_size=2), parallel_env(FULL_ID)

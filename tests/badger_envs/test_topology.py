@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from badger_envs import random
+from badger_envs import keyed_random
 from badger_envs.topology import BUILDERS, TRIAL, Named, adjacency, is_sparse, matrix_of, neighbours, parse
 
 SIZES = st.integers(1, 20)
@@ -220,7 +220,7 @@ def test_what_has_no_one_matrix_is_refused(topology: str, message: str) -> None:
 def test_a_draw_per_trial_needs_their_keys() -> None:
     with pytest.raises(ValueError, match="give their keys"):
         neighbours("random:seed=trial", 5)
-    assert neighbours("random:seed=trial", 5, random.outer_keys(0, 0, 3)).index.shape[:2] == (3, 5)
+    assert neighbours("random:seed=trial", 5, keyed_random.outer_keys(0, 0, 3)).index.shape[:2] == (3, 5)
 
 
 @given(

@@ -5,9 +5,9 @@ from typing import ClassVar, NamedTuple
 
 from array_api_compat import array_namespace
 
-from badger_envs import random
+from badger_envs import keyed_random
 from badger_envs.family import Family, Observation, Slots, Transition
-from badger_envs.random import Array
+from badger_envs.keyed_random import Array
 
 TOY = f"{__name__}:Toy"
 
@@ -44,8 +44,8 @@ class Toy(Family):
 
     def sample_task(self, keys: Array) -> Task:
         xp = array_namespace(keys)
-        used = random.integers(keys, "used", 1, 2, 3)  # [B, 1]
-        best = random.integers(keys, "best", 1, 0, 1)[:, 0]  # [B]
+        used = keyed_random.integers(keys, "used", 1, 2, 3)  # [B, 1]
+        best = keyed_random.integers(keys, "best", 1, 0, 1)[:, 0]  # [B]
         slot = xp.cumulative_sum(xp.ones_like(xp.concat([keys[:, :3]], axis=-1)), axis=-1) - 1
         return Task(best, xp.astype(slot < used, getattr(xp, self.dtype)))
 

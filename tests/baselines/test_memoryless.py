@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from badger_agents.evaluation import evaluate
-from badger_agents.inner_loop import rollout
-from badger_envs.bandit import Bandit
-from badger_envs.guessing_game import GuessingGame
-from baselines.classical_bandits import RandomArm
+from badger_agents.rollout import rollout
+from badger_envs.families.bandit import Bandit
+from badger_envs.families.guessing_game import GuessingGame
+from baselines.bandits.classical import RandomArm
 from baselines.memoryless import MemorylessTriangulation, WinStayLoseShift
-from baselines.triangulation import Triangulation
+from baselines.optimisers.triangulation import Triangulation
 from tests.badger_agents.small import keys
 
 

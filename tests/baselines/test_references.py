@@ -8,16 +8,16 @@ import torch
 
 from badger_agents.evaluation import evaluate
 from badger_envs import TABLE, family_of, scoring
-from badger_envs.bandit import Bandit
-from badger_envs.hot_cold import HotCold
-from badger_envs.xor import XOR, memoriser_accuracy
-from baselines.classical_bandits import UCB1
-from baselines.classical_boolean import Memoriser, ReadAll
-from baselines.fixed import Constant, FirstSlot, Spread
+from badger_envs.families.bandit import Bandit
+from badger_envs.families.hot_cold import HotCold
+from badger_envs.families.xor import XOR, memoriser_accuracy
+from baselines.bandits.classical import UCB1
+from baselines.bandits.special import AskAndTake, DiscountedUCB, GaussianUCB, SharedEvidence
+from baselines.constant_policies import Constant, FirstSlot, Spread
+from baselines.optimisers.triangulation import Triangulation
 from baselines.oracle import Oracle
 from baselines.references import REFERENCES, candidates_of
-from baselines.special_bandits import AskAndTake, DiscountedUCB, GaussianUCB, SharedEvidence
-from baselines.triangulation import Triangulation
+from baselines.supervised.boolean import Memoriser, ReadAll
 from leaderboards.cli import main
 from leaderboards.commands import score
 from tests.badger_envs.toy_family import Toy

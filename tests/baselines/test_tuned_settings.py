@@ -7,11 +7,11 @@ import torch
 
 from badger_agents.evaluation import evaluate
 from badger_envs import TABLE, family_of
-from badger_envs.bandit import Bandit
-from badger_envs.guessing_game import GuessingGame
-from badger_envs.variable_io import VariableIO
-from baselines.classical_bandits import UCB1
-from baselines.classical_supervised import Ridge
+from badger_envs.families.bandit import Bandit
+from badger_envs.families.guessing_game import GuessingGame
+from badger_envs.families.variable_io import VariableIO
+from baselines.bandits.classical import UCB1
+from baselines.supervised.classical import Ridge
 from baselines.tuned_settings import FOLDER, Tuned, all_tuned, cell_of, read, tuned_setting, write
 from baselines.tuning import ALGORITHMS, WEIGHTS
 from tests.badger_agents.small import keys

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import torch
 
-from badger_envs.bandit import Bandit
+from badger_envs.families.bandit import Bandit
+from badger_envs.families.guessing_game import GuessingGame
 from badger_envs.family import Observation
-from badger_envs.guessing_game import GuessingGame
-from baselines.classical_bandits import UCB1
+from baselines.bandits.classical import UCB1
 from baselines.tuning import ALGORITHMS, TENTHS, search
 
 

@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from badger_envs import TABLE, family_of, make_batched, random
+from badger_envs import TABLE, family_of, keyed_random, make_batched
 from leaderboards.bench import bare_loops, timing
 from leaderboards.bench.faces import bare_cycle, bare_trial, has_bare_loop, torch_actions, torch_cycle
 from leaderboards.bench.timing import Cycle
@@ -106,7 +106,7 @@ def test_the_bare_guessing_game_shows_what_the_face_shows() -> None:
 def test_the_bare_bandit_shows_what_the_face_shows() -> None:
     env = make_batched(BANDIT, 7, arms=4, horizon=9)
     actions = torch_actions(env.family, 7, "cpu")
-    keys = random.outer_keys(3, 0, 7, like=actions)
+    keys = keyed_random.outer_keys(3, 0, 7, like=actions)
     observation = env.reset(keys=keys)
     loop = bare_loops.bandit(env.task.mean, env.family.noise(keys, 9)[:, :, 0], actions)
     assert_shows_what_the_face_shows(env, loop, actions, observation)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from badger_agents.outer_loop import train
-from badger_agents.recipe import Recipe
+from badger_agents.recipe.loading import Recipe
+from badger_agents.training.loop import train
 from leaderboards.bench.agent import OuterStep, Sizes, matrix_cycle, matrix_operations, operations
 from leaderboards.cli import main
 

@@ -1,5 +1,6 @@
 """`badger bench outer`: what it prints, and that it counts what it says."""
 
+import importlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,13 +10,14 @@ import jaxtyping
 import pytest
 import torch
 
-from badger_agents import inner_loop
-from badger_agents.outer_loop import train
-from badger_agents.recipe import load_recipe
+from badger_agents.recipe.loading import load_recipe
+from badger_agents.training.loop import train
 from leaderboards.bench.agent import OuterStep, Sizes, operations
 from leaderboards.bench.outer import StageSteps, Traffic, Way, Work, copy_cycle, lengths, work_of
 from tests.badger_agents.small import small_recipe, small_toml
 from tests.leaderboards.command import run
+
+rollout = importlib.import_module("badger_agents.rollout")
 
 STAGES = """
 [[training.stages]]
@@ -82,10 +84,10 @@ def test_inner_steps_are_what_is_compiled(tmp_path: Path, monkeypatch: pytest.Mo
         return lambda *args: calls.append(function) or function(*args)
 
     monkeypatch.setattr(torch, "compile", compiler)
-    before = inner_loop.advance
+    before = rollout.advance
     one, other = after_three(tmp_path, "plain"), after_three(tmp_path, "compiled")
     assert calls == 3 * one.run.recipe.family().horizon * [before]
-    assert inner_loop.advance is before
+    assert rollout.advance is before
     assert one.run.loss == other.run.loss
 
 

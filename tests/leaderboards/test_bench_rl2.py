@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from badger_agents.run import Run
+from badger_agents.training.run import Run
 from leaderboards.bench.rl2 import Sizes, own_cycle, own_recipe, their_cycle, their_model
 from tests.leaderboards.command import run
 

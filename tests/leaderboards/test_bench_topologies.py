@@ -7,8 +7,8 @@ import pytest
 import torch
 from matplotlib.image import imread
 
-from badger_agents.inner_loop import rollout
-from badger_envs import random
+from badger_agents.rollout import rollout
+from badger_envs import keyed_random
 from leaderboards.bench.memory import Alive, peak_memory
 from leaderboards.bench.topologies import STEPS, Cell, InnerSteps, Kind
 from leaderboards.commands.bench import cell_records
@@ -42,7 +42,7 @@ def test_its_inner_steps_are_those_of_trials(topology: str, membrane: str) -> No
     with torch.no_grad():
         for time in range(1, STEPS + 1):
             now = steps._step(now, time)
-        keys = random.outer_keys(0, 0, 3, like=torch.zeros(()))
+        keys = keyed_random.outer_keys(0, 0, 3, like=torch.zeros(()))
         lived = rollout(steps.agent, steps.family, keys, record=True)
     torch.testing.assert_close(now[0].emission.value, lived.trace["messages"][-1])
     assert lived.trace["messages"][-1].std() > 0

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from badger_agents.checkpoint import Checkpoint
 from badger_agents.evaluation import evaluate
-from badger_agents.pretrained import load_pretrained
+from badger_agents.loading import load_pretrained
+from badger_agents.training.checkpoint import Checkpoint
 
 ANCHORS = Path(__file__).parents[2] / "leaderboards" / "anchors" / "figure7_badger2019.csv"
 

@@ -9,8 +9,8 @@ import pytest
 import safetensors.torch
 import torch
 
-from badger_agents.outer_loop import CHECKPOINT, LOG
-from badger_agents.recipe import recipe_files
+from badger_agents.recipe.loading import recipe_files
+from badger_agents.training.loop import CHECKPOINT, LOG
 from badger_envs import TABLE
 from tests.badger_agents.small import small_toml
 from tests.leaderboards.command import refused, run
@@ -247,7 +247,7 @@ def test_a_monolith_cannot_live_in_another_size(capsys: pytest.CaptureFixture[st
     text = recipe.read_text()
     head, _, rest = text.partition("[agent]")
     training = rest.partition("[training]")[2]
-    recipe.write_text(f'{head}[agent]\nkind = "baselines.monolith:Monolith"\n[training]{training}')
+    recipe.write_text(f'{head}[agent]\nkind = "baselines.monolith.monolith:Monolith"\n[training]{training}')
     assert run(capsys, "train", recipe, "--out", "run", "--json").status == 0
     line = refused(capsys, "evaluate", "run", "--env", "dims=4")
     assert "outputs" in line

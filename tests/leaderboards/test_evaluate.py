@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from badger_agents import pretrained
+from badger_agents import loading
 from badger_agents.agent import LearnedAgent
-from badger_agents.checkpoint import Checkpoint, save_checkpoint, weights_only
-from badger_agents.curriculum import Place
 from badger_agents.evaluation import evaluate
-from badger_agents.outer_loop import train
-from badger_agents.recipe import EvaluationTable, Recipe, check_recipe
+from badger_agents.recipe.loading import EvaluationTable, Recipe, check_recipe
+from badger_agents.training.checkpoint import Checkpoint, save_checkpoint, weights_only
+from badger_agents.training.curriculum import Place
+from badger_agents.training.loop import train
 from leaderboards.cells import Cell, cells_of, measure, prepare, shared
 from leaderboards.runs import Source
 from tests.badger_agents.small import keys, small_recipe
@@ -135,7 +135,9 @@ def test_settings_of_the_same_name_and_tables_are_kept_apart() -> None:
 
 
 def test_agents_without_experts_have_none_in_their_records() -> None:
-    recipe = _recipe({"id": "Badger/GuessingGame-v0"}, {"kind": "baselines.triangulation:Triangulation"})
+    recipe = _recipe(
+        {"id": "Badger/GuessingGame-v0"}, {"kind": "baselines.optimisers.triangulation:Triangulation"}
+    )
     (case,) = prepare(untrained(recipe), cells_of(recipe, {}, {}), "test", 0, "cpu")
     assert not {"experts", "outer_seed"} & case.settings.keys()
 
@@ -174,7 +176,7 @@ def test_words_override_the_recipes_sweep(capsys: pytest.CaptureFixture[str], fo
 def test_a_pretrained_policy_is_evaluated_as_its_run(
     capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pretrained, "FOLDER", folder)
+    monkeypatch.setattr(loading, "FOLDER", folder)
     by_name = run(capsys, "evaluate", "--pretrained", "swept", "--trials", 20, "--json")
     assert by_name.results == run(capsys, "evaluate", folder / "swept", "--trials", 20, "--json").results
     listed = run(capsys, "list", "--json").results

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from badger_agents.estimators.objectives import OBJECTIVES
 from badger_agents.evaluation import evaluate
-from badger_agents.objectives import OBJECTIVES
-from badger_envs.guessing_game import GuessingGame
+from badger_envs.families.guessing_game import GuessingGame
 from leaderboards import subjects
 from leaderboards.drawing_rollouts import _judged
 from leaderboards.figures.dimensions import PUBLISHED, draw_dimensions, read_anchor
@@ -340,7 +340,7 @@ def test_a_table_for_people_says_where_the_picture_is(
 def test_without_runs_it_is_the_pretrained_policy(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, trained: Callable[[str], str]
 ) -> None:
-    from badger_agents.checkpoint import load_checkpoint
+    from badger_agents.training.checkpoint import load_checkpoint
 
     monkeypatch.setattr(subjects, "pretrained_names", lambda: ["guessing-attentional"])
     path = Path(trained("attentional-1")) / "checkpoint.safetensors"

@@ -12,8 +12,8 @@ from matplotlib.image import imread
 from scipy import stats
 
 from badger_agents.evaluation import evaluate
-from badger_agents.outer_loop import train
-from badger_agents.recipe import Recipe
+from badger_agents.recipe.loading import Recipe
+from badger_agents.training.loop import train
 from leaderboards.drawing_parity import parity
 from leaderboards.figures.bits import draw_bits
 from leaderboards.runs import find_source, open_run

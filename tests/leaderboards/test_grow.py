@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from matplotlib.image import imread
 
-from badger_agents.badger import BadgerAgent
+from badger_agents.badger.agent import BadgerAgent
+from badger_agents.badger.growing import measure_gain
+from badger_agents.badger.growth import Change
 from badger_agents.evaluation import evaluate
-from badger_agents.growing import measure_gain
-from badger_agents.growth import Change
-from badger_agents.outer_loop import train
+from badger_agents.training.loop import train
 from leaderboards.runs import open_run
 from tests.badger_agents.small import small_recipe
 from tests.leaderboards.command import Done, refused, run

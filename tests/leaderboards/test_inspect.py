@@ -11,9 +11,9 @@ import torch
 from matplotlib.image import imread
 
 from badger_agents.evaluation import evaluate
-from badger_agents.outer_loop import train
+from badger_agents.training.loop import train
 from badger_agents.whitebox import INTERVENTIONS, Intervened, ShuffleTasks, load_trace, record_trace
-from badger_envs import random
+from badger_envs import keyed_random
 from leaderboards import inspection
 from leaderboards.cli import main
 from leaderboards.runs import open_run
@@ -109,7 +109,7 @@ def test_the_trace_is_of_the_first_tasks_and_the_picture_is_drawn(inspected: Don
     trace = load_trace(Path(inspected.value("trace")))
     opened = open_run(str(folder))
     family = opened.recipe.family(split="test")
-    names = random.outer_keys(4, 0, 20, "test", like=torch.zeros(()))
+    names = keyed_random.outer_keys(4, 0, 20, "test", like=torch.zeros(()))
     whole = record_trace(opened.agent, family, names)
     assert trace.tensors.keys() == whole.tensors.keys()
     for name, tensor in whole.tensors.items():

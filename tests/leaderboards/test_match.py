@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from badger_agents.recipe import load_recipe
+from badger_agents.recipe.loading import load_recipe
 from leaderboards.toml_text import recipe_text
 from tests.badger_agents.small import small_recipe, small_toml
 from tests.leaderboards.command import refused, run

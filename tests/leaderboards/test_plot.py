@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from badger_agents.log import read_log
-from badger_agents.outer_loop import train
+from badger_agents.training.log import read_log
+from badger_agents.training.loop import train
 from leaderboards.figures.learning import draw_learning
 from leaderboards.learning import Curve, median, read_curve, smooth
 from tests.badger_agents.small import small_recipe

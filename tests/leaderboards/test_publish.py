@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from badger_agents import pretrained
-from badger_agents.outer_loop import CHECKPOINT, LOG, Progress, train
-from badger_agents.recipe import load_recipe
+from badger_agents import loading
+from badger_agents.recipe.loading import load_recipe
+from badger_agents.training.loop import CHECKPOINT, LOG, Progress, train
 from leaderboards import card as cards
 from leaderboards.card import Candidate
 from leaderboards.commands.publish import median
@@ -85,7 +85,7 @@ def test_the_median_seed_is_shipped_with_all_that_was_measured(
     assert len([line for line in table.splitlines() if line.startswith("|")]) == 2 + 4
 
     # the shipped file gives its test rows again, to the last digit
-    monkeypatch.setattr(pretrained, "FOLDER", out)
+    monkeypatch.setattr(loading, "FOLDER", out)
     again = run(capsys, "evaluate", "--pretrained", "small", "--trials", 30, "--json").results
     told = [row["value"] for row in again if row["name"] == "error"]
     assert [row["d"] for row in again if row["name"] == "error"] == [1, 1, 2, 2]

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from badger_agents.checkpoint import CheckpointError
-from baselines.triangulation import Triangulation
+from badger_agents.training.checkpoint import CheckpointError
+from baselines.optimisers.triangulation import Triangulation
 from leaderboards.runs import open_run, parse_settings
 
 
@@ -50,7 +50,7 @@ def test_experts_without_weights_are_a_run_with_any_settings_but_weights(name: s
     assert (run.seed, run.parameters) == (None, 0)
     assert run.agent.settings.experts == 7
     with pytest.raises(CheckpointError, match=f"{name} with policy changed has weights"):
-        open_run(name, policy="badger_agents.experts:GRUPolicy")
+        open_run(name, policy="badger_agents.badger.policies.expert_policy:GRUPolicy")
 
 
 def test_dotted_keys_are_tables_within() -> None:

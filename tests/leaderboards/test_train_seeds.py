@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from badger_agents.checkpoint import load_checkpoint
-from badger_agents.outer_loop import CHECKPOINT, LOG
+from badger_agents.training.checkpoint import load_checkpoint
+from badger_agents.training.loop import CHECKPOINT, LOG
 from tests.badger_agents.small import small_toml
 from tests.leaderboards.command import refused, run
 from tests.leaderboards.test_killing import log_of, start, wait_for_rows

@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from badger_agents.badger import BadgerAgent
-from badger_agents.experts import ExpertPolicy
+from badger_agents.badger.agent import BadgerAgent
+from badger_agents.badger.policies.expert_policy import ExpertPolicy
 from badger_envs.family import Family
 from tests.badger_agents.small import random_agent
 

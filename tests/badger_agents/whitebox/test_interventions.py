@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from badger_agents.inner_loop import rollout
+from badger_agents.rollout import rollout
 from badger_agents.whitebox import INTERVENTIONS, Intervened, Silence, record_trace
 from badger_agents.whitebox.interventions import (
     Delay,

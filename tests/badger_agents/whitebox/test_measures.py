@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from badger_agents.whitebox import Delay, Intervened, Remove, Silence, equivariance, influence, record_trace
-from badger_envs.xor import XOR
+from badger_envs.families.xor import XOR
 from tests.badger_agents.small import HORIZON, keys, random_agent, small_family
 from tests.badger_agents.whitebox.handmade import FACTOR, Parrot, Seated, made_of
 
@@ -63,7 +63,7 @@ def test_influence_counts_every_round_of_a_step() -> None:
     xor = XOR(bits=3, horizon=3, dtype="float64")
     settings = {
         "membrane": "attentional",
-        "policy": "badger_agents.handcrafted:ParityPolicy",
+        "policy": "badger_agents.badger.policies.handcrafted:ParityPolicy",
         "policy_settings": {},
     }
     agent = random_agent(xor, experts=3, rounds=2, writing="absolute", **settings)

@@ -10,13 +10,13 @@ from hypothesis.extra.numpy import arrays
 
 from badger_agents.whitebox import metrics
 from badger_agents.whitebox.probes import trial_permutations
-from badger_envs import random
+from badger_envs import keyed_random
 
 ROWS = 200
 
 
 def permutations(seed: int, rows: int = ROWS, count: int = 60) -> np.ndarray:
-    return trial_permutations(random.outer_keys(seed, 0, rows), count)
+    return trial_permutations(keyed_random.outer_keys(seed, 0, rows), count)
 
 
 shares = arrays(float, (3, 4), elements=st.floats(0.01, 1)).map(lambda a: a / a.sum(1, keepdims=True))

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 import torch
 
-from badger_agents.badger import BadgerAgent
-from badger_agents.inner_loop import rollout
-from badger_agents.recipe import load_recipe
+from badger_agents.badger.agent import BadgerAgent
+from badger_agents.recipe.loading import load_recipe
+from badger_agents.rollout import rollout
 from badger_agents.whitebox import Freeze, Intervened, Remove, Transplanted, record_trace
 from badger_envs.family import Family
 from tests.badger_agents.small import keys, random_agent, small_family

@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from badger_agents.inner_loop import rollout
+from badger_agents.rollout import rollout
 from badger_agents.whitebox import TraceError, load_trace, record_trace, save_trace
 from tests.badger_agents.small import HORIZON, ConstantAgent, keys, random_agent, small_family
 
@@ -29,7 +29,7 @@ def test_a_trace_is_what_happened() -> None:
     torch.testing.assert_close(tensors["inbox"][1:], tensors["attention"][1:] @ tensors["messages"][:-1])
     facts = trace.facts
     assert (facts["agent"], facts["outer_seed"], facts["outcome"]) == ("mine", 3, "error")
-    assert facts["family"] == "badger_envs.guessing_game:GuessingGame"
+    assert facts["family"] == "badger_envs.families.guessing_game:GuessingGame"
     assert facts["settings"] == family.settings()
     assert facts["axes"]["attention"] == ["step", "trial", "listener", "speaker"]
     assert all(len(facts["axes"][name]) == tensor.ndim for name, tensor in tensors.items())

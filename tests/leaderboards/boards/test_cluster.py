@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from badger_agents.outer_loop import CHECKPOINT
+from badger_agents.training.loop import CHECKPOINT
 from leaderboards.boards import cluster
 from leaderboards.boards.board import Board
 from leaderboards.boards.cluster import work_on_cluster

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from badger_agents.controls import CONTROLS
 from badger_agents.evaluation import evaluate
+from badger_agents.whitebox.controls import CONTROLS
 from badger_agents.whitebox.interventions import INTERVENTIONS, Intervened
 from leaderboards.boards.board import Board
 from leaderboards.boards.changes import CHANGES

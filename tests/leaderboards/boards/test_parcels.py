@@ -8,8 +8,8 @@ from types import ModuleType
 
 import pytest
 
-from badger_agents import outer_loop
-from badger_agents.outer_loop import CHECKPOINT, DivergenceError, Plan
+from badger_agents.training import loop
+from badger_agents.training.loop import CHECKPOINT, DivergenceError, Plan
 from leaderboards.boards import parcels
 from leaderboards.boards.board import Board
 from leaderboards.boards.cluster import ClusterError, check_cluster
@@ -91,7 +91,7 @@ def test_made_elsewhere_weights_and_rows_are_the_same_to_the_bit(
     assert missing(units) == []
     assert contents(tmp_path / "sent") == contents(through)
     assert checkpoints(tmp_path / "sent") == checkpoints(through)
-    monkeypatch.setattr("badger_agents.run.Run.sample", lambda run: pytest.fail("trained once more"))
+    monkeypatch.setattr("badger_agents.training.run.Run.sample", lambda run: pytest.fail("trained once more"))
     other = units_of(tiny_board(tmp_path, tasks=7), tmp_path / "sent", AGENTS)
     assert sum(len(sent(unit)) for unit in other) == 5
 
@@ -156,10 +156,10 @@ def test_a_training_that_diverged_is_known_elsewhere(
         raise DivergenceError("lost", {plan.seed: "no finite loss" for plan in plans})
 
     (unit,) = units_of(board, tmp_path, ("talk",))
-    monkeypatch.setattr(outer_loop, "train_population", diverge)
+    monkeypatch.setattr(loop, "train_population", diverge)
     assert [run.ok for run in sent(unit)] == [False, False]
     assert (run_folder(tmp_path, board, "talk", 1) / DIVERGED).read_text() == "no finite loss"
-    monkeypatch.setattr(outer_loop, "train_population", lambda *_, **__: pytest.fail("it is not tried again"))
+    monkeypatch.setattr(loop, "train_population", lambda *_, **__: pytest.fail("it is not tried again"))
     assert [run.ok for run in sent(unit)] == [False, False]
 
 

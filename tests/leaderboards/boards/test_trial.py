@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from badger_agents.inner_loop import rollout
-from badger_envs import random
+from badger_agents.rollout import rollout
+from badger_envs import keyed_random
 from leaderboards.boards.board import Board, load_board
 from leaderboards.boards.measuring import measured_agent
 from leaderboards.boards.trial import STEPS, TALKING, first_trial
@@ -24,7 +24,7 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Board:
 
 def test_it_is_the_first_test_task_as_it_is_measured(board: Board) -> None:
     agent, family = board.recipe("talk").make_agent(), board.cells["short"].family()
-    keys = random.outer_keys(board.task_seed, 0, 2, "test", like=torch.zeros(()))
+    keys = keyed_random.outer_keys(board.task_seed, 0, 2, "test", like=torch.zeros(()))
     with torch.no_grad():
         alone = rollout(agent, family, keys, record=True).trace
     kept = first_trial(board, agent)

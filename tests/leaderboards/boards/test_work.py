@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 import torch
 
-from badger_agents import outer_loop
-from badger_agents.checkpoint import load_checkpoint
 from badger_agents.evaluation import evaluate
-from badger_agents.outer_loop import CHECKPOINT, DivergenceError, Plan, train, train_population
-from badger_agents.run import Run
+from badger_agents.training import loop
+from badger_agents.training.checkpoint import load_checkpoint
+from badger_agents.training.loop import CHECKPOINT, DivergenceError, Plan, train, train_population
+from badger_agents.training.run import Run
 from leaderboards.boards.board import Board, BoardError
 from leaderboards.boards.rows import RunRows, read_run, read_runs, write_run
 from leaderboards.boards.units import checkpoint_of, missing, rows_folder, units_of
@@ -146,7 +146,7 @@ def test_a_diverged_training_is_a_result(tmp_path: Path, monkeypatch: pytest.Mon
 
     board = tiny_board(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(outer_loop, "train_population", diverge)
+        patch.setattr(loop, "train_population", diverge)
         first = {(run.agent, run.seed): run for run in made(tmp_path, board, ("talk", "shuffled"))}
     assert first["talk", 0].ok
     for line in ("talk", "shuffled"):

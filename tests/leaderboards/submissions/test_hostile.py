@@ -41,7 +41,7 @@ def test_no_code_of_a_submission_is_run(place: Place, monkeypatch: pytest.Monkey
         for name in ("kind", "policy"):
             copy = place.copy(place.submission.parent / f"{name}-{kind[:4]}")
             text = (copy.submission / "recipe.toml").read_text()
-            text = text.replace('kind = "badger_agents.badger:BadgerAgent"\n', "")
+            text = text.replace('kind = "badger_agents.badger.agent:BadgerAgent"\n', "")
             copy.declare("recipe.toml", text.replace("[agent]", f'[agent]\n{name} = "{kind}"').encode())
             (copy.submission / "policy.py").write_text(bomb)
             declared = hashlib.sha256(bomb.encode()).hexdigest()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from badger_agents.recipe import recipe_files
+from badger_agents.recipe.loading import recipe_files
 from leaderboards.submissions.own_code import files_of, foreign, parse_recipe, with_files
 from leaderboards.submissions.schema import ManifestError
 
@@ -45,7 +45,7 @@ def test_code_of_others_is_found_in_kind_and_policy_at_any_depth(code: str) -> N
 def test_code_under_another_name_is_found_and_a_topology_is_none() -> None:
     assert named({"baseline": "evil:X"}) == ["evil:X"]
     assert named({"topology": "random:degree=2,seed=3"}) == []
-    assert named({"policy": "baselines.relatives:SetPolicy"}) == []
+    assert named({"policy": "baselines.related.policies:SetPolicy"}) == []
 
 
 def test_environments_of_others_are_found() -> None:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file
 
-from badger_agents.checkpoint import load_checkpoint
-from badger_agents.outer_loop import CHECKPOINT
+from badger_agents.training.checkpoint import load_checkpoint
+from badger_agents.training.loop import CHECKPOINT
 from leaderboards.boards.board import Board
 from leaderboards.boards.rows import RunRows, write_run
 from leaderboards.submissions import preparing

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from badger_envs import random
+from badger_envs import keyed_random
 from leaderboards.submissions.packed import pack, unpack
 from leaderboards.submissions.schema import Manifest, read_manifest
 from leaderboards.submissions.season import SeasonError, commitment, task_seed
@@ -104,11 +104,11 @@ def test_tasks_follow_from_nonce_artifact_environment_and_index(made: Place, tmp
     assert seeds == {"short": wanted, "long": wanted}
     keys = keys_of(wanted, "test")
     for key, seed in zip(keys, wanted, strict=True):
-        assert torch.equal(key[None], random.outer_keys(seed, 0, 1, "test", like=torch.zeros(())))
+        assert torch.equal(key[None], keyed_random.outer_keys(seed, 0, 1, "test", like=torch.zeros(())))
     family = made.table.cells["short"].family()
     targets = family.sample_task(keys).target.numpy()
     assert len(np.unique(targets)) == 18  # no two tasks share a number
-    public = family.sample_task(random.outer_keys(0, 0, 6, "test", like=torch.zeros(()))).target.numpy()
+    public = family.sample_task(keyed_random.outer_keys(0, 0, 6, "test", like=torch.zeros(()))).target.numpy()
     assert not np.isin(targets, public).any()
 
 

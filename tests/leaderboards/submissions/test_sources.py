@@ -32,7 +32,7 @@ def test_the_hash_is_of_what_is_stored_and_not_of_the_file(tmp_path: Path) -> No
 
 def test_code_that_plays_otherwise_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     check_sources(["Badger/XOR-v0"])
-    from badger_envs.guessing_game import GuessingGame
+    from badger_envs.families.guessing_game import GuessingGame
 
     monkeypatch.setattr(
         GuessingGame, "step", lambda self, task, state, action, noise: _easy(self, task, state)
@@ -42,8 +42,8 @@ def test_code_that_plays_otherwise_is_refused(monkeypatch: pytest.MonkeyPatch) -
 
 
 def _easy(self: object, task: object, state: object) -> object:
+    from badger_envs.families.guessing_game import State
     from badger_envs.family import Transition
-    from badger_envs.guessing_game import State
 
     error = state.error * 0  # type: ignore[attr-defined]
     time = state.time + 1  # type: ignore[attr-defined]

@@ -9,9 +9,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save
 
-from badger_agents import outer_loop
 from badger_agents.evaluation import evaluate
-from badger_agents.recipe import Recipe
+from badger_agents.recipe.loading import Recipe
+from badger_agents.training import loop
 from leaderboards.submissions.measuring import board_keys, outcomes_of
 from leaderboards.submissions.season import SeasonError, commitment
 from leaderboards.submissions.seasons import Season
@@ -111,9 +111,9 @@ def test_seeds_trained_again_are_held_against_the_spread(
     assert not retrain(hidden, made.table, recipe, report.rows, [2]).within
 
     def diverge(*words: object, **settings: object) -> None:
-        raise outer_loop.DivergenceError("no finite loss", {0: "no finite loss"})
+        raise loop.DivergenceError("no finite loss", {0: "no finite loss"})
 
-    monkeypatch.setattr(outer_loop, "train", diverge)
+    monkeypatch.setattr(loop, "train", diverge)
     again = retrain(hidden, made.table, recipe, report.rows, [2])
     assert math.isnan(again.means[0])
     assert again.within

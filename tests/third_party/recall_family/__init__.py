@@ -6,8 +6,8 @@ from typing import ClassVar, NamedTuple
 from array_api_compat import array_namespace
 
 import badger_envs
-from badger_envs import Family, Observation, Slots, Transition, random
-from badger_envs.random import Array
+from badger_envs import Family, Observation, Slots, Transition, keyed_random
+from badger_envs.keyed_random import Array
 
 
 class Task(NamedTuple):
@@ -69,7 +69,7 @@ class Recall(Family):
         return Observation((-1, 1), (0, 1), (-1, 1), (0, 1), (0, 4), (0, 0), (0, 1))
 
     def sample_task(self, keys: Array) -> Task:
-        return Task(2 * random.uniform(keys, "number", self.numbers, dtype=self.dtype) - 1)
+        return Task(2 * keyed_random.uniform(keys, "number", self.numbers, dtype=self.dtype) - 1)
 
     def initial_state(self, task: Task) -> State:
         xp = array_namespace(task.number)

@@ -1,0 +1,1 @@
+"""The channel: how messages travel between experts."""

@@ -1,0 +1,1 @@
+"""Membranes: what experts read of an observation and how writings become outputs."""

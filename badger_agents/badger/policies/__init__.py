@@ -1,0 +1,1 @@
+"""Expert policies: the one function that all experts of an agent share."""

@@ -1,0 +1,81 @@
+"""An expert policy that remembers by averaging: for lives in which the order of events hardly matters."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from badger_agents.badger.policies.expert_policy import Emission, ExpertPolicy
+from badger_envs.family import check_integer
+
+SPREAD = 4.0
+"""Factor, at the start, of the weights that say what is worth remembering: some heads choose sharply."""
+
+
+class AveragingPolicy(ExpertPolicy):
+    """Memory as running weighted means, a small network on top of them.
+
+    Each of N heads gives every moment a weight in (0, 1) and a value, both linear in what the expert hears
+    and reads, and keeps two sums: of weights, and of weights times values. So it knows, without having to
+    learn how to keep count, the mean of what it found worth remembering and how much that was: as attention
+    over one's own past does (Mishra et al. 2018), at a constant cost per step. A network of two layers sees
+    the means (drawn to 0 as by one moment more of value 0), the logs of the sums, and what is read now.
+
+    Args:
+        reading_size: R.
+        heads: N, running means.
+        hidden_size: H, of the network.
+        message_size: M, width of a message.
+        key_size: K, width of keys and queries.
+    """
+
+    def __init__(
+        self,
+        reading_size: int,
+        *,
+        heads: int = 8,
+        hidden_size: int = 32,
+        message_size: int = 16,
+        key_size: int = 8,
+    ) -> None:
+        super().__init__()
+        sizes = {
+            "heads": heads,
+            "hidden_size": hidden_size,
+            "message_size": message_size,
+            "key_size": key_size,
+        }
+        for name, size in sizes.items():
+            check_integer(name, size, low=1)
+        self.heads, self.message_size = heads, message_size
+        self.draw_size = 1  # of which nothing is used: it says how many experts there are
+        self.sizes = (message_size, key_size, key_size, 1)
+        heard = message_size + reading_size
+        self.remember = nn.Linear(heard, 2 * heads)
+        self.think = nn.Sequential(
+            nn.Linear(2 * heads + heard, hidden_size),
+            nn.Tanh(),
+            nn.Linear(hidden_size, hidden_size),
+            nn.Tanh(),
+        )
+        self.emit = nn.Linear(hidden_size, sum(self.sizes))
+        with torch.no_grad():  # writes nothing at first
+            self.remember.weight[:heads] *= SPREAD
+            self.emit.weight[-1].zero_()
+            self.emit.bias[-1].zero_()
+
+    def initial_state(self, draws: Float[Tensor, "B E S"]) -> Float[Tensor, "B E D"]:
+        """Nothing remembered: sums of weights, then of weighted values, all 0: D = 2N numbers."""
+        return (draws[..., :1] * 0).repeat(1, 1, 2 * self.heads)  # (B, E, 2N)
+
+    def forward(
+        self, state: Float[Tensor, "B E D"], inbox: Float[Tensor, "B E M"], reading: Float[Tensor, "B E R"]
+    ) -> tuple[Float[Tensor, "B E D"], Emission, Float[Tensor, "B E 1"]]:
+        """Add to the sums, then think about means and amounts."""
+        heard = torch.cat([inbox, reading], dim=-1)  # (B, E, M+R)
+        worth, value = self.remember(heard).chunk(2, dim=-1)  # (B, E, N) each
+        weight = torch.sigmoid(worth)  # (B, E, N)
+        state = state + torch.cat([weight, weight * value], dim=-1)  # (B, E, 2N)
+        weights, values = state.chunk(2, dim=-1)  # (B, E, N) each
+        recalled = torch.cat([values / (1 + weights), torch.log1p(weights) / 2, heard], dim=-1)
+        message, key, query, writing = self.emit(self.think(recalled)).split(self.sizes, dim=-1)
+        return state, Emission(message, key, query), writing

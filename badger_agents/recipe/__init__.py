@@ -1,0 +1,1 @@
+"""Recipes: one TOML file that names family, agent, objective, estimator and budget."""

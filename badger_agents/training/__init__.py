@@ -1,0 +1,1 @@
+"""The outer loop: meta-training, its curriculum, checkpoints and logs."""

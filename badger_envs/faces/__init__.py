@@ -1,0 +1,1 @@
+"""Faces: the ways to use a family (Gymnasium, vector, torch, PettingZoo)."""

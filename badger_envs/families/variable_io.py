@@ -1,0 +1,244 @@
+"""Variable IO: learn a hidden map between any number of inputs and outputs from a few examples."""
+
+import dataclasses
+from typing import ClassVar, NamedTuple
+
+from badger_envs.families.hidden_maps import KINDS, Task, draw, error_bound, present
+from badger_envs.families.task_kinds import Kinds, held_out_kinds
+from badger_envs.family import (
+    Family,
+    Observation,
+    Range,
+    Slots,
+    Transition,
+    check_integer,
+    held_out,
+    namespace,
+)
+from badger_envs.keyed_random import Array
+
+
+class State(NamedTuple):
+    """Where a trial stands.
+
+    Attributes:
+        inputs: [B, I], shown now.
+        right: [B, O], the right output for them.
+        outputs: [B, O], written last.
+        target: [B, O], what would have been right then; 0 at the start.
+        error: [B], of what was written last; 0 at the start.
+        query_error: [B], errors of the queries so far, summed, over the number of all queries.
+        time: int64 [B], steps done.
+    """
+
+    inputs: Array
+    right: Array
+    outputs: Array
+    target: Array
+    error: Array
+    query_error: Array
+    time: Array
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class VariableIO(Family):
+    """Learn a hidden map from I inputs to O outputs within the trial, then be asked.
+
+    ## Description
+    A task hides a map from I numbers to O numbers; both sizes are drawn per task. Every step shows new
+    inputs, and the agent writes outputs. After each of the first `support` steps the right output is
+    revealed; after the others, the queries, nothing is. What helps is a learning algorithm that works
+    for any number of inputs and outputs. With inputs x in [-1, 1], the kinds of map are:
+
+    * "identity": output j is input j (input j mod I where there are more outputs than inputs).
+    * "permutation": output j is input p(j mod I), p a random permutation of the inputs.
+    * "affine": output j is (sum(a_ji x_i) + b_j) / (sum(|a_ji|) + |b_j|), with |a_ji| uniform in
+      [1/2, 1], random signs, and b_j uniform in [-1, 1].
+    * "sparse_linear": the same without b_j and with `nonzero` random inputs alone for every output.
+    * "lookup": classification. Each of the O outputs is a class with a prototype, uniform in
+      [-1, 1]^I; the inputs are (1 - s) prototype + s e, with e uniform in [-1, 1]^I and s = `blur`.
+      Right is +1 at the input's class and -1 elsewhere. In support steps the classes take turns, so that
+      support = O is one-shot learning; a query's class is random. Needs two outputs at least.
+
+    Inputs of the other kinds are uniform in [-1, 1].
+
+    ## Action space
+    `Box(-1, 1, (O capacity,))`: a value per output slot. Values in unused slots have no effect.
+
+    ## Observation space
+    `inputs`: one number per slot. `outputs`: what was written last, in answer to the inputs *before*
+    these. `feedback`: the error of that, if it is revealed, else 0. `output_feedback`: the right output
+    if it is revealed, else 0; and 1 if it is revealed, else 0. So the inputs of an example stand one
+    observation before its right output. `flags`: first step, query (1 if the right output to the inputs
+    shown now will not be revealed), fraction of the trial gone.
+
+    ## Rewards
+    Minus the error at queries, over their number; 0 at support steps: rewards sum to minus the query error.
+    The error is the squared error over the used outputs, divided by the variance of the right outputs:
+    exactly 1 for an answer that is always the task's mean output. That mean is 0 for "identity",
+    "permutation" and "sparse_linear", b_j / (...) for "affine" and 2/O - 1 for "lookup" (where classes
+    are equally likely). The per-step loss is the error, at every step: differentiable. An agent that is
+    shown its rewards (`RL2Observation`) hears its errors at queries too.
+
+    ## Starting state
+    All outputs 0, nothing revealed.
+
+    ## Episode end
+    Terminates after `horizon` steps. `info["query_error"]` after the last step, the mean error of the
+    queries (before, the part of it that those so far make up), judges the trial; `info["is_success"]`
+    says whether the trial has ended and it is below 0.1.
+
+    ## Arguments
+    `inputs`, `outputs`: numbers of them, or ranges (lowest, highest) drawn per task (default (1, 3) and
+    (2, 3)). `test_inputs`, `test_outputs`: ranges of the test split; a range without it is followed by
+    one as long: (1, 3) holds out (4, 6). `capacity`: number of input slots and of output slots (default:
+    as many of each as any split needs).
+    `kind`: a kind, or several, of which each task draws one (default "identity", "permutation",
+    "affine"). `test_kind`: kinds of the test split; several kinds without it hold out all others.
+    `support`: steps after which the right output is revealed, below `horizon` (default 10).
+    `nonzero`: of "sparse_linear" (default 2). `blur`: of "lookup", in [0, 1) (default 0.2).
+    `horizon`, `split`, `shuffle_slots`, `dtype`: see `badger_envs.Family`. Inputs and outputs are shuffled
+    apart from each other, so that shuffled identities are permutations: neither is held out from the other.
+
+    ## Vectorised environment
+    `gym.make_vec("Badger/VariableIO-v0", num_envs=N)` steps all N at once.
+
+    ## References
+    Rosa et al. 2019, "BADGER: Learning to (Learn [Learning Algorithms] through Multi-Agent
+    Communication)", next steps: one-shot learning, variable numbers of inputs and outputs. Santoro et
+    al. 2016, "Meta-learning with memory-augmented neural networks", for inputs that come one step before
+    their label.
+
+    ## Version history
+    * v0: first version.
+    """
+
+    inputs: Range = (1, 3)
+    test_inputs: Range | None = None
+    outputs: Range = (2, 3)
+    test_outputs: Range | None = None
+    capacity: int | None = None
+    kind: Kinds = ("identity", "permutation", "affine")
+    test_kind: Kinds | None = None
+    support: int = 10
+    nonzero: int = 2
+    blur: float = 0.2
+
+    outcome: ClassVar[str] = "query_error"
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        super().__post_init__()
+        sizes = [size for split in (False, True) for low_high in self._sizes(split) for size in low_high]
+        if self.capacity is not None:
+            check_integer("capacity", self.capacity, low=max(sizes))
+        for split in (False, True):
+            if "lookup" in self._kinds(split) and self._sizes(split)[1][0] < 2:
+                raise ValueError(
+                    f"outputs is {self.outputs}; kind 'lookup' needs 2 at least: they are its classes"
+                )
+        check_integer("support", self.support, low=0, high=self.horizon - 1)
+        check_integer("nonzero", self.nonzero, low=1)
+        if isinstance(self.blur, bool) or not isinstance(self.blur, int | float):
+            raise TypeError(f"blur is {self.blur!r}; it must be a number")
+        if not 0 <= self.blur < 1:
+            raise ValueError(f"blur is {self.blur}; it must lie in [0, 1)")
+
+    def _sizes(self, test: bool) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Ranges of inputs and of outputs, in the test split or in the others."""
+        inputs = held_out("inputs", self.inputs, self.test_inputs)
+        return inputs[test], held_out("outputs", self.outputs, self.test_outputs)[test]
+
+    def _kinds(self, test: bool) -> tuple[str, ...]:
+        return held_out_kinds("kind", KINDS, self.kind, self.test_kind)[test]
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds that the tasks of this split are drawn from."""
+        return self._kinds(self.split == "test")
+
+    @property
+    def noise_size(self) -> int:
+        """A number per input, and one for the class of a "lookup"."""
+        return self._sizes(self.split == "test")[0][1] + ("lookup" in self.kinds)
+
+    @property
+    def slots(self) -> Slots:
+        """Inputs and outputs; the error as global feedback; right output and whether it is revealed."""
+        train, test = self._sizes(False), self._sizes(True)
+        inputs, outputs = (max(train[i][1], test[i][1]) for i in (0, 1))
+        return Slots(self.capacity or inputs, 1, self.capacity or outputs, 1, 2)
+
+    @property
+    def bounds(self) -> Observation:
+        """All in [-1, 1] but the error, whose bound follows from the smallest variance of right outputs."""
+        most = max(
+            error_bound(kind, inputs, outputs, self.nonzero)
+            for test in (False, True)
+            for kind in self._kinds(test)
+            for inputs in range(self._sizes(test)[0][0], self._sizes(test)[0][1] + 1)
+            for outputs in self._sizes(test)[1]
+        )
+        return Observation((-1, 1), (0, 1), (-1, 1), (0, 1), (0, most), (-1, 1), (0, 1))
+
+    def sample_task(self, keys: Array) -> Task:
+        """Draw sizes and maps: keys [B, 4] -> Task."""
+        inputs, outputs = self._sizes(self.split == "test")
+        slots = self.slots
+        return draw(
+            keys,
+            self.kinds,
+            inputs=inputs,
+            outputs=outputs,
+            capacities=(slots.inputs, slots.outputs),
+            shuffle=self.shuffle_slots,
+            nonzero=self.nonzero,
+            blur=self.blur,
+            noise_size=self.noise_size,
+            dtype=self.dtype,
+        )
+
+    def initial_state(self, task: Task) -> State:
+        """Zeros written, nothing revealed, the first inputs shown."""
+        xp = namespace(task.offset)
+        zero, scalar = xp.zeros_like(task.offset), xp.zeros_like(task.scale)
+        time = xp.zeros_like(task.scale, dtype=xp.int64)
+        inputs, right = present(task, time, task.first, self.support)
+        return State(inputs, right, zero, zero, scalar, scalar, time)
+
+    def observe(self, task: Task, state: State) -> Observation:
+        """New inputs, what was written last and, after a support step, what was right then."""
+        xp = namespace(state.error)
+        shown = (state.time > 0) & (state.time <= self.support)
+        revealed = xp.astype(shown, state.error.dtype)[:, None]  # [B, 1]
+        query = xp.astype(state.time >= self.support, state.error.dtype)
+        return Observation(
+            inputs=state.inputs[:, :, None],
+            input_mask=task.input_mask,
+            outputs=state.outputs,
+            output_mask=task.output_mask,
+            feedback=state.error[:, None] * revealed,
+            output_feedback=xp.stack([state.target, task.output_mask], axis=-1) * revealed[:, :, None],
+            flags=self.flags(state.time, query),
+        )
+
+    def step(self, task: Task, state: State, action: Array, noise: Array) -> Transition:
+        """Answer the inputs shown; the noise makes the next ones."""
+        xp = namespace(action)
+        error = xp.vecdot((action - state.right) ** 2, task.output_mask) * task.scale  # [B]
+        query = xp.astype(state.time >= self.support, error.dtype)
+        counted = error * query / (self.horizon - self.support)
+        time = state.time + 1
+        inputs, right = present(task, time, noise, self.support)
+        outputs = action * task.output_mask
+        answered = State(inputs, right, outputs, state.right, error, state.query_error + counted, time)
+        return Transition(answered, -counted, error, time == self.horizon)
+
+    def info(self, task: Task, state: State) -> dict[str, Array]:
+        """Mean error of the queries; success below 0.1."""
+        success = (state.time == self.horizon) & (state.query_error < 0.1)
+        return {"query_error": state.query_error, "is_success": success}
+
+    def solution(self, task: Task, state: State) -> Array:
+        """The right output to the inputs that `state` shows."""
+        return state.right

@@ -1,0 +1,1 @@
+"""Agents with one part of Badger taken away."""

@@ -1,0 +1,68 @@
+"""Optimistic Thompson sampling, in two readings: the likeliest of several worlds; never below the mean."""
+
+import dataclasses
+from typing import ClassVar, Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from baselines.bandits.classical import BernoulliAlgorithm, Counts, check_setting
+from baselines.bandits.posteriors import draw, log_density, pair_number, quantiles
+
+MOST_DRAWS = 1_000
+"""The most worlds of which the likeliest is kept."""
+
+
+@dataclasses.dataclass(frozen=True)
+class LikeliestThompson(BernoulliAlgorithm):
+    """The best arm of the likeliest of several worlds, each drawn from the posterior.
+
+    What Duan et al. 2016 call optimistic Thompson sampling (OTS): it "samples N times from the posterior,
+    and takes the one with the highest probability", a world being one value for every arm. The likelier a
+    world, the nearer are the arms that have been pulled to their most likely values, while an arm never
+    pulled, of which all is equally likely, is drawn as ever. For rewards that are 0 or 1; draws are made by
+    tables (`baselines.bandits.posteriors`). With 1 draw it is `Thompson`, in less time.
+
+    Attributes:
+        draws: how many worlds, from 1 to `MOST_DRAWS`; or "tuned".
+    """
+
+    draws: float | int | Literal["tuned"] = "tuned"
+    tunes: ClassVar[str | None] = "draws"
+
+    def __post_init__(self) -> None:
+        """Check the setting."""
+        check_setting("draws", self.draws, 1, MOST_DRAWS)
+        if self.draws != "tuned" and self.draws != int(self.draws):
+            raise ValueError(f"draws is {self.draws}; it must be a whole number")
+
+    def scores(self, seen: Counts, keys: Int[Tensor, "B 4"]) -> Float[Tensor, "B O"]:
+        """The likeliest world, as angles."""
+        worlds = _drawn(seen, keys, int(seen.setting))  # (B, N, O)
+        if worlds.shape[1] == 1:
+            return worlds[:, 0]
+        paid, failed = seen.reward[:, None], (seen.pulls - seen.reward)[:, None]  # (B, 1, O)
+        likely = log_density(paid, failed, worlds).sum(dim=-1)  # (B, N)
+        likeliest = likely.argmax(dim=-1)[:, None, None].expand(-1, 1, worlds.shape[2])  # (B, 1, O)
+        return worlds.gather(1, likeliest)[:, 0]
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimisticThompson(BernoulliAlgorithm):
+    """As Thompson sampling, but no arm is drawn below its posterior mean.
+
+    May, Korda, Lee, Leslie 2012, "Optimistic Bayesian sampling in contextual-bandit problems". For rewards
+    that are 0 or 1.
+    """
+
+    def scores(self, seen: Counts, keys: Int[Tensor, "B 4"]) -> Float[Tensor, "B O"]:
+        """The larger of a draw and the mean for every arm, as angles."""
+        mean = torch.atan2((1 + seen.reward).sqrt(), (1 + seen.pulls - seen.reward).sqrt())  # (B, O)
+        return torch.maximum(_drawn(seen, keys, 1)[:, 0], mean)
+
+
+def _drawn(seen: Counts, keys: Int[Tensor, "B 4"], draws: int) -> Float[Tensor, "B N O"]:
+    """Worlds drawn from the posterior."""
+    number = pair_number(seen.pulls, seen.reward)[:, None].expand(-1, draws, -1)  # (B, N, O)
+    return draw(quantiles(seen.horizon).to(seen.pulls), number, keys, "posterior", seen.time)

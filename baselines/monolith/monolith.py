@@ -1,0 +1,198 @@
+"""Monoliths: one network with a memory (GRU, LSTM, Transformer) that sees and writes every slot."""
+
+from typing import Any, Literal, NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from pydantic import Field
+from torch import Tensor, nn
+
+from badger_agents.action_distribution import choose, draws, is_drawn, logits_of
+from badger_agents.agent import LearnedAgent, Settings, feedback_and_change
+from badger_agents.badger.membrane.hardwired import Writing
+from badger_envs.family import FLAGS, ActionKind, Family, Observation, Slots
+from baselines.monolith.sequence_models import CORES, Core, Memory, unroll
+
+BLOCK = 16
+"""Steps for which chance is drawn at once."""
+
+
+class MonolithSettings(Settings):
+    """Settings of a monolith.
+
+    Attributes:
+        core: its memory, "gru", "lstm" or "transformer".
+        core_settings: arguments of the memory (see `monolith.sequence_models`): those of a Transformer.
+        hidden_size: H, features that it writes from.
+        writing: it writes an "increment" of each output, its "absolute" value, or a "score", by which binary
+            actions are drawn. What it writes is always a score where actions are categorical.
+        temperature: of the draw by scores: near 0 the highest score, or the sign of each, is certain.
+        feedback_to: with "chosen" the feedback also stands at the output that was chosen last, as Badger's
+            experts hear it, so that what an arm paid is one number and not a product to be learned; with
+            "all" it is there for all once.
+        noise: standard deviation of what is added to continuous actions, so that they can be learned by
+            reward alone (`policy_gradient`); 0: nothing is.
+    """
+
+    core: Literal["gru", "lstm", "transformer"] = "gru"
+    core_settings: dict[str, Any] = Field(default_factory=dict)
+    hidden_size: int = Field(default=48, ge=1)
+    writing: Writing = "increment"
+    temperature: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    feedback_to: Literal["all", "chosen"] = "all"
+    noise: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+
+
+class MonolithState(NamedTuple):
+    """Where a monolith is in trials.
+
+    Attributes:
+        memory: of the core.
+        feedback: [B, G], of the last step, to tell its change.
+        kind: of actions.
+        time: steps done.
+        chance: [B, BLOCK, O], what chance says at these steps and their neighbours; before it is drawn, and
+            where it never is, [B, 0, O].
+    """
+
+    memory: Memory
+    feedback: Tensor
+    kind: ActionKind
+    time: int
+    chance: Tensor
+
+
+class Monolith(LearnedAgent):
+    """One network over all slots laid side by side; it reads what Badger's experts read.
+
+    Its weights fit one number of slots: it cannot live in another size (that is the comparison's point).
+
+    Args:
+        family: the family it will live in.
+        settings: see `MonolithSettings`.
+
+    Raises:
+        ValueError: the core does not take its settings, or nothing is ever chosen.
+    """
+
+    Settings = MonolithSettings
+    sequence_major = True
+
+    def __init__(self, family: Family, settings: MonolithSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        slots = self.slots = family.slots
+        if settings.feedback_to == "chosen" and family.action_kind != "categorical":
+            raise ValueError("feedback_to is 'chosen', and actions choose no output; set it to 'all'")
+        reading_size = (
+            slots.inputs * (slots.input_size + 1)
+            + slots.outputs * (2 + slots.output_feedback)
+            + 2 * slots.feedback
+            + len(FLAGS)
+            + slots.outputs * slots.feedback * (settings.feedback_to == "chosen")
+        )
+        made = CORES[settings.core]
+        try:
+            self.cell: Any = made(reading_size, settings.hidden_size, **settings.core_settings)
+        except TypeError as error:
+            raise ValueError(f"core {settings.core!r} does not take these settings: {error}") from error
+        self.write = nn.Linear(settings.hidden_size, slots.outputs)
+        nn.init.zeros_(self.write.weight)  # starts by writing nothing: increments that only pile up against
+        nn.init.zeros_(self.write.bias)  # the outputs' limits have no gradient
+
+    def initial_state(self, family: Family, keys: Int[Tensor, "B 4"]) -> MonolithState:
+        """All zeros.
+
+        Raises:
+            ValueError: the family has other sizes than the one it was made for, or scores are to be written
+                where actions are continuous.
+        """
+        self.check_fits(self.slots, family, Slots._fields)
+        self._draws(family.action_kind)
+        zeros = torch.zeros(len(keys), 1, dtype=getattr(torch, family.dtype), device=keys.device)
+        core: Core = self.cell
+        memory, feedback = core.begin(zeros, family.horizon), zeros.expand(-1, self.slots.feedback)
+        chance = zeros[..., None].expand(-1, -1, self.slots.outputs)[:, :0]  # (B, 0, O)
+        return MonolithState(memory, feedback, family.action_kind, 0, chance)
+
+    def act(
+        self, state: MonolithState, observation: Observation, keys: Int[Tensor, "B 4"]
+    ) -> tuple[MonolithState, Tensor, dict[str, Tensor]]:
+        """Read everything, update, write everything; records its features as the state of one expert."""
+        reading = self._reading(observation, state.feedback)  # (B, R)
+        core: Core = self.cell
+        hidden, memory = core.step(reading, state.memory)  # (B, H)
+        written = self._written(state.kind, observation, hidden)  # (B, O)
+        after = state._replace(memory=memory, feedback=observation.feedback, time=state.time + 1)
+        record = {"states": hidden[:, None]}  # (B, 1, H)
+        if not self._draws(state.kind):
+            return after, written.clamp(-1, 1), record
+        used, place = observation.output_mask, state.time % BLOCK  # (B, O)
+        chance = state.chance  # (B, BLOCK, O)
+        if place == 0 or not chance.shape[1]:
+            dtype, first = str(written.dtype).removeprefix("torch."), state.time - place
+            chance = draws(state.kind, keys, used.shape[-1], first, BLOCK, dtype)
+        logits = logits_of(state.kind, written, used, self._spread(state.kind))  # (B, O)
+        choice = choose(state.kind, logits, used, chance[:, place])  # (B,) or (B, O)
+        action = (choice * self.settings.noise).clamp(-1, 1) if state.kind == "continuous" else choice
+        return after._replace(chance=chance), action, {**record, "logits": logits, "choice": choice}
+
+    def unroll(
+        self,
+        state: MonolithState,
+        observations: Observation,
+        keys: Int[Tensor, "B 4"],
+        starts: Bool[Tensor, "T B"] | None = None,
+    ) -> tuple[MonolithState, dict[str, Tensor]]:
+        """See again what was seen in several steps, in one call of the core; draws no actions.
+
+        Args:
+            state: before the first of them.
+            observations: of all steps, sequence-major: arrays [T, B, ...].
+            keys: not needed, as nothing is drawn.
+            starts: where a trial starts, the memory is emptied (see `sequence_models.unroll`), and nowhere
+                else; None: nowhere.
+
+        Returns:
+            The state after the last, and what `act` would record of each step, but for choices.
+        """
+        before = torch.cat([state.feedback[None], observations.feedback[:-1]])  # (T, B, G)
+        core: Core = self.cell
+        hidden, memory = unroll(core, self._reading(observations, before), state.memory, starts)  # (T, B, H)
+        steps, last = len(hidden), observations.feedback[-1]  # T, (B, G)
+        after = state._replace(
+            memory=memory, feedback=last, time=state.time + steps, chance=state.chance[:, :0]
+        )
+        record = {"states": hidden[..., None, :]}  # (T, B, 1, H)
+        if self._draws(state.kind):
+            written = self._written(state.kind, observations, hidden)  # (T, B, O)
+            used = observations.output_mask  # (T, B, O)
+            record["logits"] = logits_of(state.kind, written, used, self._spread(state.kind))  # (T, B, O)
+        return after, record
+
+    def _draws(self, kind: ActionKind) -> bool:
+        """Whether actions of this kind are drawn."""
+        return is_drawn(kind, self.settings.writing, self.settings.noise)
+
+    def _spread(self, kind: ActionKind) -> float:
+        """What logits are counted in."""
+        return self.settings.noise if kind == "continuous" else self.settings.temperature
+
+    def _reading(self, observation: Observation, before: Float[Tensor, "*T B G"]) -> Float[Tensor, "*T B R"]:
+        """All slots side by side, with the feedback's change since the step before."""
+        feedback = feedback_and_change(observation.feedback, before, observation.flags[..., :1])
+        slots = [observation.inputs, observation.input_mask, observation.outputs, observation.output_mask]
+        parts = [*slots, observation.output_feedback, feedback, observation.flags]
+        lead = observation.flags.dim() - 1
+        if self.settings.feedback_to == "chosen":  # outputs are 1 there, and 0 elsewhere
+            parts.append(observation.outputs[..., None] * observation.feedback[..., None, :])
+        return torch.cat([part.flatten(lead) for part in parts], dim=-1)  # (*T, B, R)
+
+    def _written(
+        self, kind: ActionKind, observation: Observation, hidden: Float[Tensor, "*T B H"]
+    ) -> Float[Tensor, "*T B O"]:
+        """Scores, or the outputs' values before they are limited."""
+        written: Tensor = self.write(hidden)  # (*T, B, O)
+        if self.settings.writing == "increment" and kind != "categorical":
+            return observation.outputs + written
+        return written

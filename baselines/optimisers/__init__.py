@@ -1,0 +1,1 @@
+"""Optimisers for hot/cold and the guessing game."""

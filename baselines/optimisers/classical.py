@@ -1,0 +1,236 @@
+"""Classical optimisers for hot/cold: random search, bisection, a hill climber, Adam."""
+
+import dataclasses
+import math
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from badger_envs import keyed_random
+from badger_envs.families.hot_cold import HotCold
+from badger_envs.family import Family, Observation
+
+
+class Search(NamedTuple):
+    """What a search remembers.
+
+    Attributes:
+        best: [B, O], best point known.
+        value: [B], value there; with "delta" less that of the start, with "sign" unknown: zeros.
+        last: [B], value of the point written last, likewise.
+        moved: bool [B], whether that was a new point and not the best again, to compare with.
+        width: [B], of the next move; random search has no use for it.
+        time: steps done.
+        horizon: steps in a trial.
+        feedback: the family's kind of feedback.
+    """
+
+    best: Tensor
+    value: Tensor
+    last: Tensor
+    moved: Tensor
+    width: Tensor
+    time: int
+    horizon: int
+    feedback: str
+
+
+def check_hot_cold(agent: object, family: Family, feedback: tuple[str, ...] = ()) -> HotCold:
+    """The family, if the agent can live in it; else ValueError."""
+    name = type(agent).__name__
+    if not isinstance(family, HotCold):
+        raise ValueError(f"{name} looks for the minimum in hot/cold; {type(family).__name__} has none")
+    if feedback and family.feedback not in feedback:
+        raise ValueError(
+            f"{name} needs feedback {' or '.join(feedback)}; the family gives {family.feedback!r}"
+        )
+    return family
+
+
+def _begin(family: HotCold, keys: Int[Tensor, "B 4"], width: float) -> Search:
+    """At the point 0, which was not moved to."""
+    dtype = getattr(torch, family.dtype)
+    best = torch.zeros(len(keys), family.slots.outputs, dtype=dtype, device=keys.device)  # (B, O)
+    zero = best[:, 0]
+    return Search(best, zero, zero, zero > 0, zero + width, 0, family.horizon, family.feedback)
+
+
+def _hear(state: Search, observation: Observation) -> tuple[Search, Tensor]:
+    """The state with the point written last, and whether that is the best so far, bool [B].
+
+    With "sign" it is compared with the point before, whichever that was.
+    """
+    heard = observation.feedback[:, 0]  # (B,)
+    if state.feedback == "sign":
+        value, better = state.last, heard > 0
+    else:
+        value = state.last + heard if state.feedback == "delta" else heard
+        better = value < state.value
+    better = better & state.moved if state.time > 0 else torch.ones_like(state.moved)
+    best = torch.where(better[:, None], observation.outputs, state.best)
+    known = state._replace(best=best, value=torch.where(better, value, state.value), last=value)
+    return known, better
+
+
+class RandomSearch:
+    """Writes uniform random points, and at the last step the best of them.
+
+    With "sign" the best is taken to be the last point that was hotter than the one before. What it
+    writes before the last step does not depend on what it hears. An agent under contract 4; no weights.
+    """
+
+    def initial_state(self, family: Family, keys: Int[Tensor, "B 4"]) -> Search:
+        """Nothing known. Raises ValueError if the family is not hot/cold."""
+        return _begin(check_hot_cold(self, family), keys, 1.0)
+
+    def act(
+        self, state: Search, observation: Observation, keys: Int[Tensor, "B 4"]
+    ) -> tuple[Search, Float[Tensor, "B O"], dict[str, Tensor]]:
+        """A fresh point, or the best."""
+        known, better = _hear(state, observation)
+        slots, dtype = known.best.shape[1], str(known.best.dtype)[6:]
+        point = (
+            2 * keyed_random.uniform(keys, "random search", slots, state.time * slots, dtype) - 1
+        )  # (B, O)
+        action = point if state.time < state.horizon - 1 else known.best
+        return known._replace(moved=torch.ones_like(better), time=state.time + 1), action, {}
+
+
+@dataclasses.dataclass(frozen=True)
+class HillClimber:
+    """Moves from the best point at random, wider after a success, narrower after a failure.
+
+    A (1 + 1) evolution strategy with the one-fifth rule (Kern et al. 2004). With "sign" it must go back
+    to the best point after every failure, so that the next point is compared with that: twice the steps.
+    An agent under contract 4; no weights.
+
+    Attributes:
+        width: standard deviation of the first move in every coordinate, above 0.
+        growth: factor of the width at a success, above 1; a failure takes its fourth root back.
+    """
+
+    width: float = 0.5
+    growth: float = 1.5
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        if not 0 < self.width < math.inf or not 1 < self.growth < math.inf:
+            raise ValueError(f"width is {self.width}, growth {self.growth}; they must be above 0 and above 1")
+
+    def initial_state(self, family: Family, keys: Int[Tensor, "B 4"]) -> Search:
+        """At the point 0. Raises ValueError if the family is not hot/cold."""
+        return _begin(check_hot_cold(self, family), keys, self.width)
+
+    def act(
+        self, state: Search, observation: Observation, keys: Int[Tensor, "B 4"]
+    ) -> tuple[Search, Float[Tensor, "B O"], dict[str, Tensor]]:
+        """Judge the last move, then make the next, or go back."""
+        known, better = _hear(state, observation)
+        factor = torch.where(better, self.growth, self.growth**-0.25)
+        width = torch.where(state.moved, state.width * factor, state.width)  # (B,)
+        slots, dtype = known.best.shape[1], str(known.best.dtype)[6:]
+        step = keyed_random.normal(keys, "hill climber", slots, state.time * slots, dtype)  # (B, O)
+        back = state.moved & ~better if state.feedback == "sign" else torch.zeros_like(better)
+        moved = (known.best + width[:, None] * step).clamp(-1, 1)
+        action = torch.where(back[:, None], known.best, moved)
+        return known._replace(moved=~back, width=width, time=state.time + 1), action, {}
+
+
+class Moments(NamedTuple):
+    """What Adam remembers: running means of the gradient and of its square, [B, O] each; steps done."""
+
+    mean: Tensor
+    square: Tensor
+    time: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Adam:
+    """Follows the gradient as Adam does (Kingma and Ba 2015), held within [-1, 1]: for feedback "gradient".
+
+    An agent under contract 4; no weights.
+
+    Attributes:
+        rate: learning rate, above 0.
+    """
+
+    rate: float = 0.2
+
+    def __post_init__(self) -> None:
+        """Check the setting."""
+        if not 0 < self.rate < math.inf:
+            raise ValueError(f"rate is {self.rate}; it must be above 0")
+
+    def initial_state(self, family: Family, keys: Int[Tensor, "B 4"]) -> Moments:
+        """Nothing known. Raises ValueError if the family is not hot/cold with feedback "gradient"."""
+        best = _begin(check_hot_cold(self, family, ("gradient",)), keys, 1.0).best
+        return Moments(best, best, 0)
+
+    def act(
+        self, state: Moments, observation: Observation, keys: Int[Tensor, "B 4"]
+    ) -> tuple[Moments, Float[Tensor, "B O"], dict[str, Tensor]]:
+        """One step down from the point written last."""
+        slope, time = observation.output_feedback[:, :, 0], state.time + 1
+        mean, square = 0.9 * state.mean + 0.1 * slope, 0.99 * state.square + 0.01 * slope**2
+        step = mean / (1 - 0.9**time) / ((square / (1 - 0.99**time)).sqrt() + 1e-8)  # (B, O)
+        return Moments(mean, square, time), (observation.outputs - self.rate * step).clamp(-1, 1), {}
+
+
+class Interval(NamedTuple):
+    """What bisection remembers.
+
+    Attributes:
+        low: [B, O], least that the optimum's coordinates can be.
+        high: [B, O], most that they can be.
+        before: [B, O], the point before the one written last.
+        time: steps done.
+        horizon: steps in a trial.
+        feedback: the family's kind of feedback.
+    """
+
+    low: Tensor
+    high: Tensor
+    before: Tensor
+    time: int
+    horizon: int
+    feedback: str
+
+
+class Bisection:
+    """Moves one coordinate a step so that hotter or colder halves what is left of it, or nearly.
+
+    Of two points that differ in one coordinate, the optimum is nearer to the hotter one: so it is if the
+    value depends on the distance in every coordinate apart ("sphere", "absolute"); for the other kinds
+    it is a guess. Coordinates take turns; the last step writes the middles. Needs the sign of changes
+    alone. An agent under contract 4; no weights.
+    """
+
+    def initial_state(self, family: Family, keys: Int[Tensor, "B 4"]) -> Interval:
+        """Nothing known. Raises ValueError if the family is not hot/cold with feedback "sign" or "delta"."""
+        zero = _begin(check_hot_cold(self, family, ("sign", "delta")), keys, 1.0).best
+        return Interval(zero - 1, zero + 1, zero, 0, family.horizon, family.feedback)  # type: ignore[attr-defined]
+
+    def act(
+        self, state: Interval, observation: Observation, keys: Int[Tensor, "B 4"]
+    ) -> tuple[Interval, Float[Tensor, "B O"], dict[str, Tensor]]:
+        """Cut the intervals by what was heard, then move the next coordinate across its middle."""
+        here, used, heard = observation.outputs, observation.output_mask, observation.feedback[:, :1]
+        hotter = heard > 0 if state.feedback == "sign" else heard < 0  # (B, 1)
+        cut = (here + state.before) / 2  # (B, O)
+        upper = (here > state.before) == hotter  # (B, O), the optimum lies above the cut
+        moved = here != state.before
+        low = torch.where(moved & upper, torch.maximum(state.low, cut), state.low)
+        high = torch.where(moved & ~upper, torch.minimum(state.high, cut), state.high)
+        known = state._replace(low=low, high=high, before=here, time=state.time + 1)
+        middle = (low + high) / 2
+        if state.time == state.horizon - 1:
+            return known, middle * used, {}
+        across = (2 * middle - here).clamp(-1, 1)
+        aside = here + (high - low) / 2  # where the middle is here already: a quarter is cut off
+        aside = torch.where(aside > 1, here - (high - low) / 2, aside)
+        goal = torch.where((across - here).abs() < (high - low) / 4, aside, across)
+        rank = used.cumsum(dim=-1) * used - 1  # (B, O), place among the slots in use; -1: not in use
+        turn = rank == state.time % used.sum(dim=-1, keepdim=True)
+        return known, torch.where(turn, goal, here), {}

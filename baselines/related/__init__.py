@@ -1,0 +1,1 @@
+"""Architectures related to Badger."""

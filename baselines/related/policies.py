@@ -1,0 +1,216 @@
+"""Relatives of Badger as expert policies: a talk gate, weights of one's own, no recurrence."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from badger_agents.badger.policies.averaging import AveragingPolicy
+from badger_agents.badger.policies.expert_policy import Emission, ExpertPolicy, GRUPolicy
+from badger_envs.family import check_integer
+
+
+class GatedPolicy(GRUPolicy):
+    """Experts decide at each round whether to talk: IC3Net's gate (Singh, Jain, Sukhbaatar 2019).
+
+    The gate is 1 or 0, by a score linear in the expert's state, and multiplies the message; on the way back
+    it is a sigmoid (straight-through, Bengio et al. 2013). It is not soft, so that who is silent says
+    nothing; and it is not drawn as in the paper, which trains it by REINFORCE: this way it is trained with
+    all else, and training and test are the same function. Listeners hear the mean of all their neighbours,
+    silent ones counting as zeros, as there.
+
+    Args:
+        reading_size: R.
+        hidden_size, message_size, key_size, state_noise: see `GRUPolicy`; with keys listeners attend.
+        always_talk: the gate is open whatever the state: a control that the authors' code has too.
+    """
+
+    def __init__(
+        self,
+        reading_size: int,
+        *,
+        hidden_size: int = 32,
+        message_size: int = 16,
+        key_size: int = 0,
+        state_noise: float = 1.0,
+        always_talk: bool = False,
+    ) -> None:
+        super().__init__(
+            reading_size,
+            hidden_size=hidden_size,
+            message_size=message_size,
+            key_size=key_size,
+            state_noise=state_noise,
+        )
+        self.talk = None if always_talk else nn.Linear(hidden_size, 1)
+        if self.talk is not None:
+            nn.init.constant_(self.talk.bias, 1.0)  # all talk at first: who never hears learns no language
+
+    def forward(
+        self, state: Float[Tensor, "B E H"], inbox: Float[Tensor, "B E M"], reading: Float[Tensor, "B E R"]
+    ) -> tuple[Float[Tensor, "B E H"], Emission, Float[Tensor, "B E 1"]]:
+        """As a `GRUPolicy`, its messages times the gate."""
+        state, sent, writing = super().forward(state, inbox, reading)
+        if self.talk is None:
+            return state, sent, writing
+        score = self.talk(state)  # (B, E, 1)
+        soft = torch.sigmoid(score)  # (B, E, 1)
+        gate = (score > 0).to(soft.dtype) + soft - soft.detach()  # (B, E, 1), 1 or 0
+        return state, sent._replace(value=sent.value * gate), writing
+
+
+class IndependentPolicy(ExpertPolicy):
+    """Experts that share nothing: a `GRUPolicy` with weights of its own for each place.
+
+    The number of experts is fixed, and they are not exchangeable: what a place has learned stays with the
+    place, and permuting experts changes what the agent does (equivariance does not hold). Growth is refused.
+
+    Args:
+        reading_size: R.
+        places: number of experts, E.
+        hidden_size, message_size, key_size, state_noise: see `GRUPolicy`.
+    """
+
+    def __init__(
+        self,
+        reading_size: int,
+        *,
+        places: int,
+        hidden_size: int = 32,
+        message_size: int = 16,
+        key_size: int = 8,
+        state_noise: float = 1.0,
+    ) -> None:
+        super().__init__()
+        check_integer("places", places, low=1)
+        alone = [
+            GRUPolicy(
+                reading_size,
+                hidden_size=hidden_size,
+                message_size=message_size,
+                key_size=key_size,
+                state_noise=state_noise,
+            )
+            for _ in range(places)
+        ]
+        self.places, self.message_size, self.draw_size = places, message_size, hidden_size
+        self.state_noise, self.sizes = state_noise, alone[0].sizes
+        cells = [policy.cell for policy in alone]
+        self.read = _Places([cell.weight_ih for cell in cells], [cell.bias_ih for cell in cells])
+        self.recall = _Places([cell.weight_hh for cell in cells], [cell.bias_hh for cell in cells])
+        self.emit = _side_by_side([policy.emit for policy in alone])
+
+    def initial_state(self, draws: Float[Tensor, "B E S"]) -> Float[Tensor, "B E H"]:
+        """Random states.
+
+        Raises:
+            ValueError: there are more or fewer experts than places.
+        """
+        _check_places(self.places, draws)
+        return self.state_noise * draws
+
+    def forward(
+        self, state: Float[Tensor, "B E H"], inbox: Float[Tensor, "B E M"], reading: Float[Tensor, "B E R"]
+    ) -> tuple[Float[Tensor, "B E H"], Emission, Float[Tensor, "B E 1"]]:
+        """A GRU cell (Cho et al. 2014, as `torch.nn.GRUCell` has it), then what is linear in its state."""
+        heard = torch.cat([inbox, reading], dim=-1)  # (B, E, M+R)
+        reset_in, update_in, new_in = self.read(heard).chunk(3, dim=-1)  # (B, E, H) each
+        reset_of, update_of, new_of = self.recall(state).chunk(3, dim=-1)  # (B, E, H) each
+        update = torch.sigmoid(update_in + update_of)  # (B, E, H)
+        new = torch.tanh(new_in + torch.sigmoid(reset_in + reset_of) * new_of)  # (B, E, H)
+        state = new + update * (state - new)  # (B, E, H)
+        value, key, query, writing = self.emit(state).split(self.sizes, dim=-1)
+        return state, Emission(value, key, query) if self.sizes[1] else Emission(value), writing
+
+
+class IndependentAveragingPolicy(AveragingPolicy):
+    """Experts that share nothing, as `IndependentPolicy`, each an `AveragingPolicy`.
+
+    Args:
+        reading_size: R.
+        places: number of experts, E.
+        heads, hidden_size, message_size, key_size: see `AveragingPolicy`.
+    """
+
+    def __init__(self, reading_size: int, *, places: int, **sizes: int) -> None:
+        check_integer("places", places, low=1)
+        super().__init__(reading_size, **sizes)
+        self.places = places
+        alone = [AveragingPolicy(reading_size, **sizes) for _ in range(places)]
+        for name in ("remember", "think.0", "think.2", "emit"):  # all its linear maps
+            self.set_submodule(name, _side_by_side([policy.get_submodule(name) for policy in alone]))
+
+    def initial_state(self, draws: Float[Tensor, "B E S"]) -> Float[Tensor, "B E D"]:
+        """Nothing remembered.
+
+        Raises:
+            ValueError: there are more or fewer experts than places.
+        """
+        _check_places(self.places, draws)
+        return super().initial_state(draws)
+
+
+def _check_places(places: int, draws: Float[Tensor, "B E S"]) -> None:
+    if draws.shape[1] != places:
+        raise ValueError(
+            f"{places} experts have weights of their own, and there are {draws.shape[1]};"
+            " set policy_settings.places to the number of experts and train anew"
+        )
+
+
+def _side_by_side(maps: Sequence[nn.Module]) -> "_Places":
+    """Linear maps, one for each place."""
+    weights, biases = ([each.get_parameter(name) for each in maps] for name in ("weight", "bias"))
+    return _Places(weights, biases)
+
+
+class _Places(nn.Module):
+    """A linear map for each place: weights [E, out, in], biases [E, out]."""
+
+    def __init__(self, weights: Sequence[Tensor], biases: Sequence[Tensor]) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.stack([weight.detach() for weight in weights]))
+        self.bias = nn.Parameter(torch.stack([bias.detach() for bias in biases]))
+
+    def forward(self, x: Float[Tensor, "B E N"]) -> Float[Tensor, "B E K"]:
+        return torch.baddbmm(self.bias[:, None], x.transpose(0, 1), self.weight.mT).transpose(0, 1)
+
+
+class SetPolicy(ExpertPolicy):
+    """A network on sets, without recurrence: Deep Sets (Zaheer et al. 2017).
+
+    Each expert sends a code of what it reads, and writes by what it reads and the mean of the codes that it
+    hears. It has no state, and what it sends does not depend on what it hears; with two rounds of
+    communication or more per step, what is written follows from this step's readings alone. (With one round
+    the codes are those of the step before.)
+
+    Args:
+        reading_size: R.
+        hidden_size: H, of both networks.
+        message_size: M, width of a code.
+    """
+
+    def __init__(self, reading_size: int, *, hidden_size: int = 32, message_size: int = 16) -> None:
+        super().__init__()
+        for name, size in (("hidden_size", hidden_size), ("message_size", message_size)):
+            check_integer(name, size, low=1)
+        self.message_size = message_size
+        self.code = nn.Sequential(
+            nn.Linear(reading_size, hidden_size), nn.ReLU(), nn.Linear(hidden_size, message_size)
+        )
+        self.think = nn.Sequential(nn.Linear(message_size + reading_size, hidden_size), nn.ReLU())
+        self.decide = nn.Linear(hidden_size, 1)
+        nn.init.zeros_(self.decide.weight)  # starts by writing nothing
+        nn.init.zeros_(self.decide.bias)
+
+    def initial_state(self, draws: Float[Tensor, "B E S"]) -> Float[Tensor, "B E S"]:
+        """No numbers: S is 0."""
+        return draws
+
+    def forward(
+        self, state: Float[Tensor, "B E S"], inbox: Float[Tensor, "B E M"], reading: Float[Tensor, "B E R"]
+    ) -> tuple[Float[Tensor, "B E S"], Float[Tensor, "B E M"], Float[Tensor, "B E 1"]]:
+        """Send a code of what is read; write by it and the mean of the others' codes."""
+        thought = self.think(torch.cat([inbox, reading], dim=-1))  # (B, E, H)
+        return state, self.code(reading), self.decide(thought)

@@ -1,0 +1,1 @@
+"""Learners for variable IO and Boolean functions."""

@@ -1,0 +1,319 @@
+"""What is always true of a Badger agent (contract 4)."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from badger_agents.badger.agent import BadgerAgent, BadgerState
+from badger_agents.badger.membrane.hardwired import HardwiredMembrane, MembraneState
+from badger_agents.badger.policies.expert_policy import Emission
+from badger_agents.badger.settings import make_policy
+from badger_agents.rollout import rollout
+from badger_envs.families.guessing_game import GuessingGame, Task
+from badger_envs.family import Observation
+from tests.badger_agents.small import keys, random_agent, small_family
+
+MATRIX = ((0, 1, 0, 0, 1), (0, 0, 0, 0, 0), (1, 1, 1, 0, 0), (0, 0, 1, 0, 0), (1, 0, 0, 1, 0))
+TOPOLOGIES = ["all", "none", "self", "ring", MATRIX]
+topologies = pytest.mark.parametrize("topology", TOPOLOGIES, ids=["all", "none", "self", "ring", "matrix"])
+rounds_1_to_3 = pytest.mark.parametrize("rounds", [1, 2, 3])
+
+
+def live(
+    agent: BadgerAgent, family: GuessingGame, task: Task, mind: BadgerState, steps: int
+) -> tuple[BadgerState, Tensor, dict[str, Tensor]]:
+    """A trial on a given task from a given state of the experts."""
+    world = family.initial_state(task)
+    names = keys(len(task.target))
+    for _ in range(steps):
+        mind, action, record = agent.act(mind, family.observe(task, world), names)
+        world = family.step(task, world, action, names).state
+    return mind, world.outputs, record
+
+
+class Rewired(HardwiredMembrane):
+    """A hardwired membrane whose wires to the experts are crossed: expert i is where order[i] was."""
+
+    def __init__(self, membrane: HardwiredMembrane, order: Tensor) -> None:
+        super().__init__(membrane.slots, membrane.feedback_to, membrane.writing)
+        self.order = order
+
+    def read(
+        self, state: MembraneState, observation: Observation, experts: int
+    ) -> tuple[MembraneState, Tensor]:
+        state, reading = super().read(state, observation, experts)
+        return state, reading[:, self.order]
+
+    def write(self, state: MembraneState, observation: Observation, writing: Tensor) -> Tensor:
+        return super().write(state, observation, writing[:, self.order.argsort()])
+
+
+def permuted(state: BadgerState, order: Tensor) -> BadgerState:
+    return BadgerState(
+        state.experts[:, order],
+        Emission(state.emission.value[:, order]),
+        state.membrane,
+        state.identity[:, order],
+    )
+
+
+def check_permuted(
+    order: Tensor, mind: BadgerState, record: dict, other: BadgerState, other_record: dict
+) -> None:
+    torch.testing.assert_close(other.experts, mind.experts[:, order])
+    torch.testing.assert_close(other_record["messages"], record["messages"][:, order])
+    torch.testing.assert_close(other_record["attention"], record["attention"][:, order][:, :, order])
+
+
+@topologies
+@rounds_1_to_3
+@pytest.mark.parametrize("feedback_to", ["all", "one"])
+@settings(max_examples=5)
+@given(order=st.permutations(range(5)), seed=st.integers(0, 1000))
+def test_permuting_states_edges_and_wires_permutes_everything(
+    topology: Any, rounds: int, feedback_to: str, order: list[int], seed: int
+) -> None:
+    family = small_family(dims=(1, 2))  # room for 4 outputs: the test split's
+    agent = random_agent(family, experts=5, topology=topology, rounds=rounds, feedback_to=feedback_to)
+    names, place = keys(3, seed), torch.tensor(order)
+    task, start = family.sample_task(names), agent.initial_state(family, names)
+    mind, outputs, record = live(agent, family, task, start, 3)
+    agent.wiring.edges = agent.edges[place][:, place]
+    agent.membrane = Rewired(agent.membrane, place)
+    other, same_outputs, other_record = live(agent, family, task, permuted(start, place), 3)
+    torch.testing.assert_close(same_outputs, outputs)
+    check_permuted(place, mind, record, other, other_record)
+
+
+@topologies
+@settings(max_examples=5)
+@given(order=st.permutations(range(1, 4)), seed=st.integers(0, 1000))
+def test_permuting_states_edges_and_output_slots_permutes_everything(
+    topology: Any, order: list[int], seed: int
+) -> None:
+    family = small_family(dims=(1, 2), shuffle_slots=True)
+    agent = random_agent(family, experts=5, topology=topology, feedback_to="one")
+    names, place = keys(3, seed), torch.tensor([0, *order, 4])  # expert 0 hears, expert 4 has no slot
+    task, start = family.sample_task(names), agent.initial_state(family, names)
+    mind, outputs, record = live(agent, family, task, start, 3)
+    agent.wiring.edges = agent.edges[place][:, place]
+    moved = Task(*(part[:, place[:4]] for part in task))
+    other, moved_outputs, other_record = live(agent, family, moved, permuted(start, place), 3)
+    torch.testing.assert_close(moved_outputs, outputs[:, place[:4]])
+    check_permuted(place, mind, record, other, other_record)
+
+
+def distances(edges: np.ndarray) -> np.ndarray:
+    """[i, j]: how many deliveries it takes for something of j to reach i; infinite if it never does."""
+    experts = len(edges)
+    found = np.full((experts, experts), np.inf)
+    reached = np.eye(experts, dtype=bool)
+    for hops in range(experts):
+        found[reached & np.isinf(found)] = hops
+        reached = reached | (edges.astype(int) @ reached > 0)
+    return found
+
+
+@settings(max_examples=60)
+@given(
+    st.integers(2, 5).flatmap(
+        lambda e: st.lists(st.lists(st.integers(0, 1), min_size=e, max_size=e), min_size=e, max_size=e)
+    ),
+    st.integers(1, 3),
+    st.integers(1, 4),
+    st.data(),
+)
+def test_messages_travel_one_edge_a_round_and_nowhere_else(
+    matrix: list[list[int]], rounds: int, steps: int, data: st.DataObject
+) -> None:
+    experts = len(matrix)
+    family = small_family(dims=2, horizon=steps)
+    settings_ = {"experts": experts, "topology": tuple(map(tuple, matrix)), "rounds": rounds}
+    agent = random_agent(family, scale=0.7, **settings_)
+    changed = data.draw(st.integers(0, experts - 1))
+    names = keys(1)
+    observation = family.observe(task := family.sample_task(names), family.initial_state(task))
+
+    def end(nudge: float) -> Tensor:
+        mind = agent.initial_state(family, names)
+        mind.experts[:, changed] += nudge
+        for _ in range(steps):  # one observation throughout: only the channel connects the experts
+            mind, _, _ = agent.act(mind, observation, names)
+        return mind.experts[0]
+
+    influenced = (end(0.0) != end(1.0)).any(dim=-1).numpy()
+    np.testing.assert_array_equal(influenced, distances(np.array(matrix))[:, changed] <= rounds * steps - 1)
+
+
+@pytest.mark.parametrize("topology", ["none", "self"])
+@rounds_1_to_3
+def test_a_cut_channel_has_no_influence_whatever_is_sent(topology: str, rounds: int) -> None:
+    family = small_family()
+    agent = random_agent(family, topology=topology, rounds=rounds)
+    names = keys(5)
+    task, mind = family.sample_task(names), agent.initial_state(family, names)
+    observation = family.observe(task, family.initial_state(task))
+    mind, _, record = agent.act(mind, observation, names)
+    shouting = Emission(mind.emission.value.clone(), mind.emission.key, mind.emission.query)
+    shouting.value[:, 1:] = 1e6
+    quiet, action, _ = agent.act(mind, observation, names)
+    loud, same_action, _ = agent.act(mind._replace(emission=shouting), observation, names)
+    assert torch.equal(quiet.experts[:, 0], loud.experts[:, 0])
+    assert torch.equal(action[:, 0], same_action[:, 0])
+    assert (record["inbox"] == 0).all() or topology == "self"
+
+
+@pytest.mark.parametrize(("topology", "deaf"), [("none", range(5)), (MATRIX, [1])], ids=["none", "matrix"])
+@rounds_1_to_3
+def test_an_expert_without_neighbours_has_an_inbox_of_zeros(
+    topology: Any, deaf: list[int], rounds: int
+) -> None:
+    family = small_family()
+    agent = random_agent(family, experts=5, topology=topology, rounds=rounds)
+    trace = rollout(agent, family, keys(3), record=True).trace
+    assert (trace["inbox"][:, :, list(deaf)] == 0).all()
+    assert (trace["messages"] != 0).all()
+
+
+def test_with_one_round_what_is_read_now_is_heard_at_the_next_step() -> None:
+    family = small_family()
+    agent = random_agent(family, feedback_to="one")
+    names = keys(2)
+    task = family.sample_task(names)
+    seen = family.observe(task, family.initial_state(task))
+    louder = seen._replace(feedback=seen.feedback + 1)
+
+    def states(*shown: Observation) -> Tensor:
+        mind = agent.initial_state(family, names)
+        for observation in shown:
+            mind, _, _ = agent.act(mind, observation, names)
+        return mind.experts
+
+    now, other = states(seen), states(louder)
+    assert (now[:, 0] != other[:, 0]).any()
+    assert torch.equal(now[:, 1:], other[:, 1:])
+    assert (states(seen, seen)[:, 1:] != states(louder, seen)[:, 1:]).any(dim=-1).all()
+
+
+@topologies
+@rounds_1_to_3
+def test_a_trial_leaves_the_weights_as_they_are(topology: Any, rounds: int) -> None:
+    family = small_family(dims=3)
+    agent = random_agent(family, experts=5, topology=topology, rounds=rounds)
+    before = {name: value.clone() for name, value in agent.state_dict().items()}
+    edges = agent.edges.clone()
+    rollout(agent, family, keys(4)).loss.mean().backward()
+    after = agent.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert torch.equal(edges, agent.edges)
+
+
+@topologies
+@rounds_1_to_3
+def test_no_information_between_rows(topology: Any, rounds: int) -> None:
+    family = small_family(dims=(1, 3), shuffle_slots=True)
+    wide = topology if isinstance(topology, str) else tuple((*row, 1) for row in (*topology, topology[0]))
+    agent = random_agent(family, experts=6, topology=wide, rounds=rounds)
+    names, others = keys(5), keys(5)
+    others[2] = keys(1, seed=9)[0]
+    first, second = rollout(agent, family, names, record=True), rollout(agent, family, others, record=True)
+    kept = [0, 1, 3, 4]
+    for name, values in first.trace.items():
+        assert torch.equal(values[:, kept], second.trace[name][:, kept]), name
+    assert not torch.equal(first.trace["messages"][:, 2], second.trace["messages"][:, 2])
+
+
+@topologies
+def test_no_information_from_one_trial_to_the_next(topology: Any) -> None:
+    family = small_family(dims=3)
+    agent = random_agent(family, experts=5, topology=topology, rounds=2)
+    fresh = rollout(agent, family, keys(3, seed=2), record=True).trace
+    rollout(agent, family, keys(3, seed=1))
+    again = rollout(agent, family, keys(3, seed=2), record=True).trace
+    assert all(torch.equal(fresh[name], again[name]) for name in fresh)
+
+
+@given(st.integers(3, 6), st.integers(1, 6))
+@settings(max_examples=20)
+def test_more_experts_leave_the_states_of_the_first_as_they_were(few: int, more: int) -> None:
+    family = small_family()
+    agent, larger = random_agent(family, experts=few), random_agent(family, experts=few + more)
+    names = keys(3)
+    start = agent.initial_state(family, names).experts
+    assert torch.equal(larger.initial_state(family, names).experts[:, :few], start)
+    assert len(torch.unique(larger.initial_state(family, names).experts[0], dim=0)) == few + more
+
+
+def test_experts_of_one_trial_and_of_other_trials_start_differently() -> None:
+    family = small_family()
+    states = random_agent(family).initial_state(family, keys(100)).experts  # (B, E, H)
+    assert len(torch.unique(states.flatten(0, 1), dim=0)) == 300
+    assert states.mean().abs() < 0.1
+    assert abs(states.std() - 1) < 0.05
+
+
+def test_dims_of_experts_are_not_in_the_weights() -> None:
+    family = small_family()
+    few, many = random_agent(family, experts=3), random_agent(family, experts=9)
+    assert {n: v.shape for n, v in few.state_dict().items()} == {
+        n: v.shape for n, v in many.state_dict().items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("settings_", "message"),
+    [({"dims": 4}, "3 experts for 4 outputs"), ({"dtype": "float32"}, "float64.*float32")],
+)
+def test_a_family_that_does_not_fit_is_refused(settings_: dict[str, Any], message: str) -> None:
+    agent = random_agent(small_family())
+    with pytest.raises(ValueError, match=message):
+        agent.initial_state(small_family(**settings_), keys(1))
+
+
+class _Silent(torch.nn.Module):
+    """No expert policy."""
+
+
+@pytest.mark.parametrize(
+    ("path", "settings_", "message"),
+    [
+        ("badger_agents.badger.policies.expert_policy:GRUPolicy", {"hiden_size": 3}, "hiden_size"),
+        ("badger_agents.badger.policies.expert_policy:GRUPolicy", {"hidden_size": 0}, "hidden_size is 0"),
+        (
+            "badger_agents.badger.policies.expert_policy:GRUPolicy",
+            {"hidden_size": 2.5},
+            "(?s)hidden_size.*2.5",
+        ),
+        ("badger_agents.badger.policies.expert_policy:GRUPolicy", {"message_size": -1}, "message_size is -1"),
+        (
+            "badger_agents.badger.policies.expert_policy:GRUPolicy",
+            {"state_noise": "x"},
+            "(?s)state_noise.*'x'",
+        ),
+        (
+            "badger_agents.badger.policies.expert_policy:GRUPolicy",
+            {"state_noise": -0.5},
+            "state_noise is -0.5",
+        ),
+        (
+            "badger_agents.badger.policies.expert_policy:GRUPolicy",
+            {"state_noise": float("inf")},
+            "state_noise is inf",
+        ),
+        (
+            "badger_agents.badger.policies.expert_policy:ExpertPolicy",
+            {},
+            "does not take these settings|message_size",
+        ),
+        ("tests.badger_agents.test_badger:_Silent", {}, "not a subclass"),
+        ("badger_agents.badger.policies.expert_policy:Nothing", {}, "cannot be loaded"),
+    ],
+)
+def test_policies_that_cannot_be_made(path: str, settings_: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make_policy(path, 5, settings_)

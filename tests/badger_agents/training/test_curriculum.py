@@ -1,0 +1,163 @@
+"""Curricula: stages end when they should, draw what they say, and share one set of weights."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from badger_agents.agent import LearnedAgent
+from badger_agents.recipe.loading import Recipe, RecipeError, check_recipe
+from badger_agents.training.checkpoint import load_checkpoint
+from badger_agents.training.curriculum import Curriculum, Place, share_weights
+from badger_agents.training.log import read_log
+from badger_agents.training.loop import CHECKPOINT, LOG, train
+
+STAGES: list[dict[str, Any]] = [
+    {"outer_steps": 3, "env": {"dims": 1}, "learning_rate": 1e-4},
+    {
+        "until": 1e9,
+        "env": {"dims": [1, 2], "horizon": [2, 5]},
+        "agent": {"experts": [1, 4], "rounds": [1, 2]},
+    },
+    {"env": {"dims": [1, 3]}, "batch_size": 3},
+]
+
+
+def staged(stages: list[dict[str, Any]] = STAGES, **training: Any) -> Recipe:
+    tables = {
+        "name": "staged",
+        "env": {"id": "Badger/GuessingGame-v0", "horizon": 4},
+        "agent": {"membrane": "attentional", "policy_settings": {"hidden_size": 4}},
+        "training": {
+            "outer_steps": 12,
+            "batch_size": 4,
+            "validate_every": 2,
+            "validation_trials": 8,
+            "log_every": 1,
+            "checkpoint_every": 1,
+            "stages": stages,
+            **training,
+        },
+    }
+    return check_recipe(tables, "recipe")
+
+
+def curriculum(recipe: Recipe) -> Curriculum:
+    agent = recipe.make_agent(3)
+    assert isinstance(agent, LearnedAgent)
+    return Curriculum(recipe, agent, 3)
+
+
+def test_a_stage_draws_within_its_pairs_and_the_same_for_the_same_step() -> None:
+    one, other = curriculum(staged()), curriculum(staged())
+    place = Place(1, 0)
+    experts = [one.living(place, step).settings.experts for step in range(60)]
+    horizons = [one.family(place, step).horizon for step in range(60)]
+    assert set(experts) == {1, 2, 3, 4}
+    assert set(horizons) == {2, 3, 4, 5}
+    assert experts == [other.living(place, step).settings.experts for step in range(60)]
+    assert len({(e, h) for e, h in zip(experts, horizons, strict=True)}) > 8  # drawn apart
+
+
+def test_agents_of_all_stages_have_the_very_same_weights() -> None:
+    made = curriculum(staged())
+    for step in range(20):
+        living = made.living(Place(1, 0), step)
+        for mine, theirs in zip(made.agent.parameters(), living.parameters(), strict=True):
+            assert mine is theirs
+
+
+def test_weights_of_another_shape_are_not_shared() -> None:
+    small, large = staged().make_agent(), staged().make_agent(policy_settings={"hidden_size": 5})
+    assert isinstance(small, LearnedAgent)
+    assert isinstance(large, LearnedAgent)
+    with pytest.raises(ValueError, match="other weights"):
+        share_weights(small, large)
+
+
+def test_stages_end_by_steps_and_by_validation(tmp_path: Path) -> None:
+    train(staged(), 0, tmp_path)
+    rows = read_log(tmp_path / LOG)
+    assert [row["stage"] for row in rows] == [0, 0, 0, 1] + [2] * 8  # the second ends at the first validation
+    assert [row["step"] for row in rows if "validation" in row] == [4]
+    assert rows[0]["learning_rate"] == pytest.approx(1e-4)
+    assert rows[3]["learning_rate"] > 1e-3
+    assert load_checkpoint(tmp_path / CHECKPOINT).place == Place(2, 4)
+
+
+def test_a_stage_whose_score_is_not_reached_goes_on(tmp_path: Path) -> None:
+    hard = [{"until": -1.0}, {"env": {"dims": 1}}]
+    train(staged(hard), 0, tmp_path)
+    assert {row["stage"] for row in read_log(tmp_path / LOG)} == {0}
+
+
+def test_higher_is_better_where_the_family_says_so(tmp_path: Path) -> None:
+    recipe = staged([{"until": 2.0}, {"outer_steps": 1, "until": 0.0}, {}])
+    tables = recipe.model_dump()
+    tables["env"] = {"id": "Badger/XOR-v0"}
+    train(check_recipe(tables, "recipe"), 0, tmp_path)
+    assert {row["stage"] for row in read_log(tmp_path / LOG)} == {0}  # accuracy 2 is never reached
+
+
+def test_a_resumed_run_is_the_same_in_every_stage(tmp_path: Path) -> None:
+    train(staged(), 5, tmp_path / "whole")
+    for stop in (2, 3, 4, 7):
+        folder = tmp_path / f"stop{stop}"
+
+        def interrupt(progress: Any, stop: int = stop) -> None:
+            if progress.step == stop:
+                raise InterruptedError
+
+        with pytest.raises(InterruptedError):
+            train(staged(), 5, folder, on_step=interrupt)
+        train(staged(), 5, folder, resume=True)
+        assert (folder / CHECKPOINT).read_bytes() == (tmp_path / "whole" / CHECKPOINT).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("stages", "message"),
+    [
+        ([{"until": 0.1, "colour": 1}], "stages.0.colour: unknown key"),
+        ([{}, {}], r"training.stages\[0\]: it would never end"),
+        ([{"until": 0.1}, {"until": 0.1}], r"stages\[1\]: until is given, but the last stage"),
+        ([{"agent": {"experts": [4, 2]}}], r"stages\[0\]: experts is \[4, 2\]; a pair must be"),
+        ([{"agent": {"experts": [0, 2]}}], r"a pair must be"),
+        ([{"agent": {"policy_settings": {"hidden_size": 5}}}], r"stages\[0\]: other weights"),
+        ([{"env": {"dims": "three"}}], r"stages\[0\]: dims"),
+        ([{"agent": {"musical": True}}], r"stages\[0\]: agent.musical: unknown key"),
+        ([{"outer_steps": 0}, {}], "outer_steps is 0"),
+    ],
+)
+def test_wrong_stages_are_told_before_training(stages: list[dict[str, Any]], message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        staged(stages)
+
+
+def test_tables_within_are_merged() -> None:
+    recipe = staged([{"agent": {"membrane_settings": {"span": 7}, "policy_settings": {"state_noise": 0.0}}}])
+    living = curriculum(recipe).living(Place(), 0)
+    assert living.membrane.span == 7
+    assert living.policy.state_noise == 0
+    assert living.policy.cell.hidden_size == 4
+
+
+def test_the_anti_collapse_term_counts_and_needs_messages(tmp_path: Path) -> None:
+    losses = {}
+    for weight in (0.0, 0.5):
+        train(staged([], anti_collapse=weight, outer_steps=1), 0, tmp_path / str(weight))
+        losses[weight] = read_log(tmp_path / str(weight) / LOG)[0]["loss"]
+    assert 0 < losses[0.5] - losses[0.0] <= 0.5
+    tables = staged([], anti_collapse=0.5).model_dump()
+    tables["agent"] = {"kind": "baselines.monolith.monolith:Monolith"}
+    with pytest.raises(RecipeError, match="anti_collapse"):
+        check_recipe(tables, "recipe")
+
+
+def test_collapse_is_1_for_equals_and_0_for_those_well_apart() -> None:
+    from badger_agents.estimators.objectives import collapse
+
+    same = torch.ones(2, 3, 5, 4)
+    apart = torch.randn(2, 3, 500, 4, generator=torch.Generator().manual_seed(0)) * 3
+    assert collapse(same) == pytest.approx(1, abs=2e-3)
+    assert collapse(apart) == 0

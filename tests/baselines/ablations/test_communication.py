@@ -1,0 +1,128 @@
+"""Controls of talking: frozen speakers stay as they were drawn, an oracle's channel tells the answer."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from badger_agents.badger.agent import BadgerAgent
+from badger_agents.badger.settings import BadgerSettings
+from badger_agents.recipe.loading import Recipe, check_recipe
+from badger_agents.rollout import rollout
+from badger_agents.training.loop import Plan, train_population
+from badger_agents.whitebox import equivariance
+from badger_envs.families.bandit import Bandit
+from badger_envs.families.hot_cold import HotCold
+from badger_envs.families.variable_io import VariableIO
+from badger_envs.families.xor import XOR
+from badger_envs.family import Family
+from baselines.ablations.communication import OracleChannel
+from baselines.oracle import Oracle
+from tests.badger_agents.small import keys, random_agent, shake, small_family, small_recipe
+
+FROZEN = "baselines.ablations.communication:FrozenSenderPolicy"
+
+
+def frozen() -> Recipe:
+    return small_recipe(agent={"policy": FROZEN, "policy_settings": {"hidden_size": 8, "message_size": 4}})
+
+
+def test_a_frozen_speaker_stays_as_it_was_drawn_and_its_listener_learns(tmp_path: Path) -> None:
+    recipe, seeds = frozen(), (0, 1)
+    done = train_population([Plan(recipe, seed, tmp_path / str(seed)) for seed in seeds])
+    for seed, last in zip(seeds, done, strict=True):
+        before = recipe.make_agent(seed).state_dict()  # type: ignore[attr-defined]
+        moved = {name for name, weight in last.weights.items() if not torch.equal(weight, before[name])}
+        assert not [name for name in moved if ".speaker." in name]
+        assert {name for name in before if ".listener.cell" in name} <= moved
+    assert not torch.equal(*(last.weights["policy.speaker.emit.weight"] for last in done))
+
+
+def test_what_is_heard_is_the_frozen_speakers_message() -> None:
+    family = small_family()
+    agent = random_agent(family, policy=FROZEN, policy_settings={"hidden_size": 8, "message_size": 4})
+    trace = rollout(agent, family, keys(3), record=True).trace
+    states = trace["states.0"][1], trace["states.1"][1]
+    value = agent.policy.speaker.emit(states[0])[..., :4]
+    torch.testing.assert_close(trace["messages"][1], value)
+    assert equivariance(agent, family, keys(3)) < 1e-5
+
+
+def test_speakers_of_any_policy_can_be_frozen() -> None:
+    averaging = {
+        "policy": "badger_agents.badger.policies.averaging:AveragingPolicy",
+        "heads": 2,
+        "hidden_size": 6,
+    }
+    family, settings = small_family(), {**averaging, "message_size": 3}
+    agent = random_agent(family, policy=FROZEN, policy_settings=settings)
+    rollout(agent, family, keys(4)).loss.mean().backward()
+    grown = {name for name, weight in agent.named_parameters() if weight.grad is not None}
+    assert {"policy.listener.remember.weight", "policy.listener.emit.weight"} <= grown
+    assert not [name for name in grown if ".speaker." in name]
+    for wrong, reason in (({"policy": "nothing"}, "module:Class"), ({"size": 3}, "size")):
+        with pytest.raises(ValueError, match=reason):
+            random_agent(family, policy=FROZEN, policy_settings=wrong)
+
+
+def oracle_channel(**settings: object) -> Recipe:
+    tables = small_recipe().model_dump()
+    tables["agent"] |= {"kind": "baselines.ablations.communication:OracleChannel", **settings}
+    return check_recipe(tables, "a test's recipe")
+
+
+def test_the_channel_tells_each_expert_what_to_write_and_nothing_else() -> None:
+    recipe = oracle_channel()
+    family, agent, names = recipe.family(), recipe.make_agent(), keys(5)
+    trace = rollout(agent, family, names, record=True).trace
+    answer = rollout(Oracle(), family, names, record=True).trace["action"]  # (T, B, O)
+    torch.testing.assert_close(trace["inbox"][..., 0], answer)
+    assert not trace["inbox"][..., 1:].any()
+    badger = agent.badger  # type: ignore[attr-defined]
+    assert isinstance(badger, BadgerAgent)
+    assert rollout(badger, family, names, record=True).trace["inbox"].std() > 0  # untouched by it
+
+
+@pytest.mark.parametrize(
+    ("family", "writing"),
+    [
+        (VariableIO(inputs=2, outputs=2, support=3, horizon=6), "absolute"),
+        (Bandit(kind="restless", walk=0.4, arms=2, horizon=6), "score"),
+        (HotCold(dims=2, horizon=6), "absolute"),
+        (XOR(bits=2, horizon=6, function="table"), "absolute"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_is_told_is_what_would_be_right_at_each_step(family: Family, writing: str) -> None:
+    """The world's own solution, whatever the agent does; nothing to an expert that drives no output."""
+    settings = BadgerSettings(writing=writing, experts=3)  # type: ignore[arg-type]
+    agent = OracleChannel(family, settings)
+    shake(agent)
+    trace = rollout(agent, family, keys(16), record=True).trace
+    torch.testing.assert_close(trace["inbox"][:, :, :2, 0], trace["solution"])
+    assert trace["action"].double().std() > 0
+    assert not trace["inbox"][:, :, 2].any()
+    changes = not isinstance(family, HotCold)
+    assert bool((trace["solution"][1:] != trace["solution"][:-1]).any()) == changes
+
+
+def test_the_oracle_is_right_at_every_step() -> None:
+    for family in (VariableIO(inputs=2, outputs=2, horizon=12), HotCold(dims=2, horizon=3)):
+        lived = rollout(Oracle(), family, keys(16), record=True).trace
+        torch.testing.assert_close(lived["action"], lived["solution"])
+    with pytest.raises(ValueError, match="no solution that could be written"):
+        rollout(Oracle(), Bandit(horizon=2), keys(2))
+
+
+def test_it_learns_to_write_what_it_is_told(tmp_path: Path) -> None:
+    tables = oracle_channel(topology="none").model_dump()
+    tables["training"] |= {"outer_steps": 80, "batch_size": 64, "learning_rate": 2e-2}
+    recipe = check_recipe(tables, "a test's recipe")
+    (last,) = train_population([Plan(recipe, 0, tmp_path)])
+    losses = rollout(last.agent(), recipe.family(), keys(64)).loss
+    assert losses[-1].mean() < 0.1 < losses[0].mean()
+
+
+def test_it_wants_an_answer_for_each_expert() -> None:
+    with pytest.raises(ValueError, match="hardwired"):
+        oracle_channel(membrane="attentional")

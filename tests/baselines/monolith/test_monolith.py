@@ -1,0 +1,116 @@
+"""The monolithic RNN: a GRU over all slots, unrolled by hand for comparison."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from badger_agents.rollout import rollout
+from badger_envs.families.bandit import Bandit
+from badger_envs.family import Family
+from baselines.monolith.monolith import Monolith, MonolithSettings
+from tests.badger_agents.small import keys, shake, small_family
+
+
+def monolith(family: Family, **settings: Any) -> Monolith:
+    agent = Monolith(family, MonolithSettings(**{"hidden_size": 5, **settings}))
+    agent.to(getattr(torch, family.dtype))
+    return agent
+
+
+def gru(agent: Monolith, x: Tensor, h: Tensor) -> Tensor:
+    """Cho et al. 2014, with torch's order of gates."""
+    weights = dict(agent.cell.named_parameters())
+    a = x @ weights["weight_ih"].T + weights["bias_ih"]
+    b = h @ weights["weight_hh"].T + weights["bias_hh"]
+    (ar, az, an), (br, bz, bn) = a.chunk(3, -1), b.chunk(3, -1)
+    r, z = torch.sigmoid(ar + br), torch.sigmoid(az + bz)
+    return (1 - z) * torch.tanh(an + r * bn) + z * h
+
+
+@pytest.mark.parametrize("writing", ["increment", "absolute"])
+def test_it_is_a_hand_written_unroll(writing: str) -> None:
+    family = small_family(dims=(1, 2), shuffle_slots=True)
+    agent = monolith(family, writing=writing)
+    shake(agent, 0.8)
+    names = keys(6)
+    lived = rollout(agent, family, names, record=True)
+    task = family.sample_task(names)
+    outputs, hidden = torch.zeros_like(task.target), torch.zeros(6, 5, dtype=torch.float64)
+    one = torch.ones(6, 1, dtype=torch.float64)
+    last = None
+    for time in range(family.horizon):
+        error = (task.weight * (outputs - task.target) ** 2).sum(-1, keepdim=True)
+        change = torch.zeros_like(error) if last is None else error - last
+        flags = torch.cat([one * (time == 0), 0 * one, one * time / family.horizon], dim=-1)
+        reading = torch.cat([one, one, outputs, task.mask, error, change, flags], dim=-1)
+        hidden = gru(agent, reading, hidden)
+        written = hidden @ agent.write.weight.T + agent.write.bias
+        action = ((outputs if writing == "increment" else 0) + written).clamp(-1, 1)
+        torch.testing.assert_close(lived.trace["action"][time], action)
+        outputs, last = action * task.mask, error
+    assert (lived.trace["action"].abs() < 1).any()
+
+
+def test_what_was_chosen_last_can_stand_beside_what_it_paid() -> None:
+    family = Bandit(arms=3, horizon=4, dtype="float64")
+    plain, beside = monolith(family), monolith(family, feedback_to="chosen")
+    assert beside.cell.input_size == plain.cell.input_size + 3
+    with torch.no_grad():
+        for part, other in zip(beside.parameters(), plain.parameters(), strict=True):
+            part.copy_(other if part.shape == other.shape else 0.0)
+        beside.cell.weight_ih[:, -3:] = torch.randn(15, 3)  # it sees nothing but these three numbers
+    task = family.sample_task(keys(2))
+    seen = family.observe(task, family.initial_state(task))
+    chosen, paid = torch.eye(3).double()[[0, 2]], torch.full((2, 1), 0.7, dtype=torch.float64)
+
+    def read(outputs: Tensor, feedback: Tensor) -> Tensor:
+        shown = seen._replace(outputs=outputs, feedback=feedback)
+        return beside.act(beside.initial_state(family, keys(2)), shown, keys(2))[0].memory[0]
+
+    assert torch.equal(read(chosen, 0 * paid), read(0 * chosen, paid))  # nothing was paid, or chosen
+    weight = beside.cell.weight_ih[:, -3:]  # (3H, 3)
+    gates = 0.7 * weight[:, [0, 2]].mT + beside.cell.bias_ih  # (2, 3H)
+    reset, update, new = gates.chunk(3, dim=-1)
+    known_reset, known_update, known_new = beside.cell.bias_hh.chunk(3)
+    wanted = (1 - torch.sigmoid(update + known_update)) * torch.tanh(
+        new + torch.sigmoid(reset + known_reset) * known_new
+    )
+    torch.testing.assert_close(read(chosen, paid), wanted)
+    with pytest.raises(ValueError, match="choose no output"):
+        monolith(small_family(), feedback_to="chosen")
+
+
+def test_it_starts_by_writing_nothing() -> None:
+    family = small_family()
+    assert (rollout(monolith(family), family, keys(3), record=True).trace["action"] == 0).all()
+
+
+def test_rows_and_trials_are_apart_and_weights_stay() -> None:
+    family = small_family()
+    agent = monolith(family)
+    shake(agent)
+    before = {name: value.clone() for name, value in agent.state_dict().items()}
+    names, others = keys(4), keys(4)
+    others[1] = keys(1, seed=5)[0]
+    first, second = rollout(agent, family, names).loss, rollout(agent, family, others).loss
+    assert torch.equal(first[:, [0, 2, 3]], second[:, [0, 2, 3]])
+    assert not torch.equal(first[:, 1], second[:, 1])
+    assert torch.equal(first, rollout(agent, family, names).loss)
+    assert all(torch.equal(value, before[name]) for name, value in agent.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"dims": 4}, "outputs = 3, not 4"),
+        ({"capacity": 7}, "outputs = 3, not 7"),
+        ({"dtype": "float32"}, "float64.*float32"),
+    ],
+)
+def test_another_size_is_refused(settings: dict[str, Any], message: str) -> None:
+    agent = monolith(small_family())
+    with pytest.raises(ValueError, match=message):
+        agent.initial_state(small_family(**settings), keys(2))
+    agent.initial_state(small_family(horizon=9, target_scale=0.5), keys(2))

@@ -1,0 +1,180 @@
+"""Memories of a monolith: step by step, or unrolled in one call, also over the ends of trials."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from badger_agents.agent import LearnedAgent
+from badger_agents.estimators import make_estimator
+from badger_agents.estimators.objectives import as_soon_as_possible
+from badger_agents.estimators.trajectories import live_through
+from badger_agents.estimators.trials import Trials
+from badger_envs.families.bandit import Bandit
+from badger_envs.families.guessing_game import GuessingGame
+from badger_envs.families.xor import XOR
+from badger_envs.family import Family, Observation
+from baselines.monolith.monolith import Monolith, MonolithSettings
+from baselines.monolith.sequence_models import CORES, Core, Memory, restarted, unroll
+from tests.badger_agents.small import keys, shake
+
+ROWS, STEPS, READS = 4, 9, 3
+KINDS: list[tuple[str, dict[str, Any]]] = [
+    ("gru", {}),
+    ("lstm", {}),
+    ("transformer", {}),
+    ("transformer", {"window": 3, "layers": 1}),
+]
+
+
+def core_of(name: str, settings: dict[str, Any]) -> Core:
+    torch.manual_seed(0)
+    core: Core = CORES[name](READS, 6, **settings).double()
+    return core
+
+
+def nothing(core: Core) -> Memory:
+    return core.begin(torch.zeros(ROWS, 1, dtype=torch.float64), STEPS)
+
+
+def stepped(core: Core, readings: Tensor, starts: Tensor) -> tuple[Tensor, Memory]:
+    memory, features = nothing(core), []
+    for reading, start in zip(readings, starts, strict=True):
+        feature, memory = core.step(reading, restarted(memory, start))
+        features.append(feature)
+    return torch.stack(features), memory
+
+
+def sequences() -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    readings = torch.randn(STEPS, ROWS, READS, generator=generator, dtype=torch.float64)
+    starts = torch.zeros(STEPS, ROWS, dtype=torch.bool)
+    for time, row in ((0, 1), (2, 0), (5, 0), (5, 3), (8, 1)):  # row 2 lives through all of it
+        starts[time, row] = True
+    return readings, starts
+
+
+@pytest.mark.parametrize(("name", "settings"), KINDS, ids=str)
+def test_one_call_is_step_by_step_where_trials_end_in_the_middle(name: str, settings: dict[str, Any]) -> None:
+    core, (readings, starts) = core_of(name, settings), sequences()
+    wanted, last = stepped(core, readings, starts)
+    found, memory = unroll(core, readings, nothing(core), starts)
+    torch.testing.assert_close(found, wanted)
+    for part, other in zip(memory, last, strict=True):
+        torch.testing.assert_close(part, other)
+    weights = tuple(core.parameters())  # type: ignore[attr-defined]
+    gradients = [torch.autograd.grad(total.square().sum(), weights) for total in (found, wanted)]
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other)
+    apart, _ = unroll(core, readings, nothing(core))  # all as one trial
+    torch.testing.assert_close(apart[:, 2], wanted[:, 2])
+    assert not torch.isclose(apart[2, 0], wanted[2, 0]).all()  # that row began anew
+
+
+@pytest.mark.parametrize("name", ["gru", "lstm"])
+def test_one_call_is_step_by_step_in_single_precision_too(name: str) -> None:
+    core, (readings, _) = core_of(name, {}), sequences()  # by other kernels than in double precision
+    weights = tuple(core.float().parameters())  # type: ignore[attr-defined]
+    readings, begin = readings.float(), tuple(part.float() for part in nothing(core))
+    memory, features = begin, []
+    for reading in readings:
+        feature, memory = core.step(reading, memory)
+        features.append(feature)
+    wanted, found = torch.stack(features), unroll(core, readings, begin)[0]
+    torch.testing.assert_close(found, wanted)
+    gradients = [torch.autograd.grad(total.square().sum(), weights) for total in (found, wanted)]
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("name", "settings"), KINDS, ids=str)
+def test_a_memory_goes_on_where_another_call_left_it(name: str, settings: dict[str, Any]) -> None:
+    core, (readings, starts) = core_of(name, settings), sequences()
+    whole, last = unroll(core, readings, nothing(core), starts)
+    first, memory = unroll(core, readings[:4], nothing(core), starts[:4])
+    second, memory = unroll(core, readings[4:], memory, starts[4:])
+    torch.testing.assert_close(torch.cat([first, second]), whole)
+    step, _ = core.step(readings[0], last)
+    other, _ = core.step(readings[0], memory)
+    torch.testing.assert_close(step, other)
+
+
+FAMILIES: list[tuple[Family, dict[str, Any]]] = [
+    (Bandit(arms=3, horizon=7, dtype="float64"), {}),
+    (XOR(bits=2, horizon=7, dtype="float64"), {"writing": "score"}),
+    (GuessingGame(dims=2, horizon=7, dtype="float64"), {"noise": 0.2}),
+    (GuessingGame(dims=2, horizon=7, dtype="float64"), {"noise": 0.2, "writing": "absolute"}),
+]
+
+
+def monolith(family: Family, kind: type[Monolith] = Monolith, **settings: Any) -> Monolith:
+    agent = kind(family, MonolithSettings(hidden_size=6, **settings)).double()
+    shake(agent, 0.8)
+    return agent
+
+
+def seen_by(agent: Monolith, family: Family, seed: int) -> tuple[Observation, Tensor]:
+    trials = Trials(family, keys(ROWS, seed), as_soon_as_possible)
+    lived = live_through(agent, trials, expected=False, states=True)
+    return lived.observations, lived.logits
+
+
+@pytest.mark.parametrize("core", ["gru", "lstm", "transformer"])
+@pytest.mark.parametrize(("family", "settings"), FAMILIES, ids=["bandit", "xor", "increments", "values"])
+def test_a_monolith_sees_again_what_it_saw(core: str, family: Family, settings: dict[str, Any]) -> None:
+    agent = monolith(family, core=core, **settings)
+    (one, first), (other, second) = (seen_by(agent, family, seed) for seed in (0, 1))
+    own = keys(ROWS)
+    begin = agent.initial_state(family, own)
+    _, record = agent.unroll(begin, one, own)
+    torch.testing.assert_close(record["logits"], first)
+    cuts, time = torch.tensor([[1, 6, 3, 3]]), torch.arange(family.horizon)[:, None]  # (1, B), (T, 1)
+    old, place = time < cuts, torch.where(time < cuts, time, time - cuts)  # (T, B)
+
+    def spliced(before: Tensor, after: Tensor) -> Tensor:
+        """The first trial up to the row's cut, then the second from its start."""
+        index = place.view(*place.shape, *[1] * (before.dim() - 2)).expand_as(before)
+        return torch.where(
+            old.view(*old.shape, *[1] * (before.dim() - 2)), before.gather(0, index), after.gather(0, index)
+        )
+
+    both = Observation(*(spliced(*parts) for parts in zip(one, other, strict=True)))
+    state, record = agent.unroll(begin, both, own, starts=place == 0)
+    torch.testing.assert_close(record["logits"], spliced(first, second))
+    mind = begin
+    for now in range(family.horizon):
+        mind = mind._replace(memory=restarted(mind.memory, place[now] == 0))
+        mind, _, step = agent.act(mind, Observation(*(part[now] for part in both)), own)
+        torch.testing.assert_close(step["logits"], record["logits"][now])
+        torch.testing.assert_close(step["states"], record["states"][now])
+    assert state.time == mind.time
+    last = Observation(*(part[-1] for part in both))
+    (_, action, _), (_, wanted, _) = agent.act(state, last, own), agent.act(mind, last, own)
+    torch.testing.assert_close(action, wanted)  # chance goes on as well
+
+
+class StepByStep(Monolith):
+    """A monolith that never unrolls."""
+
+    sequence_major = False
+    unroll = LearnedAgent.unroll  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("settings", [{}, {"epochs": 2, "minibatches": 2}], ids=str)
+@pytest.mark.parametrize(("family", "agent"), FAMILIES, ids=["bandit", "xor", "increments", "values"])
+def test_learning_from_whole_trials_is_learning_step_by_step(
+    family: Family, agent: dict[str, Any], settings: dict[str, Any]
+) -> None:
+    made = []
+    for kind in (Monolith, StepByStep):
+        torch.manual_seed(0)
+        learner = monolith(family, kind, **agent)
+        estimator = make_estimator("policy_gradient", {"entropy": 0.1, "value_size": 4, **settings})
+        trials = Trials(family, keys(8), as_soon_as_possible)
+        made.append(list(estimator.updates(learner, trials, estimator.initial_state(learner))))
+    for one, other in zip(*made, strict=True):
+        torch.testing.assert_close(one.loss, other.loss)
+        for part, wanted in zip(one.gradients, other.gradients, strict=True):
+            torch.testing.assert_close(part, wanted)
+    assert any(part.abs().max() > 1e-3 for part in made[0][0].gradients)
