@@ -36,13 +36,16 @@ class Agent(Protocol):
         """State at the start of the trials named by `keys` (int64 [B, 4])."""
         ...
 
-    def act(self, state: Any, observation: Observation, keys: Keys) -> tuple[Any, Tensor, dict[str, Tensor]]:
+    def act(
+        self, state: Any, observation: Observation, keys: Keys, step: int
+    ) -> tuple[Any, Tensor, dict[str, Tensor]]:
         """One step.
 
         Args:
             state: from `initial_state` or the last call.
             observation: what the family shows, arrays [B, ...].
             keys: the trials' keys, the same at every step.
+            step: steps done in the trials, the same in all.
 
         Returns:
             The next state; the action ([B, O], or int64 [B] where the family's actions are
@@ -71,7 +74,9 @@ class LearnedAgent(torch.nn.Module):
         """See `Agent.initial_state`."""
         raise NotImplementedError
 
-    def act(self, state: Any, observation: Observation, keys: Keys) -> tuple[Any, Tensor, dict[str, Tensor]]:
+    def act(
+        self, state: Any, observation: Observation, keys: Keys, step: int
+    ) -> tuple[Any, Tensor, dict[str, Tensor]]:
         """See `Agent.act`."""
         raise NotImplementedError
 
@@ -81,8 +86,8 @@ class LearnedAgent(torch.nn.Module):
         """See again what was seen in several steps, with the weights of the moment.
 
         Args:
-            state: before the first of them.
-            observations: of all steps, sequence-major: arrays [T, B, ...].
+            state: before the first step of the trials.
+            observations: of the steps from the first on, sequence-major: arrays [T, B, ...].
             keys: the trials' keys.
 
         Returns:
@@ -90,8 +95,8 @@ class LearnedAgent(torch.nn.Module):
             [T, B, ...]. An agent that is not asked for actions need not draw them.
         """
         records = []
-        for seen in zip(*(part.unbind() for part in observations), strict=True):
-            state, _, record = self.act(state, Observation(*seen), keys)
+        for step, seen in enumerate(zip(*(part.unbind() for part in observations), strict=True)):
+            state, _, record = self.act(state, Observation(*seen), keys, step)
             records.append(record)
         return state, {name: torch.stack([record[name] for record in records]) for name in records[0]}
 

@@ -35,6 +35,7 @@ class Life(NamedTuple):
     Attributes:
         mind: the agent's state.
         world: the family's state.
+        time: steps done.
         time: steps done, the same in all.
     """
 
@@ -119,7 +120,7 @@ def live(
     for i in range(steps):
         if longest_gradient is not None:
             mind, world = limit_gradients((mind, world), longest_gradient)
-        mind, world, reward, loss, kept = advance(agent, scene, mind, world, noise[:, i], record)
+        mind, world, reward, loss, kept = advance(agent, scene, mind, world, start + i, noise[:, i], record)
         losses.append(loss)
         rewards.append(reward)
         records.append(kept)
@@ -133,6 +134,7 @@ def advance(
     scene: Scene,
     mind: Any,
     world: Any,
+    time: int,
     noise: Float[Tensor, "B N"],
     record: bool | Sequence[str] = False,
 ) -> tuple[Any, Any, Float[Tensor, "B"], Float[Tensor, "B"], dict[str, Tensor]]:
@@ -143,6 +145,7 @@ def advance(
         scene: the trials.
         mind: the agent's state.
         world: the family's state.
+        time: steps done.
         noise: the family's, of this step.
         record: as for `live`.
 
@@ -150,7 +153,7 @@ def advance(
         The agent's and the family's state after it, reward and loss, and what is recorded.
     """
     family, task = scene.family, scene.task
-    after, action, aux = agent.act(mind, family.observe(task, world), scene.own)
+    after, action, aux = agent.act(mind, family.observe(task, world), scene.own, time)
     then, reward, loss, _ = family.step(task, world, action, noise)
     if record is True:
         kept = {**aux, **_shown(family, task, world, then, action)}

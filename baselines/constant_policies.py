@@ -43,7 +43,7 @@ class Constant(FixedPolicy):
     value: float = 0.0
 
     def act(
-        self, state: Clock, observation: Observation, keys: Int[Tensor, "B 4"]
+        self, state: Clock, observation: Observation, keys: Int[Tensor, "B 4"], step: int
     ) -> tuple[Clock, Float[Tensor, "B O"], dict[str, Tensor]]:
         """The number."""
         written = torch.full((len(keys), state.outputs), self.value, dtype=state.dtype, device=keys.device)
@@ -55,7 +55,7 @@ class FirstSlot(FixedPolicy):
     """Names the first output slot at every step: for categorical families."""
 
     def act(
-        self, state: Clock, observation: Observation, keys: Int[Tensor, "B 4"]
+        self, state: Clock, observation: Observation, keys: Int[Tensor, "B 4"], step: int
     ) -> tuple[Clock, Int[Tensor, "B"], dict[str, Tensor]]:
         """Slot 0."""
         return state, torch.zeros(len(keys), dtype=torch.int64, device=keys.device), {}
@@ -75,7 +75,7 @@ class Spread(FixedPolicy):
     radius: float = 1.0
 
     def act(
-        self, state: Clock, observation: Observation, keys: Int[Tensor, "B 4"]
+        self, state: Clock, observation: Observation, keys: Int[Tensor, "B 4"], step: int
     ) -> tuple[Clock, Float[Tensor, "B O"], dict[str, Tensor]]:
         """The next point."""
         ratio = 2.0  # the positive root of x ** (O + 1) = x + 1

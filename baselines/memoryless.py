@@ -43,7 +43,7 @@ class WinStayLoseShift:
         return Clock(0, family.horizon)
 
     def act(
-        self, state: Clock, observation: Observation, keys: Int[Tensor, "B 4"]
+        self, state: Clock, observation: Observation, keys: Int[Tensor, "B 4"], step: int
     ) -> tuple[Clock, Int[Tensor, "B"], dict[str, Tensor]]:
         """Stay or shift; at the start the first arm in use."""
         used, pulled = observation.output_mask, observation.outputs  # (B, O), the second one-hot or zeros
@@ -78,7 +78,7 @@ class MemorylessTriangulation:
         return Clock(0, family.horizon)
 
     def act(
-        self, state: Clock, observation: Observation, keys: Int[Tensor, "B 4"]
+        self, state: Clock, observation: Observation, keys: Int[Tensor, "B 4"], step: int
     ) -> tuple[Clock, Float[Tensor, "B O"], dict[str, Tensor]]:
         """Read the last probe, solve it, hold what was found, make the next probe."""
         used, outputs, heard = observation.output_mask, observation.outputs, observation.feedback[:, :1]

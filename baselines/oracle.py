@@ -63,7 +63,7 @@ class Oracle:
         return OracleState(answers(family, keys))
 
     def act(
-        self, state: OracleState, observation: Observation, keys: Int[Tensor, "B 4"]
+        self, state: OracleState, observation: Observation, keys: Int[Tensor, "B 4"], step: int
     ) -> tuple[OracleState, Float[Tensor, "B O"], dict[str, Tensor]]:
         """The answer of this step."""
         return state._replace(time=state.time + 1), state.answers[:, state.time], {}

@@ -120,7 +120,7 @@ class BadgerAgent(LearnedAgent):
         )
 
     def act(
-        self, state: BadgerState, observation: Observation, keys: Int[Tensor, "B 4"]
+        self, state: BadgerState, observation: Observation, keys: Int[Tensor, "B 4"], step: int
     ) -> tuple[BadgerState, Tensor, dict[str, Tensor]]:
         """Read, communicate, write; records what went on inside (see `badger_agents.whitebox.trace`)."""
         observation = widened(observation, self.membrane.slots)

@@ -70,14 +70,14 @@ class Growing:
         return GrowingState(self.stages[0].initial_state(family, keys), 0)
 
     def act(
-        self, state: GrowingState, observation: Observation, keys: Keys
+        self, state: GrowingState, observation: Observation, keys: Keys, step: int
     ) -> tuple[GrowingState, Tensor, dict[str, Tensor]]:
         """Change the experts if it is time to, then one step of the agent as it is now."""
         mind, time = state
         living = self.stages[bisect.bisect_right(self.steps, time)]
         if time in self.plans:
             mind = grown_state(living, mind, keys, self.plans[time])
-        mind, action, record = living.act(mind, observation, keys)
+        mind, action, record = living.act(mind, observation, keys, step)
         return GrowingState(mind, time + 1), action, self._padded(record, living.settings.experts)
 
     def _padded(self, record: dict[str, Tensor], experts: int) -> dict[str, Tensor]:

@@ -44,9 +44,11 @@ class Stacked:
         """The agents' states, with a leading axis of N * B."""
         return self._call("initial_state", keys, family)
 
-    def act(self, state: Any, observation: Observation, keys: Keys) -> tuple[Any, Tensor, dict[str, Tensor]]:
+    def act(
+        self, state: Any, observation: Observation, keys: Keys, step: int
+    ) -> tuple[Any, Tensor, dict[str, Tensor]]:
         """One step of all; see `Agent.act`."""
-        return self._call("act", (state, observation, keys), None)
+        return self._call("act", (state, observation, keys, step), None)
 
     def _call(self, method: str, mapped: Any, family: Family | None) -> Any:
         """Call a method of all agents. What is no tensor (a time, say) is the same for all."""

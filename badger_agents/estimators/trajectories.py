@@ -107,7 +107,7 @@ def state_names(agent: Agent, mind: object, observation: Observation, own: Tenso
         ValueError: it does not.
     """
     with torch.no_grad():
-        _, _, record = agent.act(mind, observation, own)
+        _, _, record = agent.act(mind, observation, own, 0)
     names = tuple(name for name in record if name == "states" or name.startswith("states."))
     if not names:
         raise ValueError("the agent records no states, which a value network reads; set value_size = 0")

@@ -114,8 +114,8 @@ class Recipe(Settings):
             estimator = self.training.make_estimator()
             lived = estimator.as_lived(living)
         mind = lived.initial_state(family, keys)
-        for _ in range(2):  # the second time with messages
-            mind, action, record = lived.act(mind, observation, keys)
+        for step in range(2):  # the second time with messages
+            mind, action, record = lived.act(mind, observation, keys, step)
         for term in self.training.penalties(halting_cost) if self.training is not None else ():
             if term.reads not in record:
                 raise ValueError(

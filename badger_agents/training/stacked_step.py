@@ -33,10 +33,10 @@ class Population(LearnedAgent):
         return self._agent.initial_state(family, keys)
 
     def act(
-        self, state: object, observation: Observation, keys: Keys
+        self, state: object, observation: Observation, keys: Keys, step: int
     ) -> tuple[object, Tensor, dict[str, Tensor]]:
         """See `Stacked.act`."""
-        return self._agent.act(state, observation, keys)
+        return self._agent.act(state, observation, keys, step)
 
     @torch.no_grad()
     def refresh(self) -> None:

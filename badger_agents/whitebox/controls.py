@@ -27,11 +27,13 @@ class WithheldFeedback:
         """The agent's."""
         return self.agent.initial_state(family, keys)
 
-    def act(self, state: Any, observation: Observation, keys: Keys) -> tuple[Any, Tensor, dict[str, Tensor]]:
+    def act(
+        self, state: Any, observation: Observation, keys: Keys, step: int
+    ) -> tuple[Any, Tensor, dict[str, Tensor]]:
         """The agent's, on an observation without feedback."""
         told, apart = observation.feedback * 0, observation.output_feedback * 0  # (B, G), (B, O, P)
         deaf = observation._replace(feedback=told, output_feedback=apart)
-        return self.agent.act(state, deaf, keys)
+        return self.agent.act(state, deaf, keys, step)
 
 
 class Moment(NamedTuple):
@@ -64,13 +66,13 @@ class Forgetful:
         return Moment(family, 0)
 
     def act(
-        self, state: Moment, observation: Observation, keys: Keys
+        self, state: Moment, observation: Observation, keys: Keys, step: int
     ) -> tuple[Moment, Tensor, dict[str, Tensor]]:
         """The agent's first step, at this time."""
         born = self.agent.initial_state(state.family, keys)
         if "time" in getattr(born, "_fields", ()):
             born = born._replace(time=state.time)
-        _, action, record = self.agent.act(born, observation, keys)
+        _, action, record = self.agent.act(born, observation, keys, step)
         return state._replace(time=state.time + 1), action, record
 
 

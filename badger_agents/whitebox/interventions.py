@@ -84,7 +84,7 @@ class Intervened:
         return IntervenedState(mind, self.intervention.initial_state(self.agent, mind, keys))
 
     def act(
-        self, state: IntervenedState, observation: Observation, keys: Keys
+        self, state: IntervenedState, observation: Observation, keys: Keys, step: int
     ) -> tuple[IntervenedState, Tensor, dict[str, Tensor]]:
         """One step; writing and states in the record are those after the intervention."""
         mind, own = state
@@ -106,7 +106,7 @@ class Intervened:
 
         hooked = Hooked(self.agent.membrane, write=write, scores=scores)
         body = shadow(self.agent, deliver=deliver, membrane=hooked)
-        after, action, record = body.act(mind, observation, keys)
+        after, action, record = body.act(mind, observation, keys, step)
         after = self.intervention.end_step(mind, after)
         record = {**record, "writing": written[-1], **named_states(after.experts)}
         return IntervenedState(after, own), action, record

@@ -69,13 +69,13 @@ def influence(
     for time in range(family.horizon):
         observation = family.observe(task, world)
         line.listen()
-        after, action, record = living.act(mind, observation, own)
+        after, action, record = living.act(mind, observation, own, time)
         for shift in range(1, counterfactuals + 1):
             donor = torch.empty_like(order)
             donor[order] = order.roll(shift)
             for speaker in range(speakers):
                 line.retell(speaker, donor)
-                _, _, other = living.act(mind, observation, own)
+                _, _, other = living.act(mind, observation, own, time)
                 change = (other["writing"] - record["writing"])[..., 0].double()  # (B, E)
                 total[:, :, speaker] += change**2
         mind, world = after, family.step(task, world, action, noise[:, time]).state
@@ -138,8 +138,8 @@ def equivariance(agent: BadgerAgent, family: Family, keys: Int[Tensor, "B 4"]) -
     writings, others = [], []
     for time in range(family.horizon):
         observation = family.observe(task, world)
-        mind, action, record = agent.act(mind, observation, own)
-        other, _, seen = rewired.act(other, observation, own)
+        mind, action, record = agent.act(mind, observation, own, time)
+        other, _, seen = rewired.act(other, observation, own, time)
         writings.append(record["writing"][..., 0].cpu().numpy())
         others.append(seen["writing"][..., 0].cpu().numpy())
         world = family.step(task, world, action, noise[:, time]).state
@@ -197,6 +197,6 @@ def bits_per_step(agent: BadgerAgent, family: Family) -> float:
         return 0.0
     keys = keyed_random.outer_keys(0, 0, 1, like=next(agent.parameters(), torch.zeros(())))  # (1, 4)
     task, mind = family.sample_task(keys), agent.initial_state(family, keys)
-    sent = agent.act(mind, family.observe(task, family.initial_state(task)), keys)[0].emission
+    sent = agent.act(mind, family.observe(task, family.initial_state(task)), keys, 0)[0].emission
     echo = 8 * sent.value.element_size() * settings.echo
     return settings.rounds * (agent.transmission.bits(sent) + echo)

@@ -153,7 +153,7 @@ class Transplanted:
         )
 
     def act(
-        self, state: TransplantedState, observation: Observation, keys: Keys
+        self, state: TransplantedState, observation: Observation, keys: Keys, step: int
     ) -> tuple[TransplantedState, Tensor, dict[str, Tensor]]:
         """A step of the one or the other."""
         mind, fresh, time = state
@@ -161,7 +161,7 @@ class Transplanted:
             assert fresh is not None  # it waits until this step
             mind, fresh = self._change_over(mind, fresh, keys), None
         living = self.donor if time < self.after else self.receiver
-        mind, action, record = living.act(mind, observation, keys)
+        mind, action, record = living.act(mind, observation, keys, step)
         return TransplantedState(mind, fresh, time + 1), action, record
 
     def _change_over(self, donor: BadgerState, fresh: BadgerState, keys: Keys) -> BadgerState:

@@ -98,7 +98,7 @@ class OracleChannel(LearnedAgent):
         return OracleChannelState(self.badger.initial_state(family, keys), told)
 
     def act(
-        self, state: OracleChannelState, observation: Observation, keys: Int[Tensor, "B 4"]
+        self, state: OracleChannelState, observation: Observation, keys: Int[Tensor, "B 4"], step: int
     ) -> tuple[OracleChannelState, Tensor, dict[str, Tensor]]:
         """One step of the agent, in which the answer arrives and nothing else."""
 
@@ -107,5 +107,5 @@ class OracleChannel(LearnedAgent):
             return state.told[:, state.mind.time], attention
 
         body = shadow(self.badger, deliver=deliver)
-        mind, action, record = body.act(state.mind, observation, keys)
+        mind, action, record = body.act(state.mind, observation, keys, step)
         return OracleChannelState(mind, state.told), action, record

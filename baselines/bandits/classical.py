@@ -69,7 +69,7 @@ class BanditAlgorithm(ABC):
         return tuned_setting(type(self).__name__, self.tunes, family) if value == TUNED else float(value)
 
     def act(
-        self, state: Counts, observation: Observation, keys: Int[Tensor, "B 4"]
+        self, state: Counts, observation: Observation, keys: Int[Tensor, "B 4"], step: int
     ) -> tuple[Counts, Int[Tensor, "B"], dict[str, Tensor]]:
         """Count the last pull, choose the next; records the scores [B, O]."""
         pulled = observation.outputs  # (B, O), one-hot, zeros at the start

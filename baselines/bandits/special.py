@@ -70,8 +70,8 @@ class DiscountedUCB(UCB1):
             raise ValueError(f"gamma is {self.gamma}; it must lie in (0, 1]")
 
     def act(
-        self, state: Counts, observation: Observation, keys: Int[Tensor, "B 4"]
+        self, state: Counts, observation: Observation, keys: Int[Tensor, "B 4"], step: int
     ) -> tuple[Counts, Int[Tensor, "B"], dict[str, Tensor]]:
         """Fade, then as UCB1."""
         faded = state._replace(pulls=state.pulls * self.gamma, reward=state.reward * self.gamma)
-        return super().act(faded, observation, keys)
+        return super().act(faded, observation, keys, step)

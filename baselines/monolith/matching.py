@@ -62,11 +62,11 @@ def measure(agent: LearnedAgent, family: Family) -> Measures:
     own, task, noise = keyed_random.agent_keys(keys), family.sample_task(keys), family.noise(keys, WARM)
     mind, world = agent.initial_state(family, own), family.initial_state(task)
     for time in range(WARM):
-        mind, action, _ = agent.act(mind, family.observe(task, world), own)
+        mind, action, _ = agent.act(mind, family.observe(task, world), own, time)
         world = family.step(task, world, action, noise[:, time]).state
     observation = family.observe(task, world)
     with FlopCounterMode(display=False) as counter:
-        mind, _, _ = agent.act(mind, observation, own)
+        mind, _, _ = agent.act(mind, observation, own, WARM)
     parameters = sum(weight.numel() for weight in agent.parameters())
     return Measures(parameters, counter.get_total_flops(), state_size(mind))
 

@@ -116,7 +116,7 @@ class Monolith(LearnedAgent):
         return MonolithState(memory, feedback, family.action_kind, 0, chance)
 
     def act(
-        self, state: MonolithState, observation: Observation, keys: Int[Tensor, "B 4"]
+        self, state: MonolithState, observation: Observation, keys: Int[Tensor, "B 4"], step: int
     ) -> tuple[MonolithState, Tensor, dict[str, Tensor]]:
         """Read everything, update, write everything; records its features as the state of one expert."""
         reading = self._reading(observation, state.feedback)  # (B, R)

@@ -86,7 +86,7 @@ class RandomSearch:
         return _begin(check_hot_cold(self, family), keys, 1.0)
 
     def act(
-        self, state: Search, observation: Observation, keys: Int[Tensor, "B 4"]
+        self, state: Search, observation: Observation, keys: Int[Tensor, "B 4"], step: int
     ) -> tuple[Search, Float[Tensor, "B O"], dict[str, Tensor]]:
         """A fresh point, or the best."""
         known, better = _hear(state, observation)
@@ -124,7 +124,7 @@ class HillClimber:
         return _begin(check_hot_cold(self, family), keys, self.width)
 
     def act(
-        self, state: Search, observation: Observation, keys: Int[Tensor, "B 4"]
+        self, state: Search, observation: Observation, keys: Int[Tensor, "B 4"], step: int
     ) -> tuple[Search, Float[Tensor, "B O"], dict[str, Tensor]]:
         """Judge the last move, then make the next, or go back."""
         known, better = _hear(state, observation)
@@ -169,7 +169,7 @@ class Adam:
         return Moments(best, best, 0)
 
     def act(
-        self, state: Moments, observation: Observation, keys: Int[Tensor, "B 4"]
+        self, state: Moments, observation: Observation, keys: Int[Tensor, "B 4"], step: int
     ) -> tuple[Moments, Float[Tensor, "B O"], dict[str, Tensor]]:
         """One step down from the point written last."""
         slope, time = observation.output_feedback[:, :, 0], state.time + 1
@@ -213,7 +213,7 @@ class Bisection:
         return Interval(zero - 1, zero + 1, zero, 0, family.horizon, family.feedback)  # type: ignore[attr-defined]
 
     def act(
-        self, state: Interval, observation: Observation, keys: Int[Tensor, "B 4"]
+        self, state: Interval, observation: Observation, keys: Int[Tensor, "B 4"], step: int
     ) -> tuple[Interval, Float[Tensor, "B O"], dict[str, Tensor]]:
         """Cut the intervals by what was heard, then move the next coordinate across its middle."""
         here, used, heard = observation.outputs, observation.output_mask, observation.feedback[:, :1]

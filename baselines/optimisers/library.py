@@ -70,7 +70,7 @@ class LibraryOptimiser(ABC):
         return History(best[:, :0], best[:, None][:, :0], best, 0, told == "delta")
 
     def act(
-        self, state: History, observation: Observation, keys: Int[Tensor, "B 4"]
+        self, state: History, observation: Observation, keys: Int[Tensor, "B 4"], step: int
     ) -> tuple[History, Float[Tensor, "B O"], dict[str, Tensor]]:
         """Note the value of the point written last, write the next of the plan, or make a new plan."""
         heard = observation.feedback[:, :1].double().cpu()  # (B, 1)

@@ -51,7 +51,7 @@ class Triangulation:
         return TriangulationState(guess, guess[:, 0], 0, family.horizon)
 
     def act(
-        self, state: TriangulationState, observation: Observation, keys: Int[Tensor, "B 4"]
+        self, state: TriangulationState, observation: Observation, keys: Int[Tensor, "B 4"], step: int
     ) -> tuple[TriangulationState, Float[Tensor, "B O"], dict[str, Tensor]]:
         """Use the last probe's error, then make the next probe, or write what was found."""
         guess, error, time, horizon = state

@@ -36,7 +36,7 @@ class ReadAll:
         return Bits(torch.zeros(len(keys), 0, device=keys.device), family.function)
 
     def act(
-        self, state: Bits, observation: Observation, keys: Int[Tensor, "B 4"]
+        self, state: Bits, observation: Observation, keys: Int[Tensor, "B 4"], step: int
     ) -> tuple[Bits, Float[Tensor, "B O"], dict[str, Tensor]]:
         """The answer, at every step."""
         bits = state.bits if state.bits.shape[1] else observation.inputs[:, :, 0]  # (B, I)
@@ -78,7 +78,7 @@ class Memoriser:
         return Table(table, torch.zeros(len(keys), 1, dtype=torch.int64, device=keys.device))
 
     def act(
-        self, state: Table, observation: Observation, keys: Int[Tensor, "B 4"]
+        self, state: Table, observation: Observation, keys: Int[Tensor, "B 4"], step: int
     ) -> tuple[Table, Float[Tensor, "B O"], dict[str, Tensor]]:
         """Note the answer that has been revealed, answer the bits shown now."""
         told = observation.output_feedback[:, :, 0].sum(dim=-1, keepdim=True).sign()  # (B, 1), 0 at the start

@@ -57,7 +57,7 @@ class SupervisedAlgorithm(ABC):
         return Examples(shown[:, None][:, :0], none, none[:, :, 0], shown, family.blur)
 
     def act(
-        self, state: Examples, observation: Observation, keys: Int[Tensor, "B 4"]
+        self, state: Examples, observation: Observation, keys: Int[Tensor, "B 4"], step: int
     ) -> tuple[Examples, Float[Tensor, "B O"], dict[str, Tensor]]:
         """Note the example that has just been revealed, answer the inputs shown now."""
         target, revealed = observation.output_feedback.unbind(dim=-1)  # (B, O) each

@@ -98,7 +98,7 @@ class InnerSteps:
     def _step(self, now: tuple[Any, Any], time: int) -> tuple[Any, Any]:
         """Mind and world after a step."""
         mind, world = now
-        mind, action, _ = self.agent.act(mind, self.family.observe(self.task, world), self.keys)
+        mind, action, _ = self.agent.act(mind, self.family.observe(self.task, world), self.keys, time)
         return mind, self.family.step(self.task, world, action, self.noise[:, time]).state
 
 

@@ -103,7 +103,7 @@ class ConstantAgent:
         return ()
 
     def act(
-        self, state: tuple[()], observation: Any, keys: Tensor
+        self, state: tuple[()], observation: Any, keys: Tensor, step: int
     ) -> tuple[tuple[()], Tensor, dict[str, Tensor]]:
         return state, torch.full_like(observation.outputs, self.value), {}
 

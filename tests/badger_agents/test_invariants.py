@@ -106,8 +106,8 @@ def test_those_who_come_leave_the_others_as_they_were(topology: str, channel: st
     agent = living("all" if topology == "matrix" else topology, channel, membrane)
     task, mind = family.sample_task(names), agent.initial_state(family, names)
     world = family.initial_state(task)
-    for _ in range(2):
-        mind, action, _ = agent.act(mind, family.observe(task, world), names)
+    for step in range(2):
+        mind, action, _ = agent.act(mind, family.observe(task, world), names, step)
         world = family.step(task, world, action, names).state
     grown, larger = agent.grow(mind, names, add=1, clone=[0])
     assert torch.equal(larger.experts[:, :EXPERTS], mind.experts)
@@ -116,4 +116,4 @@ def test_those_who_come_leave_the_others_as_they_were(topology: str, channel: st
         assert torch.equal(new.value[:, :EXPERTS], old.value)
         assert torch.equal(new.value[:, -2], old.value[:, 0])  # the clone's are on their way as well
         assert not new.value[:, -1].any()  # a fresh expert has said nothing
-    grown.act(larger, family.observe(task, world), names)
+    grown.act(larger, family.observe(task, world), names, 2)

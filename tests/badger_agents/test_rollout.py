@@ -80,7 +80,7 @@ class Cheat(ConstantAgent):
     """Draws under the name by which the family draws its targets."""
 
     def act(
-        self, state: tuple[()], observation: Any, keys: Tensor
+        self, state: tuple[()], observation: Any, keys: Tensor, step: int
     ) -> tuple[tuple[()], Tensor, dict[str, Tensor]]:
         return state, 2 * keyed_random.uniform(keys, "target", 3, dtype="float64") - 1, {}
 
@@ -90,5 +90,7 @@ def test_no_name_that_an_agent_draws_under_shows_it_the_task() -> None:
     names = keys(50)
     assert (rollout(Cheat(), family, names).loss[-1] > 0.01).all()
     direct = family.initial_state(task := family.sample_task(names))
-    action = Cheat().act((), family.observe(task, direct), names)[1]  # what the trials' own keys would show
+    action = Cheat().act((), family.observe(task, direct), names, 0)[
+        1
+    ]  # what the trials' own keys would show
     torch.testing.assert_close(action, task.target)

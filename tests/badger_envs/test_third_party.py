@@ -95,7 +95,7 @@ def test_the_checkers_of_others_pass() -> None:
     from pettingzoo.test import api_test, parallel_api_test
     from stable_baselines3.common.env_checker import check_env as check_for_baselines
 
-    from badger_envs import pettingzoo
+    from badger_envs.faces import pettingzoo
 
     env = gym.make(FULL_ID).unwrapped
     check_env(env)

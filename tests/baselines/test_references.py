@@ -81,14 +81,14 @@ def test_fixed_policies_do_what_they_say() -> None:
     task = family.sample_task(keys)
     seen = family.observe(task, family.initial_state(task))
     state, points = Spread(0.5).initial_state(family, keys), []
-    for _ in range(4):
-        state, point, _ = Spread(0.5).act(state, seen, keys)
+    for step in range(4):
+        state, point, _ = Spread(0.5).act(state, seen, keys, step)
         points.append(point[0])
     visited = torch.stack(points)
     assert visited.abs().max() <= 0.5
     assert torch.pdist(visited).min() > 0.2
-    assert torch.equal(Constant(-0.25).act(state, seen, keys)[1], torch.full((3, 2), -0.25))
-    assert FirstSlot().act(state, seen, keys)[1].tolist() == [0, 0, 0]
+    assert torch.equal(Constant(-0.25).act(state, seen, keys, 4)[1], torch.full((3, 2), -0.25))
+    assert FirstSlot().act(state, seen, keys, 4)[1].tolist() == [0, 0, 0]
 
 
 def test_the_oracle_knows_the_optimum_and_refuses_what_has_none() -> None:

@@ -32,7 +32,7 @@ class Spy:
         self.seen.add(family.split)
         return ()
 
-    def act(self, state: tuple[()], seen: Observation, keys: torch.Tensor) -> Any:
+    def act(self, state: tuple[()], seen: Observation, keys: torch.Tensor, step: int) -> Any:
         return state, torch.zeros(len(keys), dtype=torch.int64), {}
 
 

@@ -30,8 +30,8 @@ def live(
     """A trial on a given task from a given state of the experts."""
     world = family.initial_state(task)
     names = keys(len(task.target))
-    for _ in range(steps):
-        mind, action, record = agent.act(mind, family.observe(task, world), names)
+    for step in range(steps):
+        mind, action, record = agent.act(mind, family.observe(task, world), names, step)
         world = family.step(task, world, action, names).state
     return mind, world.outputs, record
 
@@ -142,8 +142,8 @@ def test_messages_travel_one_edge_a_round_and_nowhere_else(
     def end(nudge: float) -> Tensor:
         mind = agent.initial_state(family, names)
         mind.experts[:, changed] += nudge
-        for _ in range(steps):  # one observation throughout: only the channel connects the experts
-            mind, _, _ = agent.act(mind, observation, names)
+        for step in range(steps):  # one observation throughout: only the channel connects the experts
+            mind, _, _ = agent.act(mind, observation, names, step)
         return mind.experts[0]
 
     influenced = (end(0.0) != end(1.0)).any(dim=-1).numpy()
@@ -158,11 +158,11 @@ def test_a_cut_channel_has_no_influence_whatever_is_sent(topology: str, rounds: 
     names = keys(5)
     task, mind = family.sample_task(names), agent.initial_state(family, names)
     observation = family.observe(task, family.initial_state(task))
-    mind, _, record = agent.act(mind, observation, names)
+    mind, _, record = agent.act(mind, observation, names, 0)
     shouting = Emission(mind.emission.value.clone(), mind.emission.key, mind.emission.query)
     shouting.value[:, 1:] = 1e6
-    quiet, action, _ = agent.act(mind, observation, names)
-    loud, same_action, _ = agent.act(mind._replace(emission=shouting), observation, names)
+    quiet, action, _ = agent.act(mind, observation, names, 1)
+    loud, same_action, _ = agent.act(mind._replace(emission=shouting), observation, names, 1)
     assert torch.equal(quiet.experts[:, 0], loud.experts[:, 0])
     assert torch.equal(action[:, 0], same_action[:, 0])
     assert (record["inbox"] == 0).all() or topology == "self"
@@ -190,8 +190,8 @@ def test_with_one_round_what_is_read_now_is_heard_at_the_next_step() -> None:
 
     def states(*shown: Observation) -> Tensor:
         mind = agent.initial_state(family, names)
-        for observation in shown:
-            mind, _, _ = agent.act(mind, observation, names)
+        for step, observation in enumerate(shown):
+            mind, _, _ = agent.act(mind, observation, names, step)
         return mind.experts
 
     now, other = states(seen), states(louder)
@@ -310,7 +310,7 @@ class _Silent(torch.nn.Module):
             {},
             "does not take these settings|message_size",
         ),
-        ("tests.badger_agents.test_badger:_Silent", {}, "not a subclass"),
+        ("tests.badger_agents.badger.test_agent:_Silent", {}, "not a subclass"),
         ("badger_agents.badger.policies.expert_policy:Nothing", {}, "cannot be loaded"),
     ],
 )

@@ -30,7 +30,7 @@ def test_a_growing_agent_lives_as_one_that_is_grown_by_hand() -> None:
             living, mind = living.grow(mind, own, clone=[0, 1], clone_noise=0.1)
         if time == 4:
             living, mind = living.grow(mind, own, remove=[0])
-        mind, action, _ = living.act(mind, family.observe(task, world), own)
+        mind, action, _ = living.act(mind, family.observe(task, world), own, time)
         world, _, loss, _ = family.step(task, world, action, noise[:, time])
         losses.append(loss)
         sizes.append(living.settings.experts)

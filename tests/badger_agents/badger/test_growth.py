@@ -28,7 +28,7 @@ def lived(agent: BadgerAgent, family: GuessingGame, steps: int, rows: int = 2) -
     names = keys(rows)
     mind = agent.initial_state(family, names)
     for time in range(steps):
-        mind, _, _ = agent.act(mind, seen_at(family, names, time), names)
+        mind, _, _ = agent.act(mind, seen_at(family, names, time), names, time)
     return mind
 
 
@@ -90,15 +90,17 @@ def test_who_stays_is_left_alone_to_the_bit_and_who_comes_is_a_copy_or_new(data:
     assert all(its[name] is weight for name, weight in mine.items())
     if agent.settings.membrane == "hardwired" and len(places.order) < family.slots.outputs:
         with pytest.raises(ValueError, match="a hardwired membrane needs one per output"):
-            grown.act(after, seen_at(family, names, steps), names)
+            grown.act(after, seen_at(family, names, steps), names, steps)
         return
     for time in (steps, steps + 1):
-        after, action, record = grown.act(after, seen_at(family, names, time), names)
+        after, action, record = grown.act(after, seen_at(family, names, time), names, time)
     assert action.shape == (2, family.slots.outputs)
     assert action.isfinite().all()
     assert record["messages"].shape[1] == len(places.order)
     assert all(torch.equal(weight, weights[name]) for name, weight in grown.state_dict().items())
-    agent.act(state, seen_at(family, names, steps), names)  # the old agent still lives with the old state
+    agent.act(
+        state, seen_at(family, names, steps), names, steps
+    )  # the old agent still lives with the old state
 
 
 @pytest.mark.parametrize("membrane", ["hardwired", "attentional"])
@@ -112,8 +114,8 @@ def test_growing_by_nothing_changes_nothing(membrane: Any, topology: Any) -> Non
     state = lived(agent, family, 2)
     grown, after = agent.grow(state, names)
     assert grown.settings == agent.settings
-    same, action, _ = grown.act(after, seen_at(family, names, 2), names)
-    other, wanted, _ = agent.act(state, seen_at(family, names, 2), names)
+    same, action, _ = grown.act(after, seen_at(family, names, 2), names, 2)
+    other, wanted, _ = agent.act(state, seen_at(family, names, 2), names, 2)
     assert torch.equal(action, wanted)
     assert all(torch.equal(*pair) for pair in zip(per_expert(same), per_expert(other), strict=True))
 
@@ -202,16 +204,16 @@ def test_a_hardwired_place_keeps_its_slot_and_needs_somebody() -> None:
     agent = random_agent(family, experts=4, topology="none")
     names, state = keys(2), lived(agent, family, 2)
     shown = seen_at(family, names, 2)
-    _, wanted, _ = agent.act(state, shown, names)
+    _, wanted, _ = agent.act(state, shown, names, 2)
     smaller, after = agent.grow(state, names, remove=[1])
-    _, action, _ = smaller.act(after, shown, names)
+    _, action, _ = smaller.act(after, shown, names, 2)
     torch.testing.assert_close(action[:, [0, 2]], wanted[:, [0, 2]])
     assert (action[:, 1] != wanted[:, 1]).all()  # expert 3, who had none, has its slot
     too_few, after = smaller.grow(after, names, remove=[0])
     with pytest.raises(
         ValueError, match="2 experts for 3 outputs: a hardwired membrane needs one per output"
     ):
-        too_few.act(after, shown, names)
+        too_few.act(after, shown, names, 2)
 
 
 def test_new_experts_take_over_outputs_that_were_waiting() -> None:
@@ -226,7 +228,7 @@ def test_new_experts_take_over_outputs_that_were_waiting() -> None:
     assert torch.equal(now[in_focus], owner[in_focus])
     assert ((now != owner).sum(dim=-1) == 2).all()
     assert (now[now != owner] >= 4).all()
-    after, _, _ = grown.act(after, seen_at(family, keys(2), 5), keys(2))
+    after, _, _ = grown.act(after, seen_at(family, keys(2), 5), keys(2), 5)
     assert (after.membrane.since == 5).all()  # sittings begin anew, as there are fewer
 
 

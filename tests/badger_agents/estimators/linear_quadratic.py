@@ -84,7 +84,7 @@ class Pusher(LearnedAgent):
         return ()
 
     def act(
-        self, state: Any, observation: Observation, keys: Tensor
+        self, state: Any, observation: Observation, keys: Tensor, step: int
     ) -> tuple[Any, Tensor, dict[str, Tensor]]:
         push = torch.cat([self.first, self.second])
         return state, push.expand(len(keys), -1), {}

@@ -214,7 +214,9 @@ class Gambler(LearnedAgent):
     def initial_state(self, family: Family, keys: Tensor) -> Any:
         return self.weight.expand(len(keys), -1)
 
-    def act(self, state: Any, observation: Any, keys: Tensor) -> tuple[Any, Tensor, dict[str, Tensor]]:
+    def act(
+        self, state: Any, observation: Any, keys: Tensor, step: int
+    ) -> tuple[Any, Tensor, dict[str, Tensor]]:
         return state, (keys[:, 3] + torch.randint(3, (len(keys),))) % 3, {}
 
 

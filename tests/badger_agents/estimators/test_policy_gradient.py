@@ -44,7 +44,9 @@ class Reader(LearnedAgent):
     def scores(self, outputs: Tensor, reward: Tensor) -> Tensor:
         return self.linear(torch.cat([outputs, outputs * reward, reward - 0.5], dim=-1))
 
-    def act(self, state: tuple[int], seen: Observation, own: Tensor) -> tuple[Any, Tensor, dict[str, Tensor]]:
+    def act(
+        self, state: tuple[int], seen: Observation, own: Tensor, step: int
+    ) -> tuple[Any, Tensor, dict[str, Tensor]]:
         scores = self.scores(seen.outputs, seen.feedback)
         logits = logits_of("categorical", scores, seen.output_mask, 1.0)
         choice = draw("categorical", logits, seen.output_mask, own, state[0])
@@ -64,8 +66,10 @@ class SideBySide(LearnedAgent):
     def initial_state(self, family: Family, own: Tensor) -> Any:
         return self.all.initial_state(family, own)
 
-    def act(self, state: Any, seen: Observation, own: Tensor) -> tuple[Any, Tensor, dict[str, Tensor]]:
-        return self.all.act(state, seen, own)
+    def act(
+        self, state: Any, seen: Observation, own: Tensor, step: int
+    ) -> tuple[Any, Tensor, dict[str, Tensor]]:
+        return self.all.act(state, seen, own, step)
 
 
 def bandit() -> Bandit:
@@ -132,7 +136,9 @@ class Guesser(LearnedAgent):
     def initial_state(self, family: Family, own: Tensor) -> tuple[int]:
         return (0,)
 
-    def act(self, state: tuple[int], seen: Observation, own: Tensor) -> tuple[Any, Tensor, dict[str, Tensor]]:
+    def act(
+        self, state: tuple[int], seen: Observation, own: Tensor, step: int
+    ) -> tuple[Any, Tensor, dict[str, Tensor]]:
         mean = self.linear(torch.cat([seen.outputs, seen.feedback], dim=-1))  # (B, O)
         logits = logits_of("continuous", mean, seen.output_mask, self.noise)
         choice = draw("continuous", logits, seen.output_mask, own, state[0])

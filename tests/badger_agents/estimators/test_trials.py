@@ -81,7 +81,7 @@ def test_only_steps_with_weight_or_penalty_are_judged() -> None:
 
 def test_noise_is_that_of_the_whole_trial_also_in_windows() -> None:
     class First(ConstantAgent):
-        def act(self, state, observation, keys):  # type: ignore[no-untyped-def]
+        def act(self, state, observation, keys, step):  # type: ignore[no-untyped-def]
             return state, torch.zeros(len(keys), dtype=torch.int64), {}
 
     family = Bandit(arms=3, horizon=9)

@@ -130,7 +130,7 @@ def test_every_recipe_of_the_suite_loads_builds_and_takes_a_step(name: str) -> N
     names = keys(2)
     task = family.sample_task(names)
     world = family.initial_state(task)
-    _, action, _ = agent.act(agent.initial_state(family, names), family.observe(task, world), names)
+    _, action, _ = agent.act(agent.initial_state(family, names), family.observe(task, world), names, 0)
     transition = family.step(task, world, action, family.noise(names, 1)[:, 0])
     assert transition.loss.shape == (2,)
     assert transition.loss.isfinite().all()

@@ -26,7 +26,7 @@ from badger_agents.training.loop import (
     train_population,
 )
 from tests.badger_agents.small import small_recipe
-from tests.badger_agents.test_outer_loop import DROPOUT
+from tests.badger_agents.training.test_loop import DROPOUT
 
 SEEDS = (4, 5, 6)
 STAGES = (

@@ -27,7 +27,7 @@ class Counting:
     def initial_state(self, family: Family, own: torch.Tensor) -> tuple[int]:
         return (0,)
 
-    def act(self, state: tuple[int], seen: Observation, own: torch.Tensor) -> Any:
+    def act(self, state: tuple[int], seen: Observation, own: torch.Tensor, step: int) -> Any:
         told = torch.cat([seen.feedback, seen.output_feedback.flatten(1)], dim=1).abs().sum(dim=1)
         written = torch.zeros_like(seen.outputs)
         return (state[0] + 1,), written, {"acted": torch.full_like(told, state[0]), "told": told}
@@ -43,8 +43,8 @@ class Watched:
     def initial_state(self, family: Family, own: torch.Tensor) -> Any:
         return self.agent.initial_state(family, own)
 
-    def act(self, state: Any, seen: Observation, own: torch.Tensor) -> Any:
-        state, action, record = self.agent.act(state, seen, own)
+    def act(self, state: Any, seen: Observation, own: torch.Tensor, step: int) -> Any:
+        state, action, record = self.agent.act(state, seen, own, step)
         self.records.append(record)
         return state, action, record
 
@@ -78,8 +78,8 @@ def test_its_clock_goes_on() -> None:
 
     agent = Forgetful(Clocked())
     state = agent.initial_state(family, keys(2))
-    for _ in range(3):
-        state, _, _ = agent.act(state, seen, keys(2))
+    for step in range(3):
+        state, _, _ = agent.act(state, seen, keys(2), step)
     assert clocks == [0, 1, 2]
 
 

@@ -41,7 +41,7 @@ def test_recorded_states_are_those_that_the_next_step_begins_with() -> None:
     names = keys(2)
     task = family.sample_task(names)
     shown = family.observe(task, family.initial_state(task))
-    mind, _, record = agent.act(agent.initial_state(family, names), shown, names)
+    mind, _, record = agent.act(agent.initial_state(family, names), shown, names, 0)
     assert torch.equal(record["states"], mind.experts)
     assert record["readings"].shape[-1] == agent.membrane.reading_size + 1
 

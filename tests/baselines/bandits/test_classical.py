@@ -32,7 +32,7 @@ def live(agent: BanditAlgorithm, family: Bandit, keys: torch.Tensor) -> tuple[to
     task, noise = family.sample_task(keys), family.noise(keys, family.horizon)
     world, mind, actions = family.initial_state(task), agent.initial_state(family, keys), []
     for time in range(family.horizon):
-        mind, action, _ = agent.act(mind, family.observe(task, world), keys)
+        mind, action, _ = agent.act(mind, family.observe(task, world), keys, time)
         world = family.step(task, world, action, noise[:, time]).state
         actions.append(action)
     return torch.stack(actions), mind
@@ -52,8 +52,8 @@ def choices(agent: BanditAlgorithm, family: Bandit, pulls: list[tuple[int, float
     """What it chooses at the start and after each of these (arm, reward), whatever it wanted."""
     keys = keys_of(1)
     state, chosen = agent.initial_state(family, keys), []
-    for arm, reward in [(None, 0.0), *pulls]:
-        state, action, _ = agent.act(state, shown(family, arm, reward), keys)
+    for step, (arm, reward) in enumerate([(None, 0.0), *pulls]):
+        state, action, _ = agent.act(state, shown(family, arm, reward), keys, step)
         chosen.append(int(action))
     return chosen
 
@@ -69,8 +69,8 @@ def test_ucb1_follows_its_formula() -> None:
     keys = keys_of(1)
     agent = UCB1(c=0.7)
     state = agent.initial_state(family, keys)
-    for arm, reward in [(None, 0.0), (0, 1.0), (1, 0.0), (1, 1.0)]:
-        state, _, record = agent.act(state, shown(family, arm, reward), keys)
+    for step, (arm, reward) in enumerate([(None, 0.0), (0, 1.0), (1, 0.0), (1, 1.0)]):
+        state, _, record = agent.act(state, shown(family, arm, reward), keys, step)
     expected = np.array([2 / 3, 2 / 4]) + 0.7 * np.sqrt(2 * np.log(4) / np.array([3, 4]))
     np.testing.assert_allclose(record["scores"].numpy()[0], expected)
 
@@ -89,8 +89,8 @@ def test_epsilon_is_how_often_it_strays() -> None:
     keys = keys_of(500)
     agent, strayed = EpsilonGreedy(0.3), []
     state = agent.initial_state(family, keys)
-    for _ in range(20):  # nothing is ever paid: greedy stays at the first arm
-        state, action, _ = agent.act(state, shown(family, None, 0, 500), keys)
+    for step in range(20):  # nothing is ever paid: greedy stays at the first arm
+        state, action, _ = agent.act(state, shown(family, None, 0, 500), keys, step)
         strayed.append((action != 0).double())
     assert abs(torch.stack(strayed).mean() - 0.3 * 49 / 50) < 4 * (0.3 * 0.7 / 10_000) ** 0.5
 

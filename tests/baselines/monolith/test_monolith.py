@@ -67,7 +67,7 @@ def test_what_was_chosen_last_can_stand_beside_what_it_paid() -> None:
 
     def read(outputs: Tensor, feedback: Tensor) -> Tensor:
         shown = seen._replace(outputs=outputs, feedback=feedback)
-        return beside.act(beside.initial_state(family, keys(2)), shown, keys(2))[0].memory[0]
+        return beside.act(beside.initial_state(family, keys(2)), shown, keys(2), 0)[0].memory[0]
 
     assert torch.equal(read(chosen, 0 * paid), read(0 * chosen, paid))  # nothing was paid, or chosen
     weight = beside.cell.weight_ih[:, -3:]  # (3H, 3)

@@ -145,12 +145,15 @@ def test_a_monolith_sees_again_what_it_saw(core: str, family: Family, settings: 
     mind = begin
     for now in range(family.horizon):
         mind = mind._replace(memory=restarted(mind.memory, place[now] == 0))
-        mind, _, step = agent.act(mind, Observation(*(part[now] for part in both)), own)
+        mind, _, step = agent.act(mind, Observation(*(part[now] for part in both)), own, now)
         torch.testing.assert_close(step["logits"], record["logits"][now])
         torch.testing.assert_close(step["states"], record["states"][now])
     assert state.time == mind.time
     last = Observation(*(part[-1] for part in both))
-    (_, action, _), (_, wanted, _) = agent.act(state, last, own), agent.act(mind, last, own)
+    (_, action, _), (_, wanted, _) = (
+        agent.act(state, last, own, family.horizon),
+        agent.act(mind, last, own, family.horizon),
+    )
     torch.testing.assert_close(action, wanted)  # chance goes on as well
 
 

@@ -21,8 +21,8 @@ def live(agent: Agent, family: HotCold, keys: torch.Tensor) -> tuple[torch.Tenso
     """Points written [T, B, O], their values [T, B], and the last state of the agent."""
     task, none = family.sample_task(keys), keys[:, :0].float()
     world, mind, points, values = family.initial_state(task), agent.initial_state(family, keys), [], []
-    for _ in range(family.horizon):
-        mind, action, _ = agent.act(mind, family.observe(task, world), keys)
+    for step in range(family.horizon):
+        mind, action, _ = agent.act(mind, family.observe(task, world), keys, step)
         world = family.step(task, world, action, none).state
         points.append(action)
         values.append(world.value)

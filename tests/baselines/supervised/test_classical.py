@@ -30,7 +30,7 @@ def live(
     task, noise = family.sample_task(keys), family.noise(keys, family.horizon)
     world, mind, answers, rights = family.initial_state(task), agent.initial_state(family, keys), [], []
     for time in range(family.horizon):
-        mind, action, _ = agent.act(mind, family.observe(task, world), keys)
+        mind, action, _ = agent.act(mind, family.observe(task, world), keys, time)
         answers.append(action)
         rights.append(world.right)
         world = family.step(task, world, action, noise[:, time]).state

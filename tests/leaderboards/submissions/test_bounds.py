@@ -19,7 +19,7 @@ class Extreme:
         self.family = family
         return torch.Generator().manual_seed(0)
 
-    def act(self, state: torch.Generator, observation: object, names: torch.Tensor) -> tuple:
+    def act(self, state: torch.Generator, observation: object, names: torch.Tensor, step: int) -> tuple:
         shape = observation.outputs.shape  # type: ignore[attr-defined]
         if self.family.action_kind == "categorical":  # type: ignore[attr-defined]
             return state, torch.randint(shape[1], (len(names),), generator=state), {}

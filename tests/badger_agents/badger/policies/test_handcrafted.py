@@ -152,8 +152,8 @@ def test_near_ranks_and_ties_do_not_collide(ranks: list[list[int]]) -> None:
     world, mind = family.initial_state(task), agent.initial_state(family, names)
     drawn = torch.tensor(ranks, dtype=torch.float32).expand(100, -1, -1)
     mind = mind._replace(experts=mind.experts._replace(rank=drawn))
-    for _ in range(6):
-        mind, action, _ = agent.act(mind, family.observe(task, world), names)
+    for step in range(6):
+        mind, action, _ = agent.act(mind, family.observe(task, world), names, step)
         world = family.step(task, world, action, names).state
     assert float(world.error.max()) < 1e-8
 
