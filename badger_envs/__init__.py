@@ -2,14 +2,16 @@
 
 from typing import Any
 
-from badger_envs.family import FLAGS, Family, Observation, Slots, Transition, make_family
+from badger_envs.family import FLAGS, Bounds, Family, Observation, Sizes, Slots, Transition, make_family
 from badger_envs.registry import TABLE, family_of, register, register_all
 
 __all__ = [
     "FLAGS",
     "TABLE",
+    "Bounds",
     "Family",
     "Observation",
+    "Sizes",
     "Slots",
     "Transition",
     "family_of",

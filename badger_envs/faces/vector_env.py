@@ -73,7 +73,7 @@ class FamilyVectorEnv(VectorEnv[dict[str, np.ndarray], Any, np.ndarray]):
         self._outputs = self.family.slots.outputs
         self._categorical = self.family.action_kind == "categorical"
         self._limit = None if max_episode_steps in (None, -1) else max_episode_steps
-        self._base: np.ndarray | None = None  # [N, 2]
+        self._seeds: np.ndarray | None = None  # uint64 [N], the last ones
         self._trial = np.full(num_envs, -1, np.int64)  # [N], of each sub-environment since its seed
         self._task: Any = None
         self._state: Any = None
@@ -114,12 +114,13 @@ class FamilyVectorEnv(VectorEnv[dict[str, np.ndarray], Any, np.ndarray]):
         seeds = checked_seeds(seed, self.num_envs)
         if mask is not None and self._task is None and not mask.all():
             raise error.ResetNeeded("reset_mask before any trial has begun; call reset() for all first")
-        super().reset(seed=int(seed) if isinstance(seed, int | np.integer) else None)
-        if self._base is None:
-            self._base = self.np_random.integers(0, 2**32, size=(self.num_envs, 2), dtype=np.int64)
-        fresh = [i for i, s in enumerate(seeds) if s is not None and (mask is None or mask[i])]
-        if fresh:
-            self._base[fresh] = keyed_random.base_keys([seeds[i] for i in fresh])  # type: ignore[misc]
+        super().reset(seed=None if seeds is None or not seeds.given[0] else int(seeds.value[0]))
+        if self._seeds is None:
+            first = np.uint64(self.np_random.integers(2**63))
+            self._seeds = first + np.arange(self.num_envs, dtype=np.uint64)
+        if seeds is not None:
+            fresh = seeds.given if mask is None else seeds.given & mask
+            self._seeds = np.where(fresh, seeds.value, self._seeds)
             self._trial[fresh] = -1
         self._start(_ALL if mask is None else np.flatnonzero(mask))
         self._done[_ALL if mask is None else mask] = False
@@ -199,7 +200,7 @@ class FamilyVectorEnv(VectorEnv[dict[str, np.ndarray], Any, np.ndarray]):
         if isinstance(rows, np.ndarray) and len(rows) == self.num_envs:
             rows = _ALL
         self._trial[rows] += 1
-        keys = keyed_random.trial_keys(self._base[rows], self._trial[rows], self.family.split)  # type: ignore[index]
+        keys = keyed_random.trial_keys(self._seeds[rows], self._trial[rows], self.family.split)  # type: ignore[index]
         task = self.family.sample_task(keys)
         state, noise = self.family.initial_state(task), draw_noise(self.family, keys)
         self._time[rows] = 0

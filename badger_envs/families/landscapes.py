@@ -10,9 +10,8 @@ from typing import NamedTuple
 from array_api_compat import device
 
 from badger_envs import keyed_random
-from badger_envs.families.slot_layout import draw_places, spread
 from badger_envs.families.task_kinds import draw_kind
-from badger_envs.family import namespace
+from badger_envs.family import Sizes, namespace
 from badger_envs.keyed_random import Array
 
 CONDITION = 1000.0  # largest condition number of an ellipsoid
@@ -34,7 +33,7 @@ class Functions(NamedTuple):
     Attributes:
         optimum: [B, O], where the value is 0; 0 in unused slots.
         mask: [B, O], 1 in used slots.
-        place: int64 [B, O], which coordinate a slot holds; [B, 0] if slot i holds coordinate i.
+        order: int64 [B, O], which coordinate a slot holds; [B, 0] if slot i holds coordinate i.
         slot: int64 [B, O], the inverse: the slot of a coordinate; [B, 0] likewise.
         weight: [B, K], scale of a function's own kind, 0 for the others.
         matrix: [B, D, O], ellipsoid: value = sum((matrix @ z) ** 2); [B, 0, 1] if there is none.
@@ -46,7 +45,7 @@ class Functions(NamedTuple):
 
     optimum: Array
     mask: Array
-    place: Array
+    order: Array
     slot: Array
     weight: Array
     matrix: Array
@@ -56,28 +55,23 @@ class Functions(NamedTuple):
     readout: Array
 
 
-def draw(
-    keys: Array, kinds: tuple[str, ...], dims: tuple[int, int], capacity: int, shuffle: bool, dtype: str
-) -> Functions:
+def draw(keys: Array, kinds: tuple[str, ...], sizes: Sizes, dtype: str) -> Functions:
     """Draw functions: what is drawn depends on keys, kinds and dims, not on capacity and shuffling.
 
     Args:
         keys: int64 [B, 4].
         kinds: kinds to draw from, each equally likely.
-        dims: (lowest, highest) number of coordinates d, each equally likely.
-        capacity: O, the number of slots, at least the highest d.
-        shuffle: place coordinates into slots at random.
+        sizes: numbers of coordinates d, and the slots O that they stand in.
         dtype: "float32" or "float64".
     """
-    xp = namespace(keys)
-    low, high = dims
+    xp, (low, high) = namespace(keys), sizes.limits
     drawn = keyed_random.uniform(keys, "kind and optimum", 1 + high, dtype=dtype)  # in one call: calls cost
     kind, optimum = draw_kind(drawn[:, 0], kinds), 2 * drawn[:, 1:] - 1  # [B], [B, D]
     used, count = xp.ones_like(optimum), xp.ones_like(optimum[:, 0]) * high
     if low < high:
-        count = xp.astype(keyed_random.integers(keys, "dims", 1, low, high)[:, 0], used.dtype)
+        count = xp.astype(sizes.count(keys)[:, 0], used.dtype)
         used = xp.astype(xp.cumulative_sum(used, axis=-1) <= count[:, None], used.dtype)
-    place = draw_places(keys, "slots", capacity, shuffle)
+    order = sizes.order(keys)
     matrix = inner = readout = optimum[:, :0, None]  # [B, 0, 1]
     link = centre = optimum[:, :0]
     scales = {
@@ -89,9 +83,9 @@ def draw(
         "network": xp.ones_like(count) / _NETWORK,
     }
     if "ellipsoid" in kinds:
-        matrix = spread(_ellipsoid(keys, used, count, dtype), place, capacity)
+        matrix = sizes.spread(_ellipsoid(keys, used, count, dtype), order)
     if "rosenbrock" in kinds:
-        link = spread(used[:, 1:], keys[:, :0], capacity)
+        link = sizes.spread(used[:, 1:], keys[:, :0])
     if "network" in kinds:
         wide = 3 * GAIN / xp.sqrt(count)[:, None, None]  # uniform weights of inputs with variance 1/3
         entries = xp.reshape(
@@ -101,12 +95,12 @@ def draw(
         bias = GAIN * (2 * keyed_random.uniform(keys, "network bias", HIDDEN, dtype=dtype) - 1)
         readout = 2 * keyed_random.uniform(keys, "network readout", READOUTS * HIDDEN, dtype=dtype) - 1
         readout = xp.reshape(readout, (-1, READOUTS, HIDDEN)) * math.sqrt(3 / HIDDEN)
-        inner, centre = spread(entries, place, capacity), _apply(entries, optimum * used) + bias
+        inner, centre = sizes.spread(entries, order), _apply(entries, optimum * used) + bias
     return Functions(
-        optimum=spread(optimum * used, place, capacity),
-        mask=spread(used, place, capacity),
-        place=place,
-        slot=xp.argsort(place, axis=-1),
+        optimum=sizes.spread(optimum * used, order),
+        mask=sizes.spread(used, order),
+        order=order,
+        slot=xp.argsort(order, axis=-1),
         weight=xp.stack([kind[name] * scales[name] for name in kinds], axis=-1),
         matrix=matrix,
         link=link,
@@ -167,7 +161,8 @@ def _ellipsoid(keys: Array, used: Array, count: Array, dtype: str) -> Array:
         v = v + ahead[:, None] * xp.astype(index[:, k:] == k, v.dtype)
         square = xp.vecdot(v, v)
         scaled = v * (2 / xp.where(square > 0, square, xp.ones_like(square)))[:, None]
-        rotation[:, k:, :] -= scaled[:, :, None] * xp.matmul(v[:, None, :], rotation[:, k:, :])
+        turned = rotation[:, k:, :] - scaled[:, :, None] * xp.matmul(v[:, None, :], rotation[:, k:, :])
+        rotation = xp.concat([rotation[:, :k, :], turned], axis=1)
     scale = xp.sqrt(curvature / (_SQUARE * xp.sum(curvature, axis=-1)[:, None]))
     return scale[:, :, None] * rotation
 
@@ -226,8 +221,8 @@ def _rosenbrock_gradient(f: Functions, z: Array) -> Array:
     xp = namespace(z)
     ordered, miss, link = _chain(f, z)
     slope = 200 * (xp.matmul(miss, xp.matrix_transpose(link)) - 2 * miss * ordered)  # [B, O]
-    if f.place.shape[1]:
-        slope = xp.take_along_axis(slope, f.place, axis=-1)
+    if f.order.shape[1]:
+        slope = xp.take_along_axis(slope, f.order, axis=-1)
     return slope + 2 * z
 
 

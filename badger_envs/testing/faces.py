@@ -123,7 +123,7 @@ def _check_single(target: Target, seed: int, expected: Trajectory, draws: Draws,
         lived = _single_trial(env, seed, actions, name)
     require_draws(draws, found, seeded_keys(family, range(seed, seed + 1)), name)
     require_equal(expected, lived, name)
-    keys = keyed_random.trial_keys(keyed_random.base_keys([seed]), 1, family.split)
+    keys = keyed_random.trial_keys([seed], 1, family.split)
     later = play(family, keys, actions[:, None])
     require_equal(later, _single_trial(env, None, actions, name), f"{name}, second trial")
     env.close()

@@ -69,7 +69,7 @@ def vector(target: Target, num_envs: int, **settings: Any) -> VectorEnv:
 
 def seeded_keys(family: Family, seeds: range, trial: int = 0) -> np.ndarray:
     """Keys of the trials that environments of these seeds play: int64 [B, 4]."""
-    return keyed_random.trial_keys(keyed_random.base_keys(seeds), trial, family.split)
+    return keyed_random.trial_keys(seeds, trial, family.split)
 
 
 def legal_actions(family: Family, keys: Array, steps: int) -> np.ndarray:

@@ -24,7 +24,7 @@ class _Game(FamilyEnv):
     @property
     def keys(self) -> np.ndarray:
         """Key of the present trial, [1, 4]."""
-        return keyed_random.trial_keys(self._base, self._trial, self.family.split)
+        return keyed_random.trial_keys([self._seed], self._trial, self.family.split)
 
 
 class FamilyParallelEnv(ParallelEnv[str, np.ndarray, np.ndarray]):
@@ -157,7 +157,8 @@ class FamilyParallelEnv(ParallelEnv[str, np.ndarray, np.ndarray]):
         """Start a trial.
 
         Args:
-            seed: a number >= 0 that names a new series of trials; None goes on with the last series.
+            seed: a number from 0 to 2**64 - 1 that names a new series of trials; None goes on with the last
+                series.
             options: ignored.
 
         Returns:

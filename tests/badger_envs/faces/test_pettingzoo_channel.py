@@ -141,7 +141,7 @@ class TestChannel:
         np.testing.assert_array_equal(lossy[lossy != 0], plain[lossy != 0])
 
     def test_noise_is_a_function_of_the_key_and_the_step(self) -> None:
-        keys = keyed_random.trial_keys(keyed_random.base_keys([3]), 5, "test")
+        keys = keyed_random.trial_keys([3], 5, "test")
         channel = Channel(3, message_size=5, noise=0.5, inbox="each", topology=np.ones((3, 3)))
         for _ in range(2):
             channel.reset(keys)
