@@ -10,7 +10,7 @@ from badger_envs import keyed_random
 from badger_envs.faces.actions import check_indices, check_values
 from badger_envs.faces.spaces import action_space, observation_space
 from badger_envs.family import Family, Observation, make_family, touches_unused_slot
-from badger_envs.rendering import RENDER_FPS, Scene, Window, ansi, check_render_mode, rgb_array, scene_of
+from badger_envs.rendering import RENDER_FPS, Frame, Window, ansi, check_render_mode, frame_of, rgb_array
 
 _BLOCK = 16
 """Trials drawn at once when none is seeded anew: drawing one costs as much as drawing many."""
@@ -153,7 +153,7 @@ class FamilyEnv(gym.Env[dict[str, Any], Any]):
             raise error.ResetNeeded("there is nothing to render before the first reset()")
         if self.render_mode == "human":
             return None
-        return ansi(self._scene()) if self.render_mode == "ansi" else rgb_array(self._scene())
+        return ansi(self._frame()) if self.render_mode == "ansi" else rgb_array(self._frame())
 
     def close(self) -> None:
         """Close the window, if there is one."""
@@ -173,7 +173,7 @@ class FamilyEnv(gym.Env[dict[str, Any], Any]):
         """Observation and info as the user gets them: fresh arrays and Python numbers."""
         if self.render_mode == "human":
             self._window = self._window or Window()
-            self._window.show(rgb_array(self._scene()))
+            self._window.show(rgb_array(self._frame()))
         observation = self._observation
         info = {name: value.item() for name, value in self.family.info(self._task, self._state).items()}
         info["unused_slot"] = touched
@@ -181,8 +181,8 @@ class FamilyEnv(gym.Env[dict[str, Any], Any]):
             info["action_mask"] = observation.output_mask[0].astype(np.int8)
         return {name: observation[i].flatten() for name, i in self._fields}, info
 
-    def _scene(self) -> Scene:
-        return scene_of(self.family, self._task, self._asked, self._observation, 0, self._time, self._reward)
+    def _frame(self) -> Frame:
+        return frame_of(self.family, self._task, self._asked, self._observation, 0, self._time, self._reward)
 
 
 def draw_noise(family: Family, keys: np.ndarray) -> np.ndarray:

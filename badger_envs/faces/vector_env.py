@@ -15,7 +15,7 @@ from badger_envs.faces.gymnasium_env import draw_noise
 from badger_envs.faces.spaces import action_space, observation_rows, observation_space
 from badger_envs.faces.vector_arguments import checked_autoreset_mode, checked_reset_mask, checked_seeds
 from badger_envs.family import Observation, check_integer, make_family, touches_unused_slot
-from badger_envs.rendering import RENDER_FPS, Scene, ansi, check_render_mode, rgb_array, scene_of
+from badger_envs.rendering import RENDER_FPS, Frame, ansi, check_render_mode, frame_of, rgb_array
 
 Rows = np.ndarray | slice
 _ALL = slice(None)
@@ -188,7 +188,7 @@ class FamilyVectorEnv(VectorEnv[dict[str, np.ndarray], Any, np.ndarray]):
         if self._task is None:
             raise error.ResetNeeded("there is nothing to render before the first reset()")
         draw = ansi if self.render_mode == "ansi" else rgb_array
-        return tuple(draw(self._scene(i)) for i in range(self.num_envs))
+        return tuple(draw(self._frame(i)) for i in range(self.num_envs))
 
     def _start_done(self) -> np.ndarray:
         """Start trials where they have ended; bool [N], where that was."""
@@ -268,9 +268,9 @@ class FamilyVectorEnv(VectorEnv[dict[str, np.ndarray], Any, np.ndarray]):
             "_final_info": self._done.copy(),
         }
 
-    def _scene(self, i: int) -> Scene:
+    def _frame(self, i: int) -> Frame:
         reward = None if self._reward is None or self._time[i] == 0 else float(self._reward[i])
-        return scene_of(
+        return frame_of(
             self.family, self._task, self._asked, self._observation, i, int(self._time[i]), reward
         )
 

@@ -101,7 +101,7 @@ class VariableIO(Family):
     as many of each as any split needs).
     `kind`: a kind, or several, of which each task draws one (default "identity", "permutation",
     "affine"). `test_kind`: kinds of the test split; several kinds without it hold out all others.
-    `support`: steps after which the right output is revealed, below `horizon` (default 10).
+    `support`: steps after which the right output is revealed (default 10), fewer than `horizon`.
     `nonzero`: of "sparse_linear" (default 2). `blur`: of "lookup", in [0, 1) (default 0.2).
     `horizon`, `split`, `shuffle_slots`, `dtype`: see `badger_envs.Family`. Inputs and outputs are shuffled
     apart from each other, so that shuffled identities are permutations: neither is held out from the other.
