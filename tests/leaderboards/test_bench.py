@@ -8,8 +8,8 @@ import torch
 
 from badger_envs import TABLE, family_of, keyed_random, make_batched
 from leaderboards.bench import bare_loops, timing
-from leaderboards.bench.faces import bare_cycle, bare_trial, has_bare_loop, torch_actions, torch_cycle
-from leaderboards.bench.timing import Cycle
+from benchmarks.envs import bare_cycle, bare_trial, has_bare_loop, torch_actions, torch_cycle
+from benchmarks.timing import Cycle
 from leaderboards.cli import main
 
 GUESSING_GAME, BANDIT = "Badger/GuessingGame-v0", "Badger/Bandit-v0"

@@ -9,7 +9,7 @@ import torch
 
 from badger_agents.recipe.loading import Recipe
 from badger_agents.training.loop import train
-from leaderboards.bench.agent import OuterStep, Sizes, matrix_cycle, matrix_operations, operations
+from benchmarks.agent import OuterStep, Sizes, matrix_cycle, matrix_operations, operations
 from leaderboards.cli import main
 
 SMALL = Sizes(batch_size=4, experts=3, dims=2, horizon=3, hidden_size=8)

@@ -12,8 +12,8 @@ import torch
 
 from badger_agents.recipe.loading import load_recipe
 from badger_agents.training.loop import train
-from leaderboards.bench.agent import OuterStep, Sizes, operations
-from leaderboards.bench.outer import StageSteps, Traffic, Way, Work, copy_cycle, lengths, work_of
+from benchmarks.agent import OuterStep, Sizes, operations
+from benchmarks.outer import StageSteps, Traffic, Way, Work, copy_cycle, lengths, work_of
 from tests.badger_agents.small import small_recipe, small_toml
 from tests.leaderboards.command import run
 

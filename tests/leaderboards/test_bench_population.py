@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from badger_agents.training.loop import Plan, train, train_population
-from leaderboards.bench.population import SeedSteps
+from benchmarks.population import SeedSteps
 from tests.badger_agents.small import small_recipe, small_toml
 from tests.leaderboards.command import refused, run
 

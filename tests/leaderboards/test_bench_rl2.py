@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from badger_agents.training.run import Run
-from leaderboards.bench.rl2 import Sizes, own_cycle, own_recipe, their_cycle, their_model
+from benchmarks.rl2 import Sizes, own_cycle, own_recipe, their_cycle, their_model
 from tests.leaderboards.command import run
 
 SMALL = Sizes(num_envs=4, arms=2, horizon=5, hidden_size=8, epochs=3, minibatches=2)

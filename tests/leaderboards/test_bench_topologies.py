@@ -9,8 +9,8 @@ from matplotlib.image import imread
 
 from badger_agents.rollout import rollout
 from badger_envs import keyed_random
-from leaderboards.bench.memory import Alive, peak_memory
-from leaderboards.bench.topologies import STEPS, Cell, InnerSteps, Kind
+from benchmarks.memory import Alive, peak_memory
+from benchmarks.topologies import STEPS, Cell, InnerSteps, Kind
 from leaderboards.commands.bench import cell_records
 from tests.leaderboards.command import refused, run
 

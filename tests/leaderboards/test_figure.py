@@ -14,12 +14,12 @@ from badger_agents.estimators.objectives import OBJECTIVES
 from badger_agents.evaluation import evaluate
 from badger_envs.families.guessing_game import GuessingGame
 from leaderboards import subjects
-from leaderboards.drawing_rollouts import _judged
-from leaderboards.figures.dimensions import PUBLISHED, draw_dimensions, read_anchor
-from leaderboards.figures.experts import draw_experts
-from leaderboards.figures.rollouts import one_number
+from paper.rollouts import _judged
+from paper.figure_dimensions import PUBLISHED, draw_dimensions, read_anchor
+from paper.figure_experts import draw_experts
+from paper.figure_rollouts import one_number
 from leaderboards.runs import open_run
-from leaderboards.subjects import find_subjects, game, met_in_training
+from paper.subjects import find_subjects, game, met_in_training
 from leaderboards.sweeps import Sweep
 from tests.badger_agents.small import small_recipe
 from tests.leaderboards.command import Done, refused, run

@@ -14,10 +14,10 @@ from scipy import stats
 from badger_agents.evaluation import evaluate
 from badger_agents.recipe.loading import Recipe
 from badger_agents.training.loop import train
-from leaderboards.drawing_parity import parity
-from leaderboards.figures.bits import draw_bits
+from paper.parity import parity
+from paper.figure_bits import draw_bits
 from leaderboards.runs import find_source, open_run
-from leaderboards.subjects import find_settings
+from paper.subjects import find_settings
 from leaderboards.sweeps import Sweep, over_seeds
 from tests.badger_agents.small import keys, small_recipe
 from tests.leaderboards.command import Done, refused, run
@@ -113,7 +113,7 @@ def test_the_fewest_bits_that_solve_the_game_are_told(
 ) -> None:
     words = ("bits", "--runs", folders / "2bits0", folders / "silent0")
     assert "fewest with a mean error of at most 0.1: none" in draw(capsys, *words).out
-    monkeypatch.setattr("leaderboards.drawing_bits.SOLVED", 1e9)
+    monkeypatch.setattr("paper.bits.SOLVED", 1e9)
     done = draw(capsys, *words)
     assert "fewest with a mean error of at most 1000000000.0: 0;" in done.out
     assert "preliminary" in done.out

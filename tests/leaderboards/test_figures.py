@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from leaderboards.figures.demo import Curve, draw_demo
-from leaderboards.figures.style import save_figure
-from leaderboards.figures.trace import attention_among, draw_trace
+from leaderboards.plots.demo import Curve, draw_demo
+from leaderboards.plots.style import save_figure
+from leaderboards.plots.rollout import attention_among, draw_trace
 
 
 def trace(experts: int, trials: int = 10, slots: int = 3, steps: int = 5) -> dict[str, np.ndarray]:

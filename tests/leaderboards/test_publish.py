@@ -15,7 +15,7 @@ from badger_agents.recipe.loading import load_recipe
 from badger_agents.training.loop import CHECKPOINT, LOG, Progress, train
 from leaderboards import card as cards
 from leaderboards.card import Candidate
-from leaderboards.commands.publish import median
+from leaderboards.commands.admin.publish import median
 from leaderboards.results import record
 from tests.badger_agents.pretrained_files import check_published
 from tests.badger_agents.small import small_toml

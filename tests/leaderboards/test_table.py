@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from baselines.tuning import ALGORITHMS
-from leaderboards.bandit_table import Compared, anchors, cells, compare
+from leaderboards.commands.admin.bandit_table import Compared, anchors, cells, compare
 from tests.leaderboards.command import refused, run
 
 OFF = {(10, 50, "gittins")}
