@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from leaderboards.plots.learning import smooth
 from leaderboards.plots.rollout import draw_rollouts
-from leaderboards.plots.style import COLOURS, STYLE
+from leaderboards.plots.style import COLOURS, STYLE, log_errors
 
 
 class Curve(NamedTuple):
@@ -52,7 +52,7 @@ def draw_demo(curves: list[Curve], bound: float, trials: int) -> Figure:
         for axis in (outer, inner):
             label = f"bound if others are deaf: {bound:.3f}"
             axis.axhline(bound, color="black", linestyle="--", linewidth=1, label=label)
-            axis.set_yscale("log")
+            log_errors(axis)
         outer.set_title("outer loop: learning to learn")
         outer.set(xlabel="outer step", ylabel="training loss (mean error, second half of trial)")
         inner.set_title(f"inner loop: learning, weights frozen ({trials:,} test tasks)")
