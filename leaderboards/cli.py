@@ -126,9 +126,9 @@ def call(target: str | Callable[..., Any], program: str, words: Sequence[str]) -
         if isinstance(target, str):
             module, _, function = target.partition(":")
             target = getattr(importlib.import_module(module), function)
-        if "OMP_NUM_THREADS" not in os.environ and "torch" in sys.modules:
-            # networks this small lose by a second thread; run one training a core
-            sys.modules["torch"].set_num_threads(1)
+        torch = sys.modules.get("torch")
+        if torch is not None and "OMP_NUM_THREADS" not in os.environ:
+            torch.set_num_threads(1)  # networks this small lose by a second thread; run one training a core
         tyro.cli(target, prog=program, args=words)
     except KeyboardInterrupt:
         saved = "; what was trained is saved, go on with --resume" if program == "badger train" else ""

@@ -10,9 +10,9 @@ from badger_agents.whitebox import bits_per_step
 from badger_agents.whitebox.controls import CONTROLS
 from badger_envs.keyed_random import split_index
 from leaderboards.cells import Case, cells_of, measure, prepare, score, shared
-from leaderboards.options import check_device, check_seed, progress_bar
+from leaderboards.options import check_device, check_seed, check_trials, progress_bar
 from leaderboards.results import Record, record, show
-from leaderboards.runs import family_settings, parse_settings
+from leaderboards.runs import family_settings, find, parse_settings
 
 
 def evaluate(

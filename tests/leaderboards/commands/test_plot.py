@@ -9,8 +9,7 @@ from matplotlib.image import imread
 
 from badger_agents.training.log import read_log
 from badger_agents.training.loop import train
-from leaderboards.plots.learning import draw_learning
-from leaderboards.plots.learning import Curve, median, read_curve, smooth
+from leaderboards.plots.learning import Curve, draw_learning, median, read_curve, smooth
 from tests.badger_agents.small import small_recipe
 from tests.leaderboards.command import refused, run
 

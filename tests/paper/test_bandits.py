@@ -1,12 +1,13 @@
-"""`badger table rl2`: the numbers of Duan et al. 2016, table 1, come out again."""
+"""RL2's table of bandits: the numbers of Duan et al. 2016, table 1, come out again."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from baselines.tuning import ALGORITHMS
-from leaderboards.commands.admin.bandit_table import Compared, anchors, cells, compare
-from tests.leaderboards.command import refused, run
+from leaderboards.cli import call
+from paper.bandits import Compared, anchors, cells, compare, table
 
 OFF = {(10, 50, "gittins")}
 """Numbers that do not agree, and why: docs/bandits.md."""
@@ -50,28 +51,16 @@ def test_an_agreement_is_a_matter_of_errors_or_of_one_percent() -> None:
 def test_the_command_prints_and_writes_all_numbers(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = (
-        "table",
-        "rl2",
-        "--pulls",
-        10,
-        "--arms",
-        5,
-        "--algorithms",
-        "ucb1",
-        "optimistic",
-        "--trials",
-        200,
-    )
+    words = ["--pulls", "10", "--arms", "5", "--algorithms", "ucb1", "optimistic", "--trials", "200"]
     file = tmp_path / "rl2.csv"
-    done = run(capsys, *words, "--out", file, "--json")
-    assert done.status == 0
-    ucb1, optimistic = done.results
+    call(table, "bandits", [*words, "--out", str(file), "--json"])
+    ucb1, optimistic = json.loads(capsys.readouterr().out)["results"]
     assert (ucb1["agent"], ucb1["published"], ucb1["tuned"]) == ("ucb1", 6.7, 0.1)
     assert ucb1["difference"] == pytest.approx(ucb1["value"] - 6.7)
     assert "published" not in optimistic
     assert len(file.read_text().splitlines()) == 3
-    text = run(capsys, *words).out
+    call(table, "bandits", words)
+    text = capsys.readouterr().out
     assert "| 10 | 5 | ucb1 | c = 0.1 |" in text
     assert "| 10 | 5 | optimistic |  |" in text
 
@@ -87,4 +76,6 @@ def test_the_command_prints_and_writes_all_numbers(
 def test_what_is_not_there_is_refused(
     words: tuple[object, ...], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert said in refused(capsys, "table", "rl2", *words)
+    with pytest.raises(SystemExit):
+        call(table, "bandits", [str(word) for word in words])
+    assert said in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""`badger tune`: searches, and keeps what it found beside what was there."""
+"""`badger admin tune`: searches, and keeps what it found beside what was there."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from tests.leaderboards.command import refused, run
 
 def test_a_search_is_kept_and_the_rest_stays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "bandits.json"
-    words = ("tune", "bandits", "--trials", 20, "--out", file, "--json", "--cells", "n=10 k=5")
+    words = ("admin", "tune", "bandits", "--trials", 20, "--out", file, "--json", "--cells", "n=10 k=5")
     done = run(capsys, *words, "--algorithms", "ucb1", "eps_greedy")
     assert done.status == 0
     assert [row["agent"] for row in done.results] == ["UCB1", "EpsilonGreedy"]
@@ -26,7 +26,7 @@ def test_a_search_is_kept_and_the_rest_stays(tmp_path: Path, capsys: pytest.Capt
 def test_ridge_is_tuned_by_id(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     id = "Badger/VariableIO-lookup-v0"
     file = tmp_path / "maps.json"
-    done = run(capsys, "tune", "variable-io", "--cells", id, "--trials", 50, "--out", file, "--json")
+    done = run(capsys, "admin", "tune", "variable-io", "--cells", id, "--trials", 50, "--out", file, "--json")
     assert done.value("weight") > 1e-4  # noisy examples, fewer than numbers to learn
     assert [row.cell for row in read(file)] == [id]
 
@@ -42,4 +42,4 @@ def test_ridge_is_tuned_by_id(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 def test_what_is_not_there_is_refused(
     words: tuple[object, ...], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert said in refused(capsys, "tune", *words)
+    assert said in refused(capsys, "admin", "tune", *words)

@@ -44,7 +44,15 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def published(place: Path, out: Path, seeds: tuple[int, ...] = SEEDS[:3]) -> list[object]:
     """Words that publish these runs."""
-    return ["publish", place / "small.toml", *(place / str(seed) for seed in seeds), "--out", out, *FEW]
+    return [
+        "admin",
+        "publish",
+        place / "small.toml",
+        *(place / str(seed) for seed in seeds),
+        "--out",
+        out,
+        *FEW,
+    ]
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -177,7 +185,7 @@ def test_what_cannot_be_published_is_one_line_and_leaves_nothing(
         train(load_recipe("small.toml"), 2, Path("unfinished"), on_step=stop)
     before = sorted(map(str, Path().rglob("*")))
     out = [] if "--out" in words else ["--out", "new"]
-    assert message in refused(capsys, "publish", *words, *out)
+    assert message in refused(capsys, "admin", "publish", *words, *out)
     assert sorted(map(str, Path().rglob("*"))) == before
 
 

@@ -13,7 +13,7 @@ from tests.leaderboards.command import refused, run
 def test_all_quantities_of_all_matchings_are_printed(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    rows = run(capsys, "match", small_toml(tmp_path), "--agent", "core=lstm", "--json").results
+    rows = run(capsys, "admin", "match", small_toml(tmp_path), "--agent", "core=lstm", "--json").results
     values = {(row["matched_by"], row["name"]): row["value"] for row in rows}
     matchings = ("-", "parameters", "operations", "state")
     for name in ("parameters", "operations", "state"):
@@ -23,13 +23,13 @@ def test_all_quantities_of_all_matchings_are_printed(
 
 
 def test_a_matching_that_there_is_not_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    done = run(capsys, "match", small_toml(tmp_path), "--agent", "core=transformer")
+    done = run(capsys, "admin", "match", small_toml(tmp_path), "--agent", "core=transformer")
     assert "no match by state: even size 1 gives 32, which is more than 24" in " ".join(done.out.split())
 
 
 def test_the_recipe_that_is_written_can_be_read(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     out = tmp_path / "out.toml"
-    words = ("match", small_toml(tmp_path), "--by", "parameters", "--env", "horizon=5", "--out", out)
+    words = ("admin", "match", small_toml(tmp_path), "--by", "parameters", "--env", "horizon=5", "--out", out)
     rows = run(capsys, *words, "--json").results
     recipe = load_recipe(str(out))
     (size,) = (row["value"] for row in rows if row["name"] == "hidden_size")
@@ -65,4 +65,4 @@ def test_text_in_a_recipe_survives(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_refused(capsys: pytest.CaptureFixture[str], words: list[str], told: str) -> None:
-    assert told in refused(capsys, "match", *words)
+    assert told in refused(capsys, "admin", "match", *words)
