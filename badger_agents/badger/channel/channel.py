@@ -36,11 +36,12 @@ class ChannelState(NamedTuple):
 
     Attributes:
         drawn: edges, where the topology is drawn per trial; () elsewhere.
-        delay_buffer: what was sent, the oldest first, and has not arrived: as many as the delay has rounds.
+        delay_buffer: messages and keys that were sent, the oldest first, and have not arrived: as many as the
+            delay has rounds.
     """
 
     drawn: Drawn
-    delay_buffer: tuple[Emission, ...]
+    delay_buffer: tuple[tuple[Tensor, Tensor], ...]
 
 
 class Delivery(NamedTuple):
@@ -85,7 +86,7 @@ class Channel(nn.Module):
             keys: of the trials.
             silence: zeros, as wide as what will be sent.
         """
-        return ChannelState(self.edges.draw(keys), (silence,) * self.settings.delay)
+        return ChannelState(self.edges.draw(keys), ((silence.value, silence.key),) * self.settings.delay)
 
     def encode(self, emission: Emission, keys: Int[Tensor, "B 4"], position: int) -> Emission:
         """What leaves the speakers: see `Codec.encode`.
@@ -116,9 +117,9 @@ class Channel(nn.Module):
             edges = without_lost(edges, self.settings.dropout, keys, position)
         arriving = sent
         if state.delay_buffer:
-            late, *waiting = (*state.delay_buffer, sent)
+            (value, key), *waiting = (*state.delay_buffer, (sent.value, sent.key))
             state = state._replace(delay_buffer=tuple(waiting))
-            arriving = Emission(late.value, late.key, sent.query)
+            arriving = Emission(value, key, sent.query)
         inbox, attention = self.edges.deliver(arriving, edges)  # (B, E, M), (B, E, E or c)
         received = inbox[..., :0]  # (B, E, 0)
         if self.settings.received_attention:

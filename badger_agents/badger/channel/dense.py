@@ -32,7 +32,7 @@ def deliver(
 ) -> tuple[Float[Tensor, "B E M"], Float[Tensor, "B E E"]]:
     """Messages as they arrive.
 
-    With keys of width 0 all are alike, and an expert hears the mean of its neighbours.
+    With keys or queries of width 0 all are alike, and an expert hears the mean of its neighbours.
 
     Args:
         emission: what every expert sent.
@@ -42,7 +42,7 @@ def deliver(
         Inboxes [B, E, M] (zeros without neighbours) and the attention [B, E, E].
     """
     value, key, query = emission
-    if key.shape[-1] == 0:
+    if key.shape[-1] == 0 or query.shape[-1] == 0:
         weights = edges.to(value.dtype) / edges.sum(-1, keepdim=True).clamp(min=1)  # ([B], E, E)
         weights = weights.expand(value.shape[0], -1, -1)  # (B, E, E)
     else:

@@ -19,7 +19,7 @@ def deliver(
         emission: what every expert sent.
         edges: tensors [E, c] or [B, E, c]: whom each expert can hear.
         k: each hears no more than so many, those with the highest scores; the gradient flows through
-            the scores of the chosen. With keys of width 0 all score alike, and it hears them all.
+            the scores of the chosen. With keys or queries of width 0 all score alike, and it hears them all.
 
     Returns:
         Inboxes [B, E, M] (zeros without neighbours) and the attention [B, E, c] that the experts of
@@ -27,7 +27,7 @@ def deliver(
     """
     value, key, query = emission
     index, mask = (part.expand(len(value), -1, -1) for part in edges)  # (B, E, c)
-    if key.shape[-1] == 0:
+    if key.shape[-1] == 0 or query.shape[-1] == 0:
         weights = mask.to(value.dtype) / mask.sum(-1, keepdim=True).clamp(min=1)  # (B, E, c)
         return _weighted(weights, _of(value, index)), weights
     hears = mask.any(-1, keepdim=True)  # (B, E, 1)

@@ -77,6 +77,49 @@ class Membrane(nn.Module):
         raise NotImplementedError
 
 
+class WrappedMembrane(Membrane):
+    """A membrane around another one: by itself it changes nothing. Base of interventions.
+
+    Args:
+        membrane: the membrane within; it is used, not copied.
+    """
+
+    def __init__(self, membrane: Membrane) -> None:
+        super().__init__(membrane.slots, membrane.feedback_to, membrane.writing)
+        self.membrane = membrane
+
+    @property
+    def reading_size(self) -> int:
+        """As within."""
+        return self.membrane.reading_size
+
+    def initial_state(self, family: Family, keys: Int[Tensor, "B 4"], experts: int) -> Any:
+        """As within."""
+        return self.membrane.initial_state(family, keys, experts)
+
+    def read(
+        self, state: Any, observation: Observation, step: int, experts: int
+    ) -> tuple[Any, Float[Tensor, "B E R"]]:
+        """As within."""
+        return self.membrane.read(state, observation, step, experts)
+
+    def scores(
+        self, state: Any, observation: Observation, writing: Float[Tensor, "B E 1"]
+    ) -> Float[Tensor, "B O"]:
+        """As within."""
+        return self.membrane.scores(state, observation, writing)
+
+    def write(
+        self, state: Any, observation: Observation, writing: Float[Tensor, "B E 1"]
+    ) -> Float[Tensor, "B O"]:
+        """As within."""
+        return self.membrane.write(state, observation, writing)
+
+    def grow(self, state: Any, keys: Int[Tensor, "B 4"], order: Sequence[int], first: int, step: int) -> Any:
+        """As within."""
+        return self.membrane.grow(state, keys, order, first, step)
+
+
 def widened(observation: Observation, slots: Slots) -> Observation:
     """An observation as wide as `slots`: zeros for numbers that its family does not have.
 
