@@ -3,11 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from badger_agents.agent import Agent, Keys
-from badger_envs import keyed_random
 from badger_envs.family import Family, Observation
 
 
@@ -39,13 +37,13 @@ class WithheldFeedback:
 
 
 class Forgetful:
-    """An agent that is born anew at every step: it knows what it sees now, and nothing else.
+    """An agent that is born anew at every step: it knows what it sees now, and what time it is.
 
-    Every step is the first step of an agent in the state of a trial's start; its draws differ from step to
-    step. So it can do no better than the best agent without memory. On bandits that is well below what memory
-    earns (`baselines.memoryless.WinStayLoseShift`); where outputs are continuous they are a memory outside of
-    it, in which everything can be kept (`baselines.memoryless.MemorylessTriangulation`), and what the control
-    takes away is what this agent has not written down. An agent under contract 4.
+    The step is told it as every agent: it says no more than the observation's flags do, and draws differ from
+    step to step by it. So it can do no better than the best agent without memory. On bandits that is well
+    below what memory earns (`baselines.memoryless.WinStayLoseShift`); where outputs are continuous they are a
+    memory outside of it, in which everything can be kept (`baselines.memoryless.MemorylessTriangulation`),
+    and what the control takes away is what this agent has not written down. An agent under contract 4.
 
     Args:
         agent: the agent; it is used, not copied.
@@ -55,23 +53,15 @@ class Forgetful:
         self.agent = agent
 
     def initial_state(self, family: Family, keys: Keys) -> Any:
-        """The agent's. Raises what the agent raises where it does not fit."""
+        """The agent's, which is all that is ever kept. Raises what the agent raises where it does not fit."""
         return self.agent.initial_state(family, keys)
 
     def act(
         self, state: Any, observation: Observation, keys: Keys, step: int
     ) -> tuple[Any, Tensor, dict[str, Tensor]]:
-        """The agent's first step, with draws of this one; the state stays what it was."""
-        _, action, record = self.agent.act(state, observation, _keys_of(step, keys), 0)
+        """What the agent does at this step in the state of the trial's start, which stays as it was."""
+        _, action, record = self.agent.act(state, observation, keys, step)
         return state, action, record
-
-
-def _keys_of(step: int, keys: Keys) -> Keys:
-    """Other keys at every step but the first, so that draws differ."""
-    if step == 0:
-        return keys
-    seed = keyed_random.words(keys, "forgetful", 2, 2 * step)  # (B, 2)
-    return torch.cat([seed.to(keys.dtype), keys[:, 2:]], dim=-1)  # (B, 4)
 
 
 CONTROLS: dict[str, Callable[[Agent], Agent]] = {"withheld": WithheldFeedback, "forgetful": Forgetful}

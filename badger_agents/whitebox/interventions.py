@@ -152,8 +152,8 @@ class Intervened:
         if 0 < left < needed:
             name = type(self.intervention).__name__
             raise ValueError(
-                f"{name} needs at least {needed} trials side by side, and of {len(keys)} trials in groups of"
-                f" {self.group} the last has {left}"
+                f"{name} needs at least {needed} trials side by side, not {left}"
+                + (f": {len(keys)} trials make groups of {self.group} and of {left}" if left < len(keys) else "")
             )
         return self.changed.initial_state(family, keys)
 

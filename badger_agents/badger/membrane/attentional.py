@@ -59,7 +59,7 @@ class AttentionalState(NamedTuple):
         readers: [B, I, E], who reads which input; before the first step as above.
         hearers: [B, 1, E], who hears the global feedback.
         place: [B, O], when an output is in its writer's focus: its place in the schedule of that expert's
-            outputs.
+            outputs; [B, 0] before the first reading, by which it is known which slots are in use.
         input_place: [B, I], the same for inputs and readers.
         places: [B, 1], the most outputs that an expert has.
         input_places: [B, 1], the most inputs that an expert has.
@@ -145,8 +145,8 @@ class AttentionalMembrane(Membrane):
             writers=outputs,
             readers=inputs,
             hearers=hearers,
-            place=torch.zeros_like(outputs[..., 0]),
-            input_place=torch.zeros_like(inputs[..., 0]),
+            place=outputs[:, :0, 0],
+            input_place=inputs[:, :0, 0],
             places=zero,
             input_places=zero,
             window=zero - 1,
@@ -162,7 +162,8 @@ class AttentionalMembrane(Membrane):
     ) -> tuple[AttentionalState, Float[Tensor, "B E R"]]:
         """What each expert reads, in the order of `Reading`."""
         used, shown = observation.output_mask, observation.input_mask  # (B, O), (B, I)
-        if step == 0:
+        first = not state.place.shape[1]  # nothing was read yet
+        if first:
             state = self._meet(state, used, shown)
         steps = state.horizon - state.since  # (B, 1), to cut into windows
         windows = state.places * (steps / (self.settings.window_length * state.places)).ceil()  # (B, 1)
@@ -170,7 +171,7 @@ class AttentionalMembrane(Membrane):
         window = gone.floor()  # (B, 1)
         begins = (window != state.window).to(gone.dtype)  # (B, 1)
         feedback = observation.feedback  # (B, G)
-        last = feedback if step == 0 else state.last  # (B, G)
+        last = feedback if first else state.last  # (B, G)
         start = torch.where(begins > 0, feedback, state.start)  # (B, G)
         state = state._replace(window=window, start=start, last=feedback)
         writers = state.writers * self._focus(state)[..., None]  # (B, O, E)
@@ -248,7 +249,7 @@ class AttentionalMembrane(Membrane):
             zero = state.since * 0  # (B, 1)
             hearers = reassign(feedback, hearers, zero + 1, zero, zero + 1, zero)[0]  # (B, 1, E)
             state = state._replace(hearers=hearers)
-        if step == 0:
+        if not state.place.shape[1]:
             return state._replace(writers=outputs, readers=inputs)
         used, shown = state.writers.sum(-1).round(), state.readers.sum(-1).round()  # (B, O), (B, I)
         if self.sharpness is not None:
