@@ -1,4 +1,4 @@
-"""Action distributions: actions drawn by what is written, a number for each slot, and how likely they were."""
+"""Action distributions: actions drawn by what is written, a number a slot, and how likely they were."""
 
 import torch
 from jaxtyping import Float, Int, Shaped

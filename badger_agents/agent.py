@@ -118,7 +118,7 @@ class LearnedAgent(torch.nn.Module):
         name = type(family).__name__
         if family.action_kind != self.action_kind:
             raise ValueError(
-                f"{name} has {family.action_kind} actions, and this agent was made for {self.action_kind} ones:"
+                f"{name} has {family.action_kind} actions, this agent was made for {self.action_kind} ones;"
                 f" make it with action_kind = {family.action_kind!r}"
             )
         for size in sizes:

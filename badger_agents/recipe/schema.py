@@ -170,7 +170,7 @@ def first_error(error: ValidationError, model: type[BaseModel], prefix: str = ""
 
 
 def _place(model: type[BaseModel], place: tuple[int | str, ...]) -> tuple[list[str], list[type[BaseModel]]]:
-    """The keys that lead to a place, without the kinds and types that pydantic tried there; and its tables."""
+    """The keys that lead to a place, without the kinds and types that pydantic tried; and its tables."""
     keys, tables = [], [model]
     for number, part in enumerate(place):
         having = [table for table in tables if part in table.model_fields]

@@ -153,7 +153,11 @@ class Intervened:
             name = type(self.intervention).__name__
             raise ValueError(
                 f"{name} needs at least {needed} trials side by side, not {left}"
-                + (f": {len(keys)} trials make groups of {self.group} and of {left}" if left < len(keys) else "")
+                + (
+                    f": {len(keys)} trials make groups of {self.group} and of {left}"
+                    if left < len(keys)
+                    else ""
+                )
             )
         return self.changed.initial_state(family, keys)
 

@@ -60,7 +60,9 @@ def influence(
         raise ValueError(f"{counterfactuals} counterfactuals need more trials than {len(keys)}")
     experts = (agent.agent if isinstance(agent, Intervened) else agent).settings.experts
     asked = experts if speakers is None else min(speakers, experts)
-    effects = rollout(_Asking(agent, counterfactuals, asked), family, keys, record=("effect",)).trace["effect"]
+    effects = rollout(_Asking(agent, counterfactuals, asked), family, keys, record=("effect",)).trace[
+        "effect"
+    ]
     return (effects.sum(dim=0) / (family.horizon * counterfactuals)).cpu().numpy()
 
 
@@ -143,9 +145,7 @@ class Retelling(WrappedChannel):
         donor: [B], in which trial.
     """
 
-    def __init__(
-        self, channel: Channel, sent: list[Emission], speaker: int, donor: Int[Tensor, "B"]
-    ) -> None:
+    def __init__(self, channel: Channel, sent: list[Emission], speaker: int, donor: Int[Tensor, "B"]) -> None:
         super().__init__(channel)
         self.sent, self.speaker, self.donor = sent, speaker, donor
 
@@ -280,8 +280,8 @@ def bits_per_step(agent: BadgerAgent, family: Family) -> float:
     """The most bits that an expert can tell the others in a step: messages and keys of all rounds.
 
     Numbers that are sent as they are count with all of their bits; symbols and rounded numbers as
-    `badger.channel.codec.CodecSettings` says. With received attention a number comes back in each round; it is
-    counted too. Nothing is told where nobody hears another. Where experts vote on when to stop, these are
+    `badger.channel.codec.CodecSettings` says. With received attention a number comes back in each round; it
+    is counted too. Nothing is told where nobody hears another. Where experts vote on when to stop, these are
     the bits of all rounds that they may use.
 
     Args:

@@ -93,7 +93,7 @@ def places(trials: int, experts: int) -> Int[np.ndarray, "B E"]:
 
 
 def schedule(writing: Float[np.ndarray, "T B E"]) -> Int[np.ndarray, "B E"]:
-    """Roles by place in the schedule: 0 for the expert that makes its largest writing first, and so on; -1 for the idle.
+    """Roles by place in the schedule: 0 for who makes its largest writing first, and so on; -1: the idle.
 
     Of experts that make it at the same step, who writes more comes first. Where experts probe their
     outputs one after the other, the k-th is the owner of the k-th probed output.

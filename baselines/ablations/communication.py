@@ -15,6 +15,9 @@ from badger_agents.badger.settings import BadgerSettings
 from badger_envs.family import ActionKind, Family, Observation
 from baselines.oracle import answers
 
+USUAL = PolicySettings()
+"""Settings of the usual policy."""
+
 
 class FrozenSenderPolicy(ExpertPolicy):
     """Each expert is a random speaker that never learns and a listener that does.
@@ -28,7 +31,7 @@ class FrozenSenderPolicy(ExpertPolicy):
         of: settings of both, as in [agent.policy]; they halt by no vote of their own.
     """
 
-    def __init__(self, reading_size: int, *, of: PolicySettings = PolicySettings()) -> None:
+    def __init__(self, reading_size: int, *, of: PolicySettings = USUAL) -> None:
         super().__init__()
         self.speaker, self.listener = (of.make(reading_size) for _ in range(2))
         self.message_size = self.speaker.message_size

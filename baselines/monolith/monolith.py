@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from badger_agents.action_distribution import choose, draws, is_drawn, logits_of
 from badger_agents.agent import LearnedAgent, Settings, feedback_and_change
-from badger_agents.badger.membrane.hardwired import Writing
+from badger_agents.badger.membrane.base import Writing
 from badger_envs.family import FLAGS, ActionKind, Family, Observation, Slots
 from baselines.monolith.sequence_models import CORES, Core, Memory, unroll
 

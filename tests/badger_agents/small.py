@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from badger_agents.agent import Agent
-from badger_agents.class_loading import Trust
 from badger_agents.badger.agent import BadgerAgent, BadgerSettings
 from badger_agents.badger.policies.expert_policy import ExpertPolicy
+from badger_agents.class_loading import Trust
 from badger_agents.recipe.loading import Recipe, check_recipe
 from badger_envs import keyed_random
 from badger_envs.families.guessing_game import GuessingGame

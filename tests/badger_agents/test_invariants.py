@@ -8,8 +8,8 @@ import torch
 
 from badger_agents.badger.agent import BadgerAgent
 from badger_agents.badger.channel.edges import Edges
-from badger_agents.badger.growth import Change, grow
 from badger_agents.badger.channel.sparse import as_edges
+from badger_agents.badger.growth import Change, grow
 from badger_agents.rollout import rollout
 from badger_agents.whitebox import equivariance, influence
 from badger_envs import keyed_random

@@ -1,4 +1,4 @@
-"""The channel's codec: what becomes of a message between speaker and listener, and how many bits that leaves."""
+"""The channel's codec: what becomes of a message on its way, and how many bits that leaves."""
 
 import math
 

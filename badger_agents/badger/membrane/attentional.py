@@ -50,6 +50,9 @@ class AttentionalSettings(Settings):
     inverse_temperature: float = Field(default=8.0, gt=0, allow_inf_nan=False)
 
 
+USUAL_SETTINGS = AttentionalSettings()
+
+
 class AttentionalState(NamedTuple):
     """What the membrane keeps of a trial.
 
@@ -119,7 +122,7 @@ class AttentionalMembrane(Membrane):
         slots: Slots,
         feedback_to: FeedbackTo = "all",
         writing: Writing = "increment",
-        settings: AttentionalSettings = AttentionalSettings(),
+        settings: AttentionalSettings = USUAL_SETTINGS,
     ) -> None:
         super().__init__(slots, feedback_to, writing)
         self.settings = settings
@@ -232,7 +235,7 @@ class AttentionalMembrane(Membrane):
     def grow(
         self, state: AttentionalState, keys: Int[Tensor, "B 4"], order: Sequence[int], first: int, step: int
     ) -> AttentionalState:
-        """Slots stay with experts if the schedule allows (`reassign`); where it changes, windows begin anew."""
+        """Slots stay with experts if the schedule allows (`reassign`); if not, windows begin anew."""
         before = state.identities.shape[1]
         dtype = str(state.identities.dtype).removeprefix("torch.")
         fresh = self._unit_vectors(

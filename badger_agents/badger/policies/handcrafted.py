@@ -47,8 +47,8 @@ class HandcraftedPolicy(ExpertPolicy):
         if reading_size != wanted:
             raise ValueError(
                 f"{type(self).__name__} reads {wanted} numbers, not {reading_size}: it needs an attentional"
-                " membrane, neither received attention nor identities, and a family with one number per input, one"
-                " global feedback and none per output"
+                " membrane, neither received attention nor identities, a family with one number per input,"
+                " one global feedback and none per output"
             )
 
     def parts(self, reading: Float[Tensor, "B E R"]) -> Reading:

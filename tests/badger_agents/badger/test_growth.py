@@ -292,7 +292,10 @@ def test_a_matrix_needs_another_for_another_number() -> None:
     grown, _ = changed(agent, state, keys(2), 2, add=1, topology=wider)
     assert grown.channel.edges.as_matrix().int().tolist() == wider
     assert changed(agent, state, keys(2), 2, add=1, topology="ring")[0].channel.edges.as_matrix().sum() == 10
-    assert torch.equal(changed(agent, state, keys(2), 2, replace=[1])[0].channel.edges.as_matrix(), agent.channel.edges.as_matrix())
+    assert torch.equal(
+        changed(agent, state, keys(2), 2, replace=[1])[0].channel.edges.as_matrix(),
+        agent.channel.edges.as_matrix(),
+    )
 
 
 # errors

@@ -11,7 +11,7 @@ from badger_agents.evaluation import evaluate
 from badger_agents.recipe.loading import RecipeError
 from badger_agents.rollout import rollout
 from badger_agents.training.loop import train
-from tests.badger_agents.small import keys, random_agent, small_family, small_recipe
+from tests.badger_agents.small import keys, random_agent, seen_at, small_family, small_recipe
 
 HALTS = {"hidden_size": 6, "message_size": 3, "key_size": 2, "halts": True}
 
@@ -73,6 +73,27 @@ def test_an_agent_that_votes_to_stop_is_one_that_has_fewer_rounds() -> None:
     torch.testing.assert_close(ours.loss, theirs.loss)
     torch.testing.assert_close(ours.trace["messages"], theirs.trace["messages"])
     assert bool((ours.trace["rounds"] == 1).all())
+
+
+def test_a_trial_that_stopped_early_keeps_what_was_on_its_way_then_messages_and_keys_alike() -> None:
+    family, names = small_family(), keys(8)
+    channel = {"delay": 1, "noise": 0.1}
+    agents = {
+        rounds: random_agent(family, rounds=rounds, policy=HALTS, channel=channel) for rounds in (1, 2, 3)
+    }
+    with torch.no_grad():
+        for agent in agents.values():
+            agent.policy.stop.weight *= 40  # some stop at once
+    seen, ends = seen_at(family, names), {}
+    for rounds, agent in agents.items():
+        state, _, record = agent.act(agent.initial_state(family, names), seen, names, 0)
+        ends[rounds] = state.channel.delay_buffer
+    used = record["rounds"].long()
+    assert set(used.tolist()) > {1}
+    for row, rounds in enumerate(used.tolist()):
+        for (value, key), (alone, its) in zip(ends[3], ends[rounds], strict=True):
+            torch.testing.assert_close(value[row], alone[row])
+            torch.testing.assert_close(key[row], its[row])
 
 
 def test_evaluation_reports_rounds() -> None:

@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from badger_agents.whitebox.probes import (
-    reassigned,
     places,
+    reassigned,
     ridge_accuracy,
     role_decodability,
-    trial_permutations,
     schedule,
+    trial_permutations,
 )
 from badger_envs import keyed_random
 

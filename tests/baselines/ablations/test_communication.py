@@ -83,8 +83,9 @@ def test_the_channel_tells_each_expert_what_to_write_and_nothing_else() -> None:
     answer = rollout(Oracle(), family, names, record=True).trace["action"]  # (T, B, O)
     torch.testing.assert_close(trace["inbox"][..., 0], answer)
     assert not trace["inbox"][..., 1:].any()
-    badger = agent.badger  # type: ignore[attr-defined]
-    assert isinstance(badger, BadgerAgent)
+    told = agent.badger  # type: ignore[attr-defined]
+    assert isinstance(told, BadgerAgent)
+    badger = told.with_parts(channel=told.channel.channel)
     assert rollout(badger, family, names, record=True).trace["inbox"].std() > 0  # untouched by it
 
 

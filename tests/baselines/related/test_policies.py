@@ -87,9 +87,7 @@ def test_a_gate_is_open_or_shut_and_always_has_a_gradient() -> None:
 
 def test_gates_differ_from_expert_to_expert() -> None:
     family = small_family()
-    agent = random_agent(
-        family, policy={"kind": GATED, "hidden_size": 6, "message_size": 3}, experts=5
-    )
+    agent = random_agent(family, policy={"kind": GATED, "hidden_size": 6, "message_size": 3}, experts=5)
     spoken = rollout(agent, family, keys(20), record=True).trace["messages"].any(dim=-1)
     assert spoken.any()
     assert not spoken.all()

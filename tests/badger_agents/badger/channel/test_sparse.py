@@ -55,7 +55,9 @@ def test_it_is_the_dense_delivery(topology: str, keyless: bool, experts: int, se
     senders = lists.index.expand(weights.shape)
     torch.testing.assert_close(inbox, expected)
     torch.testing.assert_close(as_matrix(weights, senders), attention)
-    torch.testing.assert_close(sparse.received_attention(weights, lists), dense.received_attention(attention, edges))
+    torch.testing.assert_close(
+        sparse.received_attention(weights, lists), dense.received_attention(attention, edges)
+    )
     ours = gradients(inbox, as_matrix(weights, senders), emission)
     theirs = gradients(expected, attention, emission)
     torch.testing.assert_close(ours, theirs)

@@ -10,13 +10,13 @@ from torch import Tensor
 
 from badger_agents.badger.agent import BadgerAgent
 from badger_agents.badger.membrane.attentional import AttentionalMembrane, AttentionalSettings
-from badger_agents.badger.membrane.slot_assignment import one_to_one
 from badger_agents.badger.membrane.readings import Reading, split_reading
+from badger_agents.badger.membrane.slot_assignment import one_to_one
 from badger_agents.rollout import rollout
 from badger_envs.families.guessing_game import GuessingGame
 from badger_envs.families.xor import XOR
-from tests.badger_agents.small import badger_settings, keys, random_agent, seen_at
 from tests.badger_agents.badger.membrane.test_readings import read
+from tests.badger_agents.small import badger_settings, keys, random_agent, seen_at
 
 sizes = st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(0, 999))  # slots, experts, seed
 
@@ -28,6 +28,10 @@ def alike(slots: int, experts: int, seed: int) -> tuple[Tensor, Tensor]:
     used = (torch.rand(4, slots, generator=generator) < 0.7).float()
     used[:, seed % slots] = 1
     return similarity, used
+
+
+def membrane_of(family: Any, **settings_: Any) -> AttentionalMembrane:
+    return AttentionalMembrane(family.slots, settings=AttentionalSettings(**settings_))
 
 
 # who gets what
@@ -112,7 +116,7 @@ def test_permuting_identities_permutes_readings_and_leaves_outputs(
 @pytest.mark.parametrize("matching", ["one-to-one", "soft"])
 def test_numbers_are_of_the_family_s_kind(dtype: str, matching: Any) -> None:
     family = GuessingGame(dims=5, dtype=dtype)
-    membrane = AttentionalMembrane(family.slots, settings=AttentionalSettings(matching=matching)).to(getattr(torch, dtype))
+    membrane = membrane_of(family, matching=matching).to(getattr(torch, dtype))
     states, readings = read(membrane, family, 3, steps=2)
     tensors = [*states[-1], *readings[-1]]
     assert {part.dtype for part in tensors if isinstance(part, Tensor)} == {getattr(torch, dtype)}
@@ -125,7 +129,7 @@ def test_numbers_are_of_the_family_s_kind(dtype: str, matching: Any) -> None:
 
 def lives(family: GuessingGame, experts: int, length: int) -> tuple[Tensor, Tensor, list[Reading]]:
     """Which outputs change [T, B, O] when all write a little at every step, which are in focus, readings."""
-    membrane = AttentionalMembrane(family.slots, settings=AttentionalSettings(window_length=length))
+    membrane = membrane_of(family, window_length=length)
     task = family.sample_task(keys(3))
     world, state = family.initial_state(task), membrane.initial_state(family, keys(3), experts)
     moved, owned, readings = [], [], []
@@ -140,7 +144,9 @@ def lives(family: GuessingGame, experts: int, length: int) -> tuple[Tensor, Tens
     return torch.stack(moved), torch.stack(owned), readings
 
 
-@given(dims=st.integers(1, 8), experts=st.integers(1, 9), horizon=st.integers(8, 45), length=st.integers(8, 20))
+@given(
+    dims=st.integers(1, 8), experts=st.integers(1, 9), horizon=st.integers(8, 45), length=st.integers(8, 20)
+)
 @settings(max_examples=30)
 def test_outputs_are_in_focus_equally_long_and_stay_otherwise(
     dims: int, experts: int, horizon: int, length: int
@@ -160,7 +166,9 @@ def test_outputs_are_in_focus_equally_long_and_stay_otherwise(
     assert (begins[1:][changes] == 1).all()  # focus moves only where a window begins
 
 
-@given(dims=st.integers(1, 8), experts=st.integers(1, 9), horizon=st.integers(8, 90), length=st.integers(8, 20))
+@given(
+    dims=st.integers(1, 8), experts=st.integers(1, 9), horizon=st.integers(8, 90), length=st.integers(8, 20)
+)
 @settings(max_examples=30)
 def test_no_window_is_longer_than_its_length(dims: int, experts: int, horizon: int, length: int) -> None:
     _, _, readings = lives(GuessingGame(dims=dims, horizon=horizon), experts, length)
@@ -200,7 +208,7 @@ def test_writings_are_kept_within_the_limits_and_only_the_focus_is_written(writi
 
 def test_soft_matching_shares_every_slot_in_use_among_all() -> None:
     family = GuessingGame(dims=3, capacity=5)
-    states, readings = read(AttentionalMembrane(family.slots, settings=AttentionalSettings(matching="soft")), family, 4, steps=3)
+    states, readings = read(membrane_of(family, matching="soft"), family, 4, steps=3)
     for state in states:
         torch.testing.assert_close(state.writers.sum(dim=-1), seen_at(family, keys(3)).output_mask)
         torch.testing.assert_close(state.readers.sum(dim=-1), torch.ones(3, 1))
@@ -211,7 +219,9 @@ def test_soft_matching_shares_every_slot_in_use_among_all() -> None:
 
 def test_a_high_inverse_temperature_is_one_to_one_for_a_single_slot() -> None:
     family = GuessingGame(dims=1)
-    sharp = AttentionalMembrane(family.slots, settings=AttentionalSettings(matching="soft", inverse_temperature=1e6))
+    sharp = AttentionalMembrane(
+        family.slots, settings=AttentionalSettings(matching="soft", inverse_temperature=1e6)
+    )
     soft, hard = (read(each, family, 5, 50)[0][0] for each in (sharp, AttentionalMembrane(family.slots)))
     torch.testing.assert_close(soft.writers, hard.writers)
 
@@ -252,9 +262,7 @@ def test_wrong_settings_are_refused(settings_: dict[str, Any], message: str) -> 
 
 def test_blind_experts_get_nothing_of_any_input() -> None:
     family = XOR(bits=4)
-    agent = BadgerAgent(
-        family, badger_settings(experts=4, membrane={"kind": "attentional", "blind": (1, 3)})
-    )
+    agent = BadgerAgent(family, badger_settings(experts=4, membrane={"kind": "attentional", "blind": (1, 3)}))
     task = family.sample_task(keys(6))
     observation = family.observe(task, family.initial_state(task))
     _, reading = agent.membrane.read(agent.membrane.initial_state(family, keys(6), 4), observation, 0, 4)

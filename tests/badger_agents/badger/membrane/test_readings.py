@@ -117,7 +117,13 @@ def test_unused_slots_and_other_rows_are_not_read(family: Family, matching: Any)
 @pytest.mark.parametrize("experts", [1, 2, 7])
 def test_feedback_to_one_reaches_exactly_one(experts: int, matching: Any) -> None:
     family = GuessingGame(dims=4)
-    _, readings = read(AttentionalMembrane(family.slots, "one", settings=AttentionalSettings(matching=matching)), family, experts, 200, 3)
+    _, readings = read(
+        AttentionalMembrane(family.slots, "one", settings=AttentionalSettings(matching=matching)),
+        family,
+        experts,
+        200,
+        3,
+    )
     hears = readings[0].hears[..., 0]  # (B, E)
     assert torch.equal(hears.sum(dim=-1), torch.ones(200))
     assert experts == 1 or (hears.sum(dim=0) > 0).all()  # another one from trial to trial

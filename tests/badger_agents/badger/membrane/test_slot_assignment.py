@@ -76,7 +76,9 @@ def test_a_slot_without_owner_goes_to_the_most_alike_of_those_with_fewest() -> N
     similarity = torch.tensor([[[0.9, 0.1, 0.2], [0.9, 0.1, 0.2], [0.0, 0.3, 0.1]]])
     owned = torch.tensor([[[0.0, 0, 0], [1, 0, 0], [0, 0, 0]]])
     one, zero = torch.ones(1, 1), torch.zeros(1, 1)
-    weights, place, places, changed = reassign(similarity, owned, torch.ones(1, 3), torch.zeros(1, 3), one, zero)
+    weights, place, places, changed = reassign(
+        similarity, owned, torch.ones(1, 3), torch.zeros(1, 3), one, zero
+    )
     assert weights[0].argmax(dim=-1).tolist() == [2, 0, 1]
     assert place.tolist() == [[0, 0, 0]]
     assert (places == 1).all()

@@ -16,7 +16,6 @@ from badger_envs.families.xor import XOR
 from baselines.optimisers.triangulation import Triangulation
 from tests.badger_agents.small import badger_settings, keys
 
-
 POLICY = "badger_agents.badger.policies.handcrafted:TriangulationPolicy"
 
 
@@ -64,7 +63,9 @@ def test_idle_experts_unused_slots_and_more_rounds_change_nothing(
 def test_it_knows_the_membrane_s_scale_of_feedback() -> None:
     family = GuessingGame(dims=6, dtype="float64")
     scale = {"feedback_scale": 0.2}
-    agent = triangulators(family, 7, membrane={"kind": "attentional", **scale}, policy={"kind": POLICY, **scale})
+    agent = triangulators(
+        family, 7, membrane={"kind": "attentional", **scale}, policy={"kind": POLICY, **scale}
+    )
     assert float(rollout(agent, family, keys(20)).loss[-1].max()) < 1e-25
 
 
@@ -211,7 +212,9 @@ def test_there_is_nothing_to_train() -> None:
         assert list(agent.parameters()) == []
 
 
-@pytest.mark.parametrize("changes", [{"membrane": "hardwired"}, {"received_attention": True}, {"identities": "random"}])
+@pytest.mark.parametrize(
+    "changes", [{"membrane": "hardwired"}, {"received_attention": True}, {"identities": "random"}]
+)
 def test_other_readings_are_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"TriangulationPolicy reads 17 numbers, not \d+: it needs"):
         triangulators(GuessingGame(), 3, **changes)

@@ -48,17 +48,29 @@ class Own(ExpertPolicy):
 @pytest.mark.parametrize(
     ("tables", "told"),
     [
-        ({"policy": {"hidden_size": "a"}}, "agent.policy.hidden_size is 'a'; input should be a valid integer"),
-        ({"policy": {"hidden_size": 0}}, "agent.policy.hidden_size is 0; input should be greater than or equal"),
+        (
+            {"policy": {"hidden_size": "a"}},
+            "agent.policy.hidden_size is 'a'; .*a valid integer",
+        ),
+        (
+            {"policy": {"hidden_size": 0}},
+            "agent.policy.hidden_size is 0; .*greater than or equal",
+        ),
         ({"policy": {"hidden_size": 2.5}}, "agent.policy.hidden_size is 2.5"),
         ({"policy": {"state_noise": float("inf")}}, "agent.policy.state_noise is inf"),
         ({"policy": {"halts": "no"}}, "agent.policy.halts is 'no'; input should be a valid boolean"),
         ({"policy": {"kind": GATED, "always_talk": "no"}}, "agent.policy.always_talk is 'no'"),
-        ({"policy": {"hiden_size": 3}}, "agent.policy.hiden_size: unknown key; known keys: kind, hidden_size"),
+        (
+            {"policy": {"hiden_size": 3}},
+            "agent.policy.hiden_size: unknown key; .*kind, hidden_size",
+        ),
         ({"policy": {"kind": "badger_agents.badger.agent:BadgerAgent"}}, "not a subclass of"),
         ({"policy": {"kind": "badger_agents.badger.policies.gru:Nothing"}}, "cannot be loaded"),
         ({"policy": {"kind": "subprocess:Popen"}}, "not of this project"),
-        ({"membrane": {"kind": "hardwired", "blind": (1,)}}, "agent.membrane.blind: unknown key; known keys: kind"),
+        (
+            {"membrane": {"kind": "hardwired", "blind": (1,)}},
+            "agent.membrane.blind: unknown key; .*kind",
+        ),
         ({"membrane": {"kind": "soft"}}, "agent.membrane is {'kind': 'soft'}; .*'hardwired', 'attentional'"),
         ({"channel": {"topolgy": "ring"}}, "agent.channel.topolgy: unknown key; known keys: .*topology"),
         ({"channel": {"received_attention": 1}}, "agent.channel.received_attention is 1"),
@@ -118,5 +130,5 @@ def test_a_users_file_is_used_once_it_is_trusted(tmp_path: Path) -> None:
 
 def test_a_policy_must_say_how_wide_its_messages_are() -> None:
     settings = PolicySettings(kind="badger_agents.badger.policies.expert_policy:ExpertPolicy")
-    with pytest.raises((ValueError, TypeError), match="message_size|takes 1 positional"):
+    with pytest.raises((ValueError, TypeError), match=r"message_size|takes 1 positional"):
         settings.make(5)
