@@ -117,8 +117,8 @@ class Channel(nn.Module):
             edges = without_lost(edges, self.settings.dropout, keys, position)
         arriving = sent
         if state.delay_buffer:
-            (value, key), *waiting = (*state.delay_buffer, (sent.value, sent.key))
-            state = state._replace(delay_buffer=tuple(waiting))
+            value, key = state.delay_buffer[0]
+            state = state._replace(delay_buffer=(*state.delay_buffer[1:], (sent.value, sent.key)))
             arriving = Emission(value, key, sent.query)
         inbox, attention = self.edges.deliver(arriving, edges)  # (B, E, M), (B, E, E or c)
         received = inbox[..., :0]  # (B, E, 0)
