@@ -28,7 +28,7 @@ def staged(stages: list[dict[str, Any]] = STAGES, **training: Any) -> Recipe:
     tables = {
         "name": "staged",
         "env": {"id": "Badger/GuessingGame-v0", "horizon": 4},
-        "agent": {"membrane": "attentional", "policy_settings": {"hidden_size": 4}},
+        "agent": {"membrane": {"kind": "attentional"}, "policy": {"hidden_size": 4}},
         "training": {
             "outer_steps": 12,
             "batch_size": 4,
@@ -69,7 +69,7 @@ def test_agents_of_all_stages_have_the_very_same_weights() -> None:
 
 
 def test_weights_of_another_shape_are_not_shared() -> None:
-    small, large = staged().make_agent(), staged().make_agent(policy_settings={"hidden_size": 5})
+    small, large = staged().make_agent(), staged().make_agent(policy={"hidden_size": 5})
     assert isinstance(small, LearnedAgent)
     assert isinstance(large, LearnedAgent)
     with pytest.raises(ValueError, match="other weights"):
@@ -123,7 +123,7 @@ def test_a_resumed_run_is_the_same_in_every_stage(tmp_path: Path) -> None:
         ([{"until": 0.1}, {"until": 0.1}], r"stages\[1\]: until is given, but the last stage"),
         ([{"agent": {"experts": [4, 2]}}], r"stages\[0\]: experts is \[4, 2\]; a pair must be"),
         ([{"agent": {"experts": [0, 2]}}], r"a pair must be"),
-        ([{"agent": {"policy_settings": {"hidden_size": 5}}}], r"stages\[0\]: other weights"),
+        ([{"agent": {"policy": {"hidden_size": 5}}}], r"stages\[0\]: other weights"),
         ([{"env": {"dims": "three"}}], r"stages\[0\]: dims"),
         ([{"agent": {"musical": True}}], r"stages\[0\]: agent.musical: unknown key"),
         ([{"outer_steps": 0}, {}], "outer_steps is 0"),
@@ -135,9 +135,9 @@ def test_wrong_stages_are_told_before_training(stages: list[dict[str, Any]], mes
 
 
 def test_tables_within_are_merged() -> None:
-    recipe = staged([{"agent": {"membrane_settings": {"span": 7}, "policy_settings": {"state_noise": 0.0}}}])
+    recipe = staged([{"agent": {"membrane": {"window_length": 7}, "policy": {"state_noise": 0.0}}}])
     living = curriculum(recipe).living(Place(), 0)
-    assert living.membrane.span == 7
+    assert living.membrane.settings.window_length == 7
     assert living.policy.state_noise == 0
     assert living.policy.cell.hidden_size == 4
 

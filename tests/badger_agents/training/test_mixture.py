@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from badger_agents.agent import LearnedAgent
-from badger_agents.badger.membrane.hardwired import widened
+from badger_agents.badger.membrane.base import widened
 from badger_agents.recipe.loading import Recipe, RecipeError, check_recipe
 from badger_agents.rollout import rollout
 from badger_agents.training.checkpoint import load_checkpoint
@@ -30,7 +30,7 @@ def mixed(stages: list[dict[str, Any]] | None = None, **training: Any) -> Recipe
     tables = {
         "name": "mixed",
         "env": {"id": "Badger/VariableIO-v0", "support": 2, "horizon": 4},
-        "agent": {"membrane": "attentional", "policy_settings": {"hidden_size": 4}},
+        "agent": {"membrane": {"kind": "attentional"}, "policy": {"hidden_size": 4}},
         "training": {
             "outer_steps": 10,
             "batch_size": 4,

@@ -72,9 +72,9 @@ def test_its_clock_goes_on() -> None:
     seen, clocks = family.observe(task, family.initial_state(task)), []
 
     class Clocked(Greedy):
-        def scores(self, seen: Any, keys: torch.Tensor) -> torch.Tensor:
-            clocks.append(seen.time)
-            return super().scores(seen, keys)
+        def act(self, state: Any, seen: Observation, own: torch.Tensor, step: int) -> Any:
+            clocks.append(step)
+            return super().act(state, seen, own, step)
 
     agent = Forgetful(Clocked())
     state = agent.initial_state(family, keys(2))

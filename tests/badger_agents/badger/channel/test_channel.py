@@ -1,4 +1,4 @@
-"""What becomes of messages on their way: symbols, few bits, noise, loss and delay."""
+"""The channel: symbols, few bits, noise, lost edges and delay."""
 
 import math
 from typing import Any
@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from badger_agents.badger.channel.codec import ChannelSettings, Line, Transmission, rounded
+from badger_agents.badger.channel.channel import Channel, ChannelSettings
+from badger_agents.badger.channel.codec import rounded
+from badger_agents.badger.channel.edges import without_lost
 from badger_agents.badger.policies.expert_policy import Emission
 from badger_agents.whitebox import bits_per_step
 from badger_envs.neighbours import Neighbours
@@ -24,15 +26,22 @@ def sent(rows: int = 3, experts: int = 4, size: int = 6, key: int = 2, seed: int
     return Emission(*parts)
 
 
-def channel(size: int = 6, **changes: Any) -> Transmission:
-    return Transmission(ChannelSettings(**changes), size)
+def channel(size: int = 6, experts: int = 4, **changes: Any) -> Channel:
+    return Channel(ChannelSettings(**changes), experts, size)
 
 
 def test_by_default_messages_are_untouched() -> None:
-    line, emission = channel().send(Line(), sent(), keys(3))
-    assert all(got is was for got, was in zip(emission, emission, strict=True))
-    assert torch.equal(emission.value, sent().value)
-    assert line.sent == 1
+    emission = sent()
+    assert all(got is was for got, was in zip(channel().encode(emission, keys(3), 0), emission, strict=True))
+
+
+def test_a_round_is_encoding_and_delivering() -> None:
+    made, names, emission = channel(vocabulary=3, dropout=0.2), keys(3), sent()
+    state = made.initial_state(names, emission)
+    _, whole = made(state, emission, names, 5)
+    _, parts = made.deliver(state, made.encode(emission, names, 5), names, 5)
+    assert all(torch.equal(*pair) for pair in zip(whole, parts, strict=True))
+    assert whole.inbox.any()
 
 
 @given(bits=st.integers(1, 8), seed=st.integers(0, 99))
@@ -51,61 +60,60 @@ def test_rounding_takes_the_nearest_of_its_levels(bits: int, seed: int) -> None:
 def test_symbols_are_one_of_v_and_drawn_by_their_odds() -> None:
     scores = torch.tensor([1.0, 0.0, -1.0]).repeat(2)  # two symbols of three
     rows = 6000
-    emission = Emission(scores.expand(rows, 1, -1).clone())
-    _, got = channel(vocabulary=3).send(Line(), emission, keys(rows))
+    emission = Emission.alike(scores.expand(rows, 1, -1).clone())
+    got = channel(vocabulary=3).encode(emission, keys(rows), 0)
     symbols = got.value.view(rows, 2, 3)
     torch.testing.assert_close(symbols.sum(-1), torch.ones(rows, 2))
     assert set(symbols.flatten().tolist()) == {0.0, 1.0}
     torch.testing.assert_close(symbols.mean((0, 1)), torch.softmax(scores[:3], 0), atol=0.015, rtol=0)
-    _, likeliest = channel(vocabulary=3, sampling=0).send(Line(), emission, keys(rows))
+    likeliest = channel(vocabulary=3, sampling=0).encode(emission, keys(rows), 0)
     assert likeliest.value.view(rows, 2, 3)[..., 0].all()
 
 
 def test_symbols_differ_from_round_to_round_and_come_again_with_the_keys() -> None:
-    transmission, emission, names = channel(vocabulary=6), Emission(sent(200).value), keys(200)
-    line, first = transmission.send(Line(), emission, names)
-    _, second = transmission.send(line, emission, names)
-    assert not torch.equal(first.value, second.value)
-    assert torch.equal(transmission.send(Line(), emission, names)[1].value, first.value)
+    made, emission, names = channel(vocabulary=6), Emission.alike(sent(200).value), keys(200)
+    first, second, again = (made.encode(emission, names, position).value for position in (0, 1, 0))
+    assert not torch.equal(first, second)
+    assert torch.equal(first, again)
 
 
 def test_gradients_reach_the_odds_of_symbols() -> None:
     value = sent().value.requires_grad_()
-    _, got = channel(vocabulary=3).send(Line(), Emission(value), keys(3))
+    got = channel(vocabulary=3).encode(Emission.alike(value), keys(3), 0)
     (got.value * torch.arange(6.0)).sum().backward()
     assert value.grad is not None
     assert bool((value.grad.abs() > 1e-6).all())
 
 
 def test_noise_has_its_size_and_is_the_same_for_all_listeners() -> None:
-    quiet = Emission(torch.zeros(2000, 3, 4))
-    _, got = channel(4, noise=0.5).send(Line(), quiet, keys(2000))
+    quiet = Emission.alike(torch.zeros(2000, 3, 4))
+    got = channel(4, noise=0.5).encode(quiet, keys(2000), 0)
     assert abs(float(got.value.std()) - 0.5) < 0.01
     assert abs(float(got.value.mean())) < 0.01
 
 
 @pytest.mark.parametrize("lists", [False, True])
-def test_links_fail_at_their_rate_and_none_is_made(lists: bool) -> None:
+def test_edges_fail_at_their_rate_and_none_is_made(lists: bool) -> None:
     mask = torch.tensor([[0, 1, 1], [1, 0, 1], [0, 0, 0]]).bool()
-    links = Neighbours(torch.arange(3).expand(3, -1), mask) if lists else mask
-    transmission, names = channel(dropout=0.3), keys(4000)
-    first, second = (transmission.links(Line(sent=time), links, names) for time in (0, 1))
+    edges = Neighbours(torch.arange(3).expand(3, -1), mask) if lists else mask
+    names = keys(4000)
+    first, second = (without_lost(edges, 0.3, names, position) for position in (0, 1))
     kept = [each.mask if isinstance(each, Neighbours) else each for each in (first, second)]
     assert not kept[0][:, ~mask].any()
     assert abs(float(kept[0][:, mask].double().mean()) - 0.7) < 0.02
     assert not torch.equal(*kept)
-    certain = channel(dropout=1.0).links(Line(), links, names)
+    certain = without_lost(edges, 1.0, names, 0)
     assert not (certain.mask if isinstance(certain, Neighbours) else certain).any()
 
 
 @given(delay=st.integers(0, 4), rounds=st.integers(1, 6))
 def test_what_was_said_arrives_late(delay: int, rounds: int) -> None:
-    transmission = channel(1, delay=delay)
-    said = [Emission(torch.full((1, 1, 1), float(number + 1))) for number in range(rounds)]
-    line = transmission.begin(Emission(torch.zeros(1, 1, 1)))
-    for number, emission in enumerate(said):
-        line, got = transmission.arrive(line, emission)
-        assert float(got.value) == max(0, number + 1 - delay)
+    made, names = channel(1, experts=1, delay=delay, topology="self"), keys(1)
+    state = made.initial_state(names, Emission.alike(torch.zeros(1, 1, 1)))
+    for number in range(rounds):
+        said = Emission.alike(torch.full((1, 1, 1), float(number + 1)))
+        state, delivery = made(state, said, names, number)
+        assert float(delivery.inbox) == max(0, number + 1 - delay)
 
 
 @pytest.mark.parametrize(
@@ -121,11 +129,11 @@ def test_what_was_said_arrives_late(delay: int, rounds: int) -> None:
 def test_bits_by_hand(changes: dict[str, Any], key_size: int, bits: float) -> None:
     family = small_family()  # float64: 64 bits a number
     policy = {"hidden_size": 4, "message_size": 12, "key_size": key_size}
-    agent = random_agent(family, policy_settings=policy, channel=changes)
+    agent = random_agent(family, policy=policy, channel=changes)
     assert bits_per_step(agent, family) == pytest.approx(bits)
-    many = random_agent(family, policy_settings=policy, channel=changes, rounds=3, echo=True)
+    many = random_agent(family, policy=policy, channel=changes, rounds=3, received_attention=True)
     assert bits_per_step(many, family) == pytest.approx(3 * (bits + 64))
-    deaf = random_agent(family, policy_settings=policy, channel=changes, topology="none")
+    deaf = random_agent(family, policy=policy, channel=changes, topology="none")
     assert bits_per_step(deaf, family) == 0
 
 
