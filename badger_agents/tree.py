@@ -1,6 +1,6 @@
 """States of agents, part by part: functions on nested tuples of tensors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from torch import Tensor
@@ -39,3 +39,23 @@ def map(function: Callable[..., Any], *trees: Any) -> Any:
         parts = [map(function, *each) for each in zip(*trees, strict=True)]
         return type(first)(*parts) if hasattr(first, "_fields") else tuple(parts)
     return first
+
+
+def leaves(tree: Any) -> list[Tensor]:
+    """The tensors of a tree of tuples and dicts, in order."""
+    if isinstance(tree, Tensor):
+        return [tree]
+    parts = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, tuple) else ()
+    return [leaf for part in parts for leaf in leaves(part)]
+
+
+def rebuilt(tree: Any, parts: Iterator[Tensor]) -> Any:
+    """A tree of the same shape with other tensors, in the order of `leaves`."""
+    if isinstance(tree, Tensor):
+        return next(parts)
+    if isinstance(tree, dict):
+        return {name: rebuilt(part, parts) for name, part in tree.items()}
+    if isinstance(tree, tuple):
+        made = [rebuilt(part, parts) for part in tree]
+        return type(tree)(*made) if hasattr(tree, "_fields") else tuple(made)
+    return tree

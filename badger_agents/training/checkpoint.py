@@ -52,14 +52,14 @@ class Checkpoint(NamedTuple):
     estimator: dict[str, Tensor]
 
     def agent(self, **changes: Any) -> LearnedAgent:
-        """The agent with these weights, with some settings changed (`experts`, `topology`, ...)."""
+        """The agent with these weights, in evaluation mode; with some settings changed (`experts`, ...)."""
         agent = self.recipe.make_agent(self.seed, **changes)
         assert isinstance(agent, LearnedAgent)  # only agents with weights are ever saved
         try:
             agent.load_state_dict(self.weights)
         except RuntimeError as error:
             raise CheckpointError(f"the weights do not fit the recipe's agent: {error}") from error
-        return agent
+        return agent.eval()
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:

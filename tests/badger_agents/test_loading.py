@@ -15,7 +15,8 @@ from badger_agents.training.checkpoint import (
     save_checkpoint,
     weights_only,
 )
-from badger_agents.training.loop import CHECKPOINT, train
+from badger_agents.training.loop import train
+from badger_agents.training.run import CHECKPOINT
 from tests.badger_agents.pretrained_files import check_published
 from tests.badger_agents.small import small_recipe
 

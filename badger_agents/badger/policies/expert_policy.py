@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from badger_agents.cells import GRUCell
 from badger_envs.family import check_integer
 
 
@@ -116,7 +117,7 @@ class GRUPolicy(ExpertPolicy):
         self.state_noise = state_noise
         self.sharpness = sharpness
         self.sizes = (message_size, key_size, key_size, 1)
-        self.cell = nn.GRUCell(message_size + reading_size, hidden_size)
+        self.cell = GRUCell(message_size + reading_size, hidden_size)
         self.emit = nn.Linear(hidden_size, sum(self.sizes))
         with (
             torch.no_grad()

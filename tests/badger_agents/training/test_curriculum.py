@@ -5,13 +5,18 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from badger_agents.agent import LearnedAgent
+from badger_agents.badger.policies.expert_policy import ExpertPolicy
+from badger_agents.recipe.checking import check_same_weights
 from badger_agents.recipe.loading import Recipe, RecipeError, check_recipe
 from badger_agents.training.checkpoint import load_checkpoint
-from badger_agents.training.curriculum import Curriculum, Place, share_weights
+from badger_agents.training.curriculum import Curriculum, Place
 from badger_agents.training.log import read_log
-from badger_agents.training.loop import CHECKPOINT, LOG, train
+from badger_agents.training.loop import train
+from badger_agents.training.run import CHECKPOINT, LOG
+from tests.badger_agents.small import TRUST
 
 STAGES: list[dict[str, Any]] = [
     {"outer_steps": 3, "env": {"dims": 1}, "learning_rate": 1e-4},
@@ -24,11 +29,13 @@ STAGES: list[dict[str, Any]] = [
 ]
 
 
-def staged(stages: list[dict[str, Any]] = STAGES, **training: Any) -> Recipe:
+def staged(
+    stages: list[dict[str, Any]] = STAGES, agent: dict[str, Any] | None = None, **training: Any
+) -> Recipe:
     tables = {
         "name": "staged",
         "env": {"id": "Badger/GuessingGame-v0", "horizon": 4},
-        "agent": {"membrane": "attentional", "policy_settings": {"hidden_size": 4}},
+        "agent": {"membrane": "attentional", "policy_settings": {"hidden_size": 4}, **(agent or {})},
         "training": {
             "outer_steps": 12,
             "batch_size": 4,
@@ -40,7 +47,7 @@ def staged(stages: list[dict[str, Any]] = STAGES, **training: Any) -> Recipe:
             **training,
         },
     }
-    return check_recipe(tables, "recipe")
+    return check_recipe(tables, "recipe", TRUST)
 
 
 def curriculum(recipe: Recipe) -> Curriculum:
@@ -52,20 +59,47 @@ def curriculum(recipe: Recipe) -> Curriculum:
 def test_a_stage_draws_within_its_pairs_and_the_same_for_the_same_step() -> None:
     one, other = curriculum(staged()), curriculum(staged())
     place = Place(1, 0)
-    experts = [one.living(place, step).settings.experts for step in range(60)]
-    horizons = [one.family(place, step).horizon for step in range(60)]
+    samples = [one.sample(place, step) for step in range(60)]
+    experts = [sampled.agent.settings.experts for sampled in samples]
+    horizons = [sampled.family.horizon for sampled in samples]
     assert set(experts) == {1, 2, 3, 4}
     assert set(horizons) == {2, 3, 4, 5}
-    assert experts == [other.living(place, step).settings.experts for step in range(60)]
+    assert experts == [other.sample(place, step).agent.settings.experts for step in range(60)]
     assert len({(e, h) for e, h in zip(experts, horizons, strict=True)}) > 8  # drawn apart
 
 
-def test_agents_of_all_stages_have_the_very_same_weights() -> None:
-    made = curriculum(staged())
-    for step in range(20):
-        living = made.living(Place(1, 0), step)
-        for mine, theirs in zip(made.agent.parameters(), living.parameters(), strict=True):
-            assert mine is theirs
+class Centred(ExpertPolicy):
+    """Keeps a running mean of what it reads in a buffer that is saved."""
+
+    def __init__(self, reading_size: int) -> None:
+        super().__init__()
+        self.message_size = 1
+        self.norm = torch.nn.BatchNorm1d(reading_size)
+        self.linear = torch.nn.Linear(reading_size + 1, 2)
+
+    def initial_state(self, draws: Tensor) -> Tensor:
+        return draws
+
+    def forward(self, state: Tensor, inbox: Tensor, reading: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        centred = self.norm(reading.flatten(0, 1)).view_as(reading)
+        out = self.linear(torch.cat([inbox, centred], dim=-1))
+        return state, out[..., 1:], out[..., :1]
+
+
+def test_agents_of_all_stages_have_the_very_same_saved_buffers(tmp_path: Path) -> None:
+    stages = [{"outer_steps": 4, "agent": {"rounds": [2, 3]}}, {}]
+    recipe = staged(stages, agent={"policy": f"{__name__}:Centred", "policy_settings": {}})
+    train(recipe, 0, tmp_path / "whole")
+
+    def interrupt(progress: Any) -> None:
+        if progress.step == 3:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        train(recipe, 0, tmp_path / "parts", on_step=interrupt)
+    last = train(recipe, 0, tmp_path / "parts", resume=True)
+    assert last.weights["policy.norm.num_batches_tracked"] > 12 * 4
+    assert (tmp_path / "parts" / CHECKPOINT).read_bytes() == (tmp_path / "whole" / CHECKPOINT).read_bytes()
 
 
 def test_weights_of_another_shape_are_not_shared() -> None:
@@ -73,7 +107,7 @@ def test_weights_of_another_shape_are_not_shared() -> None:
     assert isinstance(small, LearnedAgent)
     assert isinstance(large, LearnedAgent)
     with pytest.raises(ValueError, match="other weights"):
-        share_weights(small, large)
+        check_same_weights(small, large)
 
 
 def test_stages_end_by_steps_and_by_validation(tmp_path: Path) -> None:
@@ -136,10 +170,10 @@ def test_wrong_stages_are_told_before_training(stages: list[dict[str, Any]], mes
 
 def test_tables_within_are_merged() -> None:
     recipe = staged([{"agent": {"membrane_settings": {"span": 7}, "policy_settings": {"state_noise": 0.0}}}])
-    living = curriculum(recipe).living(Place(), 0)
-    assert living.membrane.span == 7
-    assert living.policy.state_noise == 0
-    assert living.policy.cell.hidden_size == 4
+    agent: Any = curriculum(recipe).sample(Place(), 0).agent
+    assert agent.membrane.span == 7
+    assert agent.policy.state_noise == 0
+    assert agent.policy.cell.hidden_size == 4
 
 
 def test_the_anti_collapse_term_counts_and_needs_messages(tmp_path: Path) -> None:

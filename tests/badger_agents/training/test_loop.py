@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 import torch
 
+from badger_agents.class_loading import Trust
 from badger_agents.recipe.loading import Recipe
 from badger_agents.recipe.schema import TrainingTable
 from badger_agents.training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from badger_agents.training.log import read_log
-from badger_agents.training.loop import CHECKPOINT, LOG, DivergenceError, Progress, train
+from badger_agents.training.loop import train
+from badger_agents.training.run import CHECKPOINT, LOG, DivergenceError, Progress
 from tests.badger_agents.small import EVERY_ESTIMATOR, FaultyPolicy, small_recipe
 
 
@@ -91,7 +93,10 @@ class Noisy(ExpertPolicy):
 
 def test_a_policy_that_draws_from_torch_resumes_bit_identical_too(tmp_path: Path) -> None:
     (tmp_path / "noisy.py").write_text(DROPOUT)
-    recipe = small_recipe(agent={"policy": f"{tmp_path}/noisy.py:Noisy", "policy_settings": {}})
+    recipe = small_recipe(
+        agent={"policy": f"{tmp_path}/noisy.py:Noisy", "policy_settings": {}},
+        trust=Trust.of(tmp_path / "noisy.py"),
+    )
     before = torch.get_rng_state()
     train(recipe, 3, tmp_path / "whole")
     assert torch.equal(before, torch.get_rng_state())

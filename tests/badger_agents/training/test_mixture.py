@@ -13,7 +13,8 @@ from badger_agents.rollout import rollout
 from badger_agents.training.checkpoint import load_checkpoint
 from badger_agents.training.curriculum import Curriculum, Place
 from badger_agents.training.log import read_log
-from badger_agents.training.loop import CHECKPOINT, LOG, train
+from badger_agents.training.loop import train
+from badger_agents.training.run import CHECKPOINT, LOG
 from badger_envs.family import Slots
 from badger_envs.registry import family_of
 from tests.badger_agents.small import keys, random_agent, seen_at
@@ -53,9 +54,9 @@ def curriculum(recipe: Recipe, seed: int = 0) -> Curriculum:
 def test_entries_are_sampled_by_weight_and_the_same_for_the_same_seed_and_step() -> None:
     one, other, another = (curriculum(mixed(), seed) for seed in (0, 0, 1))
     steps = range(600)
-    names = [type(one.family(Place(), step)).__name__ for step in steps]
-    assert names == [type(other.family(Place(), step)).__name__ for step in steps]
-    assert names != [type(another.family(Place(), step)).__name__ for step in steps]
+    names = [type(one.sample(Place(), step).family).__name__ for step in steps]
+    assert names == [type(other.sample(Place(), step).family).__name__ for step in steps]
+    assert names != [type(another.sample(Place(), step).family).__name__ for step in steps]
     for name, share in (("VariableIO", 3 / 6), ("GuessingGame", 1 / 6), ("XOR", 2 / 6)):
         assert names.count(name) / len(names) == pytest.approx(share, abs=0.06)
 
@@ -64,8 +65,8 @@ def test_each_entry_has_its_own_settings_and_pairs() -> None:
     made = curriculum(mixed())
     met: dict[str, set[tuple[int, int]]] = {}
     for step in range(200):
-        family, living = made.family(Place(), step), made.living(Place(), step)
-        met.setdefault(type(family).__name__, set()).add((family.horizon, living.settings.experts))
+        family, agent, *_ = made.sample(Place(), step)
+        met.setdefault(type(family).__name__, set()).add((family.horizon, agent.settings.experts))
     assert met["VariableIO"] == {(horizon, experts) for horizon in (3, 4) for experts in (1, 2, 3)}
     assert met["GuessingGame"] == {(4, 3)}
     assert met["XOR"] == {(4, 3)}  # its own horizon, not the recipe's
