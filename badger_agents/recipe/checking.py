@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from jaxtyping import Int
+from torch import Tensor
 
 from badger_agents.agent import Agent, LearnedAgent
 from badger_agents.estimators import ESTIMATORS, OBJECTIVES
@@ -33,6 +35,8 @@ def check(recipe: Recipe, source: str) -> None:
     trial = _Trial(recipe)
     _told(f"{source}: ", "env: ", lambda: trial.family({}))
     _told(f"{source}: ", "agent: ", lambda: trial.run({}, {}, None))
+    if training is not None and training.validates:
+        _told(f"{source}: ", "env: ", lambda: trial.family({"split": "validation"}))
     for number, stage in enumerate(training.stages if training else ()):
         place = f"{source}: training.stages[{number}]"
         _told(f"{place}: ", "", lambda stage=stage, number=number: _check_stage(recipe, number, stage))
@@ -71,6 +75,14 @@ class _Trial:
             self._agents[name] = made
         return self._agents[name]
 
+    def start(self, env: dict[str, Any], agent: dict[str, Any]) -> None:
+        """Let the agent begin a trial: it may refuse the family, as where there are too few experts.
+
+        Raises:
+            ValueError, TypeError: and whatever a user's class raises.
+        """
+        self.agent(agent).initial_state(self.family(env), _keys())
+
     @torch.enable_grad()  # it is asked whether gradients flow, also by those who evaluate without
     def run(self, env: dict[str, Any], agent: dict[str, Any], halting_cost: float | None) -> None:
         """Let the agent act twice, so that what a user's class gets wrong shows before anything is written.
@@ -87,7 +99,7 @@ class _Trial:
             return
         self._met.add(pair)
         family, made, training = self.family(env), self.agent(agent), self.recipe.training
-        keys = keyed_random.outer_keys(0, 0, 2, like=torch.zeros(()))
+        keys = _keys()
         task = family.sample_task(keys)
         observation = family.observe(task, family.initial_state(task))
         acting, estimator = made, None
@@ -118,6 +130,11 @@ class _Trial:
                 " drawn; set writing = 'score' where actions are binary, and where they are continuous noise,"
                 " if the agent has such a setting"
             )
+
+
+def _keys() -> Int[Tensor, "2 4"]:
+    """Two trials."""
+    return keyed_random.outer_keys(0, 0, 2, like=torch.zeros(()))
 
 
 def check_same_weights(source: Agent, target: LearnedAgent) -> None:
@@ -168,10 +185,11 @@ def _check_entry(trial: _Trial, stage: Stage, entry: Entry) -> None:
                 len(pair) != 2 or not all(type(n) is int for n in pair) or not 1 <= pair[0] <= pair[1]
             ):
                 raise ValueError(f"{name} is {list(pair)}; a pair must be [lowest, highest], from 1 up")
-    for end in (0, -1):
-        drawn = entry.at(end)
-        trial.run(drawn.env, drawn.agent, stage.halting_cost)
-    trial.family({**entry.at(-1).env, "split": "validation"})
+    lowest, highest = entry.at(0), entry.at(-1)
+    if lowest != highest:
+        trial.start(lowest.env, lowest.agent)
+    trial.run(highest.env, highest.agent, stage.halting_cost)
+    trial.family({**highest.env, "split": "validation"})
 
 
 def _told(source: str, table: str, check: Callable[[], object]) -> None:

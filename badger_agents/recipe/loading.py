@@ -49,7 +49,7 @@ def load_recipe(name_or_path: str, trust: Trust = PROJECT_ONLY) -> Recipe:
     return check_recipe(tables, str(path), trust)
 
 
-def check_recipe(tables: dict[str, Any], source: str, trust: Trust = PROJECT_ONLY) -> Recipe:
+def check_recipe(tables: Any, source: str, trust: Trust = PROJECT_ONLY) -> Recipe:
     """Check tables against `Recipe`, the family's settings and the agent's, and try them out.
 
     Args:
@@ -60,6 +60,8 @@ def check_recipe(tables: dict[str, Any], source: str, trust: Trust = PROJECT_ONL
     Raises:
         RecipeError: naming file, key and what would do.
     """
+    if not isinstance(tables, dict):
+        raise RecipeError(f"{source}: it is no table of tables")
     try:
         recipe = Recipe.model_validate(tuples(tables), context={"trust": trust})
     except ValidationError as error:

@@ -293,7 +293,7 @@ class Recipe(Settings):
         except ValidationError as error:
             raise RecipeError(first_error(error, kind.Settings, "agent.")) from error
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            torch.default_generator.manual_seed(seed)  # weights are drawn on the CPU
             return kind(family, checked).to(getattr(torch, family.dtype))
 
     def to_json(self) -> str:

@@ -147,7 +147,15 @@ def load_checkpoint(
         place = Place(*facts["place"])
     except CheckpointError:
         raise
-    except (SafetensorError, KeyError, TypeError, ValueError, AttributeError, OSError) as error:
+    except (
+        SafetensorError,
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        OSError,
+        RecursionError,
+    ) as error:
         raise CheckpointError(
             f"{path} cannot be read as a checkpoint ({error}): corrupt, truncated or another program's;"
             " use another, or train again"

@@ -26,6 +26,8 @@ def keep_code(recipe: Recipe, folder: Path) -> Recipe:
             number += 1
             name = f"{file.stem}-{number}.py"
         texts[name], copies[file] = text, folder / name
+    if copies:
+        folder.mkdir(parents=True, exist_ok=True)
     for file, copy in copies.items():
         if not copy.is_file() or copy.read_bytes() != texts[copy.name]:
             if (folder / CHECKPOINT).exists():

@@ -76,7 +76,7 @@ def test_only_steps_with_weight_or_penalty_count_in_the_loss() -> None:
     family = small_family(horizon=6)
     trials = Trials(family, keys(2), OBJECTIVES["second_half"])
     assert [trials.counts(start, 2) for start in (0, 1, 2, 4)] == [False, False, True, True]
-    assert Trials(family, keys(2), OBJECTIVES["last_step"], PENALTIES).judged(0, 1)
+    assert Trials(family, keys(2), OBJECTIVES["last_step"], PENALTIES).counts(0, 1)
 
 
 def test_noise_is_that_of_the_whole_trial_also_in_windows() -> None:

@@ -9,8 +9,8 @@ import torch
 
 from badger_agents.agent import LearnedAgent
 from badger_agents.class_loading import Trust
-from badger_agents.recipe.loading import Recipe, RecipeError, check_recipe, load_recipe, recipe_files
-from tests.badger_agents.small import keys, small_recipe, small_tables, small_toml
+from badger_agents.recipe.loading import RecipeError, check_recipe, load_recipe, recipe_files
+from tests.badger_agents.small import TRUST, keys, small_recipe, small_tables, small_toml
 
 WRONG: list[tuple[dict[str, Any], list[str]]] = [
     # unknown keys, at each level
@@ -102,7 +102,7 @@ def test_what_is_wrong_is_one_line_that_names_file_key_and_cure(
     change: dict[str, Any], words: list[str]
 ) -> None:
     with pytest.raises(RecipeError) as caught:
-        check_recipe(wrong_tables(change), "some/file.toml")
+        check_recipe(wrong_tables(change), "some/file.toml", TRUST)
     message = str(caught.value)
     assert message.startswith("some/file.toml: ")
     assert "\n" not in message
@@ -139,7 +139,7 @@ def test_every_recipe_of_the_suite_loads_builds_and_takes_a_step(name: str) -> N
 
 def test_a_recipe_survives_json() -> None:
     recipe = small_recipe(agent={"topology": [[0, 1, 0], [0, 0, 1], [1, 0, 0]]}, env={"dims": [1, 1]})
-    assert Recipe.from_json(recipe.to_json()) == recipe
+    assert check_recipe(json.loads(recipe.to_json()), "recipe") == recipe
 
 
 def test_a_path_and_a_name_are_found(tmp_path: Path) -> None:

@@ -11,11 +11,13 @@ from badger_agents.agent import LearnedAgent
 from badger_agents.badger.policies.expert_policy import ExpertPolicy
 from badger_agents.recipe.checking import check_same_weights
 from badger_agents.recipe.loading import Recipe, RecipeError, check_recipe
+from badger_agents.training import curriculum as curriculum_module
 from badger_agents.training.checkpoint import load_checkpoint
 from badger_agents.training.curriculum import Curriculum, Place
 from badger_agents.training.log import read_log
 from badger_agents.training.loop import train
 from badger_agents.training.run import CHECKPOINT, LOG
+from badger_agents.training.state import trained_weights
 from tests.badger_agents.small import TRUST
 
 STAGES: list[dict[str, Any]] = [
@@ -166,6 +168,47 @@ def test_a_resumed_run_is_the_same_in_every_stage(tmp_path: Path) -> None:
 def test_wrong_stages_are_told_before_training(stages: list[dict[str, Any]], message: str) -> None:
     with pytest.raises(RecipeError, match=message):
         staged(stages)
+
+
+def test_what_is_validated_is_what_is_sampled_but_for_the_split() -> None:
+    """A stage with a long horizon and much support; the recipe's own horizon is too short for it."""
+    env = {"horizon": 30, "support": 25}
+    tables = {
+        "name": "long",
+        "env": {"id": "Badger/VariableIO-v0"},
+        "agent": {"policy_settings": {"hidden_size": 4}, "experts": 5},
+        "training": {"outer_steps": 2, "batch_size": 2, "validation_trials": 2, "validate_every": 1},
+    }
+    stages = [
+        {"until": 1e9, "env": env, "agent": {"rounds": [1, 2]}},
+        {"env": {"horizon": [22, 24], "support": 20}},
+    ]
+    tables["training"] |= {"stages": stages, "keep_best": True}
+    made = curriculum(check_recipe(tables, "recipe"))
+    met: list[Any] = []
+    made_evaluate = curriculum_module.evaluate
+
+    def spy(agent: Any, family: Any, trials: int, *, seed: int, device: str) -> Any:
+        met.append((family, agent, seed))
+        return made_evaluate(agent, family, trials, seed=seed, device=device)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(curriculum_module, "evaluate", spy)
+        weights = trained_weights(made.agent)
+        place, _ = made.next(Place(), 1, weights)
+        assert place == Place(1, 1)
+        made.next(place, 2, weights)
+    (first, _, seed), (second, _, other_seed) = met
+    sampled = made.sample(Place(), 0)
+    assert {**sampled.family.settings(), "split": "validation"} == {**first.settings(), "split": "validation"}
+    assert first.split == second.split == "validation"
+    assert (first.horizon, first.support, second.horizon, second.support) == (30, 25, 24, 20)
+    assert seed == other_seed == 0  # the same tasks for all outer seeds
+
+
+def test_a_validation_that_cannot_be_is_told_before_training() -> None:
+    with pytest.raises(RecipeError, match=r"stages\[0\]"):
+        staged([{"until": 0.1, "env": {"dims": [1, 2], "horizon": [0, 5]}}, {}])
 
 
 def test_tables_within_are_merged() -> None:

@@ -19,7 +19,7 @@ from badger_agents.training.checkpoint import load_checkpoint
 from badger_agents.training.log import read_log
 from badger_agents.training.loop import train, train_population
 from badger_agents.training.run import CHECKPOINT, LOG, DivergenceError, Progress, RunPlan
-from tests.badger_agents.small import small_recipe
+from tests.badger_agents.small import TRUST, small_recipe
 from tests.badger_agents.training.test_loop import DROPOUT
 
 SEEDS = (4, 5, 6)
@@ -78,7 +78,9 @@ def test_each_seed_does_what_it_does_alone(tmp_path: Path, training: dict[str, A
     for seed, last in zip(SEEDS, done, strict=True):
         assert (last.seed, last.step) == (seed, 12)
         assert losses(tmp_path / "a", seed) == pytest.approx(losses(tmp_path / "b", seed), abs=1e-5)
-        kept, other = (load_checkpoint(tmp_path / name / str(seed) / CHECKPOINT) for name in "ab")
+        kept, other = (
+            load_checkpoint(tmp_path / name / str(seed) / CHECKPOINT, trust=TRUST) for name in "ab"
+        )
         assert (kept.place, kept.skipped) == (other.place, other.skipped)
         assert set(kept.optimiser) == set(other.optimiser)
         assert sorted(os.listdir(tmp_path / "a" / str(seed))) == [CHECKPOINT, LOG]
@@ -163,7 +165,11 @@ def test_a_signal_ends_all_seeds_after_the_same_step(tmp_path: Path) -> None:
     recipe = small_recipe(training={"checkpoint_every": 100})
     with pytest.raises(KeyboardInterrupt):
         train_population(plans(recipe, tmp_path / "a"), on_step=interrupt)
-    assert [load_checkpoint(tmp_path / "a" / str(seed) / CHECKPOINT).step for seed in SEEDS] == [3, 3, 3]
+    assert [load_checkpoint(tmp_path / "a" / str(seed) / CHECKPOINT).step for seed in SEEDS] == [
+        3,
+        3,
+        3,
+    ]
     train_population(plans(recipe, tmp_path / "a"), resume=True)
     train_population(plans(recipe, tmp_path / "b"))
     same_files(tmp_path / "a", tmp_path / "b")
@@ -195,7 +201,7 @@ def test_a_seed_that_diverges_ends_and_the_others_go_on(tmp_path: Path) -> None:
     assert len(losses(tmp_path / "a", bad[0])) == 9
     for seed in good:
         last = train(recipe, seed, tmp_path / "b" / str(seed))
-        kept = load_checkpoint(tmp_path / "a" / str(seed) / CHECKPOINT)
+        kept = load_checkpoint(tmp_path / "a" / str(seed) / CHECKPOINT, trust=TRUST)
         assert (kept.step, kept.skipped) == (14, 0)
         for name, weight in last.weights.items():
             torch.testing.assert_close(kept.weights[name], weight, atol=1e-4, rtol=1e-4)
