@@ -1,7 +1,7 @@
 """Agents as functions of their weights: the code of one with weights that are given, or many side by side."""
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +10,8 @@ from torch.func import functional_call
 from badger_agents import tree
 from badger_agents.agent import Keys, LearnedAgent
 from badger_envs.family import Family, Observation
+
+Result = TypeVar("Result")
 
 Weights = Mapping[str, Tensor]
 """Parameters (and saved buffers) by name, as `state_dict` has them; stacked: each [N, ...]."""
@@ -40,6 +42,17 @@ class FunctionalAgent:
         self.sequence_major = agent.sequence_major and count is None
         self._weights = {f"agent.{name}": value for name, value in weights.items()}
         self._methods = _Methods(agent)
+
+    def run(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """What `function(agent, *arguments)` returns, such as a rollout.
+
+        One agent gets its weights once for all that the function does, which takes less time than step by
+        step.
+        """
+        if self.count is None:
+            made: Result = functional_call(self._methods, self._weights, (function, *arguments))
+            return made
+        return function(self, *arguments)
 
     def initial_state(self, family: Family, keys: Keys) -> Any:
         """See `Agent.initial_state`."""
@@ -76,11 +89,13 @@ class FunctionalAgent:
 
 
 class _Methods(nn.Module):
-    """An agent whose methods are called by name: `functional_call` knows of one method only."""
+    """An agent whose methods, or functions of it, are called: `functional_call` knows of one method only."""
 
     def __init__(self, agent: LearnedAgent) -> None:
         super().__init__()
         self.agent = agent
 
-    def forward(self, method: str, *arguments: Any) -> Any:
-        return getattr(self.agent, method)(*arguments)
+    def forward(self, called: str | Callable[..., Any], *arguments: Any) -> Any:
+        if isinstance(called, str):
+            return getattr(self.agent, called)(*arguments)
+        return called(self.agent, *arguments)

@@ -43,14 +43,14 @@ class Backpropagation(GradientEstimator):
         """One update; weights without influence on the loss get zeros."""
         weights = leaves(weights)
         acting = FunctionalAgent(agent, weights, trials.stack)
-        kept, carry = self.settings.keep_every, trials.start(acting)
+        kept = self.settings.keep_every
         if kept is None:
-            loss, _ = trials.loss(acting, carry, trials.horizon)  # (G,)
+            loss, _ = acting.run(trials.loss, None, trials.horizon)  # (G,)
         else:
-            loss = torch.zeros((), device=trials.keys.device)
+            carry, loss = acting.run(trials.start), torch.zeros((), device=trials.keys.device)
             while carry.step < trials.horizon:
                 steps = min(kept, trials.horizon - carry.step)
-                part, carry = checkpoint(trials.loss, acting, carry, steps, use_reentrant=False)
+                part, carry = checkpoint(acting.run, trials.loss, carry, steps, use_reentrant=False)
                 loss = loss + part  # (G,)
         # no group's loss depends on another's weights, so that the sum has each group's own gradients
         yield Update(loss.detach(), gradients_of(loss.sum(), weights), memory)
@@ -83,12 +83,12 @@ class TruncatedBackpropagation(GradientEstimator):
         """One update per window in which something counts."""
         weights = leaves(weights)
         acting = FunctionalAgent(agent, weights, trials.stack)
-        carry, total = trials.start(acting), torch.zeros((), device=trials.keys.device)
+        carry, total = acting.run(trials.start), torch.zeros((), device=trials.keys.device)
         for steps in trials.windows(self.settings.window):
             if not trials.counts(carry.step, steps):
-                _, carry = trials.score(acting, carry, steps)
+                _, carry = acting.run(trials.score, carry, steps)
             else:
-                loss, carry = trials.loss(acting, carry, steps)  # (G,)
+                loss, carry = acting.run(trials.loss, carry, steps)  # (G,)
                 total = total + loss.detach()  # (G,)
                 weights = leaves((yield Update(total, gradients_of(loss.sum(), weights), memory)))
                 acting = FunctionalAgent(agent, weights, trials.stack)

@@ -109,9 +109,7 @@ class PolicyGradient(GradientEstimator):
         acting = FunctionalAgent(agent, weights, trials.stack)
         at_once = self.set.epochs == self.set.minibatches == 1 and not acting.sequence_major
         with torch.set_grad_enabled(at_once):
-            drawn = draw_trials(
-                acting, trials, expected=self.set.expected_reward, states=self.network is not None
-            )
+            drawn = acting.run(draw_trials, trials, self.set.expected_reward, self.network is not None)
         values = drawn.reward.detach() * 0  # (T, B)
         if self.network is not None:
             memory, values = self.network.values(memory, drawn.states)
@@ -131,7 +129,7 @@ class PolicyGradient(GradientEstimator):
         for rows in self._minibatches(len(trials.keys), groups, old.device):
             logits, penalty = drawn.logits, drawn.loss.sum()
             if not at_once:
-                logits, penalty = replay(acting, trials, drawn.observations, rows)
+                logits, penalty = acting.run(replay, trials, drawn.observations, rows)
             logs = log_probability(kind, logits, drawn.mask[:, rows], drawn.choice[:, rows])
             ratio = (logs - old[:, rows]).exp()  # (T, b)
             credit = later[:, rows]  # (T, b)

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from badger_agents import tree
+from badger_agents.agent import Agent, LearnedAgent
 from badger_agents.estimators.trials import Trials
 from badger_agents.functional import FunctionalAgent
 from badger_agents.rollout import ENVIRONMENT_STATES, OBSERVATIONS, Carry
@@ -38,7 +39,7 @@ class DrawnTrials(NamedTuple):
     states: Tensor
 
 
-def draw_trials(agent: FunctionalAgent, trials: Trials, *, expected: bool, states: bool) -> DrawnTrials:
+def draw_trials(agent: Agent, trials: Trials, expected: bool, states: bool) -> DrawnTrials:
     """Whole trials, step by step.
 
     Args:
@@ -87,7 +88,7 @@ def all_rewards(trials: Trials, env_states: Any) -> Float[Tensor, "T B O"]:
     return table.unflatten(0, (steps, rows))  # (T, B, O)
 
 
-def state_names(agent: FunctionalAgent, trials: Trials, carry: Carry) -> tuple[str, ...]:
+def state_names(agent: Agent, trials: Trials, carry: Carry) -> tuple[str, ...]:
     """Under which names the agent records its experts' states.
 
     Raises:
@@ -103,7 +104,7 @@ def state_names(agent: FunctionalAgent, trials: Trials, carry: Carry) -> tuple[s
 
 
 def replay(
-    agent: FunctionalAgent, trials: Trials, observations: Observation, rows: Tensor | slice
+    agent: LearnedAgent | FunctionalAgent, trials: Trials, observations: Observation, rows: Tensor | slice
 ) -> tuple[Float[Tensor, "T b O"], Float[Tensor, ""]]:
     """Logits that an agent has where it sees again what was seen in some trials, and penalties on it.
 

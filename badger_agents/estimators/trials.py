@@ -101,8 +101,15 @@ class Trials:
         names = tuple(dict.fromkeys([*record, *(penalty.reads for penalty in self.penalties)]))
         return rollout_segment(agent, self.batch, carry, steps, record=names, longest_gradient=longest)
 
-    def loss(self, agent: Agent, carry: Carry, steps: int) -> tuple[Float[Tensor, "G"], Carry]:
-        """Let the agent act for some steps, and what they add to the objective."""
+    def loss(self, agent: Agent, carry: Carry | None, steps: int) -> tuple[Float[Tensor, "G"], Carry]:
+        """Let the agent act for some steps, and what they add to the objective.
+
+        Args:
+            agent: as for `segment`.
+            carry: where the trials are; None: at their start.
+            steps: as for `segment`.
+        """
+        carry = self.start(agent) if carry is None else carry
         segment, after = self.segment(agent, carry, steps)
         return self.loss_of(segment, carry.step), after
 
