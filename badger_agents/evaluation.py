@@ -82,15 +82,18 @@ def evaluate(
     if trials < 1:
         raise ValueError(f"trials is {trials}; it must be at least 1")
     like = torch.zeros((), device=device)
+    group = getattr(agent, "group", 1)  # such trials are mixed: whole groups, whatever the chunk
+    chunk = -(-chunk // group) * group
     outcomes: list[Tensor] = []
     losses: list[Tensor] = []
     rounds: list[Tensor] = []
     for first in range(0, trials, chunk):
         rows = min(chunk, trials - first)
-        keys = keyed_random.outer_keys(seed, 0, rows, family.split, first_row=first, like=like)
+        filled = -(-rows // group) * group
+        keys = keyed_random.outer_keys(seed, 0, filled, family.split, first_row=first, like=like)
         lived = rollout(agent, family, keys, record=("rounds",))
-        outcomes.append(lived.info[family.outcome].double().cpu())
-        losses.append(lived.loss.double().cpu())  # (T, rows)
+        outcomes.append(lived.info[family.outcome][:rows].double().cpu())
+        losses.append(lived.loss[:, :rows].double().cpu())  # (T, rows)
         if "rounds" in lived.trace:
-            rounds.append(lived.trace["rounds"].double().mean(dim=0).cpu())
+            rounds.append(lived.trace["rounds"][:, :rows].double().mean(dim=0).cpu())
     return Evaluation(torch.cat(outcomes), torch.cat(losses, dim=1), torch.cat(rounds) if rounds else None)

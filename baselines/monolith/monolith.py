@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from badger_agents.action_distribution import choose, draws, is_drawn, logits_of
 from badger_agents.agent import LearnedAgent, Settings, feedback_and_change
-from badger_agents.badger.membrane.hardwired import Writing
+from badger_agents.badger.membrane.base import Writing
 from badger_envs.family import FLAGS, ActionKind, Family, Observation, Slots
 from baselines.monolith.sequence_models import CORES, Core, Memory, unroll
 
@@ -78,8 +78,10 @@ class Monolith(LearnedAgent):
     Settings = MonolithSettings
     sequence_major = True
 
-    def __init__(self, family: Family, settings: MonolithSettings) -> None:
-        super().__init__()
+    def __init__(
+        self, family: Family, settings: MonolithSettings, *, action_kind: ActionKind | None = None
+    ) -> None:
+        super().__init__(family, action_kind)
         self.settings = settings
         slots = self.slots = family.slots
         if settings.feedback_to == "chosen" and family.action_kind != "categorical":

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from badger_agents.agent import Agent, LearnedAgent
-from badger_agents.badger.agent import BadgerAgent, BadgerSettings
+from badger_agents.badger.agent import BadgerAgent
+from badger_agents.badger.settings import BadgerSettings
 from badger_agents.badger.policies.expert_policy import ExpertPolicy
 from badger_agents.class_loading import Trust
 from badger_agents.estimators import GradientEstimator, Memory, Trials, Update, Weights
@@ -32,7 +33,7 @@ def small_tables(**tables: dict[str, Any] | str) -> dict[str, Any]:
     start: dict[str, Any] = {
         "name": "small",
         "env": {"id": "Badger/GuessingGame-v0", "horizon": HORIZON},
-        "agent": {"feedback_to": "one", "policy_settings": {"hidden_size": 8, "message_size": 4}},
+        "agent": {"feedback_to": "one", "policy": {"hidden_size": 8, "message_size": 4}},
         "training": {"outer_steps": 6, "batch_size": 8, "checkpoint_every": 2, "log_every": 1},
     }
     for key, change in tables.items():
@@ -62,7 +63,7 @@ id = "Badger/GuessingGame-v0"
 horizon = 4
 [agent]
 feedback_to = "one"
-[agent.policy_settings]
+[agent.policy]
 hidden_size = 8
 message_size = 4
 [training]
@@ -83,10 +84,26 @@ def small_family(**settings: Any) -> GuessingGame:
     return GuessingGame(**{"horizon": HORIZON, "dtype": "float64", **settings})
 
 
+def badger_settings(**settings: Any) -> BadgerSettings:
+    """Settings of a Badger agent; of the channel's and membrane's tables some keys may be given alone.
+
+    Args:
+        settings: as of `BadgerSettings`; `topology` and `received_attention` are the channel's, and a name of
+            a membrane is its kind.
+    """
+    tables = dict(settings)
+    talk = {name: tables.pop(name) for name in ("topology", "received_attention") if name in tables}
+    if talk:
+        tables["channel"] = {**tables.get("channel", {}), **talk}
+    if isinstance(tables.get("membrane"), str):
+        tables["membrane"] = {"kind": tables["membrane"]}
+    return BadgerSettings(**tables)
+
+
 def random_agent(family: Family, scale: float = 0.5, **settings: Any) -> BadgerAgent:
     """A Badger agent none of whose weights are zero, so that all that can influence does."""
     policy = {"hidden_size": 6, "message_size": 3, "key_size": 2}
-    agent = BadgerAgent(family, BadgerSettings(**{"policy_settings": policy, **settings}))
+    agent = BadgerAgent(family, badger_settings(**{"policy": policy, **settings}))
     agent.to(getattr(torch, family.dtype))
     shake(agent, scale)
     return agent

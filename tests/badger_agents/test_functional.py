@@ -14,8 +14,8 @@ KINDS = {
     "attentional": ("guessing-attentional", {"experts": 4}),
     "soft": ("guessing-paper-small", {"experts": 4, "identities": "random"}),
     "absolute": ("xor", {}),
-    "lists": ("guessing-attentional", {"experts": 5, "topology": "top-k:k=2,candidates=3"}),
-    "per trial": ("guessing-attentional", {"experts": 5, "topology": "random:seed=trial"}),
+    "lists": ("guessing-attentional", {"experts": 5, "channel": {"topology": "top-k:k=2,candidates=3"}}),
+    "per trial": ("guessing-attentional", {"experts": 5, "channel": {"topology": "random:seed=trial"}}),
     "monolith": ("guessing-monolith", {}),
 }
 

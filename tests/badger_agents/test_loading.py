@@ -84,7 +84,7 @@ class Careless(ExpertPolicy):
 
 
 def test_an_agent_that_is_loaded_is_in_evaluation_mode_and_has_no_dropout(tmp_path: Path) -> None:
-    agent = {"policy": f"{__name__}:Careless", "policy_settings": {}}
+    agent = {"policy": {"kind": f"{__name__}:Careless"}}
     stages = [{"outer_steps": 1, "until": 1e9, "agent": {"rounds": [1, 2]}}, {}]
     training = {"outer_steps": 3, "validate_every": 1, "validation_trials": 4, "stages": stages}
     recipe = small_recipe(agent=agent, training=training)

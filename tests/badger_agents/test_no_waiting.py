@@ -94,7 +94,7 @@ def test_updates_of_every_estimator_are_found_without_values(name: str, settings
 def test_updates_of_policy_gradients_are_found_without_values(settings: dict[str, Any]) -> None:
     recipe = small_recipe(
         env={"id": "Badger/Bandit-k5-n10-v0"},
-        agent={"membrane": "attentional", "feedback_to": "all"},
+        agent={"membrane": {"kind": "attentional"}, "feedback_to": "all"},
         training={"estimator": "policy_gradient", "estimator_settings": settings},
     )
     check_updates(recipe)

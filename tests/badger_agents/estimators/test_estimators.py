@@ -136,7 +136,7 @@ def test_16384_pairs_point_where_backpropagation_does_for_badger(
 ) -> None:
     family = small_family(horizon=3, dims=2)
     tiny = {"hidden_size": 2, "message_size": 1, "key_size": 1}
-    agent = random_agent(family, 0.4, experts=2, membrane=membrane, policy_settings=tiny, echo=True)
+    agent = random_agent(family, 0.4, experts=2, membrane=membrane, policy=tiny, received_attention=True)
     trials = Trials(family, keys(16384), SOON)
     chosen = {"pairs": 16384, "pairs_at_once": 2048, "sigma": 0.02, **settings}
     found = estimate(name, chosen, agent, trials)

@@ -260,8 +260,12 @@ def recipe(estimator: dict[str, Any], **tables: Any) -> Any:
         "agent": {
             "experts": 2,
             "feedback_to": "chosen",
-            "policy": "badger_agents.badger.policies.averaging:AveragingPolicy",
-            "policy_settings": {"heads": 2, "hidden_size": 8, "message_size": 4},
+            "policy": {
+                "kind": "badger_agents.badger.policies.averaging:AveragingPolicy",
+                "heads": 2,
+                "hidden_size": 8,
+                "message_size": 4,
+            },
         },
         "training": {"outer_steps": 6, "batch_size": 8, "objective": "as_soon_as_possible", **training},
     }

@@ -23,21 +23,20 @@ from tests.badger_agents.small import small_tables
 
 MIXED = "badger_agents.badger.policies.mixed:MixedPolicy"
 FROZEN = "baselines.ablations.communication:FrozenSenderPolicy"
-GRU = "badger_agents.badger.policies.expert_policy:GRUPolicy"
+GRU = "gru"
 
 
 def mixed(*policies: str) -> dict[str, Any]:
-    made = [{"policy": policy, "policy_settings": {}} for policy in policies]
-    return {"policy": MIXED, "policy_settings": {"policies": made}}
+    return {"policy": {"kind": MIXED, "policies": [{"kind": policy} for policy in policies]}}
 
 
 def places(named: str) -> Iterator[dict[str, Any]]:
     """Recipes that name a class wherever one can be named."""
     yield small_tables(agent={"kind": named, "args": ["touch", "ran"]})
-    yield small_tables(agent={"policy": named})
+    yield small_tables(agent={"policy": {"kind": named}})
     yield small_tables(agent=mixed(GRU, named))
-    yield small_tables(agent={"policy": FROZEN, "policy_settings": {"policy": named}})
-    agent = {"policy": named}
+    yield small_tables(agent={"policy": {"kind": FROZEN, "of": {"kind": named}}})
+    agent = {"policy": {"kind": named}}
     yield small_tables(training={"stages": [{"outer_steps": 1, "agent": agent}, {}]})
     yield small_tables(training={"stages": [{"mixture": [{"agent": agent}]}]})
     yield small_tables(training={"estimator": named})
@@ -85,8 +84,9 @@ def test_nothing_that_a_recipe_or_checkpoint_names_is_run_unasked(folder: Path, 
 
 
 def test_a_pretrained_file_s_own_folder_is_not_trusted(folder: Path) -> None:
-    facts = {"recipe": small_tables(agent={"policy": "mine.py:Mine"}), "seed": 0, "step": 1, "skipped": 0}
-    path = forged(folder / "c", {**facts, "place": [0, 0, None, 0]})
+    tables = small_tables(agent={"policy": {"kind": "mine.py:Mine"}})
+    facts = {"recipe": tables, "seed": 0, "step": 1, "skipped": 0, "place": [0, 0, None, 0]}
+    path = forged(folder / "c", facts)
     with pytest.raises(CheckpointError, match="did not name"):
         load_checkpoint(path)
     with pytest.raises(CheckpointError, match=r"not a subclass of badger_agents\.ExpertPolicy"):
@@ -95,11 +95,9 @@ def test_a_pretrained_file_s_own_folder_is_not_trusted(folder: Path) -> None:
 
 
 def test_what_is_trusted_is_loaded_at_any_depth(folder: Path) -> None:
-    Path("mine.py").write_text(
-        "from badger_agents.badger.policies.expert_policy import GRUPolicy\nclass Mine(GRUPolicy): pass\n"
-    )
+    Path("mine.py").write_text("from badger_agents import GRUPolicy\nclass Mine(GRUPolicy): pass\n")
     for name, trust in (("mine.py:Mine", Trust.of("mine.py")), ("mine:Mine", Trust.of("mine"))):
-        for agent in (mixed(GRU, name), {"policy": FROZEN, "policy_settings": {"policy": name}}):
+        for agent in (mixed(GRU, name), {"policy": {"kind": FROZEN, "of": {"kind": name}}}):
             assert check_recipe(small_tables(agent=agent), "recipe", trust).trust == trust
     sys.modules.pop("mine", None)
 

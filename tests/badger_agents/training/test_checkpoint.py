@@ -86,9 +86,9 @@ def test_equal_checkpoints_are_equal_files(tmp_path: Path) -> None:
 
 def test_settings_can_be_changed_where_the_weights_still_fit(saved: Path) -> None:
     checkpoint = load_checkpoint(saved)
-    assert checkpoint.agent(experts=9, topology="none").settings.experts == 9
+    assert checkpoint.agent(experts=9, channel={"topology": "none"}).settings.experts == 9
     with pytest.raises(CheckpointError, match="do not fit"):
-        checkpoint.agent(policy_settings={"hidden_size": 9, "message_size": 4})
+        checkpoint.agent(policy={"hidden_size": 9, "message_size": 4})
 
 
 @pytest.mark.parametrize("part", [0.0, 1e-3, 0.1, 0.3, 0.6, 0.9, 0.999])
@@ -216,7 +216,7 @@ def test_a_folder_with_a_user_s_code_can_be_moved(tmp_path: Path, monkeypatch: p
     run.mkdir()
     (run / "mine.py").write_text(POLICY)
     monkeypatch.chdir(tmp_path)
-    recipe = small_recipe(Trust.of(run), agent={"policy": "run/mine.py:Mine", "policy_settings": {}})
+    recipe = small_recipe(Trust.of(run), agent={"policy": {"kind": "run/mine.py:Mine"}})
     checkpoint = made(recipe)
     save_checkpoint(run / "c", checkpoint)
     elsewhere = tmp_path / "far" / "away"
@@ -239,7 +239,7 @@ def test_code_outside_the_folder_is_found_from_anywhere(
     (tmp_path / "run").mkdir()
     monkeypatch.chdir(tmp_path)
     trust = Trust.of("mine.py")
-    recipe = small_recipe(trust, agent={"policy": "mine.py:Mine", "policy_settings": {}})
+    recipe = small_recipe(trust, agent={"policy": {"kind": "mine.py:Mine"}})
     save_checkpoint(Path("run/c"), made(recipe))
     monkeypatch.chdir("/")
     assert load_checkpoint(tmp_path / "run/c", trust=trust).agent().policy.message_size == 2

@@ -37,7 +37,7 @@ def staged(
     tables = {
         "name": "staged",
         "env": {"id": "Badger/GuessingGame-v0", "horizon": 4},
-        "agent": {"membrane": "attentional", "policy_settings": {"hidden_size": 4}, **(agent or {})},
+        "agent": {"membrane": {"kind": "attentional"}, "policy": {"hidden_size": 4}, **(agent or {})},
         "training": {
             "outer_steps": 12,
             "batch_size": 4,
@@ -90,7 +90,7 @@ class Centred(ExpertPolicy):
 
 def test_agents_of_all_stages_have_the_very_same_saved_buffers(tmp_path: Path) -> None:
     stages = [{"outer_steps": 4, "agent": {"rounds": [2, 3]}}, {}]
-    recipe = staged(stages, agent={"policy": f"{__name__}:Centred", "policy_settings": {}})
+    recipe = staged(stages, agent={"policy": {"kind": f"{__name__}:Centred"}})
     train(recipe, 0, tmp_path / "whole")
 
     def interrupt(progress: Any) -> None:
@@ -105,7 +105,7 @@ def test_agents_of_all_stages_have_the_very_same_saved_buffers(tmp_path: Path) -
 
 
 def test_weights_of_another_shape_are_not_shared() -> None:
-    small, large = staged().make_agent(), staged().make_agent(policy_settings={"hidden_size": 5})
+    small, large = staged().make_agent(), staged().make_agent(policy={"hidden_size": 5})
     assert isinstance(small, LearnedAgent)
     assert isinstance(large, LearnedAgent)
     with pytest.raises(ValueError, match="other weights"):
@@ -159,7 +159,7 @@ def test_a_resumed_run_is_the_same_in_every_stage(tmp_path: Path) -> None:
         ([{"until": 0.1}, {"until": 0.1}], r"stages\[1\]: until is given, but the last stage"),
         ([{"agent": {"experts": [4, 2]}}], r"stages\[0\]: experts is \[4, 2\]; a pair must be"),
         ([{"agent": {"experts": [0, 2]}}], r"a pair must be"),
-        ([{"agent": {"policy_settings": {"hidden_size": 5}}}], r"stages\[0\]: other weights"),
+        ([{"agent": {"policy": {"hidden_size": 5}}}], r"stages\[0\]: other weights"),
         ([{"env": {"dims": "three"}}], r"stages\[0\]: dims"),
         ([{"agent": {"musical": True}}], r"stages\[0\]: agent.musical: unknown key"),
         ([{"outer_steps": 0}, {}], "outer_steps is 0"),
@@ -176,7 +176,7 @@ def test_what_is_validated_is_what_is_sampled_but_for_the_split() -> None:
     tables = {
         "name": "long",
         "env": {"id": "Badger/VariableIO-v0"},
-        "agent": {"policy_settings": {"hidden_size": 4}, "experts": 5},
+        "agent": {"policy": {"hidden_size": 4}, "experts": 5},
         "training": {"outer_steps": 2, "batch_size": 2, "validation_trials": 2, "validate_every": 1},
     }
     stages = [
@@ -212,9 +212,9 @@ def test_a_validation_that_cannot_be_is_told_before_training() -> None:
 
 
 def test_tables_within_are_merged() -> None:
-    recipe = staged([{"agent": {"membrane_settings": {"span": 7}, "policy_settings": {"state_noise": 0.0}}}])
+    recipe = staged([{"agent": {"membrane": {"window_length": 7}, "policy": {"state_noise": 0.0}}}])
     agent: Any = curriculum(recipe).sample(Place(), 0).agent
-    assert agent.membrane.span == 7
+    assert agent.settings.membrane.window_length == 7
     assert agent.policy.state_noise == 0
     assert agent.policy.cell.hidden_size == 4
 

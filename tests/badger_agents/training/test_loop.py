@@ -37,7 +37,7 @@ def stop_after(step: int) -> Callable[[Progress], None]:
 
 
 def faulty(bad: set[int], **training: Any) -> Recipe:
-    agent = {"policy": "tests.badger_agents.small:FaultyPolicy", "policy_settings": {}}
+    agent = {"policy": {"kind": "tests.badger_agents.small:FaultyPolicy"}}
     recipe = small_recipe(agent=agent, training={"outer_steps": 16, **training})  # tries the policy out
     FaultyPolicy.restart(bad)
     return recipe
@@ -94,7 +94,7 @@ class Noisy(ExpertPolicy):
 def test_a_policy_that_draws_from_torch_resumes_bit_identical_too(tmp_path: Path) -> None:
     (tmp_path / "noisy.py").write_text(DROPOUT)
     recipe = small_recipe(
-        agent={"policy": f"{tmp_path}/noisy.py:Noisy", "policy_settings": {}},
+        agent={"policy": {"kind": f"{tmp_path}/noisy.py:Noisy"}},
         trust=Trust.of(tmp_path / "noisy.py"),
     )
     before = torch.get_rng_state()
@@ -155,7 +155,7 @@ def test_an_existing_run_is_left_alone(tmp_path: Path) -> None:
         (small_recipe(), 0, False, "holds a run already; use --resume"),
         (small_recipe(), 1, True, "another recipe or seed"),
         (small_recipe(training={"outer_steps": 7}), 0, True, "another recipe or seed"),
-        (small_recipe(agent={"topology": "none"}), 0, True, "another recipe or seed"),
+        (small_recipe(agent={"channel": {"topology": "none"}}), 0, True, "another recipe or seed"),
     ]
     for recipe, seed, resume, message in refused:
         with pytest.raises(CheckpointError, match=message):

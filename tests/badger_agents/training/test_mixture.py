@@ -31,7 +31,7 @@ def mixed(stages: list[dict[str, Any]] | None = None, **training: Any) -> Recipe
     tables = {
         "name": "mixed",
         "env": {"id": "Badger/VariableIO-v0", "support": 2, "horizon": 4},
-        "agent": {"membrane": "attentional", "policy_settings": {"hidden_size": 4}},
+        "agent": {"membrane": {"kind": "attentional"}, "policy": {"hidden_size": 4}},
         "training": {
             "outer_steps": 10,
             "batch_size": 4,

@@ -14,7 +14,7 @@ from badger_agents.training.own_code import keep_code
 from tests.badger_agents.small import keys, small_recipe
 
 SOURCE = """\
-from badger_agents.badger.policies.expert_policy import GRUPolicy
+from badger_agents import GRUPolicy
 
 class Mine(GRUPolicy):
     number = {}
@@ -23,8 +23,8 @@ MIXED = "badger_agents.badger.policies.mixed:MixedPolicy"
 
 
 def mixed(*names: str, **tables: Any) -> Recipe:
-    policies = [{"policy": name, "policy_settings": {"hidden_size": 4}} for name in names]
-    agent = {"policy": MIXED, "policy_settings": {"policies": policies}}
+    policies = [{"kind": name, "hidden_size": 4} for name in names]
+    agent = {"policy": {"kind": MIXED, "policies": policies}}
     trust = Trust.of(*(name for name in names if ".py:" in name))
     return small_recipe(trust, agent=agent, training={"outer_steps": 1}, **tables)
 

@@ -187,7 +187,7 @@ def test_a_seed_goes_on_alone_and_the_others_without_it(tmp_path: Path) -> None:
 
 
 def test_a_seed_that_diverges_ends_and_the_others_go_on(tmp_path: Path) -> None:
-    agent = {"policy": f"{__name__}:Poisoned", "policy_settings": {}}
+    agent = {"policy": {"kind": f"{__name__}:Poisoned"}}
     recipe = small_recipe(agent=agent, training={"outer_steps": 14})
     poison = {seed: recipe.make_agent(seed).state_dict()["policy.poison"].item() for seed in range(8)}  # type: ignore[attr-defined]
     bad = [seed for seed in poison if poison[seed] > 0.5][:1]
@@ -210,7 +210,7 @@ def test_a_seed_that_diverges_ends_and_the_others_go_on(tmp_path: Path) -> None:
 def test_what_cannot_be_stacked_takes_turns_bit_identically(tmp_path: Path) -> None:
     (tmp_path / "noisy.py").write_text(DROPOUT)
     recipe = small_recipe(
-        agent={"policy": f"{tmp_path}/noisy.py:Noisy", "policy_settings": {}},
+        agent={"policy": {"kind": f"{tmp_path}/noisy.py:Noisy"}},
         trust=Trust.of(tmp_path / "noisy.py"),
     )
     reasons: list[str] = []
