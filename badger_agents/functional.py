@@ -74,18 +74,15 @@ class FunctionalAgent:
             return functional_call(self._methods, self._weights, ("unroll", state, observations, keys))
         return LearnedAgent.unroll(self, state, observations, keys)
 
-    def _side_by_side(self, rows: Any, call: Any) -> Any:
+    def _side_by_side(self, rows: Any, call: Callable[[Any], tuple[Any, ...]]) -> Any:
         """Call a method of all agents, each with its own rows of tensors [N*B, ...]."""
-        template: list[Any] = []
 
-        def one(weights: dict[str, Tensor], parts: list[Tensor]) -> list[Tensor]:
-            made = functional_call(self._methods, weights, call(tree.rebuilt(rows, iter(parts))))
-            template[:] = [made]
-            return tree.leaves(made)
+        def one(weights: dict[str, Tensor], rows: Any) -> Any:
+            return functional_call(self._methods, weights, call(rows))
 
-        parts = [leaf.unflatten(0, (self.count, -1)) for leaf in tree.leaves(rows)]  # (N, B, ...) each
-        made = torch.vmap(one, randomness=self.randomness)(self._weights, parts)
-        return tree.rebuilt(template[0], iter([leaf.flatten(0, 1) for leaf in made]))
+        own = tree.map(lambda part: part.unflatten(0, (self.count, -1)), rows)  # (N, B, ...) each
+        made = torch.vmap(one, randomness=self.randomness)(self._weights, own)
+        return tree.map(lambda part: part.flatten(0, 1), made)  # (N*B, ...) each
 
 
 class _Methods(nn.Module):

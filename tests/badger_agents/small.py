@@ -9,8 +9,8 @@ from torch import Tensor
 
 from badger_agents.agent import Agent, LearnedAgent
 from badger_agents.badger.agent import BadgerAgent
-from badger_agents.badger.settings import BadgerSettings
 from badger_agents.badger.policies.expert_policy import ExpertPolicy
+from badger_agents.badger.settings import BadgerSettings
 from badger_agents.class_loading import Trust
 from badger_agents.estimators import GradientEstimator, Memory, Trials, Update, Weights
 from badger_agents.recipe.loading import Recipe, check_recipe
