@@ -72,7 +72,7 @@ class FunctionalAgent:
         """See `LearnedAgent.unroll`."""
         if self.count is None:
             return functional_call(self._methods, self._weights, ("unroll", state, observations, keys))
-        return LearnedAgent.unroll(self, state, observations, keys)
+        return LearnedAgent.unroll(self, state, observations, keys)  # type: ignore[arg-type]  # asks for act
 
     def _side_by_side(self, rows: Any, call: Callable[[Any], tuple[Any, ...]]) -> Any:
         """Call a method of all agents, each with its own rows of tensors [N*B, ...]."""

@@ -38,7 +38,7 @@ class TrainedAgent:
         return self.recipe.family(**changes)
 
     def with_settings(self, **changes: Any) -> "TrainedAgent":
-        """The same weights with some settings of the agent changed (`experts`, `topology`, ...).
+        """The same weights with some settings of the agent changed (`experts`, `action_kind`, ...).
 
         Raises:
             CheckpointError: the weights do not fit, or an algorithm without weights gets some.

@@ -1,6 +1,7 @@
 """Trying a recipe out, so that what is wrong shows before anything is written or trained."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from badger_agents.agent import Agent, LearnedAgent
 from badger_agents.estimators import ESTIMATORS, OBJECTIVES
 from badger_agents.recipe.schema import DRAWN, Entry, Recipe, RecipeError, Stage
 from badger_envs import keyed_random
-from badger_envs.family import Family
+from badger_envs.family import ActionKind, Family
 
 
 def check(recipe: Recipe, source: str) -> None:
@@ -39,10 +40,10 @@ def check(recipe: Recipe, source: str) -> None:
         _told(f"{source}: ", "env: ", lambda: trial.family({"split": "validation"}))
     for number, stage in enumerate(training.stages if training else ()):
         place = f"{source}: training.stages[{number}]"
-        _told(f"{place}: ", "", lambda stage=stage, number=number: _check_stage(recipe, number, stage))
+        _told(f"{place}: ", "", partial(_check_stage, recipe, number, stage))
         for which, entry in enumerate(stage.entries):
             where = f"{place}.mixture[{which}]: " if stage.mixture else f"{place}: "
-            _told(where, "", lambda stage=stage, entry=entry: _check_entry(trial, stage, entry))
+            _told(where, "", partial(_check_entry, trial, stage, entry))
 
 
 class _Trial:
@@ -61,15 +62,16 @@ class _Trial:
             self._families[name] = self.recipe.family(**changes)
         return self._families[name]
 
-    def agent(self, changes: dict[str, Any]) -> Agent:
-        """The recipe's agent with some settings changed.
+    def agent(self, changes: dict[str, Any], action_kind: ActionKind | None = None) -> Agent:
+        """The recipe's agent with some settings changed, for families with a kind of action.
 
         Raises:
             ValueError: it has other weights than the recipe's.
         """
-        name = repr(changes)
+        action_kind = action_kind or self.family({}).action_kind
+        name = repr((changes, action_kind))
         if name not in self._agents:
-            made = self.recipe.make_agent(**changes)
+            made = self.recipe.make_agent(action_kind=action_kind, **changes)
             if changes and isinstance(made, LearnedAgent):
                 check_same_weights(self.agent({}), made)
             self._agents[name] = made
@@ -81,7 +83,8 @@ class _Trial:
         Raises:
             ValueError, TypeError: and whatever a user's class raises.
         """
-        self.agent(agent).initial_state(self.family(env), _keys())
+        family = self.family(env)
+        self.agent(agent, family.action_kind).initial_state(family, _keys())
 
     @torch.enable_grad()  # it is asked whether gradients flow, also by those who evaluate without
     def run(self, env: dict[str, Any], agent: dict[str, Any], halting_cost: float | None) -> None:
@@ -98,7 +101,8 @@ class _Trial:
         if (pair := (repr(env), repr(agent), halting_cost)) in self._met:
             return
         self._met.add(pair)
-        family, made, training = self.family(env), self.agent(agent), self.recipe.training
+        family, training = self.family(env), self.recipe.training
+        made = self.agent(agent, family.action_kind)
         keys = _keys()
         task = family.sample_task(keys)
         observation = family.observe(task, family.initial_state(task))

@@ -1,6 +1,6 @@
 """Tables of a recipe: what may stand in each, what is made of them, and what is said of what may not."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, get_args
 
 import torch
@@ -11,7 +11,7 @@ from badger_agents.class_loading import load_class
 from badger_agents.estimators import ESTIMATORS, GradientEstimator, make_estimator
 from badger_agents.estimators.objectives import Penalty, collapse
 from badger_agents.settings import Settings
-from badger_envs.family import Family
+from badger_envs.family import ActionKind, Family
 from badger_envs.registry import family_of
 
 LAST_LEARNING_RATE = 0.02
@@ -271,11 +271,12 @@ class Recipe(Settings):
         """The agent's settings as written in the recipe, with some changed; tables within are merged."""
         return merged(self.agent.model_extra or {}, changes)
 
-    def make_agent(self, seed: int = 0, **changes: Any) -> Agent:
+    def make_agent(self, seed: int = 0, *, action_kind: ActionKind | None = None, **changes: Any) -> Agent:
         """Build the agent; the initial weights follow from the outer seed.
 
         Args:
             seed: outer seed, in [0, 2**63).
+            action_kind: of the families that it will live in, if they are of another kind than the recipe's.
             changes: settings to change, such as `experts`.
 
         Raises:
@@ -292,9 +293,11 @@ class Recipe(Settings):
             checked = kind.Settings.model_validate(tuples(settings), context={"trust": self.trust})
         except ValidationError as error:
             raise RecipeError(first_error(error, kind.Settings, "agent.")) from error
+        make: Callable[..., LearnedAgent] = kind
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)  # weights are drawn on the CPU
-            return kind(family, checked).to(getattr(torch, family.dtype))
+            other = {} if action_kind in (None, family.action_kind) else {"action_kind": action_kind}
+            return make(family, checked, **other).to(getattr(torch, family.dtype))
 
     def to_json(self) -> str:
         """The recipe as one line of JSON, for `loading.check_recipe`."""
@@ -306,9 +309,11 @@ def merged(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str,
     made = dict(settings)
     for key, value in changes.items():
         own = made.get(key)
-        both = isinstance(own, dict) and isinstance(value, dict)
-        same = both and value.get("kind", own.get("kind")) == own.get("kind")
-        made[key] = {**own, **value} if both and same else value
+        made[key] = value
+        if not isinstance(own, dict) or not isinstance(value, dict):
+            continue
+        if value.get("kind", own.get("kind")) == own.get("kind"):
+            made[key] = {**own, **value}
     return made
 
 
@@ -338,7 +343,7 @@ def first_error(error: ValidationError, model: type[BaseModel], prefix: str = ""
 
 
 def _place(model: type[BaseModel], place: tuple[int | str, ...]) -> tuple[list[str], list[type[BaseModel]]]:
-    """The keys that lead to a place, without the kinds and types that pydantic tried there; and its tables."""
+    """The keys that lead to a place, without kinds and types that pydantic tried there; and its tables."""
     keys, tables = [], [model]
     for number, part in enumerate(place):
         having = [table for table in tables if part in table.model_fields]

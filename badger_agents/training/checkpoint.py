@@ -19,6 +19,7 @@ from badger_agents.atomic_files import part_of, write_atomically, write_together
 from badger_agents.class_loading import PROJECT_ONLY, Trust, with_code_files
 from badger_agents.recipe.loading import Recipe, RecipeError, check_recipe
 from badger_agents.training.curriculum import Place
+from badger_envs.family import ActionKind
 
 FORMAT = "badger-checkpoint-1"
 """Key of the one metadata entry: safetensors writes several in any order, and equal runs give equal files."""
@@ -51,9 +52,17 @@ class Checkpoint(NamedTuple):
     optimiser: dict[str, Tensor]
     estimator: dict[str, Tensor]
 
-    def agent(self, **changes: Any) -> LearnedAgent:
-        """The agent with these weights, in evaluation mode; with some settings changed (`experts`, ...)."""
-        agent = self.recipe.make_agent(self.seed, **changes)
+    def agent(self, *, action_kind: ActionKind | None = None, **changes: Any) -> LearnedAgent:
+        """The agent with these weights, in evaluation mode.
+
+        Args:
+            action_kind: of the families that it will live in, if they are of another kind than in training.
+            changes: settings to change (`experts`, ...).
+
+        Raises:
+            CheckpointError: the weights do not fit.
+        """
+        agent = self.recipe.make_agent(self.seed, action_kind=action_kind, **changes)
         assert isinstance(agent, LearnedAgent)  # only agents with weights are ever saved
         try:
             agent.load_state_dict(self.weights)

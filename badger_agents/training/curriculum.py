@@ -14,7 +14,7 @@ from badger_agents.functional import FunctionalAgent
 from badger_agents.recipe.checking import check_same_weights
 from badger_agents.recipe.schema import DRAWN, Entry, Recipe, Stage
 from badger_envs import keyed_random
-from badger_envs.family import Family
+from badger_envs.family import ActionKind, Family
 
 VALIDATION_SEED = 0
 """Which tasks of the validation split are met: the same for all outer seeds."""
@@ -71,13 +71,13 @@ class Curriculum:
         self.agent = agent
         self.seed = seed
         self._families: dict[str, Family] = {}
-        self._agents: dict[str, LearnedAgent] = {repr(({}, True)): agent}
+        self._agents: dict[str, LearnedAgent] = {repr(({}, agent.action_kind, True)): agent}
 
     def sample(self, place: Place, step: int) -> Sampled:
         """What an outer step samples."""
         entry = self.entry(place, step)
         family = self._family(self._drawn(entry.env, "env", step), "train")
-        agent = self._agent(self._drawn(entry.agent, "agent", step), training=True)
+        agent = self._agent(self._drawn(entry.agent, "agent", step), family.action_kind, training=True)
         return Sampled(family, agent, self._batch_size(place), self._penalties(place))
 
     def entry(self, place: Place, step: int) -> Entry:
@@ -144,9 +144,9 @@ class Curriculum:
     def _validated(self, entry: Entry, weights: Mapping[str, Tensor]) -> float:
         """The outcome of what the entry samples, at the highest of what it draws, in the validation split."""
         most = entry.at(-1)
-        agent = FunctionalAgent(self._agent(most.agent, training=False), weights)
-        device = str(next(iter(weights.values())).device)
         family, trials = self._family(most.env, "validation"), self.training.validation_trials
+        agent = FunctionalAgent(self._agent(most.agent, family.action_kind, training=False), weights)
+        device = str(next(iter(weights.values())).device)
         return evaluate(agent, family, trials, seed=VALIDATION_SEED, device=device).mean
 
     def _family(self, settings: dict[str, Any], split: str) -> Family:
@@ -155,11 +155,11 @@ class Curriculum:
             self._families[name] = self.recipe.family(**settings, split=split)
         return self._families[name]
 
-    def _agent(self, settings: dict[str, Any], training: bool) -> LearnedAgent:
+    def _agent(self, settings: dict[str, Any], action_kind: ActionKind, training: bool) -> LearnedAgent:
         """The code of the agent with some settings changed, in training (with dropout, say) or not."""
-        name = repr((settings, training))
+        name = repr((settings, action_kind, training))
         if name not in self._agents:
-            made = self.recipe.make_agent(self.seed, **settings)
+            made = self.recipe.make_agent(self.seed, action_kind=action_kind, **settings)
             assert isinstance(made, LearnedAgent)  # as is the recipe's own
             check_same_weights(self.agent, made)
             self._agents[name] = self._at_home(made).train(training)

@@ -211,7 +211,7 @@ class Gambler(LearnedAgent):
     Settings = Settings
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(None, "categorical")
         self.weight = nn.Parameter(torch.ones(3))
 
     def initial_state(self, family: Family, keys: Tensor) -> Any:

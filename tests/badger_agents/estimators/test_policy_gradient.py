@@ -33,7 +33,7 @@ class Reader(LearnedAgent):
     """Scores arms by a linear function of what it sees: no memory, few weights, known probabilities."""
 
     def __init__(self, weight: float = 0.7) -> None:
-        super().__init__()
+        super().__init__(None, "categorical")
         generator = torch.Generator().manual_seed(0)
         self.linear = nn.Linear(2 * ARMS + 1, ARMS, dtype=torch.float64)
         with torch.no_grad():
@@ -109,7 +109,7 @@ class Guesser(LearnedAgent):
     noise = 0.2
 
     def __init__(self, through: bool) -> None:
-        super().__init__()
+        super().__init__(None, "continuous")
         generator = torch.Generator().manual_seed(2)
         self.linear = nn.Linear(3, 2, dtype=torch.float64)
         self.through = through

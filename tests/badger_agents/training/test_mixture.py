@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from badger_agents.agent import LearnedAgent
-from badger_agents.badger.membrane.hardwired import widened
+from badger_agents.badger.membrane.base import widened
 from badger_agents.recipe.loading import Recipe, RecipeError, check_recipe
 from badger_agents.rollout import rollout
 from badger_agents.training.checkpoint import load_checkpoint
