@@ -276,7 +276,7 @@ class Recipe(Settings):
 
         Args:
             seed: outer seed, in [0, 2**63).
-            action_kind: of the families that it will live in, if they are of another kind than the recipe's.
+            action_kind: of the families that it will meet, if they are of another kind than the recipe's.
             changes: settings to change, such as `experts`.
 
         Raises:

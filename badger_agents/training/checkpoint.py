@@ -56,7 +56,7 @@ class Checkpoint(NamedTuple):
         """The agent with these weights, in evaluation mode.
 
         Args:
-            action_kind: of the families that it will live in, if they are of another kind than in training.
+            action_kind: of the families that it will meet, if they are of another kind than in training.
             changes: settings to change (`experts`, ...).
 
         Raises:
