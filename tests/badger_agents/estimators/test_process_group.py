@@ -10,23 +10,23 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from badger_agents.training.process_group import Team, joined
+from badger_agents.estimators.process_group import ProcessGroup, joined
 
 
 @given(st.integers(1, 9), st.integers(0, 40))
 def test_parts_are_everything_once_and_about_equal(size: int, more: int) -> None:
     count = size + more
-    parts = Team(0, size).parts(count)
+    parts = ProcessGroup(0, size).parts(count)
     assert [number for part in parts for number in part] == list(range(count))
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
     keys = torch.arange(4 * count).view(count, 4)
-    rows = [Team(rank, size).own_rows(keys) for rank in range(size)]
+    rows = [ProcessGroup(rank, size).own_rows(keys) for rank in range(size)]
     assert torch.equal(torch.cat(rows), keys)
 
 
 def test_fewer_trials_than_processes_are_refused() -> None:
     with pytest.raises(ValueError, match=r"2 trials .* cannot be shared by 3 processes"):
-        Team(0, 3).parts(2)
+        ProcessGroup(0, 3).parts(2)
 
 
 def test_one_process_says_nothing_and_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,7 +52,7 @@ import sys
 import time
 from contextlib import suppress
 import torch
-from badger_agents.training.process_group import LostError, joined
+from badger_agents.estimators.process_group import LostError, joined
 
 def step():
     weight = torch.ones(3, requires_grad=True)

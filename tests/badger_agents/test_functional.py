@@ -1,10 +1,10 @@
-"""Stacked agents: each lives as it would alone, and gradients reach its own weights only."""
+"""Agents with given weights: each acts as it would alone, and gradients reach its own weights only."""
 
 import pytest
 import torch
 
 from badger_agents.agent import LearnedAgent
-from badger_agents.estimators.stacked import Stacked
+from badger_agents.functional import FunctionalAgent
 from badger_agents.recipe.loading import Recipe, load_recipe
 from badger_agents.rollout import rollout
 from tests.badger_agents.small import keys, shake
@@ -14,8 +14,8 @@ KINDS = {
     "attentional": ("guessing-attentional", {"experts": 4}),
     "soft": ("guessing-paper-small", {"experts": 4, "identities": "random"}),
     "absolute": ("xor", {}),
-    "lists": ("guessing-attentional", {"experts": 5, "topology": "top-k:k=2,candidates=3"}),
-    "per trial": ("guessing-attentional", {"experts": 5, "topology": "random:seed=trial"}),
+    "lists": ("guessing-attentional", {"experts": 5, "channel": {"topology": "top-k:k=2,candidates=3"}}),
+    "per trial": ("guessing-attentional", {"experts": 5, "channel": {"topology": "random:seed=trial"}}),
     "monolith": ("guessing-monolith", {}),
 }
 
@@ -26,7 +26,7 @@ def in_double(name: str) -> Recipe:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_lives_as_it_would_alone(kind: str) -> None:
+def test_each_acts_as_it_would_alone(kind: str) -> None:
     name, settings = KINDS[kind]
     recipe = in_double(name)
     family = recipe.family(horizon=4)
@@ -42,7 +42,7 @@ def test_each_lives_as_it_would_alone(kind: str) -> None:
         for name, _ in agents[0].named_parameters()
     }
     names = [keys(5, seed) for seed in range(3)]
-    together = rollout(Stacked(agents[0], stacks), family, torch.cat(names), record=True)
+    together = rollout(FunctionalAgent(agents[0], stacks, 3), family, torch.cat(names), record=True)
     alone = [rollout(agent, family, own, record=True) for agent, own in zip(agents, names, strict=True)]
     torch.testing.assert_close(together.loss, torch.cat([lived.loss for lived in alone], dim=1))
     for part, values in together.trace.items():
@@ -64,6 +64,8 @@ def test_weights_that_are_not_stacked_are_shared() -> None:
     assert isinstance(agent, LearnedAgent)
     shake(agent)
     bias = agent.get_parameter("write.bias").detach()
-    lived = rollout(Stacked(agent, {"write.bias": torch.stack([bias, -bias])}), family, keys(2).repeat(2, 1))
+    lived = rollout(
+        FunctionalAgent(agent, {"write.bias": torch.stack([bias, -bias])}, 2), family, keys(2).repeat(2, 1)
+    )
     torch.testing.assert_close(lived.loss[:, :2], rollout(agent, family, keys(2)).loss)
     assert not torch.equal(lived.loss[:, :2], lived.loss[:, 2:])

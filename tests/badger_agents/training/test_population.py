@@ -11,21 +11,15 @@ import torch
 from torch import Tensor
 
 from badger_agents.badger.policies.expert_policy import ExpertPolicy
+from badger_agents.class_loading import Trust
 from badger_agents.estimators.trials import Trials
 from badger_agents.recipe.loading import Recipe
-from badger_agents.training import stacked_step
+from badger_agents.training import loop
 from badger_agents.training.checkpoint import load_checkpoint
 from badger_agents.training.log import read_log
-from badger_agents.training.loop import (
-    CHECKPOINT,
-    LOG,
-    DivergenceError,
-    Plan,
-    Progress,
-    train,
-    train_population,
-)
-from tests.badger_agents.small import small_recipe
+from badger_agents.training.loop import train, train_population
+from badger_agents.training.run import CHECKPOINT, LOG, DivergenceError, Progress, RunPlan
+from tests.badger_agents.small import TRUST, small_recipe
 from tests.badger_agents.training.test_loop import DROPOUT
 
 SEEDS = (4, 5, 6)
@@ -55,8 +49,8 @@ class Poisoned(ExpertPolicy):
         return state, out[..., 1:].tanh(), out[..., :1] * faulty + 0 * self.poison
 
 
-def plans(recipe: Recipe, folder: Path, seeds: tuple[int, ...] = SEEDS) -> list[Plan]:
-    return [Plan(recipe, seed, folder / str(seed)) for seed in seeds]
+def plans(recipe: Recipe, folder: Path, seeds: tuple[int, ...] = SEEDS) -> list[RunPlan]:
+    return [RunPlan(recipe, seed, folder / str(seed)) for seed in seeds]
 
 
 def alone(recipe: Recipe, folder: Path) -> None:
@@ -84,7 +78,9 @@ def test_each_seed_does_what_it_does_alone(tmp_path: Path, training: dict[str, A
     for seed, last in zip(SEEDS, done, strict=True):
         assert (last.seed, last.step) == (seed, 12)
         assert losses(tmp_path / "a", seed) == pytest.approx(losses(tmp_path / "b", seed), abs=1e-5)
-        kept, other = (load_checkpoint(tmp_path / name / str(seed) / CHECKPOINT) for name in "ab")
+        kept, other = (
+            load_checkpoint(tmp_path / name / str(seed) / CHECKPOINT, trust=TRUST) for name in "ab"
+        )
         assert (kept.place, kept.skipped) == (other.place, other.skipped)
         assert set(kept.optimiser) == set(other.optimiser)
         assert sorted(os.listdir(tmp_path / "a" / str(seed))) == [CHECKPOINT, LOG]
@@ -96,13 +92,13 @@ def test_each_seed_meets_exactly_the_draws_that_it_meets_alone(
     met: list[tuple[Tensor, ...]] = []
 
     class Seen(Trials):
-        def begin(self, agent: Any) -> Any:
-            life = super().begin(agent)
-            task, noise = self.scene.task, self.family.noise(self.keys, self.horizon)
-            met.append((self.keys, *task, noise, life.agent_state.experts.detach()))
-            return life
+        def start(self, agent: Any) -> Any:
+            carry = super().start(agent)
+            task, noise = self.batch.task, self.family.noise(self.keys, self.horizon)
+            met.append((self.keys, *task, noise, carry.agent_state.experts.detach()))
+            return carry
 
-    monkeypatch.setattr(stacked_step, "Trials", Seen)
+    monkeypatch.setattr(loop, "Trials", Seen)
     recipe = small_recipe(env={"id": "Badger/XOR-v0"}, training={"outer_steps": 3})
     train_population(plans(recipe, tmp_path / "a"))
     together = [[part.unflatten(0, (3, -1)) for part in parts] for parts in met]
@@ -169,7 +165,11 @@ def test_a_signal_ends_all_seeds_after_the_same_step(tmp_path: Path) -> None:
     recipe = small_recipe(training={"checkpoint_every": 100})
     with pytest.raises(KeyboardInterrupt):
         train_population(plans(recipe, tmp_path / "a"), on_step=interrupt)
-    assert [load_checkpoint(tmp_path / "a" / str(seed) / CHECKPOINT).step for seed in SEEDS] == [3, 3, 3]
+    assert [load_checkpoint(tmp_path / "a" / str(seed) / CHECKPOINT).step for seed in SEEDS] == [
+        3,
+        3,
+        3,
+    ]
     train_population(plans(recipe, tmp_path / "a"), resume=True)
     train_population(plans(recipe, tmp_path / "b"))
     same_files(tmp_path / "a", tmp_path / "b")
@@ -187,7 +187,7 @@ def test_a_seed_goes_on_alone_and_the_others_without_it(tmp_path: Path) -> None:
 
 
 def test_a_seed_that_diverges_ends_and_the_others_go_on(tmp_path: Path) -> None:
-    agent = {"policy": f"{__name__}:Poisoned", "policy_settings": {}}
+    agent = {"policy": {"kind": f"{__name__}:Poisoned"}}
     recipe = small_recipe(agent=agent, training={"outer_steps": 14})
     poison = {seed: recipe.make_agent(seed).state_dict()["policy.poison"].item() for seed in range(8)}  # type: ignore[attr-defined]
     bad = [seed for seed in poison if poison[seed] > 0.5][:1]
@@ -201,7 +201,7 @@ def test_a_seed_that_diverges_ends_and_the_others_go_on(tmp_path: Path) -> None:
     assert len(losses(tmp_path / "a", bad[0])) == 9
     for seed in good:
         last = train(recipe, seed, tmp_path / "b" / str(seed))
-        kept = load_checkpoint(tmp_path / "a" / str(seed) / CHECKPOINT)
+        kept = load_checkpoint(tmp_path / "a" / str(seed) / CHECKPOINT, trust=TRUST)
         assert (kept.step, kept.skipped) == (14, 0)
         for name, weight in last.weights.items():
             torch.testing.assert_close(kept.weights[name], weight, atol=1e-4, rtol=1e-4)
@@ -209,7 +209,10 @@ def test_a_seed_that_diverges_ends_and_the_others_go_on(tmp_path: Path) -> None:
 
 def test_what_cannot_be_stacked_takes_turns_bit_identically(tmp_path: Path) -> None:
     (tmp_path / "noisy.py").write_text(DROPOUT)
-    recipe = small_recipe(agent={"policy": f"{tmp_path}/noisy.py:Noisy", "policy_settings": {}})
+    recipe = small_recipe(
+        agent={"policy": {"kind": f"{tmp_path}/noisy.py:Noisy"}},
+        trust=Trust.of(tmp_path / "noisy.py"),
+    )
     reasons: list[str] = []
     train_population(plans(recipe, tmp_path / "a"), on_alone=reasons.append)
     assert len(reasons) == 1
@@ -220,7 +223,7 @@ def test_what_cannot_be_stacked_takes_turns_bit_identically(tmp_path: Path) -> N
 
 def test_a_population_is_one_recipe_with_different_seeds(tmp_path: Path) -> None:
     other = small_recipe(training={"learning_rate": 0.1})
-    mixed = [*plans(small_recipe(), tmp_path), Plan(other, 0, tmp_path / "0")]
+    mixed = [*plans(small_recipe(), tmp_path), RunPlan(other, 0, tmp_path / "0")]
     for wrong in (mixed, plans(small_recipe(), tmp_path, (1, 1))):
         with pytest.raises(ValueError, match="one recipe with different outer seeds"):
             train_population(wrong)

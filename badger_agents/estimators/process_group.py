@@ -25,12 +25,12 @@ class LostError(RuntimeError):
     """Another process of the run ended, or does not answer."""
 
 
-class Team:
+class ProcessGroup:
     """The processes that share a run. All hold the same weights and take the same decisions.
 
-    Every outer step each process lives through its own part of the trials, which are the very trials of a
-    single process, and what they found is averaged. What is said here is said by all processes at the same
-    place of the program; a team of one says nothing and changes nothing.
+    Every outer step each process takes its own part of the trials, which are the very trials of a single
+    process, and what they found is averaged. What is said here is said by all processes at the same
+    place of the program; a group of one says nothing and changes nothing.
 
     Args:
         rank: which one this is, from 0.
@@ -120,8 +120,8 @@ class Team:
 
 
 @contextmanager
-def joined(device: str) -> Iterator[Team]:
-    """The team that `torchrun` started this process in; a team of one without it.
+def joined(device: str) -> Iterator[ProcessGroup]:
+    """The group that `torchrun` started this process in; a group of one without it.
 
     When it ends, the group's threads have ended. `torch.distributed.nn.functional` has the default group of
     the moment it is imported in its functions' defaults; first imported while there is a group (an optimizer
@@ -137,7 +137,7 @@ def joined(device: str) -> Iterator[Team]:
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
-        yield Team(device=device)
+        yield ProcessGroup(device=device)
         return
     if device not in ("cpu", "cuda"):
         raise ValueError(f"--device {device!r}: under torchrun it must be cpu, or cuda for one GPU a process")
@@ -149,7 +149,7 @@ def joined(device: str) -> Iterator[Team]:
     except RuntimeError as error:
         raise LostError(f"the {size} processes could not join ({str(error).splitlines()[0]})") from error
     try:
-        yield Team(dist.get_rank(), size, device)
+        yield ProcessGroup(dist.get_rank(), size, device)
         with suppress(RuntimeError):  # done: who leaves first must not break off another
             dist.barrier()
     finally:
