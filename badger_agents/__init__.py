@@ -1,8 +1,10 @@
 """Badger agents: experts with one policy, membrane, channel, inner loop and outer loop."""
 
 from badger_agents.agent import Agent, LearnedAgent, Settings
-from badger_agents.badger.agent import BadgerAgent, BadgerSettings
-from badger_agents.badger.policies.expert_policy import Emission, ExpertPolicy, GRUPolicy
+from badger_agents.badger.agent import BadgerAgent
+from badger_agents.badger.policies.expert_policy import Emission, ExpertPolicy
+from badger_agents.badger.policies.gru import GRUPolicy
+from badger_agents.badger.settings import BadgerSettings
 from badger_agents.evaluation import Evaluation, evaluate
 from badger_agents.loading import load_pretrained, pretrained_names
 from badger_agents.recipe.loading import Recipe, RecipeError, load_recipe, recipe_files

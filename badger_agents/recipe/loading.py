@@ -153,11 +153,13 @@ class Recipe(Settings):
 
 
 def merged(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings with some changed; tables within are merged, not replaced."""
+    """Settings with some changed; tables within are merged, or replaced where they become another `kind`."""
     made = dict(settings)
     for key, value in changes.items():
         own = made.get(key)
-        made[key] = {**own, **value} if isinstance(own, dict) and isinstance(value, dict) else value
+        both = isinstance(own, dict) and isinstance(value, dict)
+        same = both and value.get("kind", own.get("kind")) == own.get("kind")
+        made[key] = {**own, **value} if both and same else value
     return made
 
 

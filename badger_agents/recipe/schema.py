@@ -1,6 +1,6 @@
 """Tables of a recipe: what may stand in each, and what is said of what may not."""
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from badger_agents.agent import Settings
 from badger_agents.estimators import ESTIMATORS, GradientEstimator, make_estimator
 from badger_agents.estimators.objectives import Penalty, collapse
-from badger_agents.training.curriculum import Entry, Stage
+from badger_agents.training.curriculum import Stage
 
 LAST_LEARNING_RATE = 0.02
 """What is left of the learning rate at the end of a linear schedule."""
@@ -155,25 +155,44 @@ def first_error(error: ValidationError, model: type[BaseModel], prefix: str = ""
     """The first thing wrong, on one line: key, problem, what would do."""
     errors = error.errors()
     first = errors[0]
-    table: type[BaseModel] = model
-    key = prefix + ".".join(str(part) for part in first["loc"])
+    keys, tables = _place(model, first["loc"])
+    key = prefix + ".".join(keys)
     if first["type"] == "extra_forbidden":
-        tables: dict[str, type[BaseModel]] = {
-            "env": EnvTable,
-            "agent": AgentTable,
-            "training": TrainingTable,
-            "stages": Stage,
-            "mixture": Entry,
-            "evaluation": EvaluationTable,
-        }
-        for part in first["loc"][:-1]:  # down to the table in which the unknown key stands
-            table = tables.get(str(part), table)  # or the number of a stage
-        return f"{key}: unknown key; known keys: {', '.join(table.model_fields)}"
+        known = dict.fromkeys(name for table in tables for name in table.model_fields)
+        return f"{key}: unknown key; known keys: {', '.join(known)}"
     if first["type"] == "missing":
         return f"{key}: missing; it must be given"
-    if len(first["loc"]) == 2 and first["loc"][0] in table.model_fields and prefix:  # one of several types
-        key = f"{prefix}{first['loc'][0]}"
-    reasons = dict.fromkeys(
-        item["msg"][0].lower() + item["msg"][1:] for item in errors if item["loc"][0] == first["loc"][0]
-    )
+    if first["type"] == "unknown_key":  # of a policy, which knows its own
+        return f"{key}.{first['msg']}"
+    told = [item["msg"].removeprefix("Value error, ") for item in errors if item["loc"][0] == first["loc"][0]]
+    reasons = dict.fromkeys(message[0].lower() + message[1:] for message in told)
     return f"{key} is {first['input']!r}; {', or '.join(reasons)}"
+
+
+def _place(model: type[BaseModel], place: tuple[int | str, ...]) -> tuple[list[str], list[type[BaseModel]]]:
+    """The keys that lead to a place, without the kinds and types that pydantic tried there; and its tables."""
+    keys, tables = [], [model]
+    for number, part in enumerate(place):
+        having = [table for table in tables if part in table.model_fields]
+        kinds = [table for table in tables if "kind" in table.model_fields]
+        tagged = [table for table in kinds if part in get_args(table.model_fields["kind"].annotation)]
+        if having:
+            keys.append(str(part))
+            tables = _tables(having[0].model_fields[str(part)].annotation)
+        elif tagged:
+            tables = tagged
+        elif isinstance(part, int) or tables:  # an unknown key, or one of a policy's own
+            keys.append(str(part))
+            if any(table.model_config.get("extra") == "allow" for table in tables):
+                keys += [str(each) for each in place[number + 1 :]]
+                break
+        else:  # a value: what follows names types
+            break
+    return keys, tables
+
+
+def _tables(annotation: Any) -> list[type[BaseModel]]:
+    """The tables that a type is made of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [table for part in get_args(annotation) for table in _tables(part)]

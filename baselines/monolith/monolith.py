@@ -78,8 +78,10 @@ class Monolith(LearnedAgent):
     Settings = MonolithSettings
     sequence_major = True
 
-    def __init__(self, family: Family, settings: MonolithSettings) -> None:
-        super().__init__()
+    def __init__(
+        self, family: Family, settings: MonolithSettings, *, action_kind: ActionKind | None = None
+    ) -> None:
+        super().__init__(family, action_kind)
         self.settings = settings
         slots = self.slots = family.slots
         if settings.feedback_to == "chosen" and family.action_kind != "categorical":
