@@ -49,8 +49,8 @@ class Forgetful:
     Only its clock goes on, the field `time` of its state if there is one: it says no more than the
     observation's flags do, and draws differ from step to step by it. So it can do no better than the best
     agent without memory. On bandits that is well below what memory earns
-    (`baselines.memoryless.WinStayLoseShift`); where outputs are continuous they are a memory outside of it,
-    in which everything can be kept (`baselines.memoryless.MemorylessTriangulation`), and what the control
+    (`baselines.bandits.win_stay_lose_shift.WinStayLoseShift`); where outputs are continuous they are a memory outside of it,
+    in which everything can be kept (`baselines.optimisers.triangulation.MemorylessTriangulation`), and what the control
     takes away is what this agent has not written down. An agent under contract 4.
 
     Args:
