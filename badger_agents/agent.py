@@ -81,6 +81,14 @@ class LearnedAgent(torch.nn.Module):
         """See `Agent.act`."""
         raise NotImplementedError
 
+    def memory(self, state: Any) -> Any:
+        """The part of a state in which the agent learns within a trial: what agents are matched by.
+
+        Not in it, where an agent says so: what stays the same in a trial, messages on their way, and the
+        feedback of the last step.
+        """
+        return state
+
     def unroll(
         self, state: Any, observations: Observation, keys: Keys
     ) -> tuple[Any, dict[str, Float[Tensor, "T B ..."]]]:

@@ -128,6 +128,10 @@ class BadgerAgent(LearnedAgent):
         )
         return made
 
+    def memory(self, state: BadgerState) -> Any:
+        """The experts' states."""
+        return state.experts
+
     def initial_state(self, family: Family, keys: Int[Tensor, "B 4"]) -> BadgerState:
         """Experts' states from the stream "experts" of the trials' keys; no messages yet.
 

@@ -41,9 +41,9 @@ class Forgetful:
 
     The step is told it as every agent: it says no more than the observation's flags do, and draws differ from
     step to step by it. So it can do no better than the best agent without memory. On bandits that is well
-    below what memory earns (`baselines.memoryless.WinStayLoseShift`); where outputs are continuous they are a
-    memory outside of it, in which everything can be kept (`baselines.memoryless.MemorylessTriangulation`),
-    and what the control takes away is what this agent has not written down. An agent under contract 4.
+    below what memory earns; where outputs are continuous they are a memory outside of it, in which everything
+    can be kept, and what the control takes away is what this agent has not written down. An agent under
+    contract 4.
 
     Args:
         agent: the agent; it is used, not copied.

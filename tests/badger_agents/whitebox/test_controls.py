@@ -15,8 +15,8 @@ from badger_envs.families.guessing_game import GuessingGame
 from badger_envs.families.variable_io import VariableIO
 from badger_envs.family import Family, Observation
 from baselines.bandits.classical import Greedy
-from baselines.memoryless import MemorylessTriangulation, WinStayLoseShift
-from baselines.optimisers.triangulation import Triangulation
+from baselines.bandits.win_stay_lose_shift import WinStayLoseShift
+from baselines.optimisers.triangulation import MemorylessTriangulation, Triangulation
 from baselines.supervised.classical import LeastSquares, MeanPredictor
 from tests.badger_agents.small import keys
 

@@ -10,8 +10,8 @@ from badger_agents.rollout import rollout
 from badger_envs.families.bandit import Bandit
 from badger_envs.families.guessing_game import GuessingGame
 from baselines.bandits.classical import RandomArm
-from baselines.memoryless import MemorylessTriangulation, WinStayLoseShift
-from baselines.optimisers.triangulation import Triangulation
+from baselines.bandits.win_stay_lose_shift import WinStayLoseShift
+from baselines.optimisers.triangulation import MemorylessTriangulation, Triangulation
 from tests.badger_agents.small import keys
 
 
