@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -45,7 +46,7 @@ class BatchedEnv:
         self.device = torch.device(device)
         self.task: Any = None
         self.state: Any = None
-        self._base: Tensor | None = None
+        self._seeds: Tensor | None = None  # int64 [B], read as 64 bits
         self._trial = 0
         self._noise: Tensor | None = None
         self._time = 0
@@ -102,16 +103,15 @@ class BatchedEnv:
         )
 
     def _next_keys(self, seed: int | list[int] | None) -> Tensor:
-        if seed is None and self._base is not None:
+        if seed is None and self._seeds is not None:
             self._trial += 1
         else:
-            if seed is None:
-                seed = int(torch.randint(2**31, ()))
-            seeds = [one for one in checked_seeds(seed, self.batch_size) if one is not None]
-            if len(seeds) != self.batch_size:
+            seeds = checked_seeds(int(torch.randint(2**62, ())) if seed is None else seed, self.batch_size)
+            assert seeds is not None
+            if not seeds.given.all():
                 raise ValueError("a seed is None; give a number for every trial, or one number")
-            self._base, self._trial = torch.from_numpy(keyed_random.base_keys(seeds)).to(self.device), 0
-        return keyed_random.trial_keys(self._base, self._trial, self.family.split)
+            self._seeds, self._trial = torch.from_numpy(seeds.value.view(np.int64)).to(self.device), 0
+        return keyed_random.trial_keys(self._seeds, self._trial, self.family.split)
 
     def _check(self, action: Tensor) -> None:
         if not isinstance(action, Tensor):

@@ -9,9 +9,8 @@ from gymnasium import error
 from badger_envs import keyed_random
 from badger_envs.faces.actions import check_indices, check_values
 from badger_envs.faces.spaces import action_space, observation_space
-from badger_envs.faces.vector_arguments import checked_seeds
 from badger_envs.family import Family, Observation, make_family, touches_unused_slot
-from badger_envs.rendering import RENDER_FPS, Scene, Window, ansi, check_render_mode, rgb_array, scene_of
+from badger_envs.rendering import RENDER_FPS, Frame, Window, ansi, check_render_mode, frame_of, rgb_array
 
 _BLOCK = 16
 """Trials drawn at once when none is seeded anew: drawing one costs as much as drawing many."""
@@ -53,7 +52,7 @@ class FamilyEnv(gym.Env[dict[str, Any], Any]):
         self._fields = [(name, Observation._fields.index(name)) for name in space]
         self._outputs = self.family.slots.outputs
         self._categorical = self.family.action_kind == "categorical"
-        self._base: np.ndarray  # [1, 2], of the last seed
+        self._seed = 0  # the last one
         self._trial = 0
         self._first = self._block_size = (
             0  # number of the first trial of the block below, and of trials in it
@@ -76,20 +75,22 @@ class FamilyEnv(gym.Env[dict[str, Any], Any]):
         """Start a trial.
 
         Args:
-            seed: a number >= 0 that names a new series of trials; None goes on with the last series.
+            seed: a number from 0 to 2**64 - 1 that names a new series of trials; None goes on with the last
+                series, or at first begins one at random.
             options: ignored.
 
         Returns:
             The first observation, and info.
 
         Raises:
-            ValueError, TypeError: a negative seed, or one that is no integer.
+            ValueError, TypeError: a seed that is no such number.
         """
         if seed is not None:
-            (seed,) = checked_seeds([seed], 1)
+            (seed,) = keyed_random.seed_array([seed]).tolist()
         super().reset(seed=seed)
         if seed is not None or not self._block_size:
-            self._base, self._trial = keyed_random.base_key(self.np_random)[None], 0
+            self._seed = int(self.np_random.integers(2**63)) if seed is None else seed
+            self._trial = 0
             self._draw(1)
         else:
             self._trial += 1
@@ -152,7 +153,7 @@ class FamilyEnv(gym.Env[dict[str, Any], Any]):
             raise error.ResetNeeded("there is nothing to render before the first reset()")
         if self.render_mode == "human":
             return None
-        return ansi(self._scene()) if self.render_mode == "ansi" else rgb_array(self._scene())
+        return ansi(self._frame()) if self.render_mode == "ansi" else rgb_array(self._frame())
 
     def close(self) -> None:
         """Close the window, if there is one."""
@@ -163,7 +164,7 @@ class FamilyEnv(gym.Env[dict[str, Any], Any]):
     def _draw(self, count: int) -> None:
         """Draw `count` trials from the present one on."""
         trials = self._trial + np.arange(count, dtype=np.int64)
-        keys = keyed_random.trial_keys(np.repeat(self._base, count, axis=0), trials, self.family.split)
+        keys = keyed_random.trial_keys([self._seed] * count, trials, self.family.split)
         tasks = self.family.sample_task(keys)
         self._block = tasks, self.family.initial_state(tasks), draw_noise(self.family, keys)
         self._first, self._block_size = self._trial, count
@@ -172,7 +173,7 @@ class FamilyEnv(gym.Env[dict[str, Any], Any]):
         """Observation and info as the user gets them: fresh arrays and Python numbers."""
         if self.render_mode == "human":
             self._window = self._window or Window()
-            self._window.show(rgb_array(self._scene()))
+            self._window.show(rgb_array(self._frame()))
         observation = self._observation
         info = {name: value.item() for name, value in self.family.info(self._task, self._state).items()}
         info["unused_slot"] = touched
@@ -180,8 +181,8 @@ class FamilyEnv(gym.Env[dict[str, Any], Any]):
             info["action_mask"] = observation.output_mask[0].astype(np.int8)
         return {name: observation[i].flatten() for name, i in self._fields}, info
 
-    def _scene(self) -> Scene:
-        return scene_of(self.family, self._task, self._asked, self._observation, 0, self._time, self._reward)
+    def _frame(self) -> Frame:
+        return frame_of(self.family, self._task, self._asked, self._observation, 0, self._time, self._reward)
 
 
 def draw_noise(family: Family, keys: np.ndarray) -> np.ndarray:

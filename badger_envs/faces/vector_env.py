@@ -15,7 +15,7 @@ from badger_envs.faces.gymnasium_env import draw_noise
 from badger_envs.faces.spaces import action_space, observation_rows, observation_space
 from badger_envs.faces.vector_arguments import checked_autoreset_mode, checked_reset_mask, checked_seeds
 from badger_envs.family import Observation, check_integer, make_family, touches_unused_slot
-from badger_envs.rendering import RENDER_FPS, Scene, ansi, check_render_mode, rgb_array, scene_of
+from badger_envs.rendering import RENDER_FPS, Frame, ansi, check_render_mode, frame_of, rgb_array
 
 Rows = np.ndarray | slice
 _ALL = slice(None)
@@ -73,7 +73,7 @@ class FamilyVectorEnv(VectorEnv[dict[str, np.ndarray], Any, np.ndarray]):
         self._outputs = self.family.slots.outputs
         self._categorical = self.family.action_kind == "categorical"
         self._limit = None if max_episode_steps in (None, -1) else max_episode_steps
-        self._base: np.ndarray | None = None  # [N, 2]
+        self._seeds: np.ndarray | None = None  # uint64 [N], the last ones
         self._trial = np.full(num_envs, -1, np.int64)  # [N], of each sub-environment since its seed
         self._task: Any = None
         self._state: Any = None
@@ -114,12 +114,13 @@ class FamilyVectorEnv(VectorEnv[dict[str, np.ndarray], Any, np.ndarray]):
         seeds = checked_seeds(seed, self.num_envs)
         if mask is not None and self._task is None and not mask.all():
             raise error.ResetNeeded("reset_mask before any trial has begun; call reset() for all first")
-        super().reset(seed=int(seed) if isinstance(seed, int | np.integer) else None)
-        if self._base is None:
-            self._base = self.np_random.integers(0, 2**32, size=(self.num_envs, 2), dtype=np.int64)
-        fresh = [i for i, s in enumerate(seeds) if s is not None and (mask is None or mask[i])]
-        if fresh:
-            self._base[fresh] = keyed_random.base_keys([seeds[i] for i in fresh])  # type: ignore[misc]
+        super().reset(seed=None if seeds is None or not seeds.given[0] else int(seeds.value[0]))
+        if self._seeds is None:
+            first = np.uint64(self.np_random.integers(2**63))
+            self._seeds = first + np.arange(self.num_envs, dtype=np.uint64)
+        if seeds is not None:
+            fresh = seeds.given if mask is None else seeds.given & mask
+            self._seeds = np.where(fresh, seeds.value, self._seeds)
             self._trial[fresh] = -1
         self._start(_ALL if mask is None else np.flatnonzero(mask))
         self._done[_ALL if mask is None else mask] = False
@@ -187,7 +188,7 @@ class FamilyVectorEnv(VectorEnv[dict[str, np.ndarray], Any, np.ndarray]):
         if self._task is None:
             raise error.ResetNeeded("there is nothing to render before the first reset()")
         draw = ansi if self.render_mode == "ansi" else rgb_array
-        return tuple(draw(self._scene(i)) for i in range(self.num_envs))
+        return tuple(draw(self._frame(i)) for i in range(self.num_envs))
 
     def _start_done(self) -> np.ndarray:
         """Start trials where they have ended; bool [N], where that was."""
@@ -199,7 +200,7 @@ class FamilyVectorEnv(VectorEnv[dict[str, np.ndarray], Any, np.ndarray]):
         if isinstance(rows, np.ndarray) and len(rows) == self.num_envs:
             rows = _ALL
         self._trial[rows] += 1
-        keys = keyed_random.trial_keys(self._base[rows], self._trial[rows], self.family.split)  # type: ignore[index]
+        keys = keyed_random.trial_keys(self._seeds[rows], self._trial[rows], self.family.split)  # type: ignore[index]
         task = self.family.sample_task(keys)
         state, noise = self.family.initial_state(task), draw_noise(self.family, keys)
         self._time[rows] = 0
@@ -267,9 +268,9 @@ class FamilyVectorEnv(VectorEnv[dict[str, np.ndarray], Any, np.ndarray]):
             "_final_info": self._done.copy(),
         }
 
-    def _scene(self, i: int) -> Scene:
+    def _frame(self, i: int) -> Frame:
         reward = None if self._reward is None or self._time[i] == 0 else float(self._reward[i])
-        return scene_of(
+        return frame_of(
             self.family, self._task, self._asked, self._observation, i, int(self._time[i]), reward
         )
 

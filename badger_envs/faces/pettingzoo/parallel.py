@@ -24,7 +24,7 @@ class _Game(FamilyEnv):
     @property
     def keys(self) -> np.ndarray:
         """Key of the present trial, [1, 4]."""
-        return keyed_random.trial_keys(self._base, self._trial, self.family.split)
+        return keyed_random.trial_keys([self._seed], self._trial, self.family.split)
 
 
 class FamilyParallelEnv(ParallelEnv[str, np.ndarray, np.ndarray]):
@@ -35,7 +35,7 @@ class FamilyParallelEnv(ParallelEnv[str, np.ndarray, np.ndarray]):
 
     **Action** of an expert: one Box in [-1, 1] of 1 + M numbers, its writing and its message
     (`action_slices`). In a categorical family the writings are scores: the slot of the highest is chosen,
-    the lowest index on ties; slots not in use take part, to no effect if chosen. With `symbols` the
+    the lowest index on ties; slots not in use take part, to no effect if chosen. With `vocabulary` the
     message part is a score per symbol. What experts beyond the last output slot write does not count.
 
     **Observation** of an expert: one Box, a vector whose parts `observation_slices` names:
@@ -66,11 +66,14 @@ class FamilyParallelEnv(ParallelEnv[str, np.ndarray, np.ndarray]):
         experts: number of experts, at least as many as there are slots (the default: the larger of the
             numbers of input and output slots).
         topology: who hears whom, see `badger_envs.topology`.
-        message_size: M, numbers per message; 0 for no messages (default 4).
-        symbols: in place of `message_size`, a message is one of so many symbols, heard as one-hot.
-        message_noise: standard deviation of Gaussian noise on every number heard.
-        message_dropout: probability that a message is lost, drawn for each listener.
-        message_delay: steps from sending to hearing, at least 1.
+        message_size: M, numbers per message; 0 for no messages (default 4, or `vocabulary`).
+        vocabulary: V; every V numbers of a message are scores of V symbols, of which the highest is heard, as
+            a vector of a 1 and zeros. 0: messages are numbers.
+        bits: each number is sent as the nearest of 2**bits levels from -1 to 1; 0: as it is.
+        noise: standard deviation of noise on each number sent; all listeners hear the same.
+        dropout: chance that an edge fails, at each step anew: nothing is heard over it.
+        delay: steps that messages arrive late; with 0, what is sent with an action is in the observation
+            that follows it.
         inbox: "mean" of the messages that have arrived, or "each" in a block of its own.
         feedback_to: whose observation holds the global feedback: "all", or "one" (expert 0).
         max_cycles: steps after which an unfinished trial is truncated; None for no limit.
@@ -91,10 +94,11 @@ class FamilyParallelEnv(ParallelEnv[str, np.ndarray, np.ndarray]):
         experts: int | None = None,
         topology: Topology = "all",
         message_size: int | None = None,
-        symbols: int | None = None,
-        message_noise: float = 0.0,
-        message_dropout: float = 0.0,
-        message_delay: int = 1,
+        vocabulary: int = 0,
+        bits: int = 0,
+        noise: float = 0.0,
+        dropout: float = 0.0,
+        delay: int = 0,
         inbox: Inbox = "mean",
         feedback_to: Literal["all", "one"] = "all",
         max_cycles: int | None = None,
@@ -123,11 +127,12 @@ class FamilyParallelEnv(ParallelEnv[str, np.ndarray, np.ndarray]):
         self._channel = Channel(
             experts,
             message_size=message_size,
-            symbols=symbols,
+            vocabulary=vocabulary,
+            bits=bits,
+            noise=noise,
+            dropout=dropout,
+            delay=delay,
             topology=topology,
-            noise=message_noise,
-            dropout=message_dropout,
-            delay=message_delay,
             inbox=inbox,
             dtype=rules.dtype,
         )
@@ -157,7 +162,8 @@ class FamilyParallelEnv(ParallelEnv[str, np.ndarray, np.ndarray]):
         """Start a trial.
 
         Args:
-            seed: a number >= 0 that names a new series of trials; None goes on with the last series.
+            seed: a number from 0 to 2**64 - 1 that names a new series of trials; None goes on with the last
+                series.
             options: ignored.
 
         Returns:

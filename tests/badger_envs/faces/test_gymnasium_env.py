@@ -83,11 +83,10 @@ def test_trials_are_the_familys_own(settings: dict[str, Any]) -> None:
     """Tasks, observations, rewards and noise are those of the named keys, over many trials."""
     env = FamilyEnv(**settings)
     family = env.family
-    base = keyed_random.base_keys([5])
     env.action_space.seed(0)
     observation, _ = env.reset(seed=5)
     for trial in range(40):  # across the blocks in which trials are drawn
-        key = keyed_random.trial_keys(base, trial, family.split)
+        key = keyed_random.trial_keys([5], trial, family.split)
         task = family.sample_task(key)
         state = family.initial_state(task)
         done = False

@@ -24,14 +24,16 @@ class TestErrors:
             ({"topology": "top-k"}, ValueError, "experts choose whom to hear"),
             ({"message_size": -1}, ValueError, "message_size"),
             ({"message_size": 1.5}, TypeError, "message_size"),
-            ({"message_size": 2, "symbols": 2}, ValueError, "both"),
-            ({"symbols": 1}, ValueError, "symbols"),
-            ({"message_noise": -0.1}, ValueError, "message_noise"),
-            ({"message_noise": float("nan")}, ValueError, "message_noise"),
-            ({"message_noise": float("inf")}, ValueError, "message_noise"),
-            ({"message_noise": "much"}, TypeError, "message_noise"),
-            ({"message_dropout": 1.1}, ValueError, "from 0 to 1"),
-            ({"message_delay": 0}, ValueError, "message_delay"),
+            ({"message_size": 3, "vocabulary": 2}, ValueError, "multiple of the vocabulary"),
+            ({"vocabulary": 1}, ValueError, "vocabulary of 1 symbol"),
+            ({"vocabulary": 2, "bits": 1}, ValueError, "exclude each other"),
+            ({"bits": 17}, ValueError, "from 0 to 16"),
+            ({"noise": -0.1}, ValueError, "noise"),
+            ({"noise": float("nan")}, ValueError, "noise"),
+            ({"noise": float("inf")}, ValueError, "noise"),
+            ({"noise": "much"}, TypeError, "noise"),
+            ({"dropout": 1.1}, ValueError, r"dropout is 1.1; it must lie in \[0, 1\]"),
+            ({"delay": -1}, ValueError, "delay"),
             ({"inbox": "sum"}, ValueError, "'mean' or 'each'"),
             ({"feedback_to": "two"}, ValueError, "'all' or 'one'"),
             ({"experts": 2}, ValueError, "experts is 2; it must be at least 3"),
@@ -58,7 +60,7 @@ class TestErrors:
         ],
     )
     def test_an_action_outside_the_space(self, bad: Any, error: type[Exception], message: str) -> None:
-        env, untouched = parallel_env(GAME, message_noise=0.1), parallel_env(GAME, message_noise=0.1)
+        env, untouched = parallel_env(GAME, noise=0.1), parallel_env(GAME, noise=0.1)
         env.reset(seed=0)
         untouched.reset(seed=0)
         with pytest.raises(error, match=message):

@@ -234,7 +234,9 @@ def test_bad_actions_are_one_clear_error_and_change_nothing(
     ("arguments", "error", "message"),
     [
         ({"seed": [1, 2]}, ValueError, "2 seeds for 3"),
-        ({"seed": [1, 2, -1]}, ValueError, "at least 0"),
+        ({"seed": [1, 2, -1]}, ValueError, "a seed is -1"),
+        ({"seed": 2**64 - 2}, ValueError, f"a seed is {2**64}"),
+        ({"seed": True}, TypeError, "seed is True"),
         ({"seed": [1, 2, 0.5]}, TypeError, "0.5"),
         ({"seed": "one"}, TypeError, "one"),
         ({"options": {"reset_mask": np.ones(3)}}, TypeError, "float64"),
