@@ -168,4 +168,6 @@ def _of_env(env: Any, name: str) -> list[Any]:
 
 def _chosen(rows: Tensor, new: Any, old: Any) -> Any:
     """A state or action that is new in some rows."""
-    return tree.by_parts(lambda a, b: torch.where(rows.view(-1, *[1] * (a.dim() - 1)), a, b), new, old)
+    if bool(rows.all()):
+        return new
+    return tree.map(lambda a, b: torch.where(rows.view(-1, *[1] * (a.dim() - 1)), a, b), new, old)
