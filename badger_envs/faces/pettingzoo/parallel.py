@@ -1,5 +1,6 @@
 """The PettingZoo parallel face: a family's experts are the agents, the channel is part of it."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import gymnasium as gym
@@ -10,7 +11,7 @@ from pettingzoo import ParallelEnv
 from badger_envs import keyed_random
 from badger_envs.faces.actions import check_values
 from badger_envs.faces.gymnasium_env import FamilyEnv
-from badger_envs.faces.pettingzoo.channel import Channel, Inbox
+from badger_envs.faces.pettingzoo.channel import Channel, ChannelSettings, Inbox
 from badger_envs.faces.pettingzoo.names import module_name
 from badger_envs.faces.spaces import observation_space
 from badger_envs.family import Family, check_integer
@@ -35,8 +36,8 @@ class FamilyParallelEnv(ParallelEnv[str, np.ndarray, np.ndarray]):
 
     **Action** of an expert: one Box in [-1, 1] of 1 + M numbers, its writing and its message
     (`action_slices`). In a categorical family the writings are scores: the slot of the highest is chosen,
-    the lowest index on ties; slots not in use take part, to no effect if chosen. With `vocabulary` the
-    message part is a score per symbol. What experts beyond the last output slot write does not count.
+    the lowest index on ties; slots not in use take part, to no effect if chosen. With a `vocabulary`
+    the message part is a score per symbol. What experts beyond the last output slot write does not count.
 
     **Observation** of an expert: one Box, a vector whose parts `observation_slices` names:
 
@@ -67,13 +68,13 @@ class FamilyParallelEnv(ParallelEnv[str, np.ndarray, np.ndarray]):
             numbers of input and output slots).
         topology: who hears whom, see `badger_envs.topology`.
         message_size: M, numbers per message; 0 for no messages (default 4, or `vocabulary`).
-        vocabulary: V; every V numbers of a message are scores of V symbols, of which the highest is heard, as
-            a vector of a 1 and zeros. 0: messages are numbers.
-        bits: each number is sent as the nearest of 2**bits levels from -1 to 1; 0: as it is.
-        noise: standard deviation of noise on each number sent; all listeners hear the same.
-        dropout: chance that an edge fails, at each step anew: nothing is heard over it.
-        delay: steps that messages arrive late; with 0, what is sent with an action is in the observation
-            that follows it.
+        channel: what becomes of messages on their way, in the words of a recipe's [agent.channel]; what is
+            not given does nothing. `vocabulary`: V; every V numbers of a message are scores of V symbols, of
+            which the highest is heard, as a vector of a 1 and zeros. `bits`: each number is sent as the
+            nearest of 2**bits levels from -1 to 1. `noise`: standard deviation of noise on each number sent;
+            all listeners hear the same. `dropout`: chance that an edge fails, at each step anew. `delay`:
+            steps that messages arrive late; with 0, what is sent with an action is in the observation that
+            follows it.
         inbox: "mean" of the messages that have arrived, or "each" in a block of its own.
         feedback_to: whose observation holds the global feedback: "all", or "one" (expert 0).
         max_cycles: steps after which an unfinished trial is truncated; None for no limit.
@@ -94,11 +95,7 @@ class FamilyParallelEnv(ParallelEnv[str, np.ndarray, np.ndarray]):
         experts: int | None = None,
         topology: Topology = "all",
         message_size: int | None = None,
-        vocabulary: int = 0,
-        bits: int = 0,
-        noise: float = 0.0,
-        dropout: float = 0.0,
-        delay: int = 0,
+        channel: Mapping[str, Any] | None = None,
         inbox: Inbox = "mean",
         feedback_to: Literal["all", "one"] = "all",
         max_cycles: int | None = None,
@@ -127,11 +124,7 @@ class FamilyParallelEnv(ParallelEnv[str, np.ndarray, np.ndarray]):
         self._channel = Channel(
             experts,
             message_size=message_size,
-            vocabulary=vocabulary,
-            bits=bits,
-            noise=noise,
-            dropout=dropout,
-            delay=delay,
+            settings=ChannelSettings.of(channel),
             topology=topology,
             inbox=inbox,
             dtype=rules.dtype,
