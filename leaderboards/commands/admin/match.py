@@ -9,7 +9,7 @@ from badger_agents.atomic_files import write_atomically
 from badger_agents.recipe.loading import Recipe
 from baselines.monolith.matching import MONOLITH, Measures, NoMatchError, Quantity, learned, matched, measure
 from leaderboards.results import Record, record, show
-from leaderboards.runs import changed_recipe, parse_settings
+from leaderboards.runs import changed_recipe, find_recipe, parse_settings
 from leaderboards.toml_text import recipe_text
 
 QUANTITIES: tuple[Quantity, ...] = ("parameters", "operations", "state")

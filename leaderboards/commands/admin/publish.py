@@ -17,7 +17,7 @@ from leaderboards.card import Candidate, card, rows
 from leaderboards.cells import Case, cells_of, measure, prepare
 from leaderboards.options import check_device, check_trials, progress_bar
 from leaderboards.results import Record, record, show
-from leaderboards.runs import Source, find_source, make_folder
+from leaderboards.runs import Source, find_recipe, find_source, make_folder
 
 LEAST = 3
 """Outer seeds that are needed for one to be the median."""
