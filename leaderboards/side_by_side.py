@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import torch
 
+from badger_agents.class_loading import Trust
 from badger_agents.recipe.loading import Recipe
 from badger_agents.training.log import read_log
 from badger_agents.training.loop import LOG, train
@@ -43,7 +44,9 @@ def train_side_by_side(jobs: Mapping[str, Job], device: str) -> None:
         for name, job in jobs.items():
             assert job.recipe.training is not None
             lines[name] = bar.add_task(name, total=job.recipe.training.outer_steps, note="waits", start=False)
-            futures[name] = pool.submit(_train_one, job.recipe.to_json(), job.seed, job.folder, device)
+            futures[name] = pool.submit(
+                _train_one, job.recipe.to_json(), job.recipe.trust, job.seed, job.folder, device
+            )
         try:
             while True:
                 for name, line in lines.items():
@@ -69,10 +72,10 @@ def train_side_by_side(jobs: Mapping[str, Job], device: str) -> None:
             ) from error
 
 
-def _train_one(recipe: str, seed: int, folder: Path, device: str) -> None:
+def _train_one(recipe: str, trust: Trust, seed: int, folder: Path, device: str) -> None:
     """Train one recipe (as JSON) on one core: the work of one process."""
     torch.set_num_threads(1)
     try:
-        train(Recipe.from_json(recipe), seed, folder, resume=True, device=device)
+        train(Recipe.from_json(recipe, trust), seed, folder, resume=True, device=device)
     except KeyboardInterrupt:
         os._exit(INTERRUPTED)  # the pool would hand this process the next training

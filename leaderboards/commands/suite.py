@@ -44,8 +44,9 @@ def run(
     pretrained: str | None = None,
     run: str | None = None,
     name: str | None = None,
-    seeds: int = 1,
+    seeds: int = 3,
     outer_steps: int | None = None,
+    trust: tuple[str, ...] = (),
     out: Path | None = None,
     device: str = "cpu",
     json: bool = False,
@@ -53,8 +54,8 @@ def run(
     """Measure one agent on every family; draw its profile beside Badger, its silent control and a monolith.
 
     An agent with weights is measured as it is, in the families in which it can live. A policy or the agent
-    of a recipe is trained for each family first, on small budgets: five trainings, on as many cores as there
-    are (a quarter of an hour at the most on two). Begun trainings are gone on with.
+    of a recipe is trained for each family first, on small budgets and as many cores as there are (a quarter
+    of an hour at the most on two). Begun trainings are gone on with.
 
     Args:
         agent: Recipe whose agent is trained for every family.
@@ -64,6 +65,7 @@ def run(
         name: What the agent is called in table and picture.
         seeds: How many outer seeds are trained.
         outer_steps: Outer steps of each training in place of the suite's, to try it out.
+        trust: Files and packages of yours whose code a recipe or run may name, such as my_package.
         out: Folder for trainings, picture (PNG and SVG) and table (CSV); runs/suite/NAME if not given.
         device: Where to compute: cpu, cuda, cuda:1, ...
         json: Print the result as one JSON object.
@@ -77,10 +79,10 @@ def run(
     folder = out if out is not None else Path("runs/suite") / called
     make_folder(folder)
     if agent is not None or policy is not None:
-        whose = find_recipe(agent) if agent is not None else None
+        whose = find_recipe(agent, trust) if agent is not None else None
         measures, refused = trained(whose, policy, seeds, outer_steps, folder, device)
     else:
-        measure = measure_source(find(run, pretrained), device)
+        measure = measure_source(find(run, pretrained, trust), device)
         measures, refused = {family: [measure] for family in TRAININGS}, {}
     own = scores(called, track_all(measures))
     own = [score._replace(note=refused.get(ABILITIES[score.ability].family, score.note)) for score in own]
