@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 FILE = Path(__file__).parent / "scores.json"
 """The constants, by versioned id, with the command that measured them."""
 
-COMMAND = "badger score --write"
+COMMAND = "badger admin score --write"
 
 
 class Anchor(NamedTuple):

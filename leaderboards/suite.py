@@ -48,7 +48,7 @@ TRAININGS = {
         {"outer_steps": 200, "stages": [], "estimator_settings": {"entropy_steps": 140}},
     ),
 }
-"""By family, as on the boards. An outer seed of all takes about three minutes on two cores for a GRU policy."""
+"""By family, as on the boards; an outer seed of all takes about three minutes on two cores for a GRU."""
 
 
 class Ability(NamedTuple):
@@ -217,7 +217,9 @@ def read_scores(path: Path = REFERENCES) -> list[Score]:
             Score(
                 row["agent"],
                 row["ability"],
-                *(float(row[key]) for key in ("value", "low", "high")),
+                float(row["value"]),
+                float(row["low"]),
+                float(row["high"]),
                 int(row["seeds"]),
                 row["note"],
             )

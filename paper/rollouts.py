@@ -8,7 +8,7 @@ import torch
 from badger_agents.agent import Agent
 from badger_agents.estimators.objectives import OBJECTIVES, step_weights
 from badger_agents.recipe.loading import Recipe
-from badger_agents.rollout import Rollout, rollout
+from badger_agents.rollout import Trajectory, rollout
 from badger_envs import keyed_random
 from badger_envs.family import Family
 from leaderboards.plots.rollout import attention_among, draw_trace
@@ -36,7 +36,7 @@ class Watched(NamedTuple):
     subject: Subject
     agent: Agent
     family: Family
-    lived: Rollout
+    trajectory: Trajectory
     trace: dict[str, np.ndarray]
 
 
@@ -63,7 +63,7 @@ def eight(asked: Asked) -> Drawn:
         records += _numbers(name, watched.trace[name], settings)
     attention = attention_among(watched.trace, watched.trace["messages"].shape[2])  # [T, B, E, E]
     records += _numbers("attention", attention, settings)
-    end = watched.lived.info["error"]
+    end = watched.trajectory.info["error"]
     summary = [
         record("error", float(value), **settings, task=task + 1) for task, value in enumerate(end.tolist())
     ]
@@ -81,7 +81,7 @@ def _ten_rollouts(asked: Asked, policy: str, number: int) -> Drawn:
     watched = _watch(asked, policy, TASKS, number)
     trials = asked.trials or 10_000
     many = measure(watched.agent, watched.family, trials, asked.seed, asked.device)
-    trace, loss = watched.trace, watched.lived.loss.cpu().numpy()
+    trace, loss = watched.trace, watched.trajectory.loss.cpu().numpy()
     settings = _settings(watched, asked)
     records = [
         *_numbers("outputs", trace["outputs"], settings),
@@ -121,13 +121,13 @@ def _watch(asked: Asked, policy: str, tasks: int, number: int) -> Watched:
     keys = keyed_random.outer_keys(asked.seed, 0, tasks, "test", like=torch.zeros((), device=asked.device))
     agent = subject.make()
     with torch.no_grad():
-        lived = rollout(agent, family, keys, record=True)
-    trace = {name: tensor.cpu().numpy() for name, tensor in lived.trace.items()}
+        trajectory = rollout(agent, family, keys, record=True)
+    trace = {name: tensor.cpu().numpy() for name, tensor in trajectory.trace.items()}
     task = family.sample_task(keys)
     used = family.observe(task, family.initial_state(task)).output_mask.cpu().numpy() > 0
     for name in ("outputs", "solution"):  # slots not in use are not drawn
         trace[name] = np.where(used, trace[name], np.nan)
-    return Watched(subject, agent, family, lived, trace)
+    return Watched(subject, agent, family, trajectory, trace)
 
 
 def _numbers(name: str, array: np.ndarray, settings: dict[str, Any]) -> list[Record]:

@@ -9,8 +9,10 @@ import tyro
 from rich.progress import track
 
 from badger_agents.atomic_files import write_atomically
+from badger_agents.evaluation import Evaluation
 from badger_agents.recipe.loading import Recipe
 from badger_agents.recipe.schema import RecipeError
+from badger_envs.family import Family
 from leaderboards.options import check_device, check_seeds
 from leaderboards.plots.profile import draw_profile
 from leaderboards.plots.style import save_figure
@@ -21,6 +23,7 @@ from leaderboards.suite import (
     ABILITIES,
     REFERENCES,
     TRAININGS,
+    Ability,
     Measure,
     Score,
     measure_source,
@@ -151,9 +154,9 @@ def track_all(measures: dict[str, list[Measure]]) -> dict[str, list[Measure]]:
     steps = iter(track(range(total), "measuring", console=progress_console(), transient=True))
 
     def watched(measure: Measure) -> Measure:
-        def wrapped(*words):
+        def wrapped(ability: Ability, family: Family) -> Evaluation:
             next(steps, None)
-            return measure(*words)
+            return measure(ability, family)
 
         return wrapped
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -10,7 +11,7 @@ from matplotlib.figure import Figure
 from leaderboards.plots.style import COLOURS, STYLE
 from leaderboards.suite import ABILITIES, Score
 
-LOOKS = (
+LOOKS: tuple[dict[str, Any], ...] = (
     {"facecolor": "black", "edgecolor": "black"},
     {"facecolor": COLOURS[5], "edgecolor": "black", "hatch": "////"},
     {"facecolor": "white", "edgecolor": "black", "hatch": "..."},
@@ -60,7 +61,7 @@ def draw_profile(scores: Sequence[Score], title: str) -> Figure:
     return figure
 
 
-def _bar(axis: Axes, score: Score, y: float, thick: float, look: dict[str, str]) -> None:
+def _bar(axis: Axes, score: Score, y: float, thick: float, look: dict[str, Any]) -> None:
     """One bar with its interval and number; a cross and no bar where there is no score."""
     if math.isnan(score.value):
         axis.plot([0.012], [y], marker="x", color="black", markersize=4)
