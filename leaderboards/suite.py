@@ -100,7 +100,7 @@ class Score(NamedTuple):
     Attributes:
         agent: whose.
         ability: a key of `ABILITIES`.
-        value: a mean over outer seeds; not a number where the agent cannot live.
+        value: a mean over outer seeds; not a number where the agent does not fit.
         low: lower end of its 95 % interval, over outer seeds if there are several, over tasks if one.
         high: its upper end.
         seeds: how many outer seeds.
@@ -117,7 +117,7 @@ class Score(NamedTuple):
 
 
 Measure = Callable[[Ability, Family], Evaluation]
-"""How an agent of one outer seed does on an ability; ValueError or TypeError where it cannot live."""
+"""How an agent of one outer seed does on an ability; ValueError or TypeError where it does not fit."""
 
 
 def family_for(ability: Ability) -> Family:
@@ -135,7 +135,7 @@ def recipe_for(name: str, agent: Recipe | None = None, policy: str | None = None
         policy: an expert policy in place of the family's own.
 
     Raises:
-        RecipeError: the agent cannot live there.
+        RecipeError: the agent does not fit.
     """
     base = TRAININGS[name]
     tables = load_recipe(base.recipe).model_dump(exclude_unset=True)

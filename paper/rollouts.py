@@ -21,9 +21,9 @@ AS_SOON_AS_POSSIBLE = "guessing-as-soon-as-possible"
 """The policies of figures 6 and 8, and of figure 9."""
 
 OBJECTIVE_IN_WORDS = {
-    "last_step": "judged at the last step (shaded)",
-    "second_half": "judged over the second half (shaded)",
-    "as_soon_as_possible": "judged at every step, to be right as soon as possible",
+    "last_step": "the last step counts (shaded)",
+    "second_half": "the second half counts (shaded)",
+    "as_soon_as_possible": "every step counts: right as soon as possible",
 }
 
 TASKS = 10
@@ -41,12 +41,12 @@ class Watched(NamedTuple):
 
 
 def six(asked: Asked) -> Drawn:
-    """Figure 6: ten rollouts of the agent that is judged at the last step."""
+    """Figure 6: ten rollouts of the agent whose loss counts at the last step."""
     return _ten_rollouts(asked, LAST_STEP, 6)
 
 
 def nine(asked: Asked) -> Drawn:
-    """Figure 9: ten rollouts of the agent that is judged at every step."""
+    """Figure 9: ten rollouts of the agent whose loss counts at every step."""
     return _ten_rollouts(asked, AS_SOON_AS_POSSIBLE, 9)
 
 
@@ -100,9 +100,9 @@ def _ten_rollouts(asked: Asked, policy: str, number: int) -> Drawn:
         f"error at step {watched.family.horizon} over {trials:,} test tasks: {many.mean:.4f}"
         f" (95 % over tasks: {many.ci95[0]:.4f} to {many.ci95[1]:.4f}). {_hearing(watched)}"
     )
-    judged = _judged(objective, watched.family.horizon)
+    counted = _counted(objective, watched.family.horizon)
     return Drawn(
-        draw_trace(trace, title, tasks=TASKS, loss=loss, mean=many.loss.numpy(), judged=judged),
+        draw_trace(trace, title, tasks=TASKS, loss=loss, mean=many.loss.numpy(), counted=counted),
         [*records, end],
         [end],
         f"Figure {number}: ten rollouts, {words}",
@@ -111,7 +111,7 @@ def _ten_rollouts(asked: Asked, policy: str, number: int) -> Drawn:
 
 
 def _watch(asked: Asked, policy: str, tasks: int, number: int) -> Watched:
-    """Let the one agent live through the first test tasks, and record all."""
+    """The one agent in the first test tasks, all recorded."""
     if asked.dims or asked.experts:
         raise ValueError(f"--dims, --experts: figure {number} is of the agent as it was trained")
     if len(asked.runs) > 1:
@@ -182,7 +182,7 @@ def _objective(recipe: Recipe) -> str:
     return recipe.training.objective if recipe.training is not None else "as_soon_as_possible"
 
 
-def _judged(objective: str, horizon: int) -> tuple[int, int]:
+def _counted(objective: str, horizon: int) -> tuple[int, int]:
     """First and last step whose error the objective depends on."""
     weights = step_weights(OBJECTIVES[objective], horizon)
     steps = [number for number, weight in enumerate(weights, start=1) if weight]

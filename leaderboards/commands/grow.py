@@ -9,7 +9,6 @@ from badger_agents.badger.growth import Change
 from leaderboards.cells import Case, Cell, prepare
 from leaderboards.growth import (
     badger_of,
-    curves,
     grow_and_compare,
     growing_agent,
     growth_records,
@@ -45,7 +44,7 @@ def grow(
 ) -> None:
     """Let experts come and go in the middle of every trial, weights untouched, and report what it is worth.
 
-    The same test tasks are lived through three times: as the agent is; with the change; and with the
+    The same test tasks are met three times: by the agent as it is; with the change; and with the
     experts that there are after it from the start, which tells what more experts do from what a change in
     mid-trial does. Gains are paired over tasks, and above 0 whenever the first of the two is better.
 
@@ -66,7 +65,7 @@ def grow(
         figure: Picture to draw (png, svg or pdf): loss at each step.
         trust: Files and packages of yours whose code a recipe or run may name, such as my_package.
         device: Where to compute: cpu, cuda, cuda:1, ...
-        json: Print every number, those of each step too, as one JSON object.
+        json: Print the result as one JSON object.
     """
     check_seed(seed)
     check_device(device)
@@ -87,23 +86,19 @@ def grow(
         make_folder(figure.parent)  # now, and not after minutes of measuring
     with progress_bar() as bar:
         line = bar.add_task(cases[0].run.name, total=len(cases), note="")
-        found = [
-            grow_and_compare(case, each, trials, seed, device, lambda: bar.advance(line))
-            for case, each in zip(cases, growing, strict=True)
-        ]
-    results = growth_records(found, growing[0], when)
+        found = []
+        for case, each in zip(cases, growing, strict=True):
+            found.append(grow_and_compare(case, each, trials, seed, device))
+            bar.advance(line)
+    results = growth_records(found, when)
     title = f"Growth of {cases[0].run.name} on {cases[0].run.recipe.env.id}, after {when} steps"
     note = "; ".join(filter(None, [f"interval: 95 % over {trials} tasks", said_of_outer_seeds(cases)]))
-    losses, gains = curves(found, growing[0], when)
+    drawn = ""
     if figure is not None:
-        save_figure(draw_growth(losses, gains, f"{title}\n{note}"), figure)
-    if json:
-        steps = [row for sweep in (*losses, *gains) for row in sweep.records()]
-        files = [] if figure is None else [record("picture", str(figure))]
-        show([*results, *steps, *files], as_json=True, title=title, note=note)
-    else:
-        drawn = "" if figure is None else f". picture: {figure}"
-        show(results, as_json=False, title=title, note=f"{note}{drawn}")
+        save_figure(draw_growth(found, when, f"{title}\n{note}"), figure)
+        results += [record("picture", str(figure))] if json else []
+        drawn = f". picture: {figure}"
+    show(results, as_json=json, title=title, note=f"{note}{drawn}")
 
 
 def transplant(
@@ -170,7 +165,7 @@ def cases_of(
     seed: int,
     device: str,
 ) -> list[Case]:
-    """Agents and where they live, from what a command was told; outer seeds of one recipe, test split.
+    """Agents and their families, from what a command was told; outer seeds of one recipe, test split.
 
     Raises:
         ValueError: there is none, they are of several recipes, or a setting is refused.

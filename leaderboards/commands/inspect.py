@@ -64,7 +64,7 @@ def inspect(
     treated = treatments(badger, receiver, case.family.horizon)
     with progress_bar() as bar:
         line = bar.add_task(case.run.name, total=len(treated) + 2, note="")
-        judged = list(outcomes(case, treated, trials, seed, device, lambda: bar.advance(line)))
+        changed = list(outcomes(case, treated, trials, seed, device, lambda: bar.advance(line)))
         inside = look_inside(case, trials, seed, device)
         bar.advance(line)
     title = f"Inside {case.run.name} on {case.settings['env']}"
@@ -72,7 +72,7 @@ def inspect(
     note = f"interval: 95 % over tasks{preliminary}"
     arrays = {name: tensor.cpu().numpy() for name, tensor in inside.trace.tensors.items()}
     figure = draw_inside(
-        arrays, inside.influence, judged, case.family.outcome, f"{title}\n{trials:,} test tasks, {note}"
+        arrays, inside.influence, changed, case.family.outcome, f"{title}\n{trials:,} test tasks, {note}"
     )
     save_figure(figure, path)
     kept = path.with_suffix(".safetensors")
@@ -81,10 +81,10 @@ def inspect(
     )
     files = [record("picture", str(path)), record("trace", str(kept))]
     if json:
-        results = [*judged, *inside.summary, *inside.records, *files]
+        results = [*changed, *inside.summary, *inside.records, *files]
         show(results, as_json=True, title=title, note=note)
         return
-    show(judged, as_json=False, title=f"{title}: what interventions change", note=note)
+    show(changed, as_json=False, title=f"{title}: what interventions change", note=note)
     show(
         inside.summary, as_json=False, title=f"{title}: measures beside their nulls",
         note=f"{note}. picture: {path}; trace of {min(trials, KEPT)} trials: {kept}",

@@ -5,8 +5,15 @@ from typing import Annotated, Any
 
 import tyro
 
-from leaderboards.plots.learning import Over, by_recipe, draw_learning, median, read_curve, smooth
-from leaderboards.plots.seeds import said_of_counts
+from leaderboards.plots.learning import (
+    Over,
+    by_recipe,
+    draw_learning,
+    median,
+    read_curve,
+    said_of_counts,
+    smooth,
+)
 from leaderboards.plots.style import check_ending, save_figure
 from leaderboards.results import record, show
 from leaderboards.runs import make_folder

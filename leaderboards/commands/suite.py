@@ -56,7 +56,7 @@ def run(
 ) -> None:
     """Measure one agent on every family; draw its profile beside Badger, its silent control and a monolith.
 
-    An agent with weights is measured as it is, in the families in which it can live. A policy or the agent
+    An agent with weights is measured as it is, in the families that it fits. A policy or the agent
     of a recipe is trained for each family first, on small budgets and as many cores as there are (a quarter
     of an hour at the most on two). Begun trainings are gone on with.
 
@@ -119,7 +119,7 @@ def run(
 def trained(
     agent: Recipe | None, policy: str | None, seeds: int, outer_steps: int | None, folder: Path, device: str
 ) -> tuple[dict[str, list[Measure]], dict[str, str]]:
-    """Train for every family; who is measured, and why it is not where the agent cannot live."""
+    """Train for every family; who is measured, and why it is not where the agent does not fit."""
     jobs: dict[str, Job] = {}
     refused: dict[str, str] = {}
     places: dict[str, list[Path]] = {}
@@ -139,7 +139,7 @@ def trained(
             jobs[label] = Job(keep_code(recipe, place), seed, place)
             places.setdefault(family, []).append(place)
     if not jobs:
-        raise ValueError(f"the agent cannot live in any family: {next(iter(refused.values()))}")
+        raise ValueError(f"the agent fits no family: {next(iter(refused.values()))}")
     train_side_by_side(jobs, device)
     found = {
         family: [measure_source(find_source(str(place)), device) for place in each]
