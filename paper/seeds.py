@@ -1,12 +1,10 @@
 """One quantity over several outer seeds: all of them thin, their median thick."""
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from leaderboards.card import ENOUGH
 from leaderboards.results import Record, record
 
 
@@ -89,16 +87,3 @@ def said_of_seeds(sweep: Sweep) -> str:
     if len(sweep.seeds) > 1:
         return f"median of {len(sweep.seeds)} outer seeds (thin: each)"
     return "no weights" if sweep.seeds[0] is None else f"outer seed {sweep.seeds[0]}"
-
-
-def said_of_counts(counts: Sequence[int], drawn: str = "median (thin: each)") -> str:
-    """How many outer seeds stand behind each of several lines, and whether they are few.
-
-    Args:
-        counts: of each line.
-        drawn: what is drawn, or told, of several.
-    """
-    few, many = min(counts), max(counts)
-    said = f"{few} outer seed{'s' if few > 1 else ''}" if few == many else f"{few} to {many} outer seeds"
-    said += f", {drawn}" if many > 1 and drawn else ""
-    return f"{said}{': preliminary' if few < ENOUGH else ''}"
