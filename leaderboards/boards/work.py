@@ -1,7 +1,6 @@
 """The work of a board: units, made in processes side by side; each finished run is saved at once."""
 
 import fcntl
-import hashlib
 import multiprocessing
 import os
 import traceback
@@ -24,6 +23,7 @@ from badger_agents.training.loop import CHECKPOINT, LOG, DivergenceError, Plan
 from leaderboards.boards.measuring import measure
 from leaderboards.boards.rows import RunRows, write_run
 from leaderboards.boards.units import Unit, run_folder
+from leaderboards.boards.weights import weights_sha256
 from leaderboards.runs import keep_code, make_folder
 
 SMOOTHED = 5
@@ -215,11 +215,8 @@ def _costs(recipe: Recipe, folder: Path, together: int, threshold: float | None)
 
 def _weights(last: Checkpoint) -> dict[str, Any]:
     """How many weights there are, and which."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(last.weights.items()):
-        digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
     count = sum(tensor.numel() for tensor in last.weights.values())
-    return {"parameters": count, "weights_sha256": digest.hexdigest(), "torch": torch.__version__}
+    return {"parameters": count, "weights_sha256": weights_sha256(last.weights), "torch": torch.__version__}
 
 
 def first_below(log: Sequence[Mapping[str, Any]], threshold: float) -> int | None:

@@ -1,264 +1,290 @@
 """Validation: what is wrong with a submission, a line each, found without running any of its code."""
 
 import json
+import math
+import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
 
 from badger_agents.recipe.loading import Recipe
+from badger_agents.training.checkpoint import FORMAT
 from leaderboards.boards.board import Board, board_names, load_board
-from leaderboards.card import ENOUGH
-from leaderboards.submissions.artifacts import (
-    ArtifactError,
-    check_hash,
-    check_weights,
-    inside,
-    read_text,
-    sha256_of,
-    walk,
-)
-from leaderboards.submissions.episodes import read_episodes, read_held_out
-from leaderboards.submissions.own_code import files_of, parse_recipe
-from leaderboards.submissions.packed import LIMIT as ROWS_LIMIT
-from leaderboards.submissions.rows import Key
-from leaderboards.submissions.schema import (
+from leaderboards.boards.weights import weights_sha256
+from leaderboards.submissions.bounds import outcome_bounds
+from leaderboards.submissions.contestants import own_code, parse_recipe, refusals
+from leaderboards.submissions.manifest import (
     FILE,
-    LARGEST,
+    RECIPE,
+    RESULTS,
     Manifest,
-    ManifestError,
-    MeasuredTable,
+    SubmissionError,
+    golden_sha256,
+    read,
     read_manifest,
     read_tables,
+    sha256,
+    source_sha256,
+    weights_file,
 )
-from leaderboards.submissions.seasons import HELD_OUT_NAME, Season
-from leaderboards.submissions.sources import golden_sha256, source_sha256
+from leaderboards.submissions.results import Row, finite, read_results
 
-VERIFIED = "verified.json"
-"""What whoever verifies a submission puts beside it."""
+LARGEST_WEIGHTS = 2**30
+"""Bytes that the weights of one outer seed may have."""
+
+NEAR = 1e-2
+"""Relative distance within which two outer seeds' weights are copies: trainings apart differ by about 1."""
+
+_KNOWN = re.compile(r"submission\.toml|recipe\.toml|results\.csv|README\.md|weights-seed\d+\.safetensors")
 
 
-class Report(NamedTuple):
-    """What validation found.
+class Submission(NamedTuple):
+    """A submission that is valid.
 
     Attributes:
-        violations: what is wrong, a line each; a submission with any is refused.
+        folder: where it lies.
+        manifest: what it says of itself.
+        board: on which leaderboard.
+        recipe: as data.
+        rows: its results.
         notes: what else there is to know, a line each.
-        manifest: of the submission; None if it cannot be read.
-        board: the board; None if it is not known.
-        recipe: as data; None if it cannot be read.
-        rows: outcomes; empty if they cannot be read.
-        held_out: outcomes on tasks of seasons, by the season's name.
-        verified: outer seeds that somebody has measured again.
     """
 
-    violations: list[str]
+    folder: Path
+    manifest: Manifest
+    board: Board
+    recipe: Recipe
+    rows: list[Row]
     notes: list[str]
-    manifest: Manifest | None = None
-    board: Board | None = None
-    recipe: Recipe | None = None
-    rows: dict[Key, float] = {}  # noqa: RUF012 (never changed)
-    held_out: dict[str, dict[Key, float]] = {}  # noqa: RUF012
-    verified: tuple[int, ...] = ()
+
+    @property
+    def seeds(self) -> list[int]:
+        """Outer seeds with weights."""
+        return sorted({row.seed for row in self.rows if row.ok})
+
+    @property
+    def failed(self) -> list[int]:
+        """Outer seeds whose training failed, as it says."""
+        return sorted({row.seed for row in self.rows if not row.ok})
+
+    @property
+    def cells(self) -> list[str]:
+        """Cells of the board in which it was measured."""
+        named = {row.cell for row in self.rows}
+        return [cell for cell in self.board.cells if cell in named]
 
 
-class Invalid(ValueError):
-    """A submission with violations."""
-
-    def __init__(self, violations: list[str]) -> None:
-        super().__init__("; ".join(violations))
-        self.violations = violations
-
-
-def validate(folder: Path, board: Board | None = None, season: Season | None = None) -> Report:
+def validate(folder: Path, board: Board | None = None) -> Submission:
     """Check a submission.
 
     Args:
         folder: the submission.
         board: a board that is not the suite's.
-        season: a season that is not the suite's, to which held-out rows may belong.
+
+    Raises:
+        SubmissionError: it is not valid; all that is wrong.
     """
-    found: list[str] = []
-    notes: list[str] = []
     if not folder.is_dir():
-        return Report([f"{folder} is no folder; give that of a submission"], notes)
+        raise SubmissionError(f"{folder} is no folder; give that of a submission")
+    manifest = read_manifest(folder)
+    board = _board(manifest, board)
+    found = _files(folder, manifest)
     try:
-        manifest = read_manifest(folder)
-    except (ManifestError, ArtifactError) as error:
-        return Report(_lines(error), notes)
-    known = _board(manifest, board, found)
-    if known is not None:
-        found += _of_board(manifest, known)
-        left = [name for name in known.cells if name not in manifest.cells]
-        notes += [f"not measured: {', '.join(left)}"] if left else []
-    found += _environments(manifest) + _artifacts(folder, manifest) + _undeclared(folder, manifest)
-    recipe = _recipe(folder, manifest, found)
-    rows = read_episodes(folder, manifest, known, found)
-    held = {} if known is None else read_held_out(folder, manifest, known, season, found)
-    if manifest.suite.source_sha256 != source_sha256():
-        notes.append("made with another source of badger_envs; its golden trajectories are the same")
-    failed = [run.seed for run in manifest.runs if not run.ok]
-    notes += [f"failed outer seeds: {failed}"] if failed else []
-    notes += ["fewer than 10 outer seeds: preliminary"] if len(manifest.seeds) < ENOUGH else []
-    verified = _verified(folder, found)
-    notes.append(
-        f"verified: outer seeds {list(verified)}" if verified else "self-reported: nobody has verified it"
+        recipe = parse_recipe(read_tables(folder, RECIPE), RECIPE)
+        rows = read_results(read(folder, RESULTS).decode(errors="replace"))
+    except SubmissionError as error:
+        raise SubmissionError(*dict.fromkeys([*found, *error.lines])) from None
+    found += [f"{RECIPE}: {line}" for line in refusals(recipe)]
+    found += [
+        f"{RECIPE} names {name}, which is not declared"
+        for name in own_code(recipe)
+        if name not in manifest.files
+    ]
+    found += _budget(recipe, board)
+    found += _environments(manifest, {board.cells[row.cell].id for row in rows if row.cell in board.cells})
+    found += [f"{RESULTS}: {line}" for line in _grid(rows, manifest, board) or _values(rows, board)]
+    if not found:
+        found = _weights(folder, recipe, rows)
+    if found:
+        raise SubmissionError(*found)
+    notes = []
+    if manifest.source_sha256 != source_sha256():
+        notes.append("made with other code of environments, which plays their golden trajectories alike")
+    submission = Submission(folder, manifest, board, recipe, rows, notes)
+    left = [cell for cell in board.cells if cell not in submission.cells]
+    notes += [f"not measured: {', '.join(left)}"] if left else []
+    notes += [f"failed outer seeds: {submission.failed}"] if submission.failed else []
+    notes += [f"names code of its own, which nobody has run: {', '.join(own_code(recipe))}"] * bool(
+        own_code(recipe)
     )
-    return Report(found, notes, manifest, known, recipe, rows, held, verified)
+    return submission
 
 
-def _board(manifest: Manifest, given: Board | None, found: list[str]) -> Board | None:
-    if given is not None:
-        if given.name == manifest.board:
-            return given
-        found.append(f"{FILE}: board is {manifest.board!r}; the one given is {given.name!r}")
-    elif manifest.board in board_names():
+def _board(manifest: Manifest, given: Board | None) -> Board:
+    if given is None and manifest.board in board_names():
         return load_board(manifest.board)
-    else:
-        found.append(f"{FILE}: board {manifest.board!r} is not known; boards are {', '.join(board_names())}")
-    return None
+    if given is None:
+        raise SubmissionError(f"{FILE}: no board {manifest.board!r}; there are {', '.join(board_names())}")
+    if given.name != manifest.board:
+        raise SubmissionError(f"{FILE}: board is {manifest.board!r}; the one given is {given.name!r}")
+    return given
 
 
-def cells_of(board: Board) -> dict[str, MeasuredTable]:
-    """The cells of a board as a manifest tells them."""
-    return {
-        name: MeasuredTable.model_validate(
-            {
-                "id": cell.id,
-                "settings": json.loads(json.dumps(cell.model_extra or {})),
-                "agent": json.loads(json.dumps(cell.agent)),
-            }
-        )
-        for name, cell in board.cells.items()
-    }
-
-
-def _of_board(manifest: Manifest, board: Board) -> list[str]:
-    """Cells and outer seeds that are not the board's."""
+def _files(folder: Path, manifest: Manifest) -> list[str]:
+    """Files that are missing, changed, or of no submission."""
     found = []
-    cells = cells_of(board)
-    for name, measured in manifest.cells.items():
-        if name not in cells:
-            found.append(f"{FILE}: cell {name!r} is not of {board.name}, which has {', '.join(cells)}")
-            continue
-        wanted = cells[name]
-        if measured.id != wanted.id:
-            found.append(f"{FILE}: cells.{name}.id is {measured.id!r}; on {board.name} it is {wanted.id!r}")
-        for table in ("settings", "agent"):
-            here, there = getattr(measured, table), getattr(wanted, table)
-            for key in sorted(here.keys() | there.keys()):
-                one, other = here.get(key), there.get(key)
-                if type(one) is not type(other) or one != other:
-                    found.append(
-                        f"{FILE}: cells.{name}.{table}.{key} is {_said(one)};"
-                        f" on {board.name} it is {_said(other)}"
-                    )
-    if board.main not in manifest.cells:
-        found.append(f"{FILE}: cells lack {board.main!r}, by which {board.name} is ordered")
-    told = [run.seed for run in manifest.runs]
-    lost = sorted(set(range(board.seeds)) - set(told))
-    alien = sorted(set(told) - set(range(board.seeds)))
-    twice = sorted(seed for seed, times in Counter(told).items() if times > 1)
-    if lost:
-        found.append(
-            f"{FILE}: runs lack outer seeds {lost}; {board.name} takes 0 to {board.seeds - 1}, failed or not"
-        )
-    found += [f"{FILE}: runs have outer seeds {alien}, which are not of {board.name}"] if alien else []
-    found += [f"{FILE}: runs have outer seeds {twice} more than once"] if twice else []
-    found += [] if manifest.seeds else [f"{FILE}: no outer seed has the status 'ok'"]
+    for name, declared in {RECIPE: "", RESULTS: "", **manifest.files}.items():
+        try:
+            if sha256(read(folder, name)) != declared:
+                found.append(f"{name} has another SHA-256 than {FILE} says")
+        except SubmissionError as error:
+            found += error.lines
+    names = {path.name for path in folder.iterdir()}
+    strange = sorted(name for name in names if not _KNOWN.fullmatch(name) and name not in manifest.files)
+    links = sorted(name for name in names - set(strange) if (folder / name).is_symlink())
+    found += [f"{name} is a symbolic link" for name in links if f"{name} is a symbolic link" not in found]
+    if strange:
+        found.append(f"{len(strange)} file(s) belong to no submission, such as {strange[0]!r}; take them out")
     return found
 
 
-def _environments(manifest: Manifest) -> list[str]:
+def _budget(recipe: Recipe, board: Board) -> list[str]:
+    """Settings of the training that the board sets, and that are others."""
+    training = {} if recipe.training is None else recipe.training.model_dump(mode="json")
+    return [
+        f"{RECIPE}: training.{name} is {training.get(name)!r}; the budget of {board.name} is {value!r}"
+        for name, value in board.training.items()
+        if training.get(name) != value
+    ]
+
+
+def _environments(manifest: Manifest, used: set[str]) -> list[str]:
     """Environments that are not those of the cells, or not what they are here."""
     found = []
-    named = {table.id: table.golden_sha256 for table in manifest.environments}
-    used = {cell.id for cell in manifest.cells.values()}
-    found += [f"{FILE}: environments lack {id}, which a cell uses" for id in sorted(used - named.keys())]
-    found += [f"{FILE}: environments have {id}, which no cell uses" for id in sorted(named.keys() - used)]
-    for id in sorted(used & named.keys()):
-        golden = golden_sha256(id)
-        if golden is None:
-            found.append(f"{FILE}: environment {id} is not known; ids are those of `badger list`")
-        elif golden != named[id]:
-            found.append(f"{FILE}: {id} has the golden hash {named[id][:12]}...; here it is {golden[:12]}...")
+    for id in sorted(used ^ manifest.environments.keys()):
+        found.append(f"{FILE}: environments {'lack' if id in used else 'name'} {id}, unlike the cells")
+    for id in sorted(used & manifest.environments.keys()):
+        if manifest.environments[id] != golden_sha256(id):
+            found.append(f"{FILE}: {id} was another environment where this was made (its golden trajectory)")
     return found
 
 
-def _artifacts(folder: Path, manifest: Manifest) -> list[str]:
-    """Files that are missing, changed, or not what they should be."""
+def _grid(rows: Sequence[Row], manifest: Manifest, board: Board) -> list[str]:
+    """What keeps rows from being all outer seeds in all cells that were measured."""
+    cells = {row.cell for row in rows}
+    found = [f"{row.agent!r} is not {manifest.name!r}" for row in rows if row.agent != manifest.name][:1]
+    found += [f"cell {cell!r} is not of {board.name}" for cell in sorted(cells - board.cells.keys())]
+    found += [] if board.main in cells else [f"the main cell {board.main!r} is missing"]
+    count = Counter((row.seed, row.cell) for row in rows)
+    wanted = {(seed, cell) for seed in range(board.seeds) for cell in cells}
+    for what, keys in (
+        ("missing", wanted - count.keys()),
+        (f"not of {board.name}", count.keys() - wanted),
+        ("there twice", {key for key, times in count.items() if times > 1}),
+    ):
+        if keys:
+            seed, cell = min(keys)
+            found.append(f"{len(keys)} row(s) {what}, such as outer seed {seed} in cell {cell}")
+    facts: dict[int, tuple[Any, ...]] = {}
+    for row in rows:
+        told = (row.status, row.outer_steps, row.parameters, row.weights)
+        if facts.setdefault(row.seed, told) != told:
+            found.append(f"outer seed {row.seed} has other facts in one cell than in another")
+    return found + ([] if any(row.ok for row in rows) else ["no outer seed is ok"])
+
+
+def _values(rows: Sequence[Row], board: Board) -> list[str]:
+    """Rows that cannot be: a line for the first of each kind."""
+    found = {}
+    for row in rows:
+        where = f"outer seed {row.seed} in cell {row.cell}"
+        if not row.ok:
+            if not re.fullmatch(r"failed: [^\x00-\x1f\x7f-\x9f]+", row.status) or row.weights:
+                found["status"] = f"{where} is neither ok nor failed, with a reason and without weights"
+            continue
+        low, high = outcome_bounds(board.cells[row.cell].family())
+        if row.tasks != board.tasks:
+            found["tasks"] = f"{where} has {row.tasks} tasks; {board.name} has {board.tasks}"
+        elif not finite(row):
+            found["finite"] = f"{where} has no finite outcome"
+        elif not low <= row.mean <= high or not 0 <= row.std <= (high - low) * math.sqrt(1 / 2):
+            found["bounds"] = (
+                f"{where} is out of bounds: {row.mean:g} (spread {row.std:g}), not in [{low:g}, {high:g}]"
+            )
+    return list(found.values())
+
+
+def _weights(folder: Path, recipe: Recipe, rows: Sequence[Row]) -> list[str]:
+    """Weights that are not what the results say, or that are copies."""
+    found: list[str] = []
+    vectors: dict[int, np.ndarray] = {}
+    for row in {row.seed: row for row in rows if row.ok}.values():
+        name = weights_file(row.seed)
+        try:
+            facts, weights = read_weights(folder / name)
+            trained = parse_recipe(facts["recipe"], name)
+            seed, step, waits = facts["seed"], facts["step"], facts["place"][-1]
+        except SubmissionError as error:
+            found += error.lines
+            continue
+        except (KeyError, TypeError, IndexError):
+            found.append(f"{name} does not say how it was trained")
+            continue
+        assert recipe.training is not None
+        if trained.model_dump() != recipe.model_dump() or seed != row.seed:
+            found.append(
+                f"{name} was trained by another recipe or outer seed than {RECIPE} and {RESULTS} say"
+            )
+        elif step != row.outer_steps or not recipe.training.ends(step, waits):
+            found.append(
+                f"{name} is at outer step {step}; {RESULTS} says {row.outer_steps},"
+                f" {RECIPE} {recipe.training.outer_steps}"
+            )
+        if weights_sha256(weights) != row.weights:
+            found.append(f"{name} has other weights than {RESULTS} says (by their hash)")
+        vectors[row.seed] = np.concatenate([part.ravel().astype(np.float64) for part in weights.values()])
+        if len(vectors[row.seed]) != row.parameters:
+            found.append(f"{name} holds {len(vectors[row.seed])} numbers; {RESULTS} says {row.parameters}")
+    extra = {path.name for path in folder.glob("weights-*")} - {
+        weights_file(row.seed) for row in rows if row.ok
+    }
+    return found + [f"{name} belongs to no outer seed that is ok" for name in sorted(extra)] + copies(vectors)
+
+
+def copies(vectors: dict[int, np.ndarray]) -> list[str]:
+    """Outer seeds whose weights are nearly those of one before: a line each."""
     found = []
-    for file in (manifest.recipe, manifest.rows, *manifest.code):
-        limit = ROWS_LIMIT if file is manifest.rows else LARGEST
-        try:
-            check_hash(inside(folder, file.path), file.sha256, limit)
-        except ArtifactError as error:
-            found.append(str(error))
-    holders: dict[str, int] = {}
-    for run in manifest.runs:
-        if run.weights is None:
-            continue
-        try:
-            numbers = check_weights(inside(folder, run.weights.path), run.weights.sha256)
-        except ArtifactError as error:
-            found.append(str(error))
-            continue
-        if numbers != run.parameters:
-            found.append(f"{run.weights.path} holds {numbers} numbers; {FILE} says {run.parameters}")
-        other = holders.setdefault(run.weights.sha256, run.seed)
-        if other != run.seed:
-            found.append(f"outer seeds {other} and {run.seed} have the same weights; one is a copy")
+    seeds = sorted(vectors)
+    for place, seed in enumerate(seeds):
+        for other in seeds[:place]:
+            one, two = vectors[seed], vectors[other]
+            if one.shape == two.shape and np.linalg.norm(one - two) <= NEAR * np.linalg.norm(two):
+                found.append(
+                    f"outer seeds {other} and {seed} have the same weights, or nearly; one is a copy"
+                )
+                break
     return found
 
 
-def _undeclared(folder: Path, manifest: Manifest) -> list[str]:
-    """Files that nobody has told of: one line."""
-    declared = {FILE, VERIFIED, *(file.path for file in manifest.files)}
-    strange = [name for name in walk(folder) if name not in declared and not HELD_OUT_NAME.fullmatch(name)]
-    strange = [name for name in strange if name != "README.md" or (folder / name).is_symlink()]
-    count = "1 file is" if len(strange) == 1 else f"{len(strange)} files are"
-    return [f"{count} not declared, such as {strange[0]!r}; take them out"] if strange else []
+def read_weights(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Facts and weights of a checkpoint; nothing in it is run.
 
-
-def _recipe(folder: Path, manifest: Manifest, found: list[str]) -> Recipe | None:
-    """The recipe as data; what is wrong with it is added to what is found."""
+    Raises:
+        SubmissionError: it is none, such as a pickle under another name.
+    """
+    if path.is_symlink() or not path.is_file() or path.stat().st_size > LARGEST_WEIGHTS:
+        raise SubmissionError(f"{path.name} is missing, a link, or larger than {LARGEST_WEIGHTS} bytes")
     try:
-        recipe = parse_recipe(read_tables(inside(folder, manifest.recipe.path)), manifest.recipe.path)
-    except ArtifactError:
-        return None  # found already, with its hash
-    except ManifestError as error:
-        found += error.violations
-        return None
-    if recipe.training is None:
-        found.append(f"{manifest.recipe.path} has no [training]; submissions are of trained agents")
-    declared, named = {file.path for file in manifest.code}, files_of(recipe)
-    for place, file in named.items():
-        if file not in declared:
-            found.append(f"{manifest.recipe.path}: agent.{place} names {file!r}, which code does not declare")
-    for file in sorted(declared - set(named.values())):
-        found.append(f"{FILE}: code declares {file!r}, which the recipe does not name")
-    return recipe
-
-
-def _verified(folder: Path, found: list[str]) -> tuple[int, ...]:
-    """Outer seeds that somebody has verified; that it was another submission is added to `found`."""
-    if not (folder / VERIFIED).exists():
-        return ()
-    try:
-        said = json.loads(read_text(inside(folder, VERIFIED), LARGEST))
-        seeds = sorted(int(seed) for seed in said["seeds"])
-        if said["manifest_sha256"] != sha256_of(folder / FILE):
-            raise ValueError("it is of another manifest")
-        for name, sha256 in said["seasons"].items():
-            check_hash(inside(folder, name), sha256, ROWS_LIMIT)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        found.append(f"{VERIFIED} cannot be used: {error}; verify again")
-        return ()
-    return tuple(seeds)
-
-
-def _lines(error: ManifestError | ArtifactError) -> list[str]:
-    return error.violations if isinstance(error, ManifestError) else [str(error)]
-
-
-def _said(value: object) -> str:
-    return "not given" if value is None else repr(value)[:80]
+        with safe_open(path, framework="numpy") as file:
+            names = [name for name in file.keys() if name.startswith("weights/")]  # noqa: SIM118
+            weights = {name.removeprefix("weights/"): file.get_tensor(name) for name in names}
+            facts = json.loads((file.metadata() or {}).get(FORMAT, "null"))
+    except (SafetensorError, ValueError, RecursionError):
+        raise SubmissionError(f"{path.name} is no safetensors file; other formats can run code") from None
+    if not weights or not all(np.isfinite(part).all() for part in weights.values()):
+        raise SubmissionError(f"{path.name} holds no weights, or some that are not finite")
+    return facts, weights
