@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from badger_agents.agent import Agent, LearnedAgent
 from badger_agents.atomic_files import write_atomically
+from badger_agents.class_loading import Trust, code_files
 from badger_agents.loading import load_pretrained, pretrained_names
 from badger_agents.recipe.loading import Recipe, check_recipe, load_recipe, merged, recipe_files
 from badger_agents.training.checkpoint import Checkpoint, CheckpointError, load_checkpoint
@@ -81,7 +82,8 @@ def find_source(target: str) -> Source:
         raise CheckpointError(
             f"no run {target!r}{guess or '; give a run folder of `badger train`, or a checkpoint file'}"
         )
-    checkpoint = load_checkpoint(path / CHECKPOINT if path.is_dir() else path)
+    file = path / CHECKPOINT if path.is_dir() else path
+    checkpoint = load_checkpoint(file, trust=Trust(folders=(file.parent,)))  # a run has a copy of its policy
     return Source(checkpoint.recipe, checkpoint)
 
 
@@ -135,8 +137,9 @@ def changed_recipe(
     Raises:
         ValueError, RecipeError: a word is no such pair, or the recipe refuses it.
     """
-    tables = recipe.model_dump()
+    tables, trust = recipe.model_dump(), recipe.trust
     if policy is not None:
+        trust |= Trust.of(policy)
         tables["agent"] |= {"policy": policy, "policy_settings": {}}
         tables["name"] = f"{recipe.name}-{policy.rpartition(':')[2]}"
     if outer_steps is not None and tables["training"] is not None:
@@ -147,8 +150,9 @@ def changed_recipe(
             raise ValueError(f"--{table} {pairs[0]}: recipe {recipe.name!r} has no [{table}] table")
         if settings:
             tables[table] = merged(tables[table], settings)
+            trust |= Trust.of(*code_files(settings))
         tables["name"] += "".join("-" + re.sub(r"[^A-Za-z0-9._-]+", "-", pair).strip("-") for pair in pairs)
-    return check_recipe(tables, "recipe with your changes")
+    return check_recipe(tables, "recipe with your changes", trust)
 
 
 def family_settings(pairs: Sequence[str]) -> dict[str, Any]:
@@ -202,7 +206,7 @@ def keep_code(recipe: Recipe, folder: Path) -> Recipe:
                 raise ValueError(f"{file} is not what the run in {folder} began with; use another --out")
             write_atomically(kept, text)
         tables["agent"][key] = f"{kept}:{name}"
-    return check_recipe(tables, "recipe with your code")
+    return check_recipe(tables, "recipe with your code", recipe.trust | Trust(folders=(folder,)))
 
 
 def make_folder(folder: Path) -> None:

@@ -74,7 +74,7 @@ def checkpoint_of(out: Path, board: Board, agent: str, seed: int) -> Path:
 def shared_recipe(recipe: Recipe) -> Recipe:
     """A recipe without what does not decide its weights, so that boards can share its trainings."""
     plain = {"name": identity(recipe)[:16], "summary": "", "evaluation": {}}
-    return check_recipe({**recipe.model_dump(), **plain}, f"recipe {recipe.name}")
+    return check_recipe({**recipe.model_dump(), **plain}, f"recipe {recipe.name}", recipe.trust)
 
 
 def units_of(board: Board, out: Path, agents: tuple[str, ...] = (), seeds: int | None = None) -> list[Unit]:

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from badger_agents.atomic_files import write_atomically
+from badger_agents.class_loading import Trust
 from badger_agents.recipe.loading import Recipe
 from badger_agents.training import loop
 from badger_agents.training.checkpoint import Checkpoint, load_checkpoint
@@ -158,7 +159,7 @@ def make(unit: Unit, tell: Callable[[Told], None] = lambda told: None) -> Iterat
                     unit, RunRows(line, seed, {}, facts | {"status": f"failed: {reason.read_text()}"})
                 )
                 continue
-            last = load_checkpoint(folders[seed] / CHECKPOINT)
+            last = load_checkpoint(folders[seed] / CHECKPOINT, trust=Trust(folders=(folders[seed],)))
 
             def opened(last: Checkpoint = last, **changes: Any) -> Any:
                 return last.agent(**changes).eval()
