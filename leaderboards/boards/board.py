@@ -98,7 +98,8 @@ class EntrantTable(Settings):
             tables["training"] = {**tables["training"], **budget}
         for table in ("env", "agent", "training"):
             tables[table] = merged(tables[table] or {}, getattr(self, table)) or None
-        made = check_recipe(tables, f"recipe of {name}", Trust.of(self.policy) if self.policy else PROJECT_ONLY)
+        trust = Trust.of(self.policy) if self.policy else PROJECT_ONLY
+        made = check_recipe(tables, f"recipe of {name}", trust)
         if (made.training is None) != (self.role == "reference"):
             raise BoardError(
                 f"agents.{name}: {self.recipe} is {'trained' if made.training else 'never trained'};"

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from badger_agents.atomic_files import write_together
+from badger_agents.class_loading import Trust, code_files, with_code_files
 from badger_agents.recipe.loading import Recipe, check_recipe
 from badger_agents.training.checkpoint import settle
 from badger_agents.training.loop import CHECKPOINT
@@ -38,14 +39,14 @@ class Sent(NamedTuple):
     Attributes:
         unit: what is to be made; paths in it mean nothing elsewhere.
         recipe: of the unit, as read here.
-        code: a user's own code, by the recipe's key ("kind", "policy").
+        code: a user's own code, by its path here.
         files: what was trained of it so far, by path relative to the folder of all boards' work.
         version: of the suite.
     """
 
     unit: Unit
     recipe: Recipe
-    code: dict[str, bytes]
+    code: dict[Path, bytes]
     files: dict[str, bytes]
     version: str = __version__
 
@@ -93,9 +94,7 @@ def work_on_cluster(units: Sequence[Unit], address: str, on_told: Callable[[Unit
 
 def packed(unit: Unit) -> Sent:
     """A unit with what it stands on."""
-    agent = unit.recipe.model_dump()["agent"]
-    named = {key: str(agent.get(key, "")).rpartition(":")[0] for key in ("kind", "policy")}
-    code = {key: Path(file).read_bytes() for key, file in named.items() if file.endswith(".py")}
+    code = {file: file.read_bytes() for file in code_files(unit.recipe.model_dump())}
     if len(unit.seeds) > 1:  # we may have been killed while checkpoints were put in place
         settle(folder / CHECKPOINT for folder in _folders(unit))
     return Sent(unit, unit.recipe, code, files_of(unit))
@@ -110,14 +109,15 @@ def make_elsewhere(sent: Sent) -> tuple[list[RunRows], dict[str, bytes]]:
     if sent.version != __version__:
         raise ValueError(f"this node has badger-suite {__version__}, and was sent work of {sent.version}")
     with TemporaryDirectory(prefix="badger-", ignore_cleanup_errors=True) as place:
-        folder, tables = Path(place), sent.recipe.model_dump()
-        for key, text in sent.code.items():
-            file = folder / f"{key}.py"
-            file.write_bytes(text)
-            tables["agent"][key] = f"{file}:{tables['agent'][key].rpartition(':')[2]}"
+        folder, trust = Path(place), sent.recipe.trust
+        code = {file: folder / f"{number}.py" for number, file in enumerate(sent.code)}
+        for file, text in sent.code.items():
+            code[file].write_bytes(text)
+            trust |= Trust.of(code[file])
         put_files(folder, sent.files)
+        tables = with_code_files(sent.recipe.model_dump(), code.__getitem__)
         board = sent.unit.board.model_copy()
-        board._recipes = {sent.unit.source: check_recipe(tables, "recipe that was sent")}
+        board._recipes = {sent.unit.source: check_recipe(tables, "recipe that was sent", trust)}
         unit = sent.unit._replace(board=board, out=folder)
         return list(make(unit)), files_of(unit)
 

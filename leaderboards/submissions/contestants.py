@@ -7,7 +7,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from badger_agents.agent import LearnedAgent, load_class
+from badger_agents.agent import LearnedAgent
+from badger_agents.class_loading import load_class
 from badger_agents.recipe.loading import Recipe
 from badger_envs.registry import TABLE
 from leaderboards.submissions.manifest import CODE, SubmissionError, told
@@ -17,7 +18,7 @@ CONTROLS = (
     "baselines.ablations.communication:OracleChannel",
     "baselines.oracle:Oracle",
 )
-"""Classes, and all that inherit from them, that know or look up answers. They are controls, no contestants."""
+"""Classes that know or look up answers, and all that inherit from them: controls, and no contestants."""
 
 _CODE = re.compile(r".+:[A-Za-z_]\w*", re.DOTALL)
 _OURS = re.compile(r"(badger_agents|baselines)(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
@@ -66,8 +67,8 @@ def refusals(recipe: Recipe) -> list[str]:
 def _refusal(text: str, is_kind: bool) -> str | None:
     """Why a class of the suite cannot take part."""
     try:
-        found = load_class(text, "class")
-        controls = tuple(load_class(control, "control") for control in CONTROLS)
+        found = load_class(text, object, "class")
+        controls = tuple(load_class(control, object, "control") for control in CONTROLS)
     except ValueError as error:
         return str(error)
     if issubclass(found, controls):

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import badger_envs
+from badger_agents.class_loading import Trust
 from badger_agents.evaluation import evaluate
 from badger_agents.training.checkpoint import (
     Checkpoint,
@@ -125,7 +126,7 @@ def prepare(
 
 def finished(run: Path, seed: int) -> Checkpoint:
     """The checkpoint of a run, if it is the last of that outer seed's training; ValueError if not."""
-    checkpoint = load_checkpoint(run / CHECKPOINT)
+    checkpoint = load_checkpoint(run / CHECKPOINT, trust=Trust(folders=(run,)))
     training = checkpoint.recipe.training
     if checkpoint.seed != seed:
         raise ValueError(f"{run} is of outer seed {checkpoint.seed}, not {seed}")

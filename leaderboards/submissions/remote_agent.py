@@ -17,6 +17,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from badger_agents.agent import Keys
+from badger_agents.class_loading import Trust
 from badger_agents.training import loop
 from badger_agents.training.checkpoint import Checkpoint, load_checkpoint
 from badger_envs import keyed_random
@@ -134,7 +135,9 @@ def serve(connection: Connection, folder: Path, board: Board) -> None:
         try:
             if words["do"] == "open":
                 cell = board.cells[words["cell"]]
-                checkpoint: Checkpoint | None = load_checkpoint(folder / weights_file(words["weights"]))
+                checkpoint: Checkpoint | None = load_checkpoint(
+                    folder / weights_file(words["weights"]), trust=Trust(folders=(folder,))
+                )
                 if words["train"] is not None:
                     checkpoint = _trained(checkpoint, words["train"])
                 said["trained"] = checkpoint is not None

@@ -26,7 +26,7 @@ from leaderboards.toml_text import recipe_text
 from tests.leaderboards.boards.test_work import contents
 from tests.leaderboards.boards.tiny import tiny_board
 from tests.leaderboards.command import refused
-from tests.leaderboards.test_killing import ROOT
+from tests.leaderboards.commands.test_killing import ROOT
 
 POLICY = """
 import torch

@@ -28,7 +28,7 @@ from leaderboards.boards.work import first_below, make
 from leaderboards.runs import open_run
 from leaderboards.toml_text import recipe_text
 from tests.leaderboards.boards.tiny import tiny_board
-from tests.leaderboards.test_killing import ROOT
+from tests.leaderboards.commands.test_killing import ROOT
 
 
 def made(out: Path, board: Board, agents: tuple[str, ...] = ()) -> list[RunRows]:
