@@ -6,7 +6,6 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import numpy as np
 from pydantic import Field, ValidationError
 
 import badger_envs
@@ -133,23 +132,15 @@ def sha256(content: bytes) -> str:
 
 
 def golden_sha256(id: str) -> str | None:
-    """Hash of an id's stored golden trajectory: name, type, shape, bytes of each array; None without one."""
+    """Hash of an id's golden trajectory (`badger_envs.testing.golden`); None without one."""
     path = golden_file(id)
-    if not path.is_file():
-        return None
-    digest = hashlib.sha256()
-    with np.load(path, allow_pickle=False) as stored:
-        for name in sorted(stored.files):
-            array = np.ascontiguousarray(stored[name])
-            digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode() + array.tobytes())
-    return digest.hexdigest()
+    return sha256(path.read_bytes()) if path.is_file() else None
 
 
 @functools.cache
 def source_sha256() -> str:
     """Hash of the code of all environments: path and text of each Python file of `badger_envs`, by path."""
-    digest = hashlib.sha256()
-    folder = Path(badger_envs.__file__).parent
+    digest, folder = hashlib.sha256(), Path(badger_envs.__file__).parent
     for path in sorted(folder.rglob("*.py")):
         text = path.read_bytes().replace(b"\r\n", b"\n")
         digest.update(f"{path.relative_to(folder).as_posix()} {len(text)}\n".encode() + text)

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, get_type_hints
 
@@ -71,9 +70,7 @@ def read_results(text: str) -> list[Row]:
             try:
                 values = [TYPES[name](value) for name, value in zip(Row._fields, line, strict=True)]
             except ValueError:
-                raise SubmissionError(
-                    f"results.csv: row {number} is no row: {','.join(line)[:80]!r}"
-                ) from None
+                raise SubmissionError(f"results.csv: line {number} is no row: {str(line)[:80]}") from None
             rows.append(Row(*values))
     except csv.Error as error:
         raise SubmissionError(f"results.csv is no CSV: {error}") from None
@@ -83,8 +80,3 @@ def read_results(text: str) -> list[Row]:
 def find(rows: Sequence[Row], seed: int, cell: str) -> Row:
     """The row of an outer seed and cell."""
     return next(row for row in rows if (row.seed, row.cell) == (seed, cell))
-
-
-def finite(row: Row) -> bool:
-    """Whether its numbers are numbers."""
-    return all(math.isfinite(value) for value in (row.mean, row.std))

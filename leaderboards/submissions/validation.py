@@ -1,10 +1,10 @@
 """Validation: what is wrong with a submission, a line each, found without running any of its code."""
 
+import itertools
 import json
-import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,7 +31,7 @@ from leaderboards.submissions.manifest import (
     source_sha256,
     weights_file,
 )
-from leaderboards.submissions.results import Row, finite, read_results
+from leaderboards.submissions.results import Row, read_results
 
 LARGEST_WEIGHTS = 2**30
 """Bytes that the weights of one outer seed may have."""
@@ -91,183 +91,135 @@ def validate(folder: Path, board: Board | None = None) -> Submission:
     if not folder.is_dir():
         raise SubmissionError(f"{folder} is no folder; give that of a submission")
     manifest = read_manifest(folder)
-    board = _board(manifest, board)
-    found = _files(folder, manifest)
+    if board is None and manifest.board in board_names():
+        board = load_board(manifest.board)
+    if board is None or board.name != manifest.board:
+        known = ", ".join(board_names()) if board is None else board.name
+        raise SubmissionError(f"{FILE}: no board {manifest.board!r} here, but {known}")
+    found = list(_files(folder, manifest))
     try:
         recipe = parse_recipe(read_tables(folder, RECIPE), RECIPE)
         rows = read_results(read(folder, RESULTS).decode(errors="replace"))
     except SubmissionError as error:
         raise SubmissionError(*dict.fromkeys([*found, *error.lines])) from None
-    found += [f"{RECIPE}: {line}" for line in refusals(recipe)]
-    found += [
-        f"{RECIPE} names {name}, which is not declared"
-        for name in own_code(recipe)
-        if name not in manifest.files
-    ]
-    found += _budget(recipe, board)
-    found += _environments(manifest, {board.cells[row.cell].id for row in rows if row.cell in board.cells})
-    found += [f"{RESULTS}: {line}" for line in _grid(rows, manifest, board) or _values(rows, board)]
-    if not found:
-        found = _weights(folder, recipe, rows)
+    code = own_code(recipe)
+    found += [f"{RECIPE}: {line}" for line in (*refusals(recipe), *_budget(recipe, board))]
+    found += [f"{RECIPE}: names {name}, which is not declared" for name in code if name not in manifest.files]
+    found += [f"{RESULTS}: {line}" for line in list(_grid(rows, manifest, board)) or _values(rows, board)]
+    for id in sorted({board.cells[row.cell].id for row in rows if row.cell in board.cells}):
+        if manifest.environments.get(id) != golden_sha256(id):
+            found.append(f"{FILE}: {id} was another environment there (by its golden trajectory)")
+    found = found or [*_weights(folder, recipe, rows)]
     if found:
         raise SubmissionError(*found)
-    notes = []
-    if manifest.source_sha256 != source_sha256():
-        notes.append("made with other code of environments, which plays their golden trajectories alike")
-    submission = Submission(folder, manifest, board, recipe, rows, notes)
-    left = [cell for cell in board.cells if cell not in submission.cells]
-    notes += [f"not measured: {', '.join(left)}"] if left else []
-    notes += [f"failed outer seeds: {submission.failed}"] if submission.failed else []
-    notes += [f"names code of its own, which nobody has run: {', '.join(own_code(recipe))}"] * bool(
-        own_code(recipe)
-    )
-    return submission
+    made = Submission(folder, manifest, board, recipe, rows, [])
+    left = [cell for cell in board.cells if cell not in made.cells]
+    other = manifest.source_sha256 != source_sha256()
+    notes = {
+        f"not measured: {', '.join(left)}": left,
+        f"failed outer seeds: {made.failed}": made.failed,
+        f"code of its own, which nobody has run: {', '.join(code)}": code,
+        "made with other code of environments, which plays their golden trajectories alike": other,
+    }
+    return made._replace(notes=[note for note, holds in notes.items() if holds])
 
 
-def _board(manifest: Manifest, given: Board | None) -> Board:
-    if given is None and manifest.board in board_names():
-        return load_board(manifest.board)
-    if given is None:
-        raise SubmissionError(f"{FILE}: no board {manifest.board!r}; there are {', '.join(board_names())}")
-    if given.name != manifest.board:
-        raise SubmissionError(f"{FILE}: board is {manifest.board!r}; the one given is {given.name!r}")
-    return given
-
-
-def _files(folder: Path, manifest: Manifest) -> list[str]:
-    """Files that are missing, changed, or of no submission."""
-    found = []
+def _files(folder: Path, manifest: Manifest) -> Iterator[str]:
+    """Files that are missing, changed, links, or of no submission."""
     for name, declared in {RECIPE: "", RESULTS: "", **manifest.files}.items():
         try:
             if sha256(read(folder, name)) != declared:
-                found.append(f"{name} has another SHA-256 than {FILE} says")
+                yield f"{name} has another SHA-256 than {FILE} says"
         except SubmissionError as error:
-            found += error.lines
-    names = {path.name for path in folder.iterdir()}
-    strange = sorted(name for name in names if not _KNOWN.fullmatch(name) and name not in manifest.files)
-    links = sorted(name for name in names - set(strange) if (folder / name).is_symlink())
-    found += [f"{name} is a symbolic link" for name in links if f"{name} is a symbolic link" not in found]
-    if strange:
-        found.append(f"{len(strange)} file(s) belong to no submission, such as {strange[0]!r}; take them out")
-    return found
+            yield from error.lines
+    names = {path.name for path in folder.iterdir()} - manifest.files.keys()
+    if strange := sorted(name for name in names if not _KNOWN.fullmatch(name)):
+        yield f"{len(strange)} file(s) belong to no submission, such as {strange[0]!r}; take them out"
 
 
-def _budget(recipe: Recipe, board: Board) -> list[str]:
+def _budget(recipe: Recipe, board: Board) -> Iterator[str]:
     """Settings of the training that the board sets, and that are others."""
     training = {} if recipe.training is None else recipe.training.model_dump(mode="json")
-    return [
-        f"{RECIPE}: training.{name} is {training.get(name)!r}; the budget of {board.name} is {value!r}"
-        for name, value in board.training.items()
-        if training.get(name) != value
-    ]
+    for name, value in board.training.items():
+        if training.get(name) != value:
+            yield f"training.{name} is {training.get(name)!r}; the budget of {board.name} is {value!r}"
 
 
-def _environments(manifest: Manifest, used: set[str]) -> list[str]:
-    """Environments that are not those of the cells, or not what they are here."""
-    found = []
-    for id in sorted(used ^ manifest.environments.keys()):
-        found.append(f"{FILE}: environments {'lack' if id in used else 'name'} {id}, unlike the cells")
-    for id in sorted(used & manifest.environments.keys()):
-        if manifest.environments[id] != golden_sha256(id):
-            found.append(f"{FILE}: {id} was another environment where this was made (its golden trajectory)")
-    return found
-
-
-def _grid(rows: Sequence[Row], manifest: Manifest, board: Board) -> list[str]:
-    """What keeps rows from being all outer seeds in all cells that were measured."""
-    cells = {row.cell for row in rows}
-    found = [f"{row.agent!r} is not {manifest.name!r}" for row in rows if row.agent != manifest.name][:1]
-    found += [f"cell {cell!r} is not of {board.name}" for cell in sorted(cells - board.cells.keys())]
-    found += [] if board.main in cells else [f"the main cell {board.main!r} is missing"]
-    count = Counter((row.seed, row.cell) for row in rows)
-    wanted = {(seed, cell) for seed in range(board.seeds) for cell in cells}
-    for what, keys in (
-        ("missing", wanted - count.keys()),
-        (f"not of {board.name}", count.keys() - wanted),
-        ("there twice", {key for key, times in count.items() if times > 1}),
-    ):
+def _grid(rows: Sequence[Row], manifest: Manifest, board: Board) -> Iterator[str]:
+    """What keeps rows from being all outer seeds in all cells that were measured, each with its facts."""
+    cells, count = {row.cell for row in rows}, Counter((row.seed, row.cell) for row in rows)
+    wanted = {(seed, cell) for seed in range(board.seeds) for cell in cells | {board.main}}
+    for what, keys in {
+        "missing": wanted - count.keys(),
+        f"not of {board.name}": {key for key in count if key not in wanted or key[1] not in board.cells},
+        "there twice": {key for key, times in count.items() if times > 1},
+    }.items():
         if keys:
-            seed, cell = min(keys)
-            found.append(f"{len(keys)} row(s) {what}, such as outer seed {seed} in cell {cell}")
-    facts: dict[int, tuple[Any, ...]] = {}
-    for row in rows:
-        told = (row.status, row.outer_steps, row.parameters, row.weights)
-        if facts.setdefault(row.seed, told) != told:
-            found.append(f"outer seed {row.seed} has other facts in one cell than in another")
-    return found + ([] if any(row.ok for row in rows) else ["no outer seed is ok"])
+            yield "{} row(s) {}, such as outer seed {} in cell {}".format(len(keys), what, *min(keys))
+    if strangers := {row.agent for row in rows} - {manifest.name}:
+        yield f"{min(strangers)!r} is not {manifest.name!r}"
+    facts = {(row.seed, row.status, row.outer_steps, row.parameters, row.weights) for row in rows}
+    if len(facts) > len({row.seed for row in rows}):
+        yield "an outer seed has other facts in one cell than in another"
+    if not any(row.ok for row in rows):
+        yield "no outer seed is ok"
 
 
 def _values(rows: Sequence[Row], board: Board) -> list[str]:
-    """Rows that cannot be: a line for the first of each kind."""
+    """Rows that cannot be: a line for the last of each kind."""
     found = {}
     for row in rows:
         where = f"outer seed {row.seed} in cell {row.cell}"
-        if not row.ok:
-            if not re.fullmatch(r"failed: [^\x00-\x1f\x7f-\x9f]+", row.status) or row.weights:
-                found["status"] = f"{where} is neither ok nor failed, with a reason and without weights"
-            continue
         low, high = outcome_bounds(board.cells[row.cell].family())
-        if row.tasks != board.tasks:
+        if not row.ok:
+            if not row.status.startswith("failed: ") or row.weights:
+                found["status"] = f"{where} is neither ok nor failed, with a reason and without weights"
+        elif row.tasks != board.tasks:
             found["tasks"] = f"{where} has {row.tasks} tasks; {board.name} has {board.tasks}"
-        elif not finite(row):
-            found["finite"] = f"{where} has no finite outcome"
-        elif not low <= row.mean <= high or not 0 <= row.std <= (high - low) * math.sqrt(1 / 2):
+        elif not (low <= row.mean <= high and 0 <= row.std <= high - low):  # nor is nan
             found["bounds"] = (
-                f"{where} is out of bounds: {row.mean:g} (spread {row.std:g}), not in [{low:g}, {high:g}]"
+                f"{where} is out of bounds: {row.mean:g} +- {row.std:g}, not {low:g} to {high:g}"
             )
     return list(found.values())
 
 
-def _weights(folder: Path, recipe: Recipe, rows: Sequence[Row]) -> list[str]:
+def _weights(folder: Path, recipe: Recipe, rows: Sequence[Row]) -> Iterator[str]:
     """Weights that are not what the results say, or that are copies."""
-    found: list[str] = []
+    assert recipe.training is not None
+    runs = {weights_file(row.seed): row for row in rows if row.ok}
     vectors: dict[int, np.ndarray] = {}
-    for row in {row.seed: row for row in rows if row.ok}.values():
-        name = weights_file(row.seed)
+    for name, row in runs.items():
         try:
             facts, weights = read_weights(folder / name)
             trained = parse_recipe(facts["recipe"], name)
             seed, step, waits = facts["seed"], facts["step"], facts["place"][-1]
         except SubmissionError as error:
-            found += error.lines
+            yield from error.lines
             continue
         except (KeyError, TypeError, IndexError):
-            found.append(f"{name} does not say how it was trained")
+            yield f"{name} does not say how it was trained"
             continue
-        assert recipe.training is not None
-        if trained.model_dump() != recipe.model_dump() or seed != row.seed:
-            found.append(
-                f"{name} was trained by another recipe or outer seed than {RECIPE} and {RESULTS} say"
-            )
-        elif step != row.outer_steps or not recipe.training.ends(step, waits):
-            found.append(
-                f"{name} is at outer step {step}; {RESULTS} says {row.outer_steps},"
-                f" {RECIPE} {recipe.training.outer_steps}"
-            )
-        if weights_sha256(weights) != row.weights:
-            found.append(f"{name} has other weights than {RESULTS} says (by their hash)")
         vectors[row.seed] = np.concatenate([part.ravel().astype(np.float64) for part in weights.values()])
-        if len(vectors[row.seed]) != row.parameters:
-            found.append(f"{name} holds {len(vectors[row.seed])} numbers; {RESULTS} says {row.parameters}")
-    extra = {path.name for path in folder.glob("weights-*")} - {
-        weights_file(row.seed) for row in rows if row.ok
-    }
-    return found + [f"{name} belongs to no outer seed that is ok" for name in sorted(extra)] + copies(vectors)
+        if trained.model_dump() != recipe.model_dump() or seed != row.seed:
+            yield f"{name} is of another recipe or outer seed than {RECIPE} and {RESULTS} say"
+        elif step != row.outer_steps or not recipe.training.ends(step, waits):
+            yield f"{name} is at outer step {step}; {RESULTS} says {row.outer_steps}"
+        if weights_sha256(weights) != row.weights or len(vectors[row.seed]) != row.parameters:
+            yield f"{name} has other weights than {RESULTS} says, by their hash or number"
+    for name in sorted({path.name for path in folder.glob("weights-*")} - runs.keys()):
+        yield f"{name} belongs to no outer seed that is ok"
+    for one, two in copies(vectors):
+        yield f"outer seeds {one} and {two} have the same weights, or nearly; one is a copy"
 
 
-def copies(vectors: dict[int, np.ndarray]) -> list[str]:
-    """Outer seeds whose weights are nearly those of one before: a line each."""
-    found = []
-    seeds = sorted(vectors)
-    for place, seed in enumerate(seeds):
-        for other in seeds[:place]:
-            one, two = vectors[seed], vectors[other]
-            if one.shape == two.shape and np.linalg.norm(one - two) <= NEAR * np.linalg.norm(two):
-                found.append(
-                    f"outer seeds {other} and {seed} have the same weights, or nearly; one is a copy"
-                )
-                break
-    return found
+def copies(vectors: dict[int, np.ndarray]) -> list[tuple[int, int]]:
+    """Outer seeds whose weights are nearly those of one before, and that one."""
+    return [
+        (one, two)
+        for one, two in itertools.combinations(sorted(vectors), 2)
+        if vectors[one].shape == vectors[two].shape
+        and np.linalg.norm(vectors[one] - vectors[two]) <= NEAR * np.linalg.norm(vectors[one])
+    ]
 
 
 def read_weights(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -277,7 +229,9 @@ def read_weights(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         SubmissionError: it is none, such as a pickle under another name.
     """
     if path.is_symlink() or not path.is_file() or path.stat().st_size > LARGEST_WEIGHTS:
-        raise SubmissionError(f"{path.name} is missing, a link, or larger than {LARGEST_WEIGHTS} bytes")
+        raise SubmissionError(
+            f"{path.name} is missing, a symbolic link, or larger than {LARGEST_WEIGHTS} bytes"
+        )
     try:
         with safe_open(path, framework="numpy") as file:
             names = [name for name in file.keys() if name.startswith("weights/")]  # noqa: SIM118
