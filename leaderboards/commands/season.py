@@ -24,8 +24,8 @@ def season(
 
     Args:
         file: TOML file of the season; made if it is opened.
-        nonce_file: To open and to close: file with the nonce, a line of 32 characters or more; made, of random
-            digits, if it is not there. Keep it to yourself until the season closes.
+        nonce_file: To open and to close: file with the nonce, a line of 32 characters or more; made if it
+            is not there. Keep it to yourself until the season closes.
         submission: To register: folder of a submission, which is validated first.
         close: Reveal the nonce, from which everybody can compute the tasks.
         board: To register: TOML file of the submission's board, if that is not the suite's.

@@ -1,5 +1,6 @@
-"""Preparing a submission: from finished runs of `badger train` to a folder with results, recipe and weights."""
+"""Preparing a submission: from runs of `badger train` to a folder with results, recipe and weights."""
 
+import math
 import os
 import platform
 import shutil
@@ -80,24 +81,22 @@ def prepare(
     folder.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{name}."))
     try:
-        rows = []
+        rows: list[Row] = []
+        first: tuple[str, dict[str, bytes]] | None = None
         for seed, run in enumerate(runs):
             log = read_log(run / LOG)
             step, seconds = (log[-1]["step"], round(log[-1]["seconds"], 1)) if log else (0, 0.0)
             if seed in failed:
-                status = "failed: as its authors say"
-                rows += [
-                    Row(name, seed, cell, status, *[float("nan")] * 2, 0, step, 0, seconds, "")
-                    for cell in cells
-                ]
+                lost = ("failed: as its authors say", math.nan, math.nan, 0, step, 0, seconds, "")
+                rows += [Row(name, seed, cell, *lost) for cell in cells]
                 continue
             checkpoint = finished(run, seed)
             kept = weights_only(checkpoint._replace(recipe=keep_code(checkpoint.recipe, part)))
-            recipe = portable_recipe(kept.recipe, part)
-            text = recipe_text(recipe, f"How {name} was trained.").encode()
-            if (part / RECIPE).exists() and (part / RECIPE).read_bytes() != text:
-                raise ValueError(f"{run} was trained by another recipe than the runs before it")
-            (part / RECIPE).write_bytes(text)
+            text = recipe_text(portable_recipe(kept.recipe, part), f"How {name} was trained.")
+            (part / RECIPE).write_text(text)
+            code = {file.name: file.read_bytes() for file in part.glob("*.py")}
+            if (first := first or (text, code)) != (text, code):
+                raise ValueError(f"{run} was trained by another recipe or code than the runs before it")
             save_checkpoint(part / weights_file(seed), kept)
             rows += measured(name, board, cells, checkpoint, seconds)
         (part / RESULTS).write_text(write_results(rows))

@@ -1,4 +1,4 @@
-"""An agent in a process of its own: it is shown observations, answers with actions, and gets no key of a task.
+"""An agent in a process of its own: it sees observations, answers with actions, and gets no key of a task.
 
 The environment plays here, where the submitter's code does not run; what comes back is JSON and safetensors.
 """

@@ -177,9 +177,7 @@ def _values(rows: Sequence[Row], board: Board) -> list[str]:
         elif row.tasks != board.tasks:
             found["tasks"] = f"{where} has {row.tasks} tasks; {board.name} has {board.tasks}"
         elif not (low <= row.mean <= high and 0 <= row.std <= high - low):  # nor is nan
-            found["bounds"] = (
-                f"{where} is out of bounds: {row.mean:g} +- {row.std:g}, not {low:g} to {high:g}"
-            )
+            found["bounds"] = f"{where} is out of bounds {low:g}, {high:g}: {row.mean:g} +- {row.std:g}"
     return list(found.values())
 
 
@@ -229,9 +227,7 @@ def read_weights(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         SubmissionError: it is none, such as a pickle under another name.
     """
     if path.is_symlink() or not path.is_file() or path.stat().st_size > LARGEST_WEIGHTS:
-        raise SubmissionError(
-            f"{path.name} is missing, a symbolic link, or larger than {LARGEST_WEIGHTS} bytes"
-        )
+        raise SubmissionError(f"{path.name} is missing, a symbolic link, or over {LARGEST_WEIGHTS} bytes")
     try:
         with safe_open(path, framework="numpy") as file:
             names = [name for name in file.keys() if name.startswith("weights/")]  # noqa: SIM118

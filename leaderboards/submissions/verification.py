@@ -55,8 +55,7 @@ def verify(submission: Submission, nonce: str, *, trust: bool = False, retrain: 
 
     Args:
         submission: from `validate`.
-        nonce: from which, and from the submission's hash, the held-out tasks follow, and which outer seeds are
-            trained again.
+        nonce: it makes, with the submission's hash, the held-out tasks, and says who is trained again.
         trust: run the submitter's own code, in the process of its own in which the agent lives anyway.
         retrain: how many outer seeds to train again, besides those that are said to have failed.
 
@@ -136,7 +135,8 @@ def _flattering(submission: Submission, found: Sequence[Row]) -> Iterator[str]:
         scale = float(np.mean([abs(row.mean) + row.std for row in rows]))
         if gains.mean() > student_quantile(len(gains) - 1, LEVEL) * error + ROUNDING * scale:
             again = float(np.mean([row.mean for row in rows]))
-            yield f"cell {cell} is better by {gains.mean():.2g} in all outer seeds than measured again: {again:.6g}"
+            gain = f"{gains.mean():.2g}"
+            yield f"cell {cell} is better by {gain} in all outer seeds; measured again {again:.6g}"
 
 
 def _untrained(submission: Submission, found: Sequence[Row], trained: dict[int, float]) -> Iterator[str]:
