@@ -110,8 +110,9 @@ def make_elsewhere(sent: Sent) -> tuple[list[RunRows], dict[str, bytes]]:
         raise ValueError(f"this node has badger-suite {__version__}, and was sent work of {sent.version}")
     with TemporaryDirectory(prefix="badger-", ignore_cleanup_errors=True) as place:
         folder, trust = Path(place), sent.recipe.trust
-        code = {file: folder / f"{number}.py" for number, file in enumerate(sent.code)}
+        code = {file: folder / f"code{number}" / file.name for number, file in enumerate(sent.code)}
         for file, text in sent.code.items():
+            code[file].parent.mkdir()
             code[file].write_bytes(text)
             trust |= Trust.of(code[file])
         put_files(folder, sent.files)

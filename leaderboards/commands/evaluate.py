@@ -25,6 +25,7 @@ def evaluate(
     env: tuple[str, ...] = (),
     agent: tuple[str, ...] = (),
     control: Literal["none", "withheld", "forgetful"] = "none",
+    trust: tuple[str, ...] = (),
     device: str = "cpu",
     json: bool = False,
 ) -> None:
@@ -44,6 +45,7 @@ def evaluate(
         agent: Settings of the agent to change, such as experts=6 topology=none.
         control: withheld: the agent is told no feedback; forgetful: it is born anew at every step, and keeps
             no state but its clocks. Either shows what learning within the trial is worth.
+        trust: Files and packages of yours whose code a recipe or run may name, such as my_package.
         device: Where to compute: cpu, cuda, cuda:1, ...
         json: Print the result as one JSON object.
     """
@@ -52,7 +54,7 @@ def evaluate(
     split_index(split)
     check_trials(trials, least=1)
     swaps, changes = parse_settings(agent, "--agent"), family_settings(env)
-    source = find(run, pretrained)
+    source = find(run, pretrained, trust)
     cases = prepare(source, cells_of(source.recipe, changes, swaps), split, seed, device)
     opened, open_cases = cases[0].run, cases
     if control != "none":

@@ -39,6 +39,7 @@ def grow(
     env: tuple[str, ...] = (),
     agent: tuple[str, ...] = (),
     figure: Path | None = None,
+    trust: tuple[str, ...] = (),
     device: str = "cpu",
     json: bool = False,
 ) -> None:
@@ -63,6 +64,7 @@ def grow(
         env: Settings of the environment to change, such as dims=6 horizon=40.
         agent: Settings of the agent at the start to change, such as experts=4.
         figure: Picture to draw (png, svg or pdf): loss at each step.
+        trust: Files and packages of yours whose code a recipe or run may name, such as my_package.
         device: Where to compute: cpu, cuda, cuda:1, ...
         json: Print every number, those of each step too, as one JSON object.
     """
@@ -78,7 +80,7 @@ def grow(
         )
     if figure is not None:
         check_ending(figure)
-    cases = cases_of(runs, pretrained, env, agent, seed, device)
+    cases = cases_of(runs, pretrained, env, agent, trust, seed, device)
     when = cases[0].family.horizon // 2 if at is None else at
     growing = [growing_agent(case, when, change, seed, device) for case in cases]
     if figure is not None:
@@ -113,6 +115,7 @@ def transplant(
     seed: int = 0,
     env: tuple[str, ...] = (),
     agent: tuple[str, ...] = (),
+    trust: tuple[str, ...] = (),
     device: str = "cpu",
     json: bool = False,
 ) -> None:
@@ -130,13 +133,14 @@ def transplant(
         seed: Which tasks.
         env: Settings of the environment to change, such as dims=5 horizon=40.
         agent: Settings of the agents to change, such as experts=6.
+        trust: Files and packages of yours whose code a recipe or run may name, such as my_package.
         device: Where to compute: cpu, cuda, cuda:1, ...
         json: Print the result as one JSON object.
     """
     check_seed(seed)
     check_device(device)
     check_trials(trials, least=2)
-    donors, receivers = (cases_of(runs, pretrained, env, agent, seed, device) for _ in range(2))
+    donors, receivers = (cases_of(runs, pretrained, env, agent, trust, seed, device) for _ in range(2))
     horizon = donors[0].family.horizon
     when = horizon // 2 if at is None else at
     if not 0 <= when < horizon:
@@ -162,6 +166,7 @@ def cases_of(
     pretrained: str | None,
     env: tuple[str, ...],
     agent: tuple[str, ...],
+    trust: tuple[str, ...],
     seed: int,
     device: str,
 ) -> list[Case]:
@@ -171,7 +176,7 @@ def cases_of(
         ValueError: there is none, they are of several recipes, or a setting is refused.
     """
     swaps, changes = parse_settings(agent, "--agent"), family_settings(env)
-    sources: list[Source] = [find(run, pretrained) for run in runs or (None,)]
+    sources: list[Source] = [find(run, pretrained, trust) for run in runs or (None,)]
     names = sorted({source.recipe.name for source in sources})
     if len(names) > 1:
         raise ValueError(f"the runs are of different recipes ({', '.join(names)}); give outer seeds of one")

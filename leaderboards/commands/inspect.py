@@ -27,6 +27,7 @@ def inspect(
     seed: int = 0,
     env: tuple[str, ...] = (),
     agent: tuple[str, ...] = (),
+    trust: tuple[str, ...] = (),
     device: str = "cpu",
     json: bool = False,
 ) -> None:
@@ -45,6 +46,7 @@ def inspect(
         seed: Which tasks.
         env: Settings of the environment to change, such as dims=5 horizon=40.
         agent: Settings of the agent to change, such as experts=6 topology=ring.
+        trust: Files and packages of yours whose code a recipe or run may name, such as my_package.
         device: Where to compute: cpu, cuda, cuda:1, ...
         json: Print every result as one JSON object.
     """
@@ -52,7 +54,7 @@ def inspect(
     check_device(device)
     check_trials(trials, least=10)
     swaps, changes = parse_settings(agent, "--agent"), family_settings(env)
-    source = find(run, pretrained)
+    source = find(run, pretrained, trust)
     (case,) = prepare(source, [Cell(changes, swaps)], "test", seed, device)
     badger, receiver = the_badger(case), the_badger(case._replace(run=source.open(device, **swaps)))
     path = out if out is not None else Path(f"{case.run.name}-inside.png")

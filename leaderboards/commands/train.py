@@ -36,6 +36,7 @@ def train(
     env: tuple[str, ...] = (),
     agent: tuple[str, ...] = (),
     training: tuple[str, ...] = (),
+    trust: tuple[str, ...] = (),
     device: str = "cpu",
     tensorboard: bool = False,
     json: bool = False,
@@ -60,6 +61,7 @@ def train(
         env: Settings of the environment to change, such as dims=5. What is changed goes into the run's name.
         agent: Settings of the agent to change, such as topology=none policy_settings.state_noise=0.0.
         training: Settings of the training to change, such as learning_rate=1e-3.
+        trust: Files and packages of yours whose code a recipe or run may name, such as my_package.
         device: Where to compute: cpu, cuda, cuda:1, ... (under torchrun, cuda gives each process its own.)
         tensorboard: Also write TensorBoard events (needs badger-suite[tensorboard]).
         json: Print the result as one JSON object.
@@ -67,7 +69,7 @@ def train(
     check_seeds(seed, seeds)
     check_device(device)
     words = {"env": env, "agent": agent, "training": training}
-    recipe_ = changed_recipe(find_recipe(recipe), policy, outer_steps, words)
+    recipe_ = changed_recipe(find_recipe(recipe, trust), policy, outer_steps, words)
     if recipe_.training is None:
         raise ValueError(
             f"recipe {recipe_.name!r} has nothing to train; evaluate it: badger evaluate {recipe}"

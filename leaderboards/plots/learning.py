@@ -50,13 +50,13 @@ class Curve(NamedTuple):
         return {int(self.stage[row]): int(row) for row in rises}
 
 
-def read_curve(folder: str) -> Curve:
-    """The curve of a run folder.
+def read_curve(folder: str, trust: Sequence[str] = ()) -> Curve:
+    """The curve of a run folder, whose recipe may name code of trusted files and packages.
 
     Raises:
         ValueError: it is none, or nothing has been logged.
     """
-    source = find_source(folder)
+    source = find_source(folder, trust)
     if source.checkpoint is None:
         raise ValueError(f"{folder} was not trained; give run folders of `badger train`")
     rows = [row for row in read_log(Path(folder) / LOG) if np.isfinite(row["loss"])]

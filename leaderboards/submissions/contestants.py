@@ -11,7 +11,7 @@ from badger_agents.agent import LearnedAgent
 from badger_agents.class_loading import load_class
 from badger_agents.recipe.loading import Recipe
 from badger_envs.registry import TABLE
-from leaderboards.submissions.manifest import CODE, SubmissionError, told
+from leaderboards.submissions.manifest import SubmissionError, told
 
 CONTROLS = (
     "badger_agents.badger.policies.handcrafted:HandcraftedPolicy",
@@ -21,6 +21,7 @@ CONTROLS = (
 """Classes that know or look up answers, and all that inherit from them: controls, and no contestants."""
 
 _CODE = re.compile(r".+:[A-Za-z_]\w*", re.DOTALL)
+_FILE = re.compile(r"[A-Za-z_]\w*\.py")
 _OURS = re.compile(r"(badger_agents|baselines)(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 
@@ -40,7 +41,8 @@ def parse_recipe(tables: Mapping[str, Any], name: str) -> Recipe:
 
 def own_code(recipe: Recipe) -> list[str]:
     """The files of the submitter's own code that a recipe names."""
-    return sorted({text.rpartition(":")[0] for text in _named(recipe)} & set(CODE))
+    files = {text.rpartition(":")[0] for text in _named(recipe)}
+    return sorted(file for file in files if _FILE.fullmatch(file))
 
 
 def refusals(recipe: Recipe) -> list[str]:
@@ -49,10 +51,10 @@ def refusals(recipe: Recipe) -> list[str]:
         return ["it has no [training]; submissions are of trained agents"]
     found = []
     for text in _named(recipe):
-        if text.rpartition(":")[0] in CODE:
+        if _FILE.fullmatch(text.rpartition(":")[0]):
             continue
         if not _OURS.fullmatch(text):
-            found.append(f"it names {text!r}, which is neither the suite's code nor of {' or '.join(CODE)}")
+            found.append(f"it names {text!r}, which is neither the suite's code nor in a file beside it")
         elif (refusal := _refusal(text, text == recipe.agent.kind)) is not None:
             found.append(refusal)
     entries = [entry for stage in recipe.training.stages for entry in stage.entries]

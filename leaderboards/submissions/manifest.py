@@ -13,10 +13,7 @@ from badger_agents.agent import Settings
 from badger_envs.testing.golden import golden_file
 
 FILE, RECIPE, RESULTS = "submission.toml", "recipe.toml", "results.csv"
-"""Names of a submission's files; beside them its weights, as `weights_file` names them, and `CODE`."""
-
-CODE = ("kind.py", "policy.py")
-"""A submitter's own code: files that the recipe's settings of these names name. Nobody runs them unasked."""
+"""Names of a submission's files; beside them its weights (`weights_file`), and own code as NAME.py."""
 
 LARGEST = 2**20
 """Bytes that a file of a submission may have, other than weights."""
@@ -63,7 +60,7 @@ class Manifest(Settings):
     suite: Line
     source_sha256: Hash
     environments: dict[Line, Hash] = Field(min_length=1)
-    files: dict[Literal["recipe.toml", "results.csv", "kind.py", "policy.py"], Hash]
+    files: dict[Annotated[str, Field(pattern=r"^(recipe\.toml|results\.csv|[A-Za-z_]\w*\.py)$")], Hash]
 
 
 def weights_file(seed: int) -> str:

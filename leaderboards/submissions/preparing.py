@@ -25,7 +25,6 @@ from leaderboards.boards.board import Board
 from leaderboards.boards.weights import weights_sha256
 from leaderboards.runs import keep_code
 from leaderboards.submissions.manifest import (
-    CODE,
     FILE,
     RECIPE,
     RESULTS,
@@ -100,7 +99,7 @@ def prepare(
             save_checkpoint(part / weights_file(seed), kept)
             rows += measured(name, board, cells, checkpoint, seconds)
         (part / RESULTS).write_text(write_results(rows))
-        there = [file for file in (RECIPE, RESULTS, *CODE) if (part / file).exists()]
+        there = [RECIPE, RESULTS, *sorted(file.name for file in part.glob("*.py"))]
         manifest = Manifest(
             format=1,
             board=board.name,

@@ -17,7 +17,7 @@ from leaderboards.card import Candidate, card, rows
 from leaderboards.cells import Case, cells_of, measure, prepare
 from leaderboards.options import check_device, check_trials, progress_bar
 from leaderboards.results import Record, record, show
-from leaderboards.runs import Source, find_source, make_folder
+from leaderboards.runs import Source, find_recipe, find_source, make_folder
 
 LEAST = 3
 """Outer seeds that are needed for one to be the median."""
@@ -31,6 +31,7 @@ def publish(
     trials: int = 10_000,
     validation_trials: int = 2_000,
     note: str = "",
+    trust: tuple[str, ...] = (),
     device: str = "cpu",
     json: bool = False,
 ) -> None:
@@ -46,14 +47,15 @@ def publish(
         trials: Number of test tasks per combination.
         validation_trials: Number of validation tasks per combination.
         note: A sentence for the card, such as what machine the training times hold for.
+        trust: Files and packages of yours whose code a recipe or run may name, such as my_package.
         device: Where to compute: cpu, cuda, cuda:1, ...
         json: Print the result as one JSON object.
     """
     check_device(device)
     check_trials(trials, 2, "--trials")
     check_trials(validation_trials, 2, "--validation-trials")
-    plan = find_recipe(recipe)
-    sources = [open_finished(plan, recipe, run) for run in runs]
+    plan = find_recipe(recipe, trust)
+    sources = [open_finished(plan, recipe, run, trust) for run in runs]
     check_seeds([checkpoint.seed for checkpoint, _ in sources])
     work = [cases_of(plan, checkpoint, device) for checkpoint, _ in sources]
     if not any(case.settings["env"] in plan.met for case in work[0][0]):
@@ -116,7 +118,9 @@ def publish(
     show(results, as_json=json, title=f"published {plan.name}", note=f"the median of {len(runs)} outer seeds")
 
 
-def open_finished(plan: Recipe, recipe: str, run: Path) -> tuple[Checkpoint, dict[str, Any]]:
+def open_finished(
+    plan: Recipe, recipe: str, run: Path, trust: tuple[str, ...]
+) -> tuple[Checkpoint, dict[str, Any]]:
     """The checkpoint of a finished run of the recipe, and the last row of its log.
 
     Raises:
@@ -132,7 +136,7 @@ def open_finished(plan: Recipe, recipe: str, run: Path) -> tuple[Checkpoint, dic
             )
     if not run.is_dir():
         raise ValueError(f"no run folder {str(run)!r}; give folders of `badger train`")
-    checkpoint = find_source(str(run / CHECKPOINT)).checkpoint
+    checkpoint = find_source(str(run / CHECKPOINT), trust).checkpoint
     assert checkpoint is not None  # a file is never a recipe without weights
     other = differing(plan, checkpoint.recipe)
     if other is not None:

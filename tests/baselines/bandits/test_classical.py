@@ -1,4 +1,4 @@
-"""Classical bandit algorithms: their rules, their draws (and numbers: tests/leaderboards/test_table.py)."""
+"""Classical bandit algorithms: their rules, their draws (and numbers: tests/paper/test_bandits.py)."""
 
 from typing import Any
 

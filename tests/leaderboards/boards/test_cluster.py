@@ -97,7 +97,7 @@ def test_a_users_policy_and_recipe_travel(tmp_path: Path, board: Board) -> None:
     (tmp_path / "small.toml").unlink()
     (run,), files = make_elsewhere(parcel)
     assert run.facts["fingerprint"] == here
-    assert files[f"{folder}/policy.py"] == POLICY.encode()
+    assert files[f"{folder}/own.py"] == POLICY.encode()
     assert f"{folder}/{CHECKPOINT}" in files
 
 

@@ -18,7 +18,7 @@ from badger_agents.training.loop import CHECKPOINT, LOG
 from tests.badger_agents.small import ESTIMATOR_SETTINGS, small_toml
 from tests.leaderboards.command import run
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 STEPS = 320
 
 

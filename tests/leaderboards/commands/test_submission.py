@@ -186,6 +186,6 @@ def test_every_command_of_the_page_works(
         done = run(capsys, *words)
         assert done.status == 0, (words, done.err)
     named = set(re.findall(r"^\| `([a-z.0-9_-]+)`", PAGE.read_text(), re.MULTILINE))
-    assert named == {FILE, "recipe.toml", "results.csv", "weights-seed0.safetensors", "policy.py"}
+    assert named == {FILE, "recipe.toml", "results.csv", "weights-seed0.safetensors", "my_policy.py"}
     (folder,) = Path("submissions").iterdir()
     assert all((folder / name).is_file() for name in named)

@@ -81,7 +81,7 @@ def verified(place: Place, *, trust: bool = False, retrain: int = 1) -> Verified
 
 
 def with_code(folder: Path, code: str) -> Place:
-    """A submission of an agent of the submitter's own, kind.py:Cheat."""
+    """A submission of an agent of the submitter's own, mine.py:Cheat."""
     (folder / "mine.py").write_text(code)
     place = make(folder, seeds=2)  # for its board; its runs are replaced
     tables = small_tables(agent={"kind": f"{folder / 'mine.py'}:Cheat"}, training={"outer_steps": 3})
@@ -207,8 +207,8 @@ def test_own_code_is_run_only_if_it_is_trusted_and_gets_no_keys_of_tasks(tmp_pat
     place = with_code(tmp_path, CHEAT)
     assert max(row.mean for row in read_results((place.submission / "results.csv").read_text())) < 1e-6
     submission = validate(place.submission, place.table)
-    assert any("names code of its own" in note for note in submission.notes)
-    with pytest.raises(ValueError, match=r"read kind\.py, then --trust"):
+    assert any("code of its own" in note for note in submission.notes)
+    with pytest.raises(ValueError, match=r"read mine\.py, then --trust"):
         verify(submission, NONCE)
     found = verify(submission, NONCE, trust=True)
     assert min(row.mean for row in found.rows) > 0.5
@@ -220,8 +220,8 @@ def test_code_that_patches_the_verifier_patches_only_its_own_process(tmp_path: P
     place = with_code(tmp_path, CHEAT.replace("self.told[:, step] + 0 * action", "action"))
     honest = verified(place, trust=True)
     assert honest.refusals == []
-    code = (place.submission / "kind.py").read_text() + PATCH
-    place.declare("kind.py", code.encode())
+    code = (place.submission / "mine.py").read_text() + PATCH
+    place.declare("mine.py", code.encode())
     place.change_rows(lambda row: row._replace(mean=1e-3, std=0.0))
     found = verified(place, trust=True)
     assert found.refusals
@@ -233,7 +233,7 @@ def test_an_agent_that_ends_its_process_is_one_line(tmp_path: Path) -> None:
     honest = CHEAT.replace("self.told[:, step] + 0 * action", "action")
     place = with_code(tmp_path, honest)
     bad = honest.replace("return state", "if step == 3:\n            raise SystemExit\n        return state")
-    place.declare("kind.py", bad.encode())
+    place.declare("mine.py", bad.encode())
     with pytest.raises(RemoteError, match="has ended"):
         verified(place, trust=True)
 
