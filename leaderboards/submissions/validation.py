@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+import tomllib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -32,6 +33,7 @@ from leaderboards.submissions.manifest import (
     weights_file,
 )
 from leaderboards.submissions.results import Row, read_results
+from leaderboards.toml_text import recipe_text
 
 LARGEST_WEIGHTS = 2**30
 """Bytes that the weights of one outer seed may have."""
@@ -189,12 +191,12 @@ def _weights(folder: Path, recipe: Recipe, rows: Sequence[Row]) -> Iterator[str]
     for name, row in runs.items():
         try:
             facts, weights = read_weights(folder / name)
-            trained = parse_recipe(facts["recipe"], name)
+            trained = parse_recipe(tomllib.loads(recipe_text(facts["recipe"], name)), name)
             seed, step, waits = facts["seed"], facts["step"], facts["place"][-1]
         except SubmissionError as error:
             yield from error.lines
             continue
-        except (KeyError, TypeError, IndexError):
+        except (KeyError, TypeError, IndexError, AttributeError, ValueError):
             yield f"{name} does not say how it was trained"
             continue
         vectors[row.seed] = np.concatenate([part.ravel().astype(np.float64) for part in weights.values()])
