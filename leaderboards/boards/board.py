@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from badger_agents.agent import Settings
+from badger_agents.class_loading import PROJECT_ONLY, Trust
 from badger_agents.recipe.loading import Recipe, check_recipe, load_recipe, merged
 from badger_envs.family import Family
 from badger_envs.registry import family_of
@@ -97,7 +98,8 @@ class EntrantTable(Settings):
             tables["training"] = {**tables["training"], **budget}
         for table in ("env", "agent", "training"):
             tables[table] = merged(tables[table] or {}, getattr(self, table)) or None
-        made = check_recipe(tables, f"recipe of {name}")
+        trust = Trust.of(self.policy) if self.policy else PROJECT_ONLY
+        made = check_recipe(tables, f"recipe of {name}", trust)
         if (made.training is None) != (self.role == "reference"):
             raise BoardError(
                 f"agents.{name}: {self.recipe} is {'trained' if made.training else 'never trained'};"

@@ -10,7 +10,7 @@ from badger_agents.atomic_files import write_together
 from leaderboards.boards.board import FOLDER, Board, BoardError, board_names, load_board
 from leaderboards.boards.cluster import check_cluster, work_on_cluster
 from leaderboards.boards.rows import RunRows, kept_folder, read_runs, stem
-from leaderboards.boards.units import Unit, missing, rows_folder, units_of
+from leaderboards.boards.units import Unit, missing, rows_folder, shard_of, units_of
 from leaderboards.boards.work import Steps, Told, work
 from leaderboards.commands.board_text import show_board
 from leaderboards.commands.season import Command as SeasonCommand
@@ -30,6 +30,7 @@ def run(
     processes: int = max(1, os.cpu_count() or 1),
     out: Path = Path("runs/boards"),
     ray: str | None = None,
+    shard: str | None = None,
     keep: bool = False,
     json: bool = False,
 ) -> None:
@@ -49,6 +50,8 @@ def run(
         processes: How many units of work at a time; each uses one core.
         out: Where run folders and rows are put: rows in a folder named after the board.
         ray: Address of a Ray cluster, or 'local' for one on this machine; --processes does not count then.
+        shard: Make only a part of the work, as i/n: 1/4, 2/4, 3/4 and 4/4 on four machines without Ray. Then
+            copy their folders of --out into one, and run the same command there without --shard.
         keep: Also put the finished rows where the suite keeps them (for those who work on the suite).
         json: Print the result as one JSON object.
     """
@@ -61,7 +64,14 @@ def run(
         board_, own = with_policy(board_, policy)
         agents = (*agents, own)
     make_folder(rows_folder(out, board_))
-    make_all(board_, units_of(board_, out, agents, seeds), processes, ray)
+    units = units_of(board_, out, agents, seeds)
+    if shard is not None:
+        units = shard_of(units, shard)
+    make_all(board_, units, processes, ray)
+    if shard is not None:
+        made = record("runs", sum(len(unit.wanted) for unit in units))
+        show([made], as_json=json, title=f"shard {shard} of {board_.name} is made", note=f"in {out}")
+        return
     if keep:
         keep_rows(board_, rows_folder(out, board_))
     show_board(board_, rows_folder(out, board_), json, kept=policy is not None, own=own)

@@ -10,8 +10,7 @@ from badger_agents.atomic_files import write_together
 from leaderboards.boards.board import Board
 from leaderboards.site import pages
 from leaderboards.site.view import View, view_of
-from leaderboards.submissions.schema import FILE
-from leaderboards.submissions.validation import VERIFIED
+from leaderboards.submissions.manifest import RESULTS
 
 MANIFEST = "build.json"
 """What a site was built with and from, and which files it has."""
@@ -105,8 +104,8 @@ def _manifest(views: Sequence[View], files: Sequence[str], submissions: Path | N
 
 
 def submitted(folder: Path) -> dict[str, str]:
-    """SHA-256 of each submission's manifest, and of what was verified, by its place as BOARD/NAME/FILE."""
-    paths = sorted([*folder.glob(f"*/*/{FILE}"), *folder.glob(f"*/*/{VERIFIED}")])
+    """SHA-256 of what was verified of each submission, by its place as BOARD/NAME/FILE."""
+    paths = sorted(folder.glob(f"*/*/{RESULTS}"))
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths
     }

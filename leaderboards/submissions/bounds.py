@@ -15,11 +15,9 @@ SLACK = 1e-5
 
 
 def outcome_bounds(family: Family) -> tuple[float, float]:
-    """Lowest and highest outcome of a trial; infinities for families that are not the suite's."""
+    """Lowest and highest outcome of a trial; infinities for families of which nothing is known."""
     low, high = _exact(family)
-    if math.isinf(high - low):
-        return low, high
-    slack = SLACK * (high - low)
+    slack = 0.0 if math.isinf(high - low) else SLACK * (high - low)
     return low - slack, high + slack
 
 

@@ -24,10 +24,10 @@ from leaderboards.site.view import seeds_said, slug, view_of
 from leaderboards.statistics import KIND, over_seeds
 from tests.leaderboards.boards.tiny import tiny_board
 from tests.leaderboards.command import refused, run
+from tests.leaderboards.commands.test_killing import ROOT
 from tests.leaderboards.site.boards import TITLE, three_boards
 from tests.leaderboards.site.made_up import write_made_up
 from tests.leaderboards.site.page import Page
-from tests.leaderboards.test_killing import ROOT
 
 
 class Built(NamedTuple):

@@ -12,7 +12,7 @@ from leaderboards.site.build import MANIFEST, STATIC, board_files, rows_of, site
 from leaderboards.site.pages import HERE
 from leaderboards.site.view import view_of
 from leaderboards.submissions.entries import FOLDER
-from tests.leaderboards.test_killing import ROOT
+from tests.leaderboards.commands.test_killing import ROOT
 
 SITE = ROOT / "docs" / "site"
 AGAIN = "build it again: badger board build"
