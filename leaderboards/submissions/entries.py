@@ -3,11 +3,10 @@
 import shutil
 from pathlib import Path
 
-import numpy as np
-
 from badger_agents.atomic_files import write_atomically
+from leaderboards.boards import results as board_results
 from leaderboards.boards.board import Board, BoardError, EntrantTable
-from leaderboards.boards.rows import RunRows
+from leaderboards.boards.results import Run
 from leaderboards.submissions.manifest import FILE, RECIPE, RESULTS, SubmissionError
 from leaderboards.submissions.results import Row, read_results, write_results
 from leaderboards.submissions.validation import Submission
@@ -25,7 +24,7 @@ def write_verified(folder: Path, submission: Submission, rows: list[Row]) -> Non
     write_atomically(target / RESULTS, write_results(rows).encode())
 
 
-def with_submissions(board: Board, folder: Path) -> tuple[Board, dict[str, list[RunRows]]]:
+def with_submissions(board: Board, folder: Path) -> tuple[Board, dict[str, list[Run]]]:
     """The board with a line more for each submission that was verified, and the runs of those lines.
 
     Args:
@@ -36,30 +35,25 @@ def with_submissions(board: Board, folder: Path) -> tuple[Board, dict[str, list[
         BoardError: what is there cannot be read.
     """
     lines: dict[str, EntrantTable] = {}
-    runs: dict[str, list[RunRows]] = {}
+    rows: list[board_results.Row] = []
     for path in sorted((folder / board.name).glob(f"*/{RESULTS}")):
         line = f"{path.parent.name} (submitted)"
         try:
-            rows = read_results(path.read_text())
+            found = read_results(path.read_text())
         except (SubmissionError, OSError) as error:
             raise BoardError(
                 f"the submission {path.parent.name} to {board.name} is damaged: {error}"
             ) from None
-        lines[line] = EntrantTable(
-            recipe=str(path.with_name(RECIPE)), cells=sorted({row.cell for row in rows})
-        )
-        runs[line] = [
-            RunRows(line, seed, _outcomes(rows, seed), _facts(rows, seed))
-            for seed in sorted({row.seed for row in rows})
-        ]
-    return board.model_copy(update={"agents": {**board.agents, **lines}}), runs
+        cells = sorted({row.cell for row in found})
+        lines[line] = EntrantTable(recipe=str(path.with_name(RECIPE)), cells=cells)
+        rows += [_row(line, row) for row in found]
+    whole = board.model_copy(update={"agents": {**board.agents, **lines}})
+    runs = board_results.group(whole, rows, "submissions")
+    return whole, {line: runs[line] for line in lines}
 
 
-def _outcomes(rows: list[Row], seed: int) -> dict[str, np.ndarray]:
-    return {row.cell: np.array([row.mean]) for row in rows if row.seed == seed and row.ok}
-
-
-def _facts(rows: list[Row], seed: int) -> dict[str, object]:
-    row = next(row for row in rows if row.seed == seed)
-    names = ("status", "parameters", "outer_steps", "seconds")
-    return {name: getattr(row, name) for name in names}
+def _row(line: str, row: Row) -> board_results.Row:
+    """A row of a submission as one of the board."""
+    numbers = (row.mean, row.std) if row.ok else (None, None)
+    costs = (row.outer_steps, None, None, row.parameters, None, row.seconds, None, None, None)
+    return board_results.Row(line, row.seed, row.cell, row.status, *numbers, row.tasks, *costs, row.weights)

@@ -15,8 +15,8 @@ from safetensors import SafetensorError, safe_open
 from badger_agents.recipe.loading import Recipe
 from badger_agents.training.checkpoint import FORMAT
 from leaderboards.boards.board import Board, board_names, load_board
+from leaderboards.boards.bounds import outcome_bounds
 from leaderboards.boards.weights import weights_sha256
-from leaderboards.submissions.bounds import outcome_bounds
 from leaderboards.submissions.contestants import own_code, parse_recipe, refusals
 from leaderboards.submissions.manifest import (
     FILE,

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from scipy import stats
 
 from badger_agents.evaluation import evaluate
 from leaderboards.boards.board import Board
-from leaderboards.statistics import student_quantile
 from leaderboards.submissions.contestants import own_code
 from leaderboards.submissions.manifest import artifact
 from leaderboards.submissions.remote_agent import RemoteAgent, remote_agent
@@ -133,7 +133,7 @@ def _flattering(submission: Submission, found: Sequence[Row]) -> Iterator[str]:
         gains = np.array([better * (find(submission.rows, row.seed, cell).mean - row.mean) for row in rows])
         error = float(gains.std(ddof=1)) / math.sqrt(len(gains))
         scale = float(np.mean([abs(row.mean) + row.std for row in rows]))
-        if gains.mean() > student_quantile(len(gains) - 1, LEVEL) * error + ROUNDING * scale:
+        if gains.mean() > float(stats.t.ppf(LEVEL, len(gains) - 1)) * error + ROUNDING * scale:
             again = float(np.mean([row.mean for row in rows]))
             gain = f"{gains.mean():.2g}"
             yield f"cell {cell} is better by {gain} in all outer seeds; measured again {again:.6g}"
@@ -156,7 +156,7 @@ def _untrained(submission: Submission, found: Sequence[Row], trained: dict[int, 
         yield "one outer seed tells nothing of the spread; train two or more"
         return
     middle, mean = float(means.mean()), float(np.mean(again))
-    half = student_quantile(len(means) - 1, 0.995) * float(means.std(ddof=1))
+    half = float(stats.t.ppf(0.995, len(means) - 1)) * float(means.std(ddof=1))
     half = half * math.sqrt(1 / len(means) + 1 / len(again)) + ROUNDING * abs(middle)
     if abs(mean - middle) > half:
         yield (
