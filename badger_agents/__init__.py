@@ -6,7 +6,7 @@ from badger_agents.badger.policies.expert_policy import Emission, ExpertPolicy, 
 from badger_agents.evaluation import Evaluation, evaluate
 from badger_agents.loading import load_pretrained, pretrained_names
 from badger_agents.recipe.loading import Recipe, RecipeError, load_recipe, recipe_files
-from badger_agents.rollout import Rollout, rollout
+from badger_agents.rollout import Trajectory, rollout
 from badger_agents.training.checkpoint import Checkpoint, CheckpointError, load_checkpoint
 from badger_agents.training.loop import DivergenceError, train
 
@@ -24,8 +24,8 @@ __all__ = [
     "LearnedAgent",
     "Recipe",
     "RecipeError",
-    "Rollout",
     "Settings",
+    "Trajectory",
     "evaluate",
     "load_checkpoint",
     "load_pretrained",

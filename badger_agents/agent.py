@@ -1,27 +1,17 @@
-"""What an agent is: a pure step on batched trials (contract 4), and how one is built by name."""
+"""What an agent is: a pure step on batched trials (contract 4)."""
 
-import hashlib
-import importlib
-import sys
-from pathlib import Path
-from types import ModuleType
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 from torch import Tensor
 
+from badger_agents.settings import Settings as Settings
 from badger_envs.family import Family, Observation, Slots
 
 Keys = Int[Tensor, "B 4"]
 """The agent's keys of the trials (`badger_envs.keyed_random.agent_keys`): it draws under names of its own."""
-
-
-class Settings(BaseModel):
-    """Base of an agent's settings: frozen, strict about types, no unknown keys."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
 @runtime_checkable
@@ -127,48 +117,6 @@ class LearnedAgent(torch.nn.Module):
             raise ValueError(
                 f"the weights are {dtypes.pop()}, {name} is {family.dtype}; leave its dtype as in training"
             )
-
-
-def load_class(path: str, what: str) -> type:
-    """The class that `"module:Class"` or `"some/file.py:Class"` names.
-
-    Args:
-        path: where the class is.
-        what: what it is for, for messages.
-
-    Raises:
-        ValueError: there is none.
-    """
-    module, _, name = path.rpartition(":")
-    try:
-        found = getattr(
-            load_file(Path(module)) if module.endswith(".py") else importlib.import_module(module), name
-        )
-    except Exception as error:  # a user's file may fail in any way
-        raise ValueError(
-            f"{what} {path!r} cannot be loaded ({type(error).__name__}: {error});"
-            " it must be 'module:Class' or 'file.py:Class'"
-        ) from error
-    if not isinstance(found, type):
-        raise ValueError(f"{what} {path!r} is not a class")
-    return found
-
-
-def load_file(path: Path) -> ModuleType:
-    """The module in a file of the user's, loaded once per process for the same text, wherever it lies."""
-    text = path.read_bytes()
-    name = f"badger_user_{hashlib.sha256(text).hexdigest()[:16]}"
-    if name in sys.modules:
-        return sys.modules[name]
-    module = ModuleType(name)
-    module.__file__ = str(path)
-    sys.modules[name] = module  # dataclasses and NamedTuples look their module up
-    try:
-        exec(compile(text, path, "exec"), module.__dict__)  # the import machinery would trust a stale cache
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
 
 
 def feedback_and_change(

@@ -22,3 +22,20 @@ def by_parts(function: Callable[..., Tensor], state: Any, *others: Any) -> Any:
         parts = [by_parts(function, *each) for each in zip(*states, strict=True)]
         return type(state)(*parts) if hasattr(state, "_fields") else tuple(parts)
     return states[-1]
+
+
+def map(function: Callable[..., Any], *trees: Any) -> Any:
+    """A function of the tensors of trees of one shape; a tree of the same shape.
+
+    Args:
+        function: takes as many tensors as there are trees.
+        trees: at least one; a tensor, or nested tuples of tensors (other things are left as the first has
+            them).
+    """
+    first = trees[0]
+    if isinstance(first, Tensor):
+        return function(*trees)
+    if isinstance(first, tuple):
+        parts = [map(function, *each) for each in zip(*trees, strict=True)]
+        return type(first)(*parts) if hasattr(first, "_fields") else tuple(parts)
+    return first

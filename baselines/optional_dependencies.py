@@ -4,7 +4,7 @@ import importlib.util
 import tomllib
 from collections.abc import Sequence
 
-from badger_agents.agent import load_class
+from badger_agents.class_loading import load_class
 from badger_agents.recipe.loading import recipe_files
 
 HOW = "pip install 'badger-suite[baselines]'"
@@ -28,4 +28,4 @@ def missing_for_recipe(name: str) -> list[str]:
     table = tomllib.loads(recipe_files()[name].read_text(encoding="utf-8")).get("agent", {})
     if "kind" not in table:
         return []
-    return missing(getattr(load_class(table["kind"], "agent"), "requires", ()))
+    return missing(getattr(load_class(table["kind"], ("initial_state", "act"), "agent"), "requires", ()))

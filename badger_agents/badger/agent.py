@@ -84,7 +84,7 @@ class BadgerAgent(LearnedAgent):
         self.membrane = make_membrane(family, settings)
         reading_size = self.membrane.reading_size + settings.echo
         reading_size += settings.identity_size * (settings.identities != "none")
-        self.policy = make_policy(settings.policy, reading_size, settings.policy_settings)
+        self.policy = make_policy(settings.policy, reading_size, settings.policy_settings, settings.trust)
         self.identities = (
             torch.nn.Parameter(torch.randn(settings.identity_rows, settings.identity_size))
             if settings.identities == "learned"

@@ -4,11 +4,12 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from badger_agents.agent import Settings, load_class
+from badger_agents.agent import Settings
 from badger_agents.badger.channel.codec import ChannelSettings
 from badger_agents.badger.membrane.attentional import AttentionalMembrane
 from badger_agents.badger.membrane.hardwired import FeedbackTo, HardwiredMembrane, Membrane, Writing
 from badger_agents.badger.policies.expert_policy import ExpertPolicy
+from badger_agents.class_loading import PROJECT_ONLY, Trust, load_class
 from badger_envs.family import Family
 
 MEMBRANES: dict[str, type[Membrane]] = {
@@ -76,17 +77,18 @@ def make_membrane(family: Family, settings: BadgerSettings) -> Membrane:
         raise ValueError(f"membrane {settings.membrane!r} does not take these settings: {error}") from error
 
 
-def make_policy(path: str, reading_size: int, settings: dict[str, Any]) -> ExpertPolicy:
-    """Build the expert policy that `"module:Class"` names.
+def make_policy(
+    path: str, reading_size: int, settings: dict[str, Any], trust: Trust = PROJECT_ONLY
+) -> ExpertPolicy:
+    """Build the expert policy that `"module:Class"` names, if its code is trusted.
 
     Raises:
         ValueError: it cannot be loaded, is no `ExpertPolicy`, or does not take these settings.
     """
-    policy = load_class(path, "policy")
-    if not issubclass(policy, ExpertPolicy):
-        raise ValueError(f"policy {path!r} is not a subclass of badger_agents.ExpertPolicy")
+    policy = load_class(path, ExpertPolicy, "policy", trust)
+    names_classes = {"trust": trust} if policy.made_of_others else {}
     try:
-        made = policy(reading_size, **settings)
+        made = policy(reading_size, **settings, **names_classes)
     except TypeError as error:
         raise ValueError(f"policy {path!r} does not take these settings: {error}") from error
     if not isinstance(getattr(made, "message_size", None), int):

@@ -39,8 +39,8 @@ class Backpropagation(GradientEstimator):
             losses, _ = trials.unroll(agent, life, trials.horizon)  # (G,)
         else:
             losses = torch.zeros((), device=trials.keys.device)
-            while life.time < trials.horizon:
-                steps = min(kept, trials.horizon - life.time)
+            while life.step < trials.horizon:
+                steps = min(kept, trials.horizon - life.step)
                 costs, life = checkpoint(trials.unroll, agent, life, steps, use_reentrant=False)
                 losses = losses + costs  # (G,)
         yield Update(losses.detach(), _gradients(losses, agent), state)
@@ -74,7 +74,7 @@ class TruncatedBackpropagation(GradientEstimator):
         life = trials.begin(agent)
         total = torch.zeros((), device=trials.keys.device)
         for steps in trials.windows(self.settings.window):
-            if not trials.judged(life.time, steps):
+            if not trials.judged(life.step, steps):
                 _, life = trials.score(agent, life, steps)
             else:
                 losses, life = trials.unroll(agent, life, steps)  # (G,)

@@ -11,7 +11,7 @@ from badger_agents.agent import Agent, LearnedAgent, Settings
 from badger_agents.estimators.base import GradientEstimator, Memory, Update
 from badger_agents.estimators.stacked import Stacked
 from badger_agents.estimators.trials import Trials
-from badger_agents.rollout import Life
+from badger_agents.rollout import Carry
 from badger_envs import keyed_random
 
 
@@ -151,7 +151,7 @@ class _Crew:
         if lives:
             keys = share.flatten(0, 1).repeat(2, 1)  # (2*B/P*p, 4), first for all ups, then for all downs
             self.trials = trials.others(keys, groups=2 * len(share))
-        self.life: Life | None = None
+        self.life: Carry | None = None
         self.blamed: Tensor | None = None
 
     def draw(self, window: int, like: Float[Tensor, "n"]) -> Float[Tensor, "p n"]:

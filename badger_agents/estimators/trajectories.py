@@ -9,7 +9,7 @@ from torch.utils import _pytree as pytree
 
 from badger_agents.agent import Agent, LearnedAgent
 from badger_agents.estimators.trials import Trials
-from badger_agents.rollout import Stretch
+from badger_agents.rollout import Segment
 from badger_envs.family import Observation
 
 
@@ -47,19 +47,19 @@ def live_through(agent: LearnedAgent, trials: Trials, *, expected: bool, states:
         expected: whether to ask for the expected reward of each choice.
         states: whether to keep experts' states.
     """
-    family, task = trials.family, trials.scene.task
+    family, task = trials.family, trials.batch.task
     life, noise = trials.begin(agent), family.noise(trials.keys, trials.horizon)  # (B, T, N)
     stretches, seen, worlds = [], [], []
     names: tuple[str, ...] = ("logits", "choice")
     for time in range(trials.horizon):
-        seen.append(family.observe(task, life.world))
-        worlds.append(life.world)
+        seen.append(family.observe(task, life.env_state))
+        worlds.append(life.env_state)
         if states and time == 0:
-            names += state_names(agent, life.mind, seen[0], trials.scene.own)
+            names += state_names(agent, life.agent_state, seen[0], trials.batch.agent_keys)
         stretch, life = trials.live(agent, life, 1, record=names, noise=noise[:, time : time + 1])
         stretches.append(stretch)
     trace = {name: torch.cat([stretch.trace[name] for stretch in stretches]) for name in stretches[0].trace}
-    whole = Stretch(
+    whole = Segment(
         torch.cat([stretch.loss for stretch in stretches]),
         torch.cat([stretch.reward for stretch in stretches]),
         trace,
@@ -90,7 +90,7 @@ def all_rewards(trials: Trials, worlds: list[Any]) -> Float[Tensor, "T B O"]:
     """
     family, rows, steps = trials.family, len(trials.keys), len(worlds)
     world = pytree.tree_map(lambda *parts: torch.cat(parts), *worlds)
-    task = pytree.tree_map(lambda part: torch.cat([part] * steps), trials.scene.task)
+    task = pytree.tree_map(lambda part: torch.cat([part] * steps), trials.batch.task)
     with torch.enable_grad():
         dtype = getattr(torch, family.dtype)
         chances = torch.zeros(steps * rows, family.slots.outputs, dtype=dtype, device=trials.keys.device)
@@ -121,7 +121,7 @@ def replay(
 
     It starts anew, as whole trials are seen; see `LearnedAgent.unroll`.
     """
-    own = trials.scene.own[rows]  # (b, 4)
+    own = trials.batch.agent_keys[rows]  # (b, 4)
     seen = Observation(*(part[:, rows] for part in observations))
     _, trace = agent.unroll(agent.initial_state(trials.family, own), seen, own)
     penalty = trace["logits"].new_zeros(())

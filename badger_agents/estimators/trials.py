@@ -11,7 +11,7 @@ from torch import Tensor
 
 from badger_agents.agent import Agent
 from badger_agents.estimators.objectives import Objective, Penalty, step_weights
-from badger_agents.rollout import Life, Stretch, begin, live, make_scene
+from badger_agents.rollout import Carry, Segment, make_task_batch, rollout_segment, start
 from badger_agents.training.process_group import Team
 from badger_envs import keyed_random
 from badger_envs.family import Family
@@ -21,7 +21,7 @@ class Trials:
     """Trials, and what is to be minimised in them.
 
     The objective is a sum over steps, so that it can be lived through in windows: the costs of all windows
-    of a trial sum to it, to rounding. What an estimator holds of a trial in between is a `Life`. An outer
+    of a trial sum to it, to rounding. What an estimator holds of a trial in between is a `Carry`. An outer
     step is always whole trials: no life outlasts it, and a checkpoint between outer steps holds everything
     without any.
 
@@ -60,7 +60,7 @@ class Trials:
         self.team = team or Team()
         self.horizon = family.horizon
         self.weights = step_weights(objective, family.horizon)  # (T,)
-        self.scene = make_scene(family, keys)
+        self.batch = make_task_batch(family, keys)
 
     def others(self, keys: Int[Tensor, "B 4"], groups: int) -> "Trials":
         """Other trials, judged alike."""
@@ -74,18 +74,18 @@ class Trials:
             draw_key=self.draw_key,
         )
 
-    def begin(self, agent: Agent) -> Life:
+    def begin(self, agent: Agent) -> Carry:
         """The agent at the start of all trials."""
-        return begin(agent, self.scene)
+        return start(agent, self.batch)
 
     def live(
         self,
         agent: Agent,
-        life: Life,
+        life: Carry,
         steps: int,
         record: Sequence[str] = (),
         noise: Float[Tensor, "B k N"] | None = None,
-    ) -> tuple[Stretch, Life]:
+    ) -> tuple[Segment, Carry]:
         """Live on for some steps.
 
         Args:
@@ -100,21 +100,23 @@ class Trials:
         """
         longest = None if self.gradient_limit is None else self.gradient_limit * self.groups / len(self.keys)
         names = tuple(dict.fromkeys([*record, *(penalty.reads for penalty in self.penalties)]))
-        return live(agent, self.scene, life, steps, record=names, longest_gradient=longest, noise=noise)
+        return rollout_segment(
+            agent, self.batch, life, steps, record=names, longest_gradient=longest, noise=noise
+        )
 
-    def unroll(self, agent: Agent, life: Life, steps: int) -> tuple[Float[Tensor, "G"], Life]:
+    def unroll(self, agent: Agent, life: Carry, steps: int) -> tuple[Float[Tensor, "G"], Carry]:
         """Live on for some steps, and what they cost: `live`, then `costs`."""
         lived, after = self.live(agent, life, steps)
-        return self.costs(lived, life.time), after
+        return self.costs(lived, life.step), after
 
     @torch.no_grad()
-    def score(self, agent: Agent, life: Life, steps: int) -> tuple[Float[Tensor, "G"], Life]:
+    def score(self, agent: Agent, life: Carry, steps: int) -> tuple[Float[Tensor, "G"], Carry]:
         """As `unroll`, without gradients, in memory that does not grow with the number of steps."""
         total = self.keys.new_zeros(self.groups, dtype=getattr(torch, self.family.dtype))  # (G,)
         for _ in range(steps):
             lived, after = self.live(agent, life, 1)
-            if self.judged(life.time, 1):
-                total = total + self.costs(lived, life.time)  # (G,)
+            if self.judged(life.step, 1):
+                total = total + self.costs(lived, life.step)  # (G,)
             life = after
         return total, life
 
@@ -130,7 +132,7 @@ class Trials:
         ends = [0, *range(first, self.horizon, length), self.horizon]
         return [end - start for start, end in pairwise(ends)]
 
-    def costs(self, lived: Stretch, start: int) -> Float[Tensor, "G"]:
+    def costs(self, lived: Segment, start: int) -> Float[Tensor, "G"]:
         """What a stretch contributes to each group's objective; of a whole trial, the objective itself.
 
         Args:

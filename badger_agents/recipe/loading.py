@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from pydantic import Field, ValidationError
 
-from badger_agents.agent import Agent, LearnedAgent, Settings, load_class
+from badger_agents.agent import Agent, LearnedAgent, Settings
+from badger_agents.class_loading import PROJECT_ONLY, Trust, load_class
 from badger_agents.estimators import ESTIMATORS
 from badger_agents.estimators.objectives import OBJECTIVES
 from badger_agents.recipe.schema import AgentTable, EnvTable, EvaluationTable, TrainingTable, first_error
@@ -48,8 +49,13 @@ class Recipe(Settings):
         id = changes.pop("id", self.env.id)
         if not isinstance(id, str):
             raise TypeError(f"id is {id!r}; it must be a registered id such as 'Badger/XOR-v0'")
-        own = self.env.model_extra or {} if id == self.env.id else {}
-        return family_of(id, **{**own, **changes})
+        module = id.rpartition(":")[0]
+        if module and not self.trust.has_package(module):
+            raise ValueError(f"id {id!r} is registered by a package that you did not name; --trust {module}")
+        settings = {**(self.env.model_extra or {} if id == self.env.id else {}), **changes}
+        if "family" in settings:
+            raise TypeError("family is no setting: id names the family")
+        return family_of(id, **settings)
 
     @property
     def met(self) -> frozenset[str]:
@@ -73,16 +79,14 @@ class Recipe(Settings):
             RecipeError: a setting is unknown or wrong.
             ValueError, TypeError: the class is no agent, or refuses its settings.
         """
-        kind = load_class(self.agent.kind, "agent")
+        kind = load_class(self.agent.kind, ("initial_state", "act"), "agent", self.trust)
         settings = self.agent_settings(**changes)
         family = self.family()
         if not issubclass(kind, LearnedAgent):
-            agent = kind(**settings)
-            if not isinstance(agent, Agent):
-                raise ValueError(f"kind {self.agent.kind!r} is no agent: it lacks initial_state or act")
-            return agent
+            made: Agent = kind(**settings)
+            return made
         try:
-            checked = kind.Settings.model_validate(_tuples(settings))
+            checked = kind.Settings.model_validate(_tuples(settings), context={"trust": self.trust})
         except ValidationError as error:
             raise RecipeError(first_error(error, kind.Settings, "agent.")) from error
         with torch.random.fork_rng(devices=[]):
@@ -143,9 +147,9 @@ class Recipe(Settings):
         return self.model_dump_json()
 
     @classmethod
-    def from_json(cls, text: str) -> "Recipe":
+    def from_json(cls, text: str, trust: Trust = PROJECT_ONLY) -> "Recipe":
         """A recipe from `to_json`'s text."""
-        return check_recipe(json.loads(text), "recipe")
+        return check_recipe(json.loads(text), "recipe", trust)
 
 
 def merged(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -168,8 +172,12 @@ def recipe_files() -> dict[str, Path]:
     return {file.stem: file for folder in recipe_folders() for file in sorted(folder.glob("*.toml"))}
 
 
-def load_recipe(name_or_path: str) -> Recipe:
+def load_recipe(name_or_path: str, trust: Trust = PROJECT_ONLY) -> Recipe:
     """Read and check a recipe: the name of one that comes with the suite, or a path to a TOML file.
+
+    Args:
+        name_or_path: which one.
+        trust: whose code it may name, beside the project's.
 
     Raises:
         RecipeError: there is none, it is no TOML, or something in it is wrong.
@@ -184,21 +192,22 @@ def load_recipe(name_or_path: str) -> Recipe:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: not TOML: {error}") from error
-    return check_recipe(tables, str(path))
+    return check_recipe(tables, str(path), trust)
 
 
-def check_recipe(tables: dict[str, Any], source: str) -> Recipe:
+def check_recipe(tables: dict[str, Any], source: str, trust: Trust = PROJECT_ONLY) -> Recipe:
     """Check tables against `Recipe`, the family's settings and the agent's.
 
     Args:
         tables: as read from TOML or JSON.
         source: the file, for messages.
+        trust: whose code they may name, beside the project's.
 
     Raises:
         RecipeError: naming file, key and what would do.
     """
     try:
-        recipe = Recipe.model_validate(_tuples(tables))
+        recipe = Recipe.model_validate(_tuples(tables), context={"trust": trust})
     except ValidationError as error:
         raise RecipeError(f"{source}: {first_error(error, Recipe)}") from error
     if recipe.training is not None:

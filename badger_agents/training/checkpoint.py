@@ -5,7 +5,7 @@ keys of all draws follow from seed and step. It carries no pickle.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from badger_agents.agent import LearnedAgent
 from badger_agents.atomic_files import part_of, write_atomically, write_together
+from badger_agents.class_loading import PROJECT_ONLY, Trust, with_code_files
 from badger_agents.recipe.loading import Recipe, RecipeError, check_recipe
 from badger_agents.training.curriculum import Place
 
@@ -112,8 +113,16 @@ def weights_only(checkpoint: Checkpoint) -> Checkpoint:
     return checkpoint._replace(optimiser={}, estimator={})
 
 
-def load_checkpoint(path: Path, device: str | torch.device = "cpu") -> Checkpoint:
+def load_checkpoint(
+    path: Path, device: str | torch.device = "cpu", trust: Trust = PROJECT_ONLY
+) -> Checkpoint:
     """Read a checkpoint.
+
+    Args:
+        path: the file.
+        device: where its tensors go.
+        trust: whose code its recipe may name, beside the project's. For a run folder that the user named that
+            is `Trust(folders=(folder,))`: the run's own copy of a policy.
 
     Raises:
         CheckpointError: no file, not safetensors (corrupt, truncated), or another program's.
@@ -133,7 +142,7 @@ def load_checkpoint(path: Path, device: str | torch.device = "cpu") -> Checkpoin
                 group, _, name = key.partition("/")
                 groups[group][name] = file.get_tensor(key)
         facts = json.loads(metadata[FORMAT])
-        tables = _with_code(facts["recipe"], lambda file: path.parent / file)
+        tables = with_code_files(facts["recipe"], lambda file: path.parent / file)
         seed, step, skipped = (int(facts[name]) for name in ("seed", "step", "skipped"))
         place = Place(*facts["place"])
     except CheckpointError:
@@ -144,7 +153,7 @@ def load_checkpoint(path: Path, device: str | torch.device = "cpu") -> Checkpoin
             " use another, or train again"
         ) from error
     try:
-        return Checkpoint(check_recipe(tables, str(path)), seed, step, skipped, place, **groups)
+        return Checkpoint(check_recipe(tables, str(path), trust), seed, step, skipped, place, **groups)
     except RecipeError as error:
         raise CheckpointError(f"the recipe in this checkpoint cannot be used: {error}") from error
 
@@ -160,14 +169,4 @@ def portable_recipe(recipe: Recipe, folder: Path) -> dict[str, Any]:
         file = file.resolve()
         return file.relative_to(folder.resolve()) if file.is_relative_to(folder.resolve()) else file
 
-    return _with_code(json.loads(recipe.to_json()), place)
-
-
-def _with_code(tables: dict[str, Any], place: Callable[[Path], Path]) -> dict[str, Any]:
-    """Tables of a recipe with the paths of the agent's and the policy's files changed."""
-    agent = dict(tables["agent"])
-    for key in ("kind", "policy"):
-        file, _, name = str(agent.get(key, "")).rpartition(":")
-        if file.endswith(".py"):
-            agent[key] = f"{place(Path(file))}:{name}"
-    return {**tables, "agent": agent}
+    return with_code_files(json.loads(recipe.to_json()), place)

@@ -290,7 +290,7 @@ def last_checkpoint(recipe: Recipe, seed: int, folder: Path, resume: bool, devic
     path = folder / CHECKPOINT
     if not path.exists():
         return None
-    last = load_checkpoint(path, device)
+    last = load_checkpoint(path, device, recipe.trust)
     known, asked = ({**portable_recipe(each, folder), "summary": ""} for each in (last.recipe, recipe))
     if (known, last.seed) != (asked, seed):
         raise CheckpointError(f"{folder} holds a run of another recipe or seed; use another --out")

@@ -10,6 +10,7 @@ from badger_agents.agent import LearnedAgent
 from badger_agents.badger.agent import BadgerAgent
 from badger_agents.badger.policies.expert_policy import Emission, ExpertPolicy
 from badger_agents.badger.settings import BadgerSettings, make_policy
+from badger_agents.class_loading import PROJECT_ONLY, Trust
 from badger_agents.whitebox.interventions import shadow
 from badger_envs.family import Family, Observation
 from baselines.oracle import answers
@@ -25,18 +26,22 @@ class FrozenSenderPolicy(ExpertPolicy):
     Args:
         reading_size: R.
         policy: class of both, as "module:Class"; it halts by no vote of its own.
+        trust: whose code it may be.
         settings: of it.
     """
+
+    made_of_others = True
 
     def __init__(
         self,
         reading_size: int,
         *,
         policy: str = "badger_agents.badger.policies.expert_policy:GRUPolicy",
+        trust: Trust = PROJECT_ONLY,
         **settings: Any,
     ) -> None:
         super().__init__()
-        self.speaker, self.listener = (make_policy(policy, reading_size, settings) for _ in range(2))
+        self.speaker, self.listener = (make_policy(policy, reading_size, settings, trust) for _ in range(2))
         self.message_size = self.speaker.message_size
         self.draw_size = self.speaker.draw_size + self.listener.draw_size
 

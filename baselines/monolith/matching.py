@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 from torch.utils.flop_counter import FlopCounterMode
 
-from badger_agents.agent import LearnedAgent, load_class
+from badger_agents.agent import LearnedAgent
+from badger_agents.class_loading import load_class
 from badger_agents.recipe.loading import Recipe, RecipeError, check_recipe
 from badger_envs import keyed_random
 from badger_envs.family import Family
@@ -153,9 +154,7 @@ def learned(recipe: Recipe) -> LearnedAgent:
 
 def _other_agent(recipe: Recipe, baseline: str, settings: dict[str, Any]) -> dict[str, Any]:
     """The recipe's tables with another agent, and without what is about the old one."""
-    kind = load_class(baseline, "baseline")
-    if not issubclass(kind, LearnedAgent):
-        raise ValueError(f"baseline {baseline!r} is no LearnedAgent: it has no weights to match")
+    kind = load_class(baseline, LearnedAgent, "baseline", recipe.trust)
     tables = recipe.model_dump(exclude_unset=True)
     alike = {
         name: value

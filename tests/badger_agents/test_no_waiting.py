@@ -72,7 +72,7 @@ def test_trials_of_every_recipe_run_without_values(name: str) -> None:
         with torch.set_grad_enabled(training.estimator != "policy_gradient"), NothingSent():
             loss, life = trials.unroll(living, start, steps)
         assert loss.device.type == "meta"
-        assert life.time == steps
+        assert life.step == steps
         if loss.requires_grad:
             gradients = torch.autograd.grad(loss.sum(), tuple(agent.parameters()), allow_unused=True)
             assert any(gradient is not None for gradient in gradients)

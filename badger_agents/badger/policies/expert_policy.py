@@ -1,7 +1,7 @@
 """Expert policies: the one function that all experts of an agent share, and a GRU as the default."""
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -35,8 +35,11 @@ class ExpertPolicy(nn.Module):
         message_size: M, width of a message.
         draw_size: S, how many random numbers per expert `initial_state` gets; 0 for none.
         halts: whether experts vote on when to stop talking (`vote`); else all rounds of a step are used.
+        made_of_others: whether its settings name classes; then it takes `trust` by keyword, and loads them
+            under it (see `badger_agents.class_loading`).
     """
 
+    made_of_others: ClassVar[bool] = False
     message_size: int
     draw_size: int = 0
     halts: bool = False

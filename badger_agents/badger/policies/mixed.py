@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from badger_agents.badger.policies.expert_policy import Emission, ExpertPolicy
+from badger_agents.class_loading import PROJECT_ONLY, Trust
 from badger_agents.tree import by_parts
 
 
@@ -24,10 +25,13 @@ class MixedPolicy(ExpertPolicy):
             messages, and the keys of those who send any, must have the same width.
         pattern: numbers of policies, expert by expert, repeated where there are more experts; if not
             given, each in turn. It must name them all.
+        trust: whose code the policies may be.
 
     Raises:
         ValueError, TypeError: policies or pattern cannot be used.
     """
+
+    made_of_others = True
 
     def __init__(
         self,
@@ -35,6 +39,7 @@ class MixedPolicy(ExpertPolicy):
         *,
         policies: Sequence[Mapping[str, Any]],
         pattern: Sequence[int] | None = None,
+        trust: Trust = PROJECT_ONLY,
     ) -> None:
         super().__init__()
         from badger_agents.badger.settings import make_policy  # which needs this module's base
@@ -49,7 +54,8 @@ class MixedPolicy(ExpertPolicy):
                     f"policies[{number}] has the keys {sorted(table)}; it must have policy, and may have"
                     " policy_settings"
                 )
-            made.append(make_policy(table["policy"], reading_size, dict(table.get("policy_settings", {}))))
+            own = dict(table.get("policy_settings", {}))
+            made.append(make_policy(table["policy"], reading_size, own, trust))
         self.pattern = tuple(range(len(made)) if pattern is None else pattern)
         if set(self.pattern) != set(range(len(made))):
             raise ValueError(

@@ -7,7 +7,7 @@ import pytest
 from badger_agents.estimators import make_estimator
 from badger_agents.estimators.objectives import OBJECTIVES, Penalty, collapse
 from badger_agents.estimators.trials import Trials
-from leaderboards.bench.memory import peak_memory
+from benchmarks.memory import peak_memory
 from tests.badger_agents.small import keys, random_agent, small_family
 
 

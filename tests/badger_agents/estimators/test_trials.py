@@ -18,7 +18,7 @@ def in_windows(trials: Trials, agent: LearnedAgent, windows: list[int]) -> torch
     for steps in windows:
         cost, life = trials.unroll(agent, life, steps)
         total = total + cost
-    assert life.time == trials.horizon
+    assert life.step == trials.horizon
     return total
 
 

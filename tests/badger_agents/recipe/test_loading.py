@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from badger_agents.agent import LearnedAgent
+from badger_agents.class_loading import Trust
 from badger_agents.recipe.loading import Recipe, RecipeError, check_recipe, load_recipe, recipe_files
 from tests.badger_agents.small import keys, small_recipe, small_tables, small_toml
 
@@ -54,7 +55,7 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
     ({"env": {"id": "CartPole-v1"}}, ["env: CartPole-v1 is no environment of a badger_envs family"]),
     ({"env": {"id": "no_such_module:X-v0"}}, ["env: "]),
     ({"agent": {"kind": "nonsense"}}, ["agent: ", "'nonsense'", "module:Class"]),
-    ({"agent": {"kind": "collections:Counter"}}, ["no agent"]),
+    ({"agent": {"kind": "collections:Counter"}}, ["not of this project", "--trust collections"]),
     ({"agent": {"topology": "everyone"}}, ["agent: topology is 'everyone'", "all, none, self, ring"]),
     ({"agent": {"feedback_to": "two"}}, ["agent.feedback_to is 'two'", "'all', 'one' or 'chosen'"]),
     (
@@ -231,6 +232,6 @@ class Mine(ExpertPolicy):
         "training": {"outer_steps": 1},
     }
     with pytest.raises(RecipeError, match=told) as refused:
-        check_recipe(tables, "my.toml")
+        check_recipe(tables, "my.toml", Trust.of(tmp_path / "mine.py"))
     assert str(refused.value).startswith("my.toml: agent: ")
     assert "\n" not in str(refused.value)

@@ -99,7 +99,7 @@ def test_each_seed_meets_exactly_the_draws_that_it_meets_alone(
         def begin(self, agent: Any) -> Any:
             life = super().begin(agent)
             task, noise = self.scene.task, self.family.noise(self.keys, self.horizon)
-            met.append((self.keys, *task, noise, life.mind.experts.detach()))
+            met.append((self.keys, *task, noise, life.agent_state.experts.detach()))
             return life
 
     monkeypatch.setattr(stacked_step, "Trials", Seen)

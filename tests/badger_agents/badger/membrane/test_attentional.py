@@ -15,8 +15,8 @@ from badger_agents.badger.settings import make_membrane
 from badger_agents.rollout import rollout
 from badger_envs.families.guessing_game import GuessingGame
 from badger_envs.families.xor import XOR
-from tests.badger_agents.small import keys, random_agent, seen_at
 from tests.badger_agents.badger.membrane.test_readings import read
+from tests.badger_agents.small import keys, random_agent, seen_at
 
 sizes = st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(0, 999))  # slots, experts, seed
 
