@@ -230,22 +230,29 @@ def namespace(array: Array) -> Any:
     return array_api_compat.numpy if type(array) is np.ndarray else array_namespace(array)
 
 
-def make_family(path: str, settings: Mapping[str, Any]) -> Family:
+def make_family(path: "str | Family", settings: Mapping[str, Any]) -> Family:
     """Build a family from `"module:Class"` and settings, as a registered id or a recipe names it.
+
+    A family may stand in place of the path; the settings are changes to it then.
 
     Raises:
         ValueError: the path does not lead to a family, or a setting's value is impossible.
         TypeError: a setting is unknown or of the wrong type.
     """
-    if not isinstance(path, str):
-        raise TypeError(f"family is {path!r}; it must be a string 'module:Class'")
-    module, _, name = path.partition(":")
-    try:
-        family = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(f"family {path!r} cannot be loaded ({error}); it must be 'module:Class'") from error
-    if not (isinstance(family, type) and issubclass(family, Family)):
-        raise ValueError(f"family {path!r} is not a subclass of badger_envs.Family")
+    if isinstance(path, Family):
+        family: Any = type(path)
+        name, settings = family.__name__, {**path.settings(), **settings}
+    elif not isinstance(path, str):
+        raise TypeError(f"family is {path!r}; it must be a string 'module:Class' or a badger_envs.Family")
+    else:
+        module, _, name = path.partition(":")
+        try:
+            family = getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError, ValueError) as error:
+            wanted = "it must be 'module:Class'"
+            raise ValueError(f"family {path!r} cannot be loaded ({error}); {wanted}") from error
+        if not (isinstance(family, type) and issubclass(family, Family)):
+            raise ValueError(f"family {path!r} is not a subclass of badger_envs.Family")
     known = [field.name for field in dataclasses.fields(family)]
     unknown = sorted(set(settings) - set(known))
     if unknown:

@@ -196,6 +196,9 @@ def _draw_feedback(canvas: np.ndarray, frame: Frame) -> None:
 class Window:
     """A window that shows pictures one after the other, at `RENDER_FPS`; needs pygame.
 
+    pygame has one window per process: environments share it, and it opens again for whoever shows a picture
+    after another has closed it.
+
     Raises:
         gymnasium.error.DependencyNotInstalled: pygame is missing.
     """
@@ -208,9 +211,6 @@ class Window:
                 "render_mode 'human' needs pygame: pip install 'badger-suite[render]'"
             ) from error
         self._pygame = pygame
-        pygame.display.init()
-        self._screen = pygame.display.set_mode((WIDTH, HEIGHT))
-        pygame.display.set_caption("Badger")
         self._clock = pygame.time.Clock()
 
     def __reduce__(self) -> tuple[type, tuple[()]]:
@@ -219,8 +219,13 @@ class Window:
 
     def show(self, picture: np.ndarray) -> None:
         """Show a picture, uint8 [HEIGHT, WIDTH, 3], and wait for the next one's turn."""
-        surface = self._pygame.surfarray.make_surface(picture.swapaxes(0, 1))
-        self._screen.blit(surface, (0, 0))
+        display = self._pygame.display
+        screen = display.get_surface() if display.get_init() else None
+        if screen is None:
+            display.init()
+            screen = display.set_mode((WIDTH, HEIGHT))
+            display.set_caption("Badger")
+        screen.blit(self._pygame.surfarray.make_surface(picture.swapaxes(0, 1)), (0, 0))
         self._pygame.event.pump()
         self._pygame.display.flip()
         self._clock.tick(RENDER_FPS)

@@ -10,6 +10,9 @@ from badger_envs import keyed_random
 from badger_envs.faces.vector_arguments import checked_seeds
 from badger_envs.family import Family, Observation, check_integer
 
+_NUMBERS = 16_777_216
+"""Numbers of noise in memory, all trials together; of longer trials it is drawn by segments of steps."""
+
 
 class Step(NamedTuple):
     """observation; reward, loss: [B]; terminated: bool [B]; info: dict of [B]."""
@@ -40,15 +43,16 @@ class BatchedEnv:
     """
 
     def __init__(self, family: Family, batch_size: int, device: str | torch.device = "cpu") -> None:
-        check_integer("batch_size", batch_size, low=1)
         self.family = family
-        self.batch_size = batch_size
+        self.batch_size = check_integer("batch_size", batch_size, low=1)
         self.device = torch.device(device)
         self.task: Any = None
         self.state: Any = None
         self._seeds: Tensor | None = None  # int64 [B], read as 64 bits
         self._trial = 0
-        self._noise: Tensor | None = None
+        self._keys: Tensor  # int64 [B, 4], of the present trials
+        self._noise: Tensor | None = None  # [B, steps, noise_size], of a segment of the trials
+        self._steps = min(family.horizon, max(1, _NUMBERS // max(1, self.batch_size * family.noise_size)))
         self._time = 0
 
     def reset(self, seed: int | list[int] | None = None, keys: Tensor | None = None) -> Observation:
@@ -71,10 +75,10 @@ class BatchedEnv:
         elif tuple(keys.shape) != (self.batch_size, 4) or keys.dtype != torch.int64:
             wanted = f"they must be int64 ({self.batch_size}, 4)"
             raise ValueError(f"keys are {keys.dtype} {tuple(keys.shape)}; {wanted}")
-        keys = keys.to(self.device)
+        self._keys = keys = keys.to(self.device)
         self.task = self.family.sample_task(keys)
         self.state = self.family.initial_state(self.task)
-        self._noise = self.family.noise(keys, self.family.horizon)
+        self._noise = self.family.noise(keys, self._steps)
         self._time = 0
         return self.family.observe(self.task, self.state)
 
@@ -91,7 +95,10 @@ class BatchedEnv:
         if self._noise is None or self._time == self.family.horizon:
             raise RuntimeError("the trials have ended or not begun; call reset() first")
         self._check(action)
-        transition = self.family.step(self.task, self.state, action, self._noise[:, self._time])
+        at = self._time % self._steps
+        if self._time and not at:
+            self._noise = self.family.noise(self._keys, self._steps, self._time)
+        transition = self.family.step(self.task, self.state, action, self._noise[:, at])
         self.state = transition.state
         self._time += 1
         return Step(

@@ -61,8 +61,8 @@ class State(NamedTuple):
         outputs: [B, O], 1 at the arm pulled last.
         reward: [B], of that pull.
         gap: [B], by how much the best arm's expected reward was higher than that of the arm pulled.
-        total: [B], sum of rewards.
-        regret: [B], sum of gaps.
+        total: float64 [B], sum of rewards: in float32 a sum drifts, and of ones it stops at 2**24.
+        regret: float64 [B], sum of gaps.
         time: int64 [B], pulls done.
     """
 
@@ -232,8 +232,8 @@ class Bandit(Family):
         """Nothing pulled."""
         xp = namespace(task.mean)
         zero = xp.zeros_like(task.best)
-        time = xp.zeros_like(zero, dtype=xp.int64)
-        return State(task.mean, xp.zeros_like(task.mean), zero, zero + 1, zero, zero, time)
+        time, nothing = (xp.zeros_like(zero, dtype=kind) for kind in (xp.int64, xp.float64))
+        return State(task.mean, xp.zeros_like(task.mean), zero, zero + 1, nothing, nothing, time)
 
     def observe(self, task: Task, state: State) -> Observation:
         """The arm pulled last and what it paid."""

@@ -33,7 +33,7 @@ class State(NamedTuple):
         outputs: [B, O], written last.
         target: [B, O], what would have been right then; 0 at the start.
         error: [B], of what was written last; 0 at the start.
-        query_error: [B], errors of the queries so far, summed, over the number of all queries.
+        query_error: float64 [B], errors of the queries so far, summed, over the number of all queries.
         time: int64 [B], steps done.
     """
 
@@ -210,9 +210,9 @@ class VariableIO(Family):
         """Zeros written, nothing revealed, the first inputs shown."""
         xp = namespace(task.offset)
         zero, scalar = xp.zeros_like(task.offset), xp.zeros_like(task.scale)
-        time = xp.zeros_like(task.scale, dtype=xp.int64)
+        time, nothing = (xp.zeros_like(scalar, dtype=kind) for kind in (xp.int64, xp.float64))
         inputs, right = present(task, self.input_sizes, time, task.first, self.support)
-        return State(inputs, right, zero, zero, scalar, scalar, time)
+        return State(inputs, right, zero, zero, scalar, nothing, time)
 
     def observe(self, task: Task, state: State) -> Observation:
         """New inputs, what was written last and, after a support step, what was right then."""

@@ -54,7 +54,7 @@ class State(NamedTuple):
         outputs: [B, I], written last.
         feedback: [B], fraction of the outputs written last that was right, 0 before it is due.
         revealed: [B], the answer that was right for them, 0 unless `function` is "table".
-        score: [B], sum of the fractions right, over the steps that count.
+        right: int64 [B], outputs that were right, over the steps that count.
         time: int64 [B], steps done.
     """
 
@@ -63,7 +63,7 @@ class State(NamedTuple):
     outputs: Array
     feedback: Array
     revealed: Array
-    score: Array
+    right: Array
     time: Array
 
 
@@ -214,15 +214,9 @@ class XOR(Family):
         """The first bits, nothing written."""
         xp = namespace(task.bits)
         zero = xp.zeros_like(task.bits[:, 0])
-        return State(
-            task.bits,
-            self._answer(task, task.bits),
-            xp.zeros_like(task.bits),
-            zero,
-            zero,
-            zero,
-            xp.zeros_like(zero, dtype=xp.int64),
-        )
+        none = xp.zeros_like(zero, dtype=xp.int64)
+        answer = self._answer(task, task.bits)
+        return State(task.bits, answer, xp.zeros_like(task.bits), zero, zero, none, none)
 
     def observe(self, task: Task, state: State) -> Observation:
         """The bits, what was written last, and what has been told about it."""
@@ -247,7 +241,8 @@ class XOR(Family):
         xp = namespace(action)
         answer = state.answer[:, None]  # [B, 1]
         loss = xp.vecdot(task.mask, (action - answer) ** 2) / task.count  # [B]
-        right = xp.vecdot(task.mask, xp.astype(action * answer > 0, task.mask.dtype)) / task.count  # [B]
+        number = xp.vecdot(task.mask, xp.astype(action * answer > 0, task.mask.dtype))  # [B], exact
+        right = number / task.count
         counts = xp.astype(state.time >= self._counted_from, right.dtype)
         due, time = right * counts, state.time + 1
         if self.function == "table":
@@ -255,12 +250,13 @@ class XOR(Family):
             shown = (bits, self._answer(task, bits), action * task.mask, right, state.answer)
         else:
             shown = (state.bits, state.answer, action * task.mask, due, state.revealed)
-        after = State(*shown, score=state.score + due, time=time)
+        after = State(*shown, right=state.right + xp.astype(number * counts, xp.int64), time=time)
         return Transition(after, due / self._counted, loss, time == self.horizon)
 
     def info(self, task: Task, state: State) -> dict[str, Array]:
         """Fraction right so far, over the steps that count; success above `SUCCESS`."""
-        accuracy = state.score / self._counted
+        xp = namespace(state.right)
+        accuracy = xp.astype(state.right, xp.float64) / (task.count * self._counted)
         return {"accuracy": accuracy, "is_success": accuracy > SUCCESS}
 
     def solution(self, task: Task, state: State) -> Array:

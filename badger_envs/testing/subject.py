@@ -57,14 +57,14 @@ def single(target: Target, **settings: Any) -> Any:
     """The Gymnasium face: `gym.make` of an id, the bare face of a family."""
     if isinstance(target, str):
         return gym.make(target, disable_env_checker=True, **settings)
-    return FamilyEnv(family_path(target), **{**target.settings(), **settings})
+    return FamilyEnv(target, **settings)
 
 
 def vector(target: Target, num_envs: int, **settings: Any) -> VectorEnv:
     """The vector face: `gym.make_vec` of an id, the bare face of a family."""
     if isinstance(target, str):
         return gym.make_vec(target, num_envs=num_envs, **settings)
-    return FamilyVectorEnv(num_envs, family_path(target), **{**target.settings(), **settings})
+    return FamilyVectorEnv(num_envs, target, **settings)
 
 
 def seeded_keys(family: Family, seeds: range, trial: int = 0) -> np.ndarray:

@@ -105,8 +105,7 @@ class FamilyParallelEnv(ParallelEnv[str, np.ndarray, np.ndarray]):
         if not isinstance(family, str | Family):
             raise TypeError(f"family is {family!r}; it must be a registered id or a badger_envs.Family")
         rules = family_of(family) if isinstance(family, str) else family
-        path = f"{type(rules).__module__}:{type(rules).__qualname__}"
-        self._game = _Game(path, render_mode, **{**rules.settings(), **settings})
+        self._game = _Game(rules, render_mode, **settings)
         self.family = rules = self._game.family
         self.render_mode = render_mode
         name = module_name(family if isinstance(family, str) else type(family).__name__)

@@ -54,9 +54,8 @@ class TestErrors:
         [
             (np.full(5, np.nan, np.float32), ValueError, "expert_1.*finite"),
             (np.full(5, np.inf, np.float32), ValueError, "expert_1.*finite"),
-            (np.full(5, 1.01, np.float32), ValueError, "expert_1.*lie in"),
             (np.zeros(4, np.float32), ValueError, r"expert_1.*shape \(4,\)"),
-            (np.zeros(5, np.int64), TypeError, "expert_1.*int64"),
+            (np.zeros(5, bool), TypeError, "expert_1.*bool"),
             (None, TypeError, "expert_1"),
             ("up", TypeError, "expert_1"),
         ],

@@ -211,9 +211,9 @@ def test_stepping_needs_running_trials() -> None:
     ("settings", "actions", "error", "message"),
     [
         ({"family": GAME_CLASS}, [[0.0] * 3, [0.0, np.nan, 0.0]], ValueError, r"actions\[1, 1\] is nan"),
-        ({"family": GAME_CLASS}, np.full((2, 3), 1.01), ValueError, r"actions\[0, 0\] is 1.01"),
+        ({"family": GAME_CLASS}, np.full((2, 3), -np.inf), ValueError, r"actions\[0, 0\] is -inf"),
         ({"family": GAME_CLASS}, np.zeros(3), ValueError, r"shape \(3,\).*\(2, 3\)"),
-        ({"family": GAME_CLASS}, np.zeros((2, 3), int), TypeError, "int64"),
+        ({"family": GAME_CLASS}, np.zeros((2, 3), bool), TypeError, "bool"),
         ({"family": TOY}, [0, 3], ValueError, r"actions\[1\] is 3"),
         ({"family": TOY}, [0.0, 1.0], TypeError, "float64"),
         ({"family": TOY}, 1, ValueError, r"shape \(\)"),
