@@ -102,7 +102,7 @@ def build_wheel(folder: Path, log: Path) -> Path:
 def call(command: list[str], log: Path, cwd: Path, path: Path | None = None) -> int:
     """The status of a command that finds no package of this tree; its output goes to the end of the log."""
     env = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
-    env |= {"PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1", "MPLBACKEND": "agg", "WANDB_MODE": "disabled"}
+    env |= {"PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1", "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1", "WANDB_MODE": "disabled"}
     if path:
         env["PATH"] = f"{path}{os.pathsep}{env.get('PATH', '')}"
     with log.open("a") as out:
