@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from badger_envs.evaluation import Evaluation, evaluate
 from badger_envs.family import FLAGS, Bounds, Family, Observation, Sizes, Slots, Transition, make_family
 from badger_envs.registry import TABLE, family_of, register, register_all
 
@@ -9,11 +10,13 @@ __all__ = [
     "FLAGS",
     "TABLE",
     "Bounds",
+    "Evaluation",
     "Family",
     "Observation",
     "Sizes",
     "Slots",
     "Transition",
+    "evaluate",
     "family_of",
     "make_batched",
     "make_family",

@@ -109,9 +109,10 @@ class Bandit(Family):
     Nothing pulled.
 
     ## Episode end
-    Terminates after `horizon` pulls. `info["total_reward"]` judges the trial. `info["regret"]`: the
-    expected reward of always pulling the best arm (of the moment, if restless) minus that of the arms
-    pulled. `info["is_success"]`: the trial ended on a pull of the best arm. An unused arm pays
+    Terminates after `horizon` pulls. `info["total_reward"]` (float64) judges the trial.
+    `info["regret"]` (float64): the expected reward of always pulling the best arm (of the moment, if
+    restless) minus that of the arms pulled.
+    `info["is_success"]` (bool): the trial ended on a pull of the best arm. An unused arm pays
     0, which of normal rewards can be more than the best arm does. No agent may read `info`: it tells
     which arm is best.
 

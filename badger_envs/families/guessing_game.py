@@ -73,8 +73,8 @@ class GuessingGame(Family):
     All outputs 0; the first observation shows the error of that.
 
     ## Episode end
-    Terminates after `horizon` steps. `info["error"]` after the last step judges the trial;
-    `info["is_success"]` says whether it is below 0.01.
+    Terminates after `horizon` steps. `info["error"]` (float64) after the last step judges the trial;
+    `info["is_success"]` (bool) says whether it is below 0.01.
 
     ## Arguments
     `dims`: number of hidden numbers, or a range (lowest, highest) drawn per task (default 3).

@@ -95,8 +95,8 @@ class HotCold(Family):
     The point 0, which counts as one of the points so far.
 
     ## Episode end
-    Terminates after `horizon` steps. `info["regret"]`, the lowest value so far (above the minimum, which
-    is 0), judges the trial; `info["is_success"]` says whether it is below 0.0001,
+    Terminates after `horizon` steps. `info["regret"]` (float64), the lowest value so far (above the
+    minimum, which is 0), judges the trial; `info["is_success"]` (bool) says whether it is below 0.0001,
     which points chosen blindly seldom reach.
 
     ## Arguments

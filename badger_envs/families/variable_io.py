@@ -90,9 +90,9 @@ class VariableIO(Family):
     All outputs 0, nothing revealed.
 
     ## Episode end
-    Terminates after `horizon` steps. `info["query_error"]` after the last step, the mean error of the
-    queries (before, the part of it that those so far make up), judges the trial; `info["is_success"]`
-    says whether the trial has ended and it is below 0.1.
+    Terminates after `horizon` steps. `info["query_error"]` (float64) after the last step, the mean error
+    of the queries (before, the part of it that those so far make up), judges the trial;
+    `info["is_success"]` (bool) says whether the trial has ended and it is below 0.1.
 
     ## Arguments
     `inputs`, `outputs`: numbers of them, or ranges (lowest, highest) drawn per task (default (1, 3) and

@@ -109,9 +109,9 @@ class XOR(Family):
     All outputs 0.
 
     ## Episode end
-    Terminates after `horizon` steps. `info["accuracy"]` is the sum of rewards, 0 until an answer counts;
-    guessing scores 0.5. `info["is_success"]` says whether it is above 0.99. With majority of an even
-    number, writing +1 scores 0.5 + C(N, N/2) / 2**(N + 1).
+    Terminates after `horizon` steps. `info["accuracy"]` (float64) is the sum of rewards, 0 until an answer
+    counts; guessing scores 0.5. `info["is_success"]` (bool) says whether it is above 0.99. With majority of
+    an even number, writing +1 scores 0.5 + C(N, N/2) / 2**(N + 1).
 
     ## Arguments
     `bits`: number of bits N, or a range (lowest, highest) drawn per task (default 3; at most 64, with
