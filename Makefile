@@ -12,7 +12,7 @@ WORKERS ?= 2
 
 VENV := .venv
 PIP := $(VENV)/bin/pip --disable-pip-version-check --quiet
-CODE := badger_envs badger_agents baselines leaderboards tests
+CODE := badger_envs badger_agents baselines leaderboards benchmarks paper tests
 
 .PHONY: demo test test-slow test-matrix format clean python
 .NOTPARALLEL:
@@ -59,7 +59,7 @@ $(VENV)/.made: | python
 $(VENV)/.runtime: $(VENV)/.made pyproject.toml constraints.txt
 	@echo "Installing into $(VENV): a minute or a few, depending on the network"
 	$(PIP) install --constraint constraints.txt --upgrade setuptools
-	$(PIP) install --constraint constraints.txt --no-build-isolation --editable .
+	$(PIP) install --constraint constraints.txt --no-build-isolation --editable '.[boards]'
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.made pyproject.toml constraints.txt

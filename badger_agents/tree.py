@@ -1,6 +1,6 @@
 """States of agents are nested tuples of tensors; functions of them, tensor by tensor."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor
@@ -11,8 +11,8 @@ def map(function: Callable[..., Any], *trees: Any) -> Any:
 
     Args:
         function: takes as many tensors as there are trees.
-        trees: at least one; a tensor, or nested tuples of tensors (other things are left as the first has
-            them).
+        trees: at least one; a tensor, or nested tuples and dicts of tensors (other things are left as the
+            first has them).
     """
     return map_with_path(lambda path, *parts: function(*parts), "", *trees)
 
@@ -32,24 +32,8 @@ def map_with_path(function: Callable[..., Any], path: str, *trees: Any) -> Any:
         pairs = enumerate(zip(*trees, strict=True))
         parts = [map_with_path(function, f"{path}/{number}", *each) for number, each in pairs]
         return type(first)(*parts) if hasattr(first, "_fields") else tuple(parts)
+    if isinstance(first, dict):
+        return {
+            name: map_with_path(function, f"{path}/{name}", *(each[name] for each in trees)) for name in first
+        }
     return first
-
-
-def leaves(tree: Any) -> list[Tensor]:
-    """The tensors of a tree of tuples and dicts, in order."""
-    if isinstance(tree, Tensor):
-        return [tree]
-    parts = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, tuple) else ()
-    return [leaf for part in parts for leaf in leaves(part)]
-
-
-def rebuilt(tree: Any, parts: Iterator[Tensor]) -> Any:
-    """A tree of the same shape with other tensors, in the order of `leaves`."""
-    if isinstance(tree, Tensor):
-        return next(parts)
-    if isinstance(tree, dict):
-        return {name: rebuilt(part, parts) for name, part in tree.items()}
-    if isinstance(tree, tuple):
-        made = [rebuilt(part, parts) for part in tree]
-        return type(tree)(*made) if hasattr(tree, "_fields") else tuple(made)
-    return tree

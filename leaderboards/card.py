@@ -92,7 +92,7 @@ def card(
         chosen: place of the one that is shipped.
         parameters: number of weights.
         weights: the file that is shipped.
-        options: of `badger publish`, where they are not the usual ones.
+        options: of `badger admin publish`, where they are not the usual ones.
         note: a sentence more; may be empty.
     """
     assert recipe.training is not None  # there would be no candidates
@@ -104,7 +104,7 @@ def card(
     sign = "higher" if recipe.family().higher_is_better else "lower"
     commands = [f"badger train {command} --seed {one.seed}" for one in candidates]
     folders = [f"runs/{name}-seed{one.seed}" for one in candidates]
-    commands.append(" \\\n    ".join([f"badger publish {command}", *folders, *options]))
+    commands.append(" \\\n    ".join([f"badger admin publish {command}", *folders, *options]))
     commands.append(f"badger evaluate --pretrained {name}")
     lines = [
         f"# {name}",

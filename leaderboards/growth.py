@@ -9,13 +9,13 @@ import torch
 from badger_agents.badger.agent import BadgerAgent
 from badger_agents.badger.growing import Growing, improvement, measure_gain
 from badger_agents.badger.growth import Change
-from badger_agents.evaluation import Evaluation, evaluate
+from badger_agents.evaluation import Evaluation, evaluate, half_width
 from badger_agents.whitebox.surgery import Moved, Transplanted
 from badger_envs import keyed_random
 from leaderboards.card import ENOUGH
 from leaderboards.cells import CHUNK, Case
+from leaderboards.plots.seeds import Sweep
 from leaderboards.results import Record, record
-from leaderboards.sweeps import Sweep, difference
 
 NOT, GROWN, START = "not grown", "grown", "from the start"
 """Conditions. The last is a control: the agent that growth makes, from the first step on."""
@@ -198,6 +198,13 @@ def transplant_records(
             | {"outcome": result.mean, "largest": most}
         )
     return rows
+
+
+def difference(one: Evaluation, other: Evaluation) -> tuple[float, tuple[float, float]]:
+    """Mean of one minus other over the same tasks, and its paired 95 % interval over tasks."""
+    paired = one.outcomes - other.outcomes  # (N,); lives may differ in length
+    mean, half = float(paired.mean()), float(half_width(paired))
+    return mean, (mean - half, mean + half)
 
 
 def said_of_outer_seeds(cases: Sequence[Case]) -> str:

@@ -1,8 +1,11 @@
 """Results as flat records, and how a command shows them: a table for people or one JSON object."""
 
+import csv
+import io
 import json
 import math
 import sys
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -74,6 +77,28 @@ def show(results: Sequence[Record], *, as_json: bool, title: str, note: str = ""
     Console(width=None if sys.stdout.isatty() else 120).print(table)
 
 
+def columns_of(rows: Sequence[Record], width: int = 80) -> list[str]:
+    """Lines of a plain table: names first, all left-aligned, the last column folded to fit.
+
+    Args:
+        rows: records with the same keys, which are the columns.
+        width: of a line at the most.
+    """
+    if not rows:
+        return ["there is none"]
+    heads = list(rows[0])
+    cells = [heads, *([text(row[head]) for head in heads] for row in rows)]
+    widths = [max(len(line[place]) for line in cells) for place in range(len(heads) - 1)]
+    room = max(20, width - sum(widths) - 2 * len(widths))
+    lines = []
+    for line in cells:
+        folded = textwrap.wrap(line[-1], room) or [""]
+        start = "  ".join(cell.ljust(wide) for cell, wide in zip(line, widths, strict=False))
+        lines.append(f"{start}  {folded[0]}".rstrip())
+        lines += [f"{' ' * len(start)}  {more}" for more in folded[1:]]
+    return lines
+
+
 def _columns(results: Sequence[Record]) -> tuple[list[str], Record]:
     """Columns of a table; of more than `WIDEST`, those that say the same in all rows go into the note."""
     columns = list(dict.fromkeys(key for row in results for key in row))
@@ -91,6 +116,21 @@ def markdown(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """A table in Markdown, cells as in other tables."""
     lines = [list(heads), ["---"] * len(heads), *([text(cell) for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def as_csv(records: Sequence[Record]) -> str:
+    """Records as comma-separated values: a column per key, intervals as two columns."""
+    rows = []
+    for row in records:
+        low, high = row.get("ci95", (None, None))
+        ends = {} if low is None else {"ci95_low": low, "ci95_high": high}
+        rows.append({key: item for key, item in row.items() if key != "ci95"} | ends)
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 def text(value: Any) -> str:

@@ -1,16 +1,18 @@
 """Runs on disk: finding an agent by the name that a user types, and naming run folders."""
 
+import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from badger_agents.agent import Agent, LearnedAgent
 from badger_agents.atomic_files import write_atomically
-from badger_agents.loading import pretrained_names
-from badger_agents.recipe.loading import Recipe, check_recipe, load_recipe, recipe_files
+from badger_agents.loading import load_pretrained, pretrained_names
+from badger_agents.recipe.loading import Recipe, check_recipe, load_recipe, merged, recipe_files
 from badger_agents.training.checkpoint import Checkpoint, CheckpointError, load_checkpoint
 from badger_agents.training.loop import CHECKPOINT
+from leaderboards.words import nearest
 
 
 class Run(NamedTuple):
@@ -47,6 +49,19 @@ class Source(NamedTuple):
         return Run(self.recipe.name, self.recipe, agent, self.checkpoint.seed)
 
 
+def find_recipe(name_or_path: str) -> Recipe:
+    """A recipe of the suite, or of a TOML file.
+
+    Raises:
+        RecipeError, ValueError: there is none, or something in it is wrong.
+    """
+    known = recipe_files()
+    if name_or_path not in known and not name_or_path.endswith(".toml"):
+        guess = nearest(name_or_path, list(known)) or "; `badger list recipes` names them"
+        raise ValueError(f"no recipe {name_or_path!r}{guess}")
+    return load_recipe(name_or_path)
+
+
 def find_source(target: str) -> Source:
     """What `target` names: a run folder, a checkpoint file, or a recipe whose agent has no weights.
 
@@ -62,7 +77,10 @@ def find_source(target: str) -> Source:
             raise CheckpointError(f"recipe {target!r} has to be trained first: badger train {target}{ready}")
         return Source(recipe, None)
     if not path.exists():
-        raise CheckpointError(f"no run {target!r}; give a run folder of `badger train`, or a checkpoint file")
+        guess = nearest(target, [*recipe_files(), *pretrained_names()])
+        raise CheckpointError(
+            f"no run {target!r}{guess or '; give a run folder of `badger train`, or a checkpoint file'}"
+        )
     checkpoint = load_checkpoint(path / CHECKPOINT if path.is_dir() else path)
     return Source(checkpoint.recipe, checkpoint)
 
@@ -79,6 +97,58 @@ def open_run(target: str, device: str = "cpu", **changes: Any) -> Run:
         CheckpointError, RecipeError: there is none, or it cannot be read.
     """
     return find_source(target).open(device, **changes)
+
+
+def find(run: str | None, pretrained: str | None) -> Source:
+    """What the agents are made of; ValueError unless exactly one of the two is given."""
+    if run is not None and pretrained is not None:
+        raise ValueError("give a run or --pretrained, not both")
+    if pretrained is not None:
+        known = pretrained_names()
+        if pretrained not in known:
+            guess = nearest(pretrained, known) or f"; there are: {', '.join(known)}"
+            raise ValueError(f"no pretrained policy {pretrained!r}{guess}")
+        checkpoint = load_pretrained(pretrained)
+        return Source(checkpoint.recipe, checkpoint)
+    if run is None:
+        raise ValueError(
+            "give a run folder of `badger train`, or --pretrained NAME (`badger list pretrained` names them)"
+        )
+    return find_source(run)
+
+
+def changed_recipe(
+    recipe: Recipe,
+    policy: str | None = None,
+    outer_steps: int | None = None,
+    words: Mapping[str, Sequence[str]] | None = None,
+) -> Recipe:
+    """The recipe with changes.
+
+    Args:
+        recipe: the recipe.
+        policy: another expert policy, which gives the recipe another name.
+        outer_steps: another number of outer steps.
+        words: settings as "key=value" by the name of their table; "a.b=value" is a key in a table within.
+            They are added to the recipe's name.
+
+    Raises:
+        ValueError, RecipeError: a word is no such pair, or the recipe refuses it.
+    """
+    tables = recipe.model_dump()
+    if policy is not None:
+        tables["agent"] |= {"policy": policy, "policy_settings": {}}
+        tables["name"] = f"{recipe.name}-{policy.rpartition(':')[2]}"
+    if outer_steps is not None and tables["training"] is not None:
+        tables["training"] |= {"outer_steps": outer_steps}
+    for table, pairs in (words or {}).items():
+        settings = parse_settings(pairs, f"--{table}")
+        if settings and tables[table] is None:
+            raise ValueError(f"--{table} {pairs[0]}: recipe {recipe.name!r} has no [{table}] table")
+        if settings:
+            tables[table] = merged(tables[table], settings)
+        tables["name"] += "".join("-" + re.sub(r"[^A-Za-z0-9._-]+", "-", pair).strip("-") for pair in pairs)
+    return check_recipe(tables, "recipe with your changes")
 
 
 def family_settings(pairs: Sequence[str]) -> dict[str, Any]:

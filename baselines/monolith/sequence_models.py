@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from badger_agents.cells import GRUCell
 from badger_envs.family import check_integer
 
 Memory = tuple[Tensor, ...]
@@ -73,7 +74,7 @@ def unroll(
     return torch.cat(parts), memory
 
 
-class GRU(nn.GRUCell):
+class GRU(GRUCell):
     """One GRU cell (Cho et al. 2014); its memory is its H numbers.
 
     Args:

@@ -16,7 +16,7 @@ from leaderboards.commands.board_text import show_board
 from leaderboards.commands.season import Command as SeasonCommand
 from leaderboards.commands.site import build
 from leaderboards.commands.submission import Command as SubmissionCommand
-from leaderboards.commands.train import progress_bar
+from leaderboards.options import progress_bar
 from leaderboards.results import record, show
 from leaderboards.runs import make_folder
 

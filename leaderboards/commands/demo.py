@@ -16,11 +16,12 @@ from badger_agents.training.log import read_log
 from badger_agents.training.loop import CHECKPOINT, LOG
 from badger_agents.training.loop import train as train_run
 from badger_envs import keyed_random
-from leaderboards.commands.train import changed_recipe, check_device, check_seed, make_folder, progress_bar
-from leaderboards.figures.demo import Curve, draw_demo
-from leaderboards.figures.style import save_figure
+from leaderboards.options import check_device, check_seed, progress_bar
+from leaderboards.plots.demo import Curve, draw_demo
+from leaderboards.plots.style import save_figure
 from leaderboards.results import Record, record, show
-from leaderboards.runs import open_run
+from leaderboards.runs import changed_recipe, make_folder, open_run
+from leaderboards.words import INTERRUPTED
 
 AGENTS = {
     "guessing-hardwired": "Badger",
@@ -31,9 +32,6 @@ AGENTS = {
 """Recipes of the demo, and what they are called on screen."""
 
 TRIALS = 10_000
-
-INTERRUPTED = 130
-"""Exit status after Ctrl-C, as shells have it."""
 
 
 def demo(
@@ -121,13 +119,16 @@ def train_all(recipes: list[Recipe], seed: int, out: Path, device: str) -> None:
         for recipe in recipes:
             assert recipe.training is not None
             total = recipe.training.outer_steps
-            lines[recipe.name] = bar.add_task(AGENTS[recipe.name], total=total, note="waits")
+            lines[recipe.name] = bar.add_task(AGENTS[recipe.name], total=total, note="waits", start=False)
             jobs[recipe.name] = pool.submit(train_one, recipe.to_json(), seed, out / recipe.name, device)
         try:
             while True:
                 for name, line in lines.items():
                     rows = read_log(out / name / LOG)
                     if rows:
+                        if not bar.tasks[line].started:  # the wait for a core is not its time
+                            bar.start_task(line)
+                            bar.tasks[line].start_time = bar.get_time() - rows[-1]["seconds"]
                         bar.update(line, completed=rows[-1]["step"], note=f"loss {rows[-1]['loss']:.3f}")
                 if all(job.done() for job in jobs.values()):
                     break

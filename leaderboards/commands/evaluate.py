@@ -6,14 +6,13 @@ from typing import Annotated, Literal
 import tyro
 
 from badger_agents.badger.agent import BadgerAgent
-from badger_agents.loading import load_pretrained, pretrained_names
 from badger_agents.whitebox import bits_per_step
 from badger_agents.whitebox.controls import CONTROLS
 from badger_envs.keyed_random import split_index
 from leaderboards.cells import Case, cells_of, measure, prepare, score, shared
-from leaderboards.commands.train import check_device, check_seed, progress_bar
+from leaderboards.options import check_device, check_seed, check_trials, progress_bar
 from leaderboards.results import Record, record, show
-from leaderboards.runs import Source, family_settings, find_source, parse_settings
+from leaderboards.runs import family_settings, find, parse_settings
 
 
 def evaluate(
@@ -36,7 +35,7 @@ def evaluate(
 
     Args:
         run: Run folder of `badger train`, a checkpoint file, or a recipe without weights.
-        pretrained: Name of a policy that comes with the suite (see `badger list`), in place of a run.
+        pretrained: Name of a policy that comes with the suite (`badger list pretrained`), in place of a run.
         trials: Number of tasks, of each result.
         split: Tasks of the test, validation or train split.
         seed: Which tasks.
@@ -94,22 +93,3 @@ def bits(cases: Sequence[Case]) -> list[Record]:
     return [
         record("bits_per_step", number, unit="bits", **shared(settings)) for number, settings in alike.items()
     ]
-
-
-def find(run: str | None, pretrained: str | None) -> Source:
-    """What the agents are made of; ValueError unless exactly one of the two is given."""
-    if run is not None and pretrained is not None:
-        raise ValueError("give a run or --pretrained, not both")
-    if pretrained is not None:
-        checkpoint = load_pretrained(pretrained)
-        return Source(checkpoint.recipe, checkpoint)
-    if run is None:
-        known = ", ".join(pretrained_names()) or "none has been published yet"
-        raise ValueError(f"give a run folder of `badger train`, or --pretrained NAME ({known})")
-    return find_source(run)
-
-
-def check_trials(trials: int, least: int, option: str = "trials") -> None:
-    """ValueError if there are fewer trials than needed."""
-    if trials < least:
-        raise ValueError(f"{option} is {trials}; it must be at least {least}")

@@ -7,13 +7,12 @@ import tyro
 
 from badger_agents.whitebox.trace import Trace, save_trace
 from leaderboards.cells import Cell, prepare
-from leaderboards.commands.evaluate import check_trials, find
-from leaderboards.commands.train import check_device, check_seed, make_folder, progress_bar
-from leaderboards.figures.inside import draw_inside
-from leaderboards.figures.style import ENDINGS, save_figure
 from leaderboards.inspection import look_inside, outcomes, the_badger, treatments
+from leaderboards.options import check_device, check_seed, check_trials, progress_bar
+from leaderboards.plots.inside import draw_inside
+from leaderboards.plots.style import ENDINGS, save_figure
 from leaderboards.results import record, show
-from leaderboards.runs import family_settings, parse_settings
+from leaderboards.runs import family_settings, find, make_folder, parse_settings
 
 KEPT = 20
 """Trials in the file of the trace, at the most."""
@@ -40,7 +39,7 @@ def inspect(
 
     Args:
         run: Run folder of `badger train`, a checkpoint file, or a recipe without weights.
-        pretrained: Name of a policy that comes with the suite (see `badger list`), in place of a run.
+        pretrained: Name of a policy that comes with the suite (`badger list pretrained`), in place of a run.
         trials: Number of test tasks behind each outcome; no more than 300 of them are looked into.
         out: Picture to write (png, svg or pdf); NAME-inside.png if not given.
         seed: Which tasks.

@@ -1,37 +1,122 @@
-"""`badger list`: what there is."""
+"""`badger list`: what there is, read from tables and files; nothing is built."""
 
-from badger_agents.estimators.objectives import OBJECTIVES
-from badger_agents.loading import load_pretrained, pretrained_names
-from badger_agents.recipe.loading import load_recipe, recipe_files
-from badger_envs import TABLE
+import importlib.util
+import json as json_
+import tomllib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from badger_envs.registry import TABLE, family_of
 from badger_envs.topology import BUILDERS
-from baselines.optional_dependencies import HOW, missing_for_recipe
-from leaderboards.results import record, show
+from leaderboards.results import columns_of, record, show
+from leaderboards.words import nearest
+
+Row = dict[str, Any]
+"""A line of a table: its columns, names first."""
 
 
-def list_(*, json: bool = False) -> None:
-    """List environments, recipes, pretrained policies, topologies and objectives, one line each.
+def list_(what: Annotated[str | None, tyro.conf.Positional] = None, *, json: bool = False) -> None:
+    """List environments, recipes, pretrained policies, boards or topologies; or say how many there are.
 
     Args:
+        what: envs, recipes, pretrained, boards or topologies; how many there are of each if not given.
         json: Print them as one JSON object.
     """
-    results = [record("environment", entry.summary, id=entry.id) for entry in TABLE]
-    results += [record("recipe", summary_of(name), id=name) for name in sorted(recipe_files())]
-    results += [
-        record("pretrained", load_pretrained(name).recipe.summary, id=name) for name in pretrained_names()
+    if what is not None and what not in LISTS:
+        guess = nearest(what, list(LISTS)) or f"; there are: {', '.join(LISTS)}"
+        raise ValueError(f"no list {what!r}{guess}")
+    if what is None:
+        rows = [{"what": name, "number": len(make()), "used by": USED[name]} for name, make in LISTS.items()]
+        title, note = "The Badger suite", "badger list envs, and so on, names them"
+    else:
+        rows, title, note = LISTS[what](), what, ""
+    if json:
+        results = []
+        for row in rows:
+            (_, id), *more, (_, about) = row.items()
+            results.append(record(what or "list", about, id=id, **dict(more)))
+        show(results, as_json=True, title=title, note=note)
+        return
+    print("\n".join([*columns_of(rows), *(["", note] if note else [])]))
+
+
+def envs() -> list[Row]:
+    """The registered environments, from the table."""
+    rows = []
+    for entry in TABLE:
+        family = family_of(entry.id)
+        known = {"id": entry.id, "action": family.action_kind, "steps": family.horizon}
+        rows.append({**known, "task": entry.summary})
+    return rows
+
+
+def recipes() -> list[Row]:
+    """The recipes that come with the suite, from their files; outer steps are 0 where nothing is trained."""
+    ready = {row["name"] for row in pretrained()}
+    rows = []
+    folders = [_folder(package, "recipes") for package in ("badger_agents", "baselines")]
+    files = [file for folder in folders for file in folder.glob("*.toml")]
+    for file in sorted(files, key=lambda file: file.stem):
+        table = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        steps = table.get("training", {}).get("outer_steps", 0)
+        weights = "pretrained" if file.stem in ready else "to train" if steps else "none"
+        rows.append({"name": file.stem, "weights": weights, "agent": table.get("summary", "")})
+    return rows
+
+
+def pretrained() -> list[Row]:
+    """The policies that come with the suite, from the heads of their files."""
+    rows = []
+    for file in sorted(_folder("badger_agents", "pretrained").glob("*.safetensors")):
+        with file.open("rb") as stream:
+            size = int.from_bytes(stream.read(8), "little")
+            (facts,) = json_.loads(stream.read(size))["__metadata__"].values()
+        recipe = json_.loads(facts)["recipe"]
+        env = recipe["env"]["id"].removeprefix("Badger/")
+        rows.append({"name": file.stem, "environment": env, "agent": recipe["summary"]})
+    return rows
+
+
+def boards() -> list[Row]:
+    """The leaderboards, from their files."""
+    rows = []
+    for file in sorted(_folder("leaderboards", "boards").glob("*/board.toml")):
+        table = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        counts = {"agents": len(table.get("agents", {})), "cells": len(table.get("cells", {}))}
+        rows.append({"name": file.parent.name, **counts, "question": table.get("title", "")})
+    return rows
+
+
+def topologies() -> list[Row]:
+    """Who can hear whom, by name."""
+    return [
+        {"name": name, "who hears whom": (build.__doc__ or name).strip().splitlines()[0]}
+        for name, build in BUILDERS.items()
     ]
-    results += [record("topology", first_line(build.__doc__), id=name) for name, build in BUILDERS.items()]
-    results += [record("objective", first_line(rule.__doc__), id=name) for name, rule in OBJECTIVES.items()]
-    show(results, as_json=json, title="The Badger suite")
 
 
-def summary_of(recipe: str) -> str:
-    """A recipe's line; or which packages it needs that are not installed."""
-    if lacking := missing_for_recipe(recipe):
-        return f"not usable here: it needs {' and '.join(lacking)}; {HOW}"
-    return load_recipe(recipe).summary
+LISTS: dict[str, Callable[[], list[Row]]] = {
+    "envs": envs,
+    "recipes": recipes,
+    "pretrained": pretrained,
+    "boards": boards,
+    "topologies": topologies,
+}
+
+USED = {
+    "envs": "gym.make(ID), badger play ID",
+    "recipes": "badger train NAME, badger suite run --agent NAME",
+    "pretrained": "badger evaluate --pretrained NAME",
+    "boards": "badger board show NAME",
+    "topologies": "badger train ... --agent topology=NAME",
+}
 
 
-def first_line(doc: str | None) -> str:
-    """First line of a docstring."""
-    return (doc or "").strip().splitlines()[0] if doc else ""
+def _folder(package: str, name: str) -> Path:
+    """A folder within an installed package, found without importing it."""
+    spec = importlib.util.find_spec(package)
+    places: Sequence[str] = (spec.submodule_search_locations or []) if spec is not None else []
+    return Path(next(iter(places), ".")) / name

@@ -15,7 +15,7 @@ from badger_envs import scoring
 from badger_envs.faces.spaces import slot_shapes
 from badger_envs.family import FLAGS, Family
 from badger_envs.registry import family_of
-from leaderboards.commands.train import check_seed
+from leaderboards.options import check_seed
 from leaderboards.results import Record, record, show
 from leaderboards.runs import parse_settings
 
@@ -37,7 +37,7 @@ def play(
     At the prompt type your action, or ? for the environment's manual, or q (or Ctrl-D) to end.
 
     Args:
-        id: Name of an environment (see `badger list`).
+        id: Name of an environment (`badger list envs`).
         seed: Which trials of the test split; others each time if not given.
         trials: How many, one after the other.
         env: Settings of the environment to change, such as dims=5 horizon=40.
@@ -51,7 +51,7 @@ def play(
     try:
         family = family_of(id, **changes)
     except gym.error.Error as error:
-        raise ValueError(f"{str(error).rstrip('.')}; `badger list` names the environments") from error
+        raise ValueError(f"{str(error).rstrip('.')}; `badger list envs` names the environments") from error
     game = Game(id, family, Console(stderr=json, highlight=False, soft_wrap=True), changes)
     outcomes: list[float] = []
     game.say(f"{id}, seed {seed}", "bold")

@@ -5,12 +5,11 @@ from typing import Annotated, Any
 
 import tyro
 
-from leaderboards.commands.train import make_folder
-from leaderboards.figures.learning import Over, draw_learning
-from leaderboards.figures.seeds import said_of_counts
-from leaderboards.figures.style import check_ending, save_figure
-from leaderboards.learning import by_recipe, median, read_curve, smooth
+from leaderboards.plots.learning import Over, by_recipe, draw_learning, median, read_curve, smooth
+from leaderboards.plots.seeds import said_of_counts
+from leaderboards.plots.style import check_ending, save_figure
 from leaderboards.results import record, show
+from leaderboards.runs import make_folder
 
 
 def plot(

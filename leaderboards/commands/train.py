@@ -2,30 +2,23 @@
 
 import math
 import os
-import re
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import torch
 import tyro
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import Progress
 
-from badger_agents.recipe.loading import Recipe, check_recipe, load_recipe, merged
+from badger_agents.recipe.loading import Recipe
 from badger_agents.training import loop
 from badger_agents.training.checkpoint import Checkpoint
 from badger_agents.training.log import read_log
 from badger_agents.training.process_group import joined
-from leaderboards.results import Record, progress_console, record, show
-from leaderboards.runs import keep_code, make_folder, parse_settings
+from leaderboards.options import check_device, check_seeds, progress_bar
+from leaderboards.results import Record, record, show
+from leaderboards.runs import changed_recipe, find_recipe, keep_code, make_folder
 
 THREADS = 2
 """Of a population, where there are so many cores; a single training this small loses by a second one."""
@@ -57,7 +50,7 @@ def train(
     The run folder must be the same for all; one process writes it.
 
     Args:
-        recipe: Name of a recipe (see `badger list`) or path to a TOML file.
+        recipe: Name of a recipe (`badger list recipes`) or path to a TOML file.
         seed: Outer seed: initial weights and all tasks follow from it.
         seeds: How many outer seeds to train side by side, from --seed on.
         out: Run folder; runs/RECIPE-seedSEED if not given. With --seeds, where run folders are put.
@@ -74,7 +67,7 @@ def train(
     check_seeds(seed, seeds)
     check_device(device)
     words = {"env": env, "agent": agent, "training": training}
-    recipe_ = changed_recipe(load_recipe(recipe), policy, outer_steps, words)
+    recipe_ = changed_recipe(find_recipe(recipe), policy, outer_steps, words)
     if recipe_.training is None:
         raise ValueError(
             f"recipe {recipe_.name!r} has nothing to train; evaluate it: badger evaluate {recipe}"
@@ -169,75 +162,3 @@ def run_records(plan: loop.Plan, done: Checkpoint) -> list[Record]:
         record("training_time", last["seconds"], unit="s", **settings),
         record("folder", str(plan.folder), **settings),
     ]
-
-
-def changed_recipe(
-    recipe: Recipe,
-    policy: str | None = None,
-    outer_steps: int | None = None,
-    words: Mapping[str, Sequence[str]] | None = None,
-) -> Recipe:
-    """The recipe with changes.
-
-    Args:
-        recipe: the recipe.
-        policy: another expert policy, which gives the recipe another name.
-        outer_steps: another number of outer steps.
-        words: settings as "key=value" by the name of their table; "a.b=value" is a key in a table within.
-            They are added to the recipe's name.
-
-    Raises:
-        ValueError, RecipeError: a word is no such pair, or the recipe refuses it.
-    """
-    tables = recipe.model_dump()
-    if policy is not None:
-        tables["agent"] |= {"policy": policy, "policy_settings": {}}
-        tables["name"] = f"{recipe.name}-{policy.rpartition(':')[2]}"
-    if outer_steps is not None and tables["training"] is not None:
-        tables["training"] |= {"outer_steps": outer_steps}
-    for table, pairs in (words or {}).items():
-        settings = parse_settings(pairs, f"--{table}")
-        if settings and tables[table] is None:
-            raise ValueError(f"--{table} {pairs[0]}: recipe {recipe.name!r} has no [{table}] table")
-        if settings:
-            tables[table] = merged(tables[table], settings)
-        tables["name"] += "".join("-" + re.sub(r"[^A-Za-z0-9._-]+", "-", pair).strip("-") for pair in pairs)
-    return check_recipe(tables, "recipe with your changes")
-
-
-def check_seed(seed: int) -> None:
-    """ValueError unless 0 <= seed < 2**63."""
-    if not 0 <= seed < 2**63:
-        raise ValueError(f"--seed is {seed}; it must lie in [0, 2**63)")
-
-
-def check_seeds(seed: int, seeds: int) -> None:
-    """ValueError unless there is at least one outer seed, and each can be one."""
-    check_seed(seed)
-    if seeds < 1:
-        raise ValueError(f"--seeds is {seeds}; it must be at least 1")
-    if seed + seeds > 2**63:
-        raise ValueError(f"--seeds is {seeds}; outer seeds from {seed} on must stay below 2**63")
-
-
-def check_device(device: str) -> None:
-    """ValueError unless torch can compute on the device."""
-    try:
-        torch.zeros(1, device=device).item()
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"--device {device!r} cannot be used ({reason}); try cpu") from error
-
-
-def progress_bar(visible: bool = True) -> Progress:
-    """A progress bar on standard error with a note per task."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-        console=progress_console(),
-        disable=not visible,
-    )

@@ -15,7 +15,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from matplotlib.transforms import ScaledTranslation
 
 from leaderboards.boards.standing import Line
-from leaderboards.figures.style import COLOURS, STYLE
+from leaderboards.plots.style import COLOURS, STYLE
 from leaderboards.site.view import View
 
 WIDTH = 4.9

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from leaderboards.figures.style import COLOURS
+from leaderboards.plots.style import COLOURS
 from leaderboards.site.drawing import Picture, canvas, svg
 from leaderboards.site.tables import slug
 from leaderboards.site.view import View

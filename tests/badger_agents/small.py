@@ -1,21 +1,27 @@
 """Small recipes, agents and policies that several tests here use."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from badger_agents.agent import Agent
-from badger_agents.badger.agent import BadgerAgent, BadgerSettings
+from badger_agents.agent import Agent, LearnedAgent
+from badger_agents.badger.agent import BadgerAgent
 from badger_agents.badger.policies.expert_policy import ExpertPolicy
+from badger_agents.badger.settings import BadgerSettings
 from badger_agents.class_loading import Trust
+from badger_agents.estimators import GradientEstimator, Memory, Trials, Update, Weights
 from badger_agents.recipe.loading import Recipe, check_recipe
+from badger_agents.training.state import trained_weights
 from badger_envs import keyed_random
 from badger_envs.families.guessing_game import GuessingGame
 from badger_envs.family import Family, Observation
 
 HORIZON = 4
+TRUST = Trust.of("tests")
+"""Of recipes here: policies of the tests."""
 
 
 def keys(rows: int, seed: int = 0, step: int = 0) -> Tensor:
@@ -46,8 +52,8 @@ ESTIMATOR_SETTINGS: dict[str, list[dict[str, Any]]] = {
 EVERY_ESTIMATOR = [(name, settings) for name, each in ESTIMATOR_SETTINGS.items() for settings in each]
 
 
-def small_recipe(**tables: dict[str, Any] | str) -> Recipe:
-    return check_recipe(small_tables(**tables), "small.toml")
+def small_recipe(trust: Trust = TRUST, **tables: dict[str, Any] | str) -> Recipe:
+    return check_recipe(small_tables(**tables), "small.toml", trust)
 
 
 TOML = """
@@ -172,3 +178,22 @@ def seen_at(family: Family, names: Tensor, time: int = 0) -> Observation:
         action = 2 * torch.rand(len(names), family.slots.outputs, generator=generator) - 1
         world = family.step(task, world, action.to(getattr(torch, family.dtype)), noise[:, step]).state
     return family.observe(task, world)
+
+
+def updates_of(
+    estimator: GradientEstimator,
+    agent: LearnedAgent,
+    trials: Trials,
+    memory: Memory | None = None,
+    weights: Weights | None = None,
+) -> list[Update]:
+    """What an estimator yields while nobody moves the weights."""
+    weights = trained_weights(agent) if weights is None else weights
+    updates = estimator.updates(
+        agent, weights, trials, estimator.initial_memory(weights) if memory is None else memory
+    )
+    found = [next(updates)]
+    with suppress(StopIteration):
+        while True:
+            found.append(updates.send(weights))
+    return found

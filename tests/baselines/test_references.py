@@ -19,7 +19,7 @@ from baselines.oracle import Oracle
 from baselines.references import REFERENCES, candidates_of
 from baselines.supervised.boolean import Memoriser, ReadAll
 from leaderboards.cli import main
-from leaderboards.commands import score
+from leaderboards.commands.admin import score
 from tests.badger_envs.toy_family import Toy
 
 
@@ -127,7 +127,7 @@ def test_the_command_prints_flat_records_and_writes_when_asked(
     monkeypatch.setattr(scoring, "FILE", file)
     scoring.scales.cache_clear()
     try:
-        arguments = ["score", "badger_envs:Badger/GuessingGame-v0", "--trials", "50", "--json"]
+        arguments = ["admin", "score", "badger_envs:Badger/GuessingGame-v0", "--trials", "50", "--json"]
         main(arguments)
         floor, reference = json.loads(capsys.readouterr().out)["results"]
         assert (floor["name"], reference["name"]) == ("floor", "reference")

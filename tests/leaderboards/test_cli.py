@@ -3,20 +3,24 @@
 import os
 import pickle
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import safetensors.torch
 import torch
 
+import badger_envs
+from badger_agents.loading import pretrained_names
 from badger_agents.recipe.loading import recipe_files
 from badger_agents.training.loop import CHECKPOINT, LOG
 from badger_envs import TABLE
+from badger_envs.topology import BUILDERS
+from leaderboards.boards.board import board_names
+from leaderboards.cli import ADMIN, COMMANDS, main
 from tests.badger_agents.small import small_toml
 from tests.leaderboards.command import refused, run
-
-COMMANDS = ["list", "demo", "train", "evaluate", "publish", "trace", "play", "score", "bench"]
-RESULT_COMMANDS = ["list", "demo", "train", "evaluate", "publish", "trace"]
 
 
 @pytest.fixture
@@ -28,8 +32,6 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a small run; not to be written in."""
-    from leaderboards.cli import main
-
     folder = tmp_path_factory.mktemp("trained")
     main(["train", str(small_toml(folder)), "--out", str(folder / "run"), "--json"])
     return folder / "run"
@@ -47,50 +49,121 @@ pytestmark = pytest.mark.usefixtures("_here")
 # help
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str], command: str) -> None:
-    done = run(capsys, command, "--help")
+@pytest.mark.parametrize("words", [[name] for name in COMMANDS] + [["admin", name] for name in ADMIN])
+def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+    done = run(capsys, *words, "--help")
     assert done.status == 0
     assert done.err == ""
-    assert f"badger {command}" in done.out
-    if command in RESULT_COMMANDS:
-        assert "--json" in done.out
-    if command in ("demo", "train", "evaluate", "trace"):
-        assert "--seed" in done.out
+    assert f"badger {' '.join(words)}" in done.out
 
 
-def test_the_program_names_its_commands(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_help_is_a_line_a_command_on_one_screen(capsys: pytest.CaptureFixture[str]) -> None:
     done = run(capsys, "--help")
     assert done.status == 0
-    assert all(command in done.out for command in COMMANDS)
+    lines = done.out.splitlines()
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 80
+    named = [line.split()[0] for line in lines if line.startswith("  ")]
+    assert named == [*COMMANDS, "admin", "--version"]
+    done = run(capsys, "admin", "--help")
+    assert [line.split()[0] for line in done.out.splitlines() if line.startswith("  ")] == list(ADMIN)
 
 
-@pytest.mark.parametrize("words", [[], ["nonsense"], ["train"], ["evaluate", "x", "--trials", "many"]])
-def test_words_that_are_no_command_are_refused_without_a_traceback(
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "--version") == (0, f"badger {badger_envs.__version__}\n", "")
+
+
+@pytest.mark.parametrize("words", [["train"], ["evaluate", "x", "--trials", "many"]])
+def test_missing_words_are_refused_without_a_traceback(
     capsys: pytest.CaptureFixture[str], words: list[str]
 ) -> None:
     done = run(capsys, *words)
     assert done.status == 2
-    assert done.err or done.out
+    assert done.err
+
+
+def test_no_words_are_the_help_and_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    done = run(capsys)
+    assert (done.status, done.out) == (2, "")
+    assert done.err == run(capsys, "--help").out
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["trian"], "'train'"),
+        (["publish"], "`badger admin publish`"),
+        (["admin", "publsh"], "'publish'"),
+        (["list", "recipies"], "'recipes'"),
+        (["train", "guessing-hardwird"], "'guessing-hardwired'"),
+        (["evaluate", "guessing-triangulatoin"], "'guessing-triangulation'"),
+        (["evaluate", "--pretrained", "guessing-atentional"], "'guessing-attentional'"),
+        (["trace", "--pretrained", "guessing-atentional"], "'guessing-attentional'"),
+        (["play", "Badger/GuesingGame-v0"], "`GuessingGame`"),
+    ],
+)
+def test_a_misspelt_name_is_guessed(capsys: pytest.CaptureFixture[str], words: list[str], meant: str) -> None:
+    assert meant in refused(capsys, *words)
+
+
+def test_a_missing_extra_is_named_in_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "leaderboards.commands.play", None)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ModuleNotFoundError):  # one of ours is no package to install
+        main(["play", "Badger/XOR-v0"])
+    monkeypatch.delitem(sys.modules, "leaderboards.commands.play")
+    monkeypatch.delitem(sys.modules, "leaderboards.options", raising=False)
+    assert refused(capsys, "play", "Badger/XOR-v0") == (
+        "badger: badger play needs torch: pip install 'badger-suite[boards]'"
+    )
+
+
+# lists
+
+
+def test_a_bare_list_counts(capsys: pytest.CaptureFixture[str]) -> None:
+    counts = {row["id"]: row["number"] for row in run(capsys, "list", "--json").results}
+    assert counts == {
+        "envs": len(TABLE),
+        "recipes": len(recipe_files()),
+        "pretrained": len(pretrained_names()),
+        "boards": len(board_names()),
+        "topologies": len(BUILDERS),
+    }
+
+
+@pytest.mark.parametrize(
+    ("what", "names"),
+    [
+        ("envs", [entry.id for entry in TABLE]),
+        ("recipes", sorted(recipe_files())),
+        ("pretrained", pretrained_names()),
+        ("boards", board_names()),
+        ("topologies", list(BUILDERS)),
+    ],
+)
+def test_a_list_names_all_in_80_columns(
+    capsys: pytest.CaptureFixture[str], what: str, names: list[str]
+) -> None:
+    assert [row["id"] for row in run(capsys, "list", what, "--json").results] == names
+    lines = run(capsys, "list", what).out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert [line.split()[0] for line in lines[1:] if not line.startswith(" ")] == names
+
+
+def test_lists_are_read_without_torch() -> None:
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from leaderboards.cli import main\n"
+        "for what in ([], ['envs'], ['recipes'], ['pretrained'], ['boards'], ['topologies']):\n"
+        "    main(['list', *what])"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
 # results
-
-
-def test_list_names_everything(capsys: pytest.CaptureFixture[str]) -> None:
-    done = run(capsys, "list", "--json")
-    listed = {(row["name"], row["id"]): row["value"] for row in done.results}
-    assert {id for name, id in listed if name == "environment"} == {entry.id for entry in TABLE}
-    assert {id for name, id in listed if name == "recipe"} == set(recipe_files())
-    assert {("topology", "ring"), ("objective", "last_step")} <= set(listed)
-    assert all("\n" not in line and line for line in listed.values())
-
-
-def test_list_for_people(capsys: pytest.CaptureFixture[str]) -> None:
-    done = run(capsys, "list")
-    assert done.err == ""
-    assert "Badger/GuessingGame-v0" in done.out
-    assert "guessing-hardwired" in done.out
 
 
 def test_train_evaluate_and_trace(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -180,7 +253,7 @@ GOOD = object()
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["train", "nothing"], "no recipe 'nothing'; give a .toml file or one of: "),
+        (["train", "nothing"], "no recipe 'nothing'; `badger list recipes` names them"),
         (["train", "nothing.toml"], "no recipe 'nothing.toml'"),
         (["train", "guessing-triangulation"], "nothing to train; evaluate it"),
         (["train", GOOD, "--device", "nonsense"], "--device 'nonsense' cannot be used"),

@@ -8,6 +8,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from badger_agents.badger.policies.expert_policy import Emission, ExpertPolicy, Number, Size
+from badger_agents.cells import GRUCell
 
 
 class GRUPolicy(ExpertPolicy):
@@ -42,7 +43,7 @@ class GRUPolicy(ExpertPolicy):
         self.state_noise = state_noise
         self.sharpness = sharpness
         self.sizes = (message_size, key_size, key_size, 1)
-        self.cell = nn.GRUCell(message_size + reading_size, hidden_size)
+        self.cell = GRUCell(message_size + reading_size, hidden_size)
         self.emit = nn.Linear(hidden_size, sum(self.sizes))
         with (
             torch.no_grad()

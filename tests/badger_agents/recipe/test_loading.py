@@ -9,16 +9,17 @@ import torch
 
 from badger_agents.agent import LearnedAgent
 from badger_agents.class_loading import Trust
-from badger_agents.recipe.loading import Recipe, RecipeError, check_recipe, load_recipe, recipe_files
-from tests.badger_agents.small import keys, small_recipe, small_tables, small_toml
+from badger_agents.recipe.loading import RecipeError, check_recipe, load_recipe, recipe_files
+from tests.badger_agents.small import TRUST, keys, small_recipe, small_tables, small_toml
 
 WRONG: list[tuple[dict[str, Any], list[str]]] = [
     # unknown keys, at each level
     ({"foo": 1}, ["foo: unknown key", "training"]),
     ({"training": {"foo": 1}}, ["training.foo: unknown key", "outer_steps"]),
     ({"env": {"foo": 1}}, ["env: ", "'foo'", "dims"]),
-    ({"agent": {"foo": 1}}, ["agent.foo: unknown key", "channel"]),
+    ({"agent": {"foo": 1}}, ["agent.foo: unknown key", "experts"]),
     ({"agent": {"policy": {"foo": 1}}}, ["agent.policy.foo: unknown key", "hidden_size"]),
+    ({"agent": {"channel": {"foo": 1}}}, ["agent.channel.foo: unknown key", "topology"]),
     # missing keys
     ({"env": "Badger/GuessingGame-v0"}, ["env is 'Badger/GuessingGame-v0'", "dictionary"]),
     ({"training": "none"}, ["training is 'none'"]),
@@ -30,7 +31,7 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
     ({"agent": {"experts": True}}, ["agent.experts is True", "integer"]),
     ({"agent": {"channel": {"topology": 3}}}, ["agent.channel.topology is 3", "string", "tuple"]),
     ({"agent": {"policy": 3}}, ["agent.policy is 3", "dictionary"]),
-    ({"agent": {"policy": {"hidden_size": "a"}}}, ["agent.policy.hidden_size is 'a'", "integer"]),
+    ({"agent": {"policy": {"hidden_size": "a"}}}, ["agent.policy", "hidden_size", "'a'"]),
     ({"training": {"learning_rate": "fast"}}, ["training.learning_rate is 'fast'", "number"]),
     ({"training": {"outer_steps": 1.5}}, ["training.outer_steps is 1.5", "integer"]),
     # impossible values
@@ -43,7 +44,10 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
     ({"agent": {"rounds": 0}}, ["agent.rounds is 0"]),
     ({"agent": {"channel": {"topology": [[0, 1], [1, 0]]}}}, ["agent: topology has shape (2, 2)", "(3, 3)"]),
     ({"agent": {"channel": {"topology": [[0, 2, 0]] * 3}}}, ["agent: topology", "0 and 1"]),
-    ({"agent": {"policy": {"hidden_size": 0}}}, ["agent.policy.hidden_size is 0", "greater than"]),
+    (
+        {"agent": {"policy": {"hidden_size": 0}}},
+        ["agent.policy", "hidden_size", "greater than"],
+    ),
     ({"training": {"learning_rate": 0.0}}, ["training.learning_rate is 0.0", "greater than 0"]),
     ({"training": {"learning_rate": float("inf")}}, ["training.learning_rate is inf", "finite"]),
     ({"training": {"clip_norm": float("nan")}}, ["training.clip_norm is nan"]),
@@ -58,14 +62,14 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
     ({"agent": {"kind": "collections:Counter"}}, ["not of this project", "--trust collections"]),
     (
         {"agent": {"channel": {"topology": "everyone"}}},
-        ["agent: topology is 'everyone'", "all, none, self, ring"],
+        ["topology is 'everyone'", "all, none, self, ring"],
     ),
     ({"agent": {"feedback_to": "two"}}, ["agent.feedback_to is 'two'", "'all', 'one' or 'chosen'"]),
     (
-        {"agent": {"policy": {"kind": "badger_agents.badger.policies.gru:LSTMPolicy"}}},
-        ["agent: ", "LSTMPolicy"],
+        {"agent": {"policy": {"kind": "badger_agents.badger.policies.expert_policy:LSTMPolicy"}}},
+        ["agent.policy", "LSTMPolicy"],
     ),
-    ({"agent": {"policy": {"kind": "mine.py:Mine"}}}, ["agent", "mine.py"]),
+    ({"agent": {"policy": {"kind": "mine.py:Mine"}}}, ["agent.policy", "--trust mine.py"]),
     ({"training": {"objective": "fast"}}, ["training.objective is 'fast'", "second_half"]),
     ({"training": {"estimator": "magic"}}, ["training.estimator is 'magic'", "backpropagation"]),
     (
@@ -105,7 +109,7 @@ def test_what_is_wrong_is_one_line_that_names_file_key_and_cure(
     change: dict[str, Any], words: list[str]
 ) -> None:
     with pytest.raises(RecipeError) as caught:
-        check_recipe(wrong_tables(change), "some/file.toml")
+        check_recipe(wrong_tables(change), "some/file.toml", TRUST)
     message = str(caught.value)
     assert message.startswith("some/file.toml: ")
     assert "\n" not in message
@@ -144,7 +148,7 @@ def test_a_recipe_survives_json() -> None:
     recipe = small_recipe(
         agent={"channel": {"topology": [[0, 1, 0], [0, 0, 1], [1, 0, 0]]}}, env={"dims": [1, 1]}
     )
-    assert Recipe.from_json(recipe.to_json()) == recipe
+    assert check_recipe(json.loads(recipe.to_json()), "recipe") == recipe
 
 
 def test_a_path_and_a_name_are_found(tmp_path: Path) -> None:

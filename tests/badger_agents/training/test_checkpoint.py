@@ -11,6 +11,7 @@ import safetensors.torch
 import torch
 
 from badger_agents.agent import LearnedAgent
+from badger_agents.class_loading import Trust
 from badger_agents.recipe.loading import Recipe
 from badger_agents.training.checkpoint import (
     FORMAT,
@@ -215,19 +216,20 @@ def test_a_folder_with_a_user_s_code_can_be_moved(tmp_path: Path, monkeypatch: p
     run.mkdir()
     (run / "mine.py").write_text(POLICY)
     monkeypatch.chdir(tmp_path)
-    recipe = small_recipe(agent={"policy": {"kind": "run/mine.py:Mine"}})
+    recipe = small_recipe(Trust.of(run), agent={"policy": {"kind": "run/mine.py:Mine"}})
     checkpoint = made(recipe)
     save_checkpoint(run / "c", checkpoint)
     elsewhere = tmp_path / "far" / "away"
     shutil.move(run, elsewhere)
     monkeypatch.chdir("/")
-    agent = load_checkpoint(elsewhere / "c").agent()
+    trust = Trust.of(elsewhere)
+    agent = load_checkpoint(elsewhere / "c", trust=trust).agent()
     for name, value in agent.state_dict().items():  # tied weights and buffers among them
         assert torch.equal(value, checkpoint.weights[name])
     assert {"policy.first.weight", "policy.tied.weight", "policy.scale"} <= set(agent.state_dict())
     (elsewhere / "mine.py").unlink()
     with pytest.raises(CheckpointError, match=r"cannot be used.*mine\.py"):
-        load_checkpoint(elsewhere / "c")
+        load_checkpoint(elsewhere / "c", trust=trust)
 
 
 def test_code_outside_the_folder_is_found_from_anywhere(
@@ -236,6 +238,10 @@ def test_code_outside_the_folder_is_found_from_anywhere(
     (tmp_path / "mine.py").write_text(POLICY)
     (tmp_path / "run").mkdir()
     monkeypatch.chdir(tmp_path)
-    save_checkpoint(Path("run/c"), made(small_recipe(agent={"policy": {"kind": "mine.py:Mine"}})))
+    trust = Trust.of("mine.py")
+    recipe = small_recipe(trust, agent={"policy": {"kind": "mine.py:Mine"}})
+    save_checkpoint(Path("run/c"), made(recipe))
     monkeypatch.chdir("/")
-    assert load_checkpoint(tmp_path / "run/c").agent().policy.message_size == 2
+    assert load_checkpoint(tmp_path / "run/c", trust=trust).agent().policy.message_size == 2
+    with pytest.raises(CheckpointError, match="did not name"):
+        load_checkpoint(tmp_path / "run/c", trust=Trust.of(tmp_path / "run"))

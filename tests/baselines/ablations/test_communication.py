@@ -9,7 +9,8 @@ from badger_agents.badger.agent import BadgerAgent
 from badger_agents.badger.settings import BadgerSettings
 from badger_agents.recipe.loading import Recipe, check_recipe
 from badger_agents.rollout import rollout
-from badger_agents.training.loop import Plan, train_population
+from badger_agents.training.loop import train_population
+from badger_agents.training.run import RunPlan
 from badger_agents.whitebox import equivariance
 from badger_envs.families.bandit import Bandit
 from badger_envs.families.hot_cold import HotCold
@@ -30,7 +31,7 @@ def frozen() -> Recipe:
 
 def test_a_frozen_speaker_stays_as_it_was_drawn_and_its_listener_learns(tmp_path: Path) -> None:
     recipe, seeds = frozen(), (0, 1)
-    done = train_population([Plan(recipe, seed, tmp_path / str(seed)) for seed in seeds])
+    done = train_population([RunPlan(recipe, seed, tmp_path / str(seed)) for seed in seeds])
     for seed, last in zip(seeds, done, strict=True):
         before = recipe.make_agent(seed).state_dict()  # type: ignore[attr-defined]
         moved = {name for name, weight in last.weights.items() if not torch.equal(weight, before[name])}
@@ -124,7 +125,7 @@ def test_it_learns_to_write_what_it_is_told(tmp_path: Path) -> None:
     tables = oracle_channel(channel={"topology": "none"}).model_dump()
     tables["training"] |= {"outer_steps": 80, "batch_size": 64, "learning_rate": 2e-2}
     recipe = check_recipe(tables, "a test's recipe")
-    (last,) = train_population([Plan(recipe, 0, tmp_path)])
+    (last,) = train_population([RunPlan(recipe, 0, tmp_path)])
     losses = rollout(last.agent(), recipe.family(), keys(64)).loss
     assert losses[-1].mean() < 0.1 < losses[0].mean()
 
