@@ -146,7 +146,7 @@ def measured(
             found = evaluate(agent, table.family(), board.tasks, seed=board.task_seed, chunk=CHUNK).outcomes
         except (ValueError, TypeError) as error:
             raise ValueError(f"{name} cannot be measured in cell {cell} ({error}); see --cells") from error
-        means = float(found.double().mean()), float(found.double().std())
-        facts = checkpoint.step, count, seconds, weights_sha256(checkpoint.weights)
-        rows.append(Row(name, checkpoint.seed, cell, "ok", *means, board.tasks, *facts))
+        mean, std = float(found.double().mean()), float(found.double().std())
+        run = (board.tasks, checkpoint.step, count, seconds, weights_sha256(checkpoint.weights))
+        rows.append(Row(name, checkpoint.seed, cell, "ok", mean, std, *run))
     return rows

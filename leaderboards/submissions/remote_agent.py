@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
@@ -27,6 +28,9 @@ from leaderboards.submissions.manifest import weights_file
 
 PATIENCE = 600.0
 """Seconds that an agent may take for an answer; a training takes what it takes."""
+
+LARGEST = 2**30
+"""Bytes of a message."""
 
 
 class RemoteError(ValueError):
@@ -87,11 +91,14 @@ class RemoteAgent:
     ) -> tuple[dict[str, Any], dict[str, Tensor]]:
         try:
             _send(self._connection, words, tensors or {})
-            if patience is not None and not self._connection.poll(patience):
-                raise RemoteError(f"the agent's process has not answered for {patience:g} seconds")
-            said, answer = _receive(self._connection)
-        except (EOFError, BrokenPipeError, ConnectionResetError):
+            answered = patience is None or self._connection.poll(patience)
+            said, answer = _receive(self._connection) if answered else ({}, {})
+        except (EOFError, OSError):
             raise RemoteError("the agent's process has ended") from None
+        except (ValueError, SafetensorError) as error:
+            raise RemoteError(f"the agent's process does not answer as it should: {error}") from None
+        if not answered:
+            raise RemoteError(f"the agent's process has not answered for {patience:g} seconds")
         if "error" in said:
             raise RemoteError(f"the agent's process says: {said['error']}")
         return said, answer
@@ -134,15 +141,11 @@ def serve(connection: Connection, folder: Path, board: Board) -> None:
         answer: dict[str, Tensor] = {}
         try:
             if words["do"] == "open":
-                cell = board.cells[words["cell"]]
-                checkpoint: Checkpoint | None = load_checkpoint(
-                    folder / weights_file(words["weights"]), trust=Trust(folders=(folder,))
-                )
-                if words["train"] is not None:
-                    checkpoint = _trained(checkpoint, words["train"])
-                said["trained"] = checkpoint is not None
-                agent = None if checkpoint is None else checkpoint.agent(**cell.agent).eval()
-                family = cell.family()
+                path, cell = folder / weights_file(words["weights"]), board.cells[words["cell"]]
+                family, last = cell.family(), load_checkpoint(path, trust=Trust(folders=(folder,)))
+                found = last if words["train"] is None else _trained(last, words["train"])
+                said["trained"] = found is not None
+                agent = None if found is None else found.agent(**cell.agent).eval()
             elif words["do"] == "begin":
                 keys = tensors["keys"]
                 with torch.no_grad():
@@ -166,11 +169,11 @@ def _trained(checkpoint: Checkpoint, seed: int) -> Checkpoint | None:
 
 
 def _send(connection: Connection, words: dict[str, Any], tensors: dict[str, Tensor]) -> None:
-    connection.send_bytes(json.dumps(words).encode())
-    connection.send_bytes(save({name: value.contiguous().clone() for name, value in tensors.items()}))
+    """Words and tensors as one message of JSON, a line's end, and safetensors: no pickle, which runs code."""
+    content = save({name: value.contiguous().clone() for name, value in tensors.items()})
+    connection.send_bytes(json.dumps(words).encode() + b"\n" + content)
 
 
 def _receive(connection: Connection) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Words and tensors; no pickle, which could run code."""
-    words = json.loads(connection.recv_bytes())
-    return words, load(connection.recv_bytes())
+    words, _, content = connection.recv_bytes(LARGEST).partition(b"\n")
+    return json.loads(words), load(content)

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import io
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,8 @@ from tests.leaderboards.boards.tiny import tiny_board
 
 SEEDS, TASKS = 3, 40
 NAME = "mine"
+LOST: dict[str, Any] = {"mean": math.nan, "std": math.nan, "tasks": 0, "parameters": 0, "weights": ""}
+"""What a row of an outer seed has whose training failed, beside its status."""
 
 
 class Place(NamedTuple):

@@ -23,7 +23,7 @@ from leaderboards.submissions.manifest import FILE, LARGEST, RECIPE, RESULTS, Su
 from leaderboards.submissions.results import Row
 from leaderboards.submissions.validation import LARGEST_WEIGHTS, validate
 from leaderboards.toml_text import recipe_text
-from tests.leaderboards.submissions.made import SEEDS, Place
+from tests.leaderboards.submissions.made import LOST, SEEDS, Place
 
 WEIGHTS = "weights-seed1.safetensors"
 
@@ -337,10 +337,9 @@ def test_all_that_is_wrong_is_told_at_once(place: Place) -> None:
 
 def test_a_failed_seed_and_other_code_of_environments_are_told(place: Place) -> None:
     (place.submission / WEIGHTS).unlink()
-    nothing = {"mean": float("nan"), "std": float("nan"), "tasks": 0, "parameters": 0, "weights": ""}
 
     def fail(row: Row) -> Row:
-        return row._replace(status="failed: it diverged", **nothing) if row.seed == 1 else row
+        return row._replace(status="failed: it diverged", **LOST) if row.seed == 1 else row
 
     place.change_rows(fail)
     file = place.submission / FILE
@@ -372,7 +371,7 @@ def test_no_code_of_a_submission_is_run(place: Place, monkeypatch: pytest.Monkey
     for name in ("evil_module.py", "policy.py"):
         (place.submission / name).write_text(f"open({str(witness)!r}, 'w').close()\n")
     for text in ("policy.py:MyPolicy", "evil_module:Agent"):
-        change_recipe(place, lambda tables, text=text: tables["agent"].update(kind=text, policy=text))
+        foreign_code(text)(place)
         assert place.violations()
     assert not witness.exists()
     assert "evil_module" not in sys.modules

@@ -28,7 +28,7 @@ from leaderboards.submissions.results import Row, read_results
 from leaderboards.submissions.validation import Submission, validate
 from leaderboards.submissions.verification import Verified, verify
 from tests.badger_agents.small import small_tables
-from tests.leaderboards.submissions.made import SEEDS, TASKS, Place, make
+from tests.leaderboards.submissions.made import LOST, SEEDS, TASKS, Place, make
 from tests.leaderboards.submissions.test_validation import copied_weights
 
 NONCE = "0123456789abcdef" * 4
@@ -176,10 +176,9 @@ def test_a_seed_that_is_said_to_have_failed_is_trained_again(
     place: Place, at_hand: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (place.submission / weights_file(1)).unlink()
-    lost = {"mean": math.nan, "std": math.nan, "tasks": 0, "parameters": 0, "weights": ""}
 
     def hide(row: Row) -> Row:
-        return row._replace(status="failed: out of memory", **lost) if row.seed == 1 else row
+        return row._replace(status="failed: out of memory", **LOST) if row.seed == 1 else row
 
     place.change_rows(hide)
     said = "outer seed 1 is said to have failed; trained again it does not"
