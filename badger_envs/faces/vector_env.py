@@ -107,9 +107,7 @@ class FamilyVectorEnv(VectorEnv[Any, Any, np.ndarray]):
         """
         if self._seeds is None:
             raise error.ResetNeeded("no trial has begun; call reset() first")
-        return keyed_random.agent_keys(
-            keyed_random.trial_keys(self._seeds, self._trial, self.family.split)
-        )
+        return keyed_random.agent_keys(keyed_random.trial_keys(self._seeds, self._trial, self.family.split))
 
     def reset(
         self,

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from badger_agents.agent import Settings
-from badger_agents.class_loading import PROJECT_ONLY, Trust
+from badger_agents.class_loading import PROJECT_ONLY, Trust, with_code_files
 from badger_agents.recipe.loading import Recipe, check_recipe, load_recipe, merged
 from badger_envs.family import Family
 from badger_envs.registry import family_of
@@ -101,7 +101,7 @@ class EntrantTable(Settings):
         if self.env or self.agent or self.training or self.policy:
             tables["name"] = name
         if self.policy:
-            tables["agent"] = {**tables["agent"], "policy": self.policy, "policy_settings": {}}
+            tables["agent"] = {**tables["agent"], "policy": {"kind": self.policy}}
         if tables["training"] is not None:
             tables["training"] = {**tables["training"], **budget}
         for table in ("env", "agent", "training"):
@@ -290,10 +290,7 @@ def identity(recipe: Recipe) -> str:
     tables = recipe.model_dump(mode="json", exclude_defaults=True)
     for key in ("name", "summary", "evaluation"):
         tables.pop(key, None)
-    for key in ("kind", "policy"):
-        file, _, name = str(tables["agent"].get(key, "")).rpartition(":")
-        if file.endswith(".py"):
-            tables["agent"][key] = [hashlib.sha256(Path(file).read_bytes()).hexdigest(), name]
+    tables = with_code_files(tables, lambda file: Path(hashlib.sha256(file.read_bytes()).hexdigest()))
     return hashlib.sha256(json.dumps(tables, sort_keys=True).encode()).hexdigest()
 
 

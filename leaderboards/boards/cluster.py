@@ -14,7 +14,7 @@ from badger_agents.atomic_files import write_together
 from badger_agents.class_loading import Trust, code_files, with_code_files
 from badger_agents.recipe.loading import Recipe, check_recipe
 from badger_agents.training.checkpoint import settle
-from badger_agents.training.loop import CHECKPOINT
+from badger_agents.training.run import CHECKPOINT
 from badger_envs import __version__
 from leaderboards.boards.rows import RunRows, write_run
 from leaderboards.boards.units import Unit, run_folder

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from badger_agents.recipe.loading import Recipe, check_recipe
-from badger_agents.training.loop import CHECKPOINT
+from badger_agents.training.run import CHECKPOINT
 from leaderboards.boards.board import Board, identity
 from leaderboards.boards.rows import read_run, stem
 

@@ -20,12 +20,13 @@ from badger_agents.recipe.loading import Recipe
 from badger_agents.training import loop
 from badger_agents.training.checkpoint import Checkpoint, load_checkpoint
 from badger_agents.training.log import read_log
-from badger_agents.training.loop import CHECKPOINT, LOG, DivergenceError, Plan
+from badger_agents.training.own_code import keep_code
+from badger_agents.training.run import CHECKPOINT, LOG, DivergenceError, RunPlan
 from leaderboards.boards.measuring import measure
 from leaderboards.boards.rows import RunRows, write_run
 from leaderboards.boards.units import Unit, run_folder
 from leaderboards.boards.weights import weights_sha256
-from leaderboards.runs import keep_code, make_folder
+from leaderboards.runs import make_folder
 
 SMOOTHED = 5
 """Rows of a log of which the mean loss is held against a threshold."""
@@ -179,7 +180,7 @@ def _train(recipe: Recipe, folders: Mapping[int, Path], tell: Callable[[Told], N
     left = [seed for seed, folder in folders.items() if not (folder / DIVERGED).exists()]
     for seed in left:
         make_folder(folders[seed])
-    plans = [Plan(keep_code(recipe, folders[seed]), seed, folders[seed]) for seed in left]
+    plans = [RunPlan(keep_code(recipe, folders[seed]), seed, folders[seed]) for seed in left]
     if not plans:
         return
     try:

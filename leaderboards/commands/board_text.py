@@ -33,7 +33,9 @@ def show_board(board: Board, results: Results, *, as_json: bool = False, note: s
     lines, parts = standings(board, results), ablations(board, results)
     if not lines:
         raise BoardError(f"{board.name} has no finished runs here; make some: badger board run {board.name}")
-    notes = [each.sentence for each in verdicts(board, results)] + [each for each in (board.note, note) if each]
+    notes = [each.sentence for each in verdicts(board, results)] + [
+        each for each in (board.note, note) if each
+    ]
     if as_json:
         rows = [*(_facts(board, line) for line in lines), *(_ablated(board, part) for part in parts)]
         show(rows, as_json=True, title=board.title, note=" ".join(notes))

@@ -19,11 +19,11 @@ from badger_agents.training.checkpoint import (
     weights_only,
 )
 from badger_agents.training.log import read_log
-from badger_agents.training.loop import CHECKPOINT, LOG
+from badger_agents.training.own_code import keep_code
+from badger_agents.training.run import CHECKPOINT, LOG
 from badger_envs.testing.golden import check_golden
 from leaderboards.boards.board import Board
 from leaderboards.boards.weights import weights_sha256
-from leaderboards.runs import keep_code
 from leaderboards.submissions.manifest import (
     FILE,
     RECIPE,

@@ -23,7 +23,11 @@ def train(env: Any, agent: str, policy: str = "GaussianMixin") -> None:
             "value": {"class": "DeterministicMixin", "network": NETWORK, "output": "ONE"},
         },
         "memory": {"class": "RandomMemory", "memory_size": -1},
-        "agent": {"class": agent, "rollouts": 20, "experiment": {"write_interval": 0, "checkpoint_interval": 0}},
+        "agent": {
+            "class": agent,
+            "rollouts": 20,
+            "experiment": {"write_interval": 0, "checkpoint_interval": 0},
+        },
         "trainer": {"class": "SequentialTrainer", "timesteps": 200, "disable_progressbar": True},
     }
     Runner(wrap_env(env), settings).run()
