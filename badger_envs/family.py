@@ -8,8 +8,10 @@ are derived from them and add no dynamics of their own.
 import dataclasses
 import importlib
 import math
+import numbers
+import operator
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import array_api_compat.numpy
@@ -67,6 +69,23 @@ class Transition(NamedTuple):
     terminated: Array
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """(low, high) of the numbers in each array of an `Observation`; infinite where there is no bound.
+
+    Masks and flags need not be given: they lie in [0, 1]. So does an input slot that is the constant 1, and
+    where P = 0 there is no output feedback.
+    """
+
+    inputs: tuple[float, float] = (0, 1)
+    input_mask: tuple[float, float] = (0, 1)
+    outputs: tuple[float, float]
+    output_mask: tuple[float, float] = (0, 1)
+    feedback: tuple[float, float]
+    output_feedback: tuple[float, float] = (0, 0)
+    flags: tuple[float, float] = (0, 1)
+
+
 class Slots(NamedTuple):
     """Sizes of an observation, fixed by a family's settings.
 
@@ -90,8 +109,10 @@ class Family(ABC):
     """Base of every family: the settings they all have, and what must be written.
 
     A subclass is a frozen dataclass (`kw_only=True`) whose settings are numbers, strings, booleans and
-    tuples of them, so that they pass through JSON. Nothing in it may look at the values of arrays
-    (`if`, `float`, `.item()`): that would stall a GPU.
+    tuples of them, so that they pass through JSON. They are checked once, at construction, and kept as
+    Python's: NumPy's numbers and booleans are taken, and lists become tuples. What follows from them
+    alone is best a `functools.cached_property`. Nothing in a family may look at the values of arrays
+    (`if`, `float`, `.item()`), which would stall a GPU, or assign into them.
 
     Args:
         horizon: steps in a trial, at least 1.
@@ -116,13 +137,14 @@ class Family(ABC):
     """Whether a higher outcome is better."""
 
     def __post_init__(self) -> None:
-        """Check the shared settings; subclasses check theirs and call this."""
+        """Keep settings as Python's and check the shared ones; subclasses call this and check theirs."""
+        for field in dataclasses.fields(self):
+            object.__setattr__(self, field.name, _python(getattr(self, field.name)))
         check_integer("horizon", self.horizon, low=1)
         split_index(self.split)
         if self.dtype not in ("float32", "float64"):
             raise ValueError(f"dtype is {self.dtype!r}; it must be 'float32' or 'float64'")
-        if not isinstance(self.shuffle_slots, bool):
-            raise TypeError(f"shuffle_slots is {self.shuffle_slots!r}; it must be True or False")
+        check_boolean("shuffle_slots", self.shuffle_slots)
 
     @property
     def noise_size(self) -> int:
@@ -136,8 +158,8 @@ class Family(ABC):
 
     @property
     @abstractmethod
-    def bounds(self) -> Observation:
-        """(low, high) of each observation array; infinities where there is no bound."""
+    def bounds(self) -> Bounds:
+        """(low, high) of each observation array."""
 
     @abstractmethod
     def sample_task(self, keys: Array) -> Any:
@@ -194,12 +216,9 @@ class Family(ABC):
         """`Observation.flags` from the number of steps done, int64 [B], and a query flag [B]."""
         xp = namespace(time)
         dtype = getattr(xp, self.dtype)
-        flags = xp.zeros((time.shape[0], len(FLAGS)), dtype=dtype, device=device(time))
-        flags[:, 0] = time == 0  # to fill an array takes half the time of a stack
-        if query is not None:
-            flags[:, 1] = query
-        flags[:, 2] = xp.astype(time, dtype) / self.horizon
-        return flags
+        first = xp.astype(time == 0, dtype)[:, None]  # [B, 1]
+        asked = first * 0 if query is None else query[:, None]
+        return xp.concat([first, asked, xp.astype(time, dtype)[:, None] / self.horizon], axis=-1)
 
     def settings(self) -> dict[str, Any]:
         """Settings as plain JSON values."""
@@ -211,69 +230,215 @@ def namespace(array: Array) -> Any:
     return array_api_compat.numpy if type(array) is np.ndarray else array_namespace(array)
 
 
-def make_family(path: str, settings: Mapping[str, Any]) -> Family:
+def make_family(path: "str | Family", settings: Mapping[str, Any]) -> Family:
     """Build a family from `"module:Class"` and settings, as a registered id or a recipe names it.
 
-    JSON lists become tuples.
+    A family may stand in place of the path; the settings are changes to it then.
 
     Raises:
         ValueError: the path does not lead to a family, or a setting's value is impossible.
         TypeError: a setting is unknown or of the wrong type.
     """
-    if not isinstance(path, str):
-        raise TypeError(f"family is {path!r}; it must be a string 'module:Class'")
-    module, _, name = path.partition(":")
-    try:
-        family = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(f"family {path!r} cannot be loaded ({error}); it must be 'module:Class'") from error
-    if not (isinstance(family, type) and issubclass(family, Family)):
-        raise ValueError(f"family {path!r} is not a subclass of badger_envs.Family")
+    if isinstance(path, Family):
+        family: Any = type(path)
+        name, settings = family.__name__, {**path.settings(), **settings}
+    elif not isinstance(path, str):
+        raise TypeError(f"family is {path!r}; it must be a string 'module:Class' or a badger_envs.Family")
+    else:
+        module, _, name = path.partition(":")
+        try:
+            family = getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError, ValueError) as error:
+            wanted = "it must be 'module:Class'"
+            raise ValueError(f"family {path!r} cannot be loaded ({error}); {wanted}") from error
+        if not (isinstance(family, type) and issubclass(family, Family)):
+            raise ValueError(f"family {path!r} is not a subclass of badger_envs.Family")
     known = [field.name for field in dataclasses.fields(family)]
     unknown = sorted(set(settings) - set(known))
     if unknown:
-        raise TypeError(f"{name} has no setting {unknown[0]!r}; it has {', '.join(known)}")
-    return family(**{key: _tuples(value) for key, value in settings.items()})
+        raise TypeError(
+            f"{name} got an unexpected keyword argument {unknown[0]!r}:"
+            f" it has no setting {unknown[0]!r}, but {', '.join(known)}"
+        )
+    return family(**settings)
 
 
-def check_integer(name: str, value: Any, low: int, high: float = math.inf) -> None:
-    """TypeError unless `value` is an int (no bool), ValueError unless low <= value <= high."""
+def check_integer(name: str, value: Any, low: int, high: float = math.inf) -> int:
+    """An integer of any kind (no boolean) as Python's.
+
+    Raises:
+        TypeError: it is none.
+        ValueError: it is not from low to high.
+    """
+    value = _python(value)
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name} is {value!r}; it must be an integer")
     if not low <= value <= high:
         limits = f"at least {low}" if high == math.inf else f"from {low} to {high:g}"
         raise ValueError(f"{name} is {value}; it must be {limits}")
+    return value
 
 
-def check_range(name: str, value: Any, low: int = 1) -> tuple[int, int]:
-    """A size setting as (lowest, highest): an int n means (n, n). Errors as `check_integer`."""
+def check_number(name: str, value: Any, low: float, high: float, *, above: bool = False) -> float:
+    """A real number of any kind (no boolean) as Python's.
+
+    Raises:
+        TypeError: it is none.
+        ValueError: it is not finite or not from low to high; with `above` it must be more than low.
+    """
+    value = _python(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} is {value!r}; it must be a number")
+    if not low <= value <= high or abs(value) == math.inf or (above and value == low):
+        if high == math.inf:
+            limits = f"be finite and {'above' if above else 'at least'} {low:g}"
+        else:
+            limits = f"lie in {'(' if above else '['}{low:g}, {high:g}]"
+        raise ValueError(f"{name} is {value}; it must {limits}")
+    return value
+
+
+def check_boolean(name: str, value: Any) -> bool:
+    """A boolean, Python's or NumPy's, as Python's; TypeError if it is none."""
+    value = _python(value)
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} is {value!r}; it must be True or False")
+    return value
+
+
+def check_choice(name: str, value: Any, choices: Collection[str]) -> str:
+    """One of several strings; ValueError if it is none of them."""
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(choices)}")
+    return value
+
+
+@dataclasses.dataclass(frozen=True)
+class Sizes:
+    """How many slots tasks use: a number or a range, held out in the test split, permuted if asked.
+
+    Every family whose tasks vary in size has one, made by `of` from its settings, at construction. What is
+    drawn does not depend on the capacity: element k of a task is the same in any number of slots.
+
+    Attributes:
+        name: of the setting, and of the streams that are drawn from.
+        train: (lowest, highest) in the train and validation splits, both included.
+        test: the same in the test split.
+        capacity: O, slots that there are, at least as many as any split needs.
+        limits: (lowest, highest) in the family's split.
+        shuffled: whether elements are placed into slots at random, anew in each task.
+    """
+
+    name: str
+    train: tuple[int, int]
+    test: tuple[int, int]
+    capacity: int
+    limits: tuple[int, int]
+    shuffled: bool
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        train: Range,
+        test: Range | None = None,
+        *,
+        capacity: int | None = None,
+        split: str = "train",
+        shuffled: bool = False,
+    ) -> "Sizes":
+        """Check the settings of a size, and make one of them.
+
+        A fixed size is the same in all splits, unless another is given for the test. A range without a
+        test range of its own is followed by one as long: (1, 8) holds out (9, 16).
+
+        Args:
+            name: the setting's name; that of the test split is called test_`name`.
+            train: a number, or (lowest, highest), each equally likely.
+            test: of the test split.
+            capacity: slots; None: as many as any split needs.
+            split: the family's split.
+            shuffled: whether to permute the slots of each task.
+
+        Raises:
+            ValueError: a size below 1, an empty range, one that overlaps that of the test split, or a
+                capacity too small.
+            TypeError: a size is no integer.
+        """
+        low, high = trained = _check_range(name, train)
+        tested = trained if low == high else (high + 1, 2 * high - low + 1)
+        if test is not None:
+            tested = _check_range(f"test_{name}", test)
+            if low != high and tested[0] <= high and low <= tested[1]:
+                overlap = f"test_{name} {tested} overlaps {name} {trained}"
+                raise ValueError(f"{overlap}; held-out sizes must differ")
+        highest = max(high, tested[1])
+        slots = highest if capacity is None else check_integer("capacity", capacity, low=highest)
+        return cls(name, trained, tested, slots, tested if split == "test" else trained, shuffled)
+
+    @property
+    def highest(self) -> int:
+        """The highest size of all splits."""
+        return max(self.train[1], self.test[1])
+
+    @property
+    def fills_all(self) -> bool:
+        """Whether all tasks of the family's split use all slots."""
+        return self.limits[0] == self.capacity
+
+    def count(self, keys: Array) -> Array:
+        """How many slots each task uses: keys [B, 4] -> int64 [B, 1]."""
+        low, high = self.limits
+        if low == high:
+            return 0 * keys[:, :1] + low
+        return keyed_random.integers(keys, self.name, 1, low, high)
+
+    def count_from(self, drawn: Array) -> Array:
+        """The same from uniforms in [0, 1), [B, 1], that were drawn with others (calls cost)."""
+        xp, (low, high) = namespace(drawn), self.limits
+        return low + xp.astype(xp.floor(drawn * (high - low + 1)), xp.int64)  # rounding never passes `high`
+
+    def order(self, keys: Array) -> Array:
+        """Which element each slot holds: int64 [B, O], or [B, 0] where slot i holds element i."""
+        return keyed_random.permutation(keys, f"{self.name} slots", self.capacity if self.shuffled else 0)
+
+    def element(self, order: Array) -> Array:
+        """An order written out: int64 [B, O], or [1, O] where slot i holds element i."""
+        if order.shape[1]:
+            return order
+        xp = namespace(order)
+        return xp.arange(self.capacity, dtype=xp.int64, device=device(order))[None, :]
+
+    def spread(self, values: Array, order: Array) -> Array:
+        """From elements to slots along the last axis, with zeros in the slots left over.
+
+        Args:
+            values: [B, ..., N], N at most O.
+            order: from `order`.
+
+        Returns:
+            [B, ..., O].
+        """
+        xp = namespace(values)
+        if values.shape[-1] < self.capacity:
+            shape = (*values.shape[:-1], self.capacity - values.shape[-1])
+            values = xp.concat([values, xp.zeros(shape, dtype=values.dtype, device=device(values))], axis=-1)
+        if order.shape[1] == 0:
+            return values
+        index = xp.reshape(order, (order.shape[0], *(1,) * (len(values.shape) - 2), self.capacity))
+        return xp.take_along_axis(values, xp.broadcast_to(index, values.shape), axis=-1)
+
+
+def _check_range(name: str, value: Any) -> tuple[int, int]:
+    """A size setting as (lowest, highest): an integer n means (n, n)."""
+    value = _python(value)
     ends = value if isinstance(value, tuple) else (value, value)
     if len(ends) != 2:
         raise ValueError(f"{name} is {value}; it must be a number or (lowest, highest)")
-    for end in ends:
-        check_integer(name, end, low)
-    if ends[0] > ends[1]:
+    low, high = (check_integer(name, end, low=1) for end in ends)
+    if low > high:
         raise ValueError(f"{name} is {value}: an empty range; write (lowest, highest)")
-    return ends
-
-
-def held_out(name: str, train: Range, test: Range | None) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Ranges of a size in training and in the test split.
-
-    A fixed size is the same in both, unless another is given for the test. A range without its own test
-    range is followed by one as long: (1, 8) holds out (9, 16).
-
-    Raises:
-        ValueError: an empty range; or a range of training overlaps that of the test.
-        TypeError: a size is no integer.
-    """
-    low, high = check_range(name, train)
-    if test is not None:
-        other = check_range(f"test_{name}", test)
-        if low != high and other[0] <= high and low <= other[1]:
-            raise ValueError(f"test_{name} {other} overlaps {name} {(low, high)}; held-out sizes must differ")
-        return (low, high), other
-    return (low, high), (low, high) if low == high else (high + 1, 2 * high - low + 1)
+    return low, high
 
 
 def touches_unused_slot(kind: ActionKind, output_mask: Array, action: Array) -> Array:
@@ -293,6 +458,15 @@ def touches_unused_slot(kind: ActionKind, output_mask: Array, action: Array) -> 
     return xp.vecdot(xp.abs(action), 1 - output_mask) > 0  # half the time of an `any` over so short an axis
 
 
-def _tuples(value: Any) -> Any:
-    """Lists, also nested, as tuples: settings must be hashable."""
-    return tuple(_tuples(item) for item in value) if isinstance(value, list | tuple) else value
+def _python(value: Any) -> Any:
+    """A setting as Python's: integers, real numbers and booleans of other kinds, lists as tuples."""
+    if isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.ndim):
+        return tuple(_python(item) for item in value)
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if isinstance(value, np.str_):
+        return str(value)
+    try:
+        return operator.index(value)
+    except TypeError:
+        return float(value) if isinstance(value, numbers.Real) else value

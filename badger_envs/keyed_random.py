@@ -4,21 +4,24 @@ The generator is Philox4x32-10 (Salmon, Moraes, Dror, Shaw 2011, "Parallel rando
 1, 2, 3", Random123), written in array-API integer arithmetic: bit-equal on NumPy and torch, on a CPU
 and a GPU, for one row or a million. Nothing here holds state.
 
-A *key* names one trial and is a row of four 32-bit words kept in int64:
+A *key* names one trial by (seed, step, row, split) and is a row of four 32-bit words kept in int64:
 
-    [base low, base high, trial or outer step, 4 * row + split]
+    [seed low, seed high, step, 4 * row + split]
 
-The first two are Philox's key, the last two half of its counter; the other half is the position in the
+Environments and evaluations play (seed, number of the trial, 0, split), see `trial_keys`; the outer loop
+plays (outer seed, outer step, row, "train"), see `outer_keys`.
+
+The first two words are Philox's key, the last two half of its counter; the other half is the position in the
 stream and the stream's name. So streams of different keys or names never overlap.
 """
 
+import operator
 import zlib
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace, device, is_numpy_array
-from gymnasium.utils import seeding
 
 Array = Any
 """A NumPy array or a torch tensor."""
@@ -32,7 +35,7 @@ _AGENT = 0x41474E54
 _WEYL = (0x9E3779B9, 0xBB67AE85)
 
 _PIECE = 8192
-"""Blocks of four words that NumPy draws at once: so many stay in the cache."""
+"""Blocks of four words that NumPy draws at once: so many stay in the cache (twice as fast at 8,192 rows)."""
 
 
 def philox(counter: Sequence[Array], key: Sequence[Array]) -> tuple[Array, Array, Array, Array]:
@@ -49,9 +52,7 @@ def philox(counter: Sequence[Array], key: Sequence[Array]) -> tuple[Array, Array
     k0, k1 = key
     for _ in range(10):
         product0, product1 = c0 * _MULTIPLIERS[0], c2 * _MULTIPLIERS[1]  # low 64 bits, sign ignored
-        c0, c2 = (product1 >> 32) ^ (c1 ^ k0), (product0 >> 32) ^ (c3 ^ k1)
-        c0 &= _MASK  # in place: this loop's speed is memory traffic
-        c2 &= _MASK
+        c0, c2 = ((product1 >> 32) ^ (c1 ^ k0)) & _MASK, ((product0 >> 32) ^ (c3 ^ k1)) & _MASK
         c1, c3 = product1, product0
         k0, k1 = k0 + _WEYL[0], k1 + _WEYL[1]  # what grows beyond 32 bits is masked with c0 and c2
     return c0, c1 & _MASK, c2, c3 & _MASK
@@ -64,37 +65,63 @@ def split_index(split: str) -> int:
     return SPLITS.index(split)
 
 
-def base_keys(seeds: Sequence[int]) -> np.ndarray:
-    """Base keys of environments seeded with `seeds`, drawn once from Gymnasium's `np_random`.
+def trial_keys(seeds: Sequence[int] | Array, trial: Array | int, split: str) -> Array:
+    """Keys of trial number `trial` of environments seeded with `seeds`: (seed, trial, row 0, split).
+
+    Task i of an evaluation is `trial_keys([i], 0, "test")`, which is what
+    `gym.make(id, split="test").reset(seed=i)` plays.
 
     Args:
-        seeds: N non-negative integers.
-
-    Returns:
-        int64 [N, 2], 32-bit words: what `reset(seed=s)` gives a single environment.
-    """
-    return np.stack([base_key(seeding.np_random(int(seed))[0]) for seed in seeds])
-
-
-def base_key(generator: np.random.Generator) -> np.ndarray:
-    """Base key (int64 [2]) taken from a freshly seeded generator; advances it by one draw."""
-    return generator.integers(0, 2**32, size=2, dtype=np.int64)
-
-
-def trial_keys(base: Array, trial: Array | int, split: str) -> Array:
-    """Keys of the trials that seeded environments play.
-
-    Args:
-        base: base keys, int64 [B, 2].
-        trial: number of the trial since seeding, an int or int64 [B].
+        seeds: B seeds from 0 to 2**64 - 1: a sequence of integers, or an integer array of any backend, of
+            whose numbers 64 bits are read. Values of a torch tensor are not checked: that would stall a GPU.
+        trial: number of the trial since seeding, from 0 to 2**32 - 1: an int or int64 [B].
         split: name of the split.
 
     Returns:
-        int64 [B, 4].
+        int64 [B, 4], on the backend and device of the seeds; NumPy for a sequence.
+
+    Raises:
+        ValueError: a number is out of its range, or the split is unknown.
+        TypeError: seeds are no integers.
     """
-    xp = array_namespace(base)
-    ones = xp.ones_like(base[:, 0])
-    return xp.stack([base[:, 0], base[:, 1], ones * trial, ones * split_index(split)], axis=-1)
+    if is_numpy_array(seeds) or isinstance(seeds, Sequence):
+        seeds = seed_array(seeds).view(np.int64)
+    if isinstance(trial, int) and not 0 <= trial < 2**32:
+        raise ValueError(f"trial is {trial}; it must lie in [0, 2**32)")
+    xp = array_namespace(seeds)
+    zero = xp.zeros_like(seeds)
+    return xp.stack([seeds & _MASK, (seeds >> 32) & _MASK, zero + trial, zero + split_index(split)], axis=-1)
+
+
+def seed_array(seeds: Sequence[int] | np.ndarray) -> np.ndarray:
+    """Seeds as uint64 [B].
+
+    Raises:
+        ValueError: a seed is below 0 or above 2**64 - 1.
+        TypeError: a seed is no integer.
+    """
+    if not is_numpy_array(seeds) and not all(type(seed) is int for seed in seeds):
+        seeds = [_seed(seed) for seed in seeds]
+    try:
+        array = seeds if is_numpy_array(seeds) else np.array(seeds, np.uint64)
+    except OverflowError:
+        seeds = [seed for seed in seeds if not 0 <= seed < 2**64]
+        raise ValueError(f"a seed is {seeds[0]}; seeds must lie in [0, 2**64)") from None
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"seeds hold {array.dtype}; they must be integers")
+    if array.dtype.kind == "i" and (array < 0).any():
+        raise ValueError(f"a seed is {array.min()}; seeds must lie in [0, 2**64)")
+    return array.astype(np.uint64)
+
+
+def _seed(value: Any) -> int:
+    """A seed as Python's integer."""
+    if isinstance(value, bool | np.bool_):
+        raise TypeError(f"a seed is {value!r}; seeds must be integers")
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"a seed is {value!r}; seeds must be integers") from None
 
 
 def outer_keys(
@@ -140,7 +167,7 @@ def agent_keys(keys: Array) -> Array:
 def words(keys: Array, name: str, count: int, start: int = 0) -> Array:
     """Raw 32-bit words `start .. start + count - 1` of the stream `name` of every key.
 
-    Asking for a stretch at once or piece by piece gives the same bits.
+    Asking for a segment at once or piece by piece gives the same bits.
 
     Args:
         keys: int64 [B, 4].
@@ -183,7 +210,7 @@ def uniform(keys: Array, name: str, count: int, start: int = 0, dtype: str = "fl
     """
     xp = array_namespace(keys)
     drawn = words(keys, name, count, start)
-    drawn >>= 8  # in place, as below: new memory costs more than the arithmetic
+    drawn >>= 8  # in place, as below, on fresh memory: without it 8,192 rows of 60 take 1.3 times as long
     values = xp.astype(drawn, getattr(xp, dtype))
     values *= 2.0**-24
     return values

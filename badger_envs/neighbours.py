@@ -1,4 +1,4 @@
-"""Neighbour lists: who hears whom, at a cost linear in the links (arrays [E, c] in place of [E, E])."""
+"""Neighbour lists: who hears whom, at a cost linear in the edges (arrays [E, c] in place of [E, E])."""
 
 import math
 from typing import NamedTuple
@@ -61,7 +61,7 @@ def clusters(experts: int) -> Neighbours:
     """About sqrt(E) clusters of about sqrt(E) experts, in a ring.
 
     In a cluster all hear each other. Its last expert and the first of the next cluster hear each other;
-    there is one such pair between two clusters also where there are only two. Links grow as E**1.5.
+    there is one such pair between two clusters also where there are only two. Edges grow as E**1.5.
     """
     number = round(math.sqrt(experts))
     own = np.arange(experts)
@@ -80,7 +80,7 @@ def clusters(experts: int) -> Neighbours:
 
 
 def from_matrix(matrix: np.ndarray) -> Neighbours:
-    """Lists that say the same as a matrix, bool [E, E], self-links included."""
+    """Lists that say the same as a matrix, bool [E, E], self-edges included."""
     sender = np.nonzero(matrix)[1]
     degrees = matrix.sum(1)
     longest = int(degrees.max())
@@ -90,7 +90,7 @@ def from_matrix(matrix: np.ndarray) -> Neighbours:
     return Neighbours(index, mask)
 
 
-def random_links(experts: int, keys: Array, degree: float) -> Neighbours:
+def random_edges(experts: int, keys: Array, degree: float) -> Neighbours:
     """Erdos-Renyi: each expert hears each other one with the same probability, independently.
 
     The probability is degree / (E - 1), and 1 where there are not as many others. Directed: that i hears
@@ -179,7 +179,7 @@ def candidates(experts: int, keys: Array, count: int) -> Neighbours:
 
 
 def trimmed(lists: Neighbours) -> Neighbours:
-    """The same links [E, c] (NumPy) with c no longer than it must be."""
+    """The same edges [E, c] (NumPy) with c no longer than it must be."""
     return _listed(np.where(lists.mask, lists.index, -1))
 
 
@@ -198,8 +198,8 @@ def _distinct(index: Array, mask: Array | None) -> Neighbours:
     """Lists in rising order, from experts [B, E, c] with repetitions and oneself among them."""
     xp, experts = array_namespace(index), index.shape[1]
     own = _range(index, experts)[:, None]
-    links = index != own if mask is None else mask & (index != own)
-    index = xp.sort(xp.where(links, index, experts), axis=-1)  # what is none comes last
+    edges = index != own if mask is None else mask & (index != own)
+    index = xp.sort(xp.where(edges, index, experts), axis=-1)  # what is none comes last
     first = xp.concat([index[:, :, :1] < experts, index[:, :, 1:] != index[:, :, :-1]], axis=-1)
     mask = first & (index < experts)
     return Neighbours(xp.where(mask, index, own), mask)

@@ -184,27 +184,49 @@ TABLE = (
 )
 
 
+VARIANTS = ("flat", "rl2")
+"""Values of the keyword `observation` that the table's ids are registered with too, by names of their own."""
+
+ENTRY_POINT = "badger_envs.faces.gymnasium_env:FamilyEnv"
+
+
 def register(id: str, family: str, **settings: Any) -> None:
     """Register a family under an id with Gymnasium: `gym.make`, `gym.make_vec` and `make_batched` find it.
+
+    To register the same again changes nothing, as when a module is reloaded.
 
     Args:
         id: "[namespace/]Name-vN".
         family: "module:Class" of a `badger_envs.Family`.
-        settings: its settings, JSON values only, so that the spec can be written as JSON.
+        settings: its settings, JSON values only, so that the spec can be written as JSON; and `observation`
+            where it shall not be a dict.
     """
-    gym.register(
-        id=id,
-        entry_point="badger_envs.faces.gymnasium_env:FamilyEnv",
-        vector_entry_point="badger_envs.faces.vector_env:FamilyVectorEnv",
-        kwargs={"family": family, **settings},
-    )
+    kwargs = {"family": family, **settings}
+    known = gym.registry.get(id)
+    if known is not None and known.entry_point == ENTRY_POINT and known.kwargs == kwargs:
+        return
+    vector = "badger_envs.faces.vector_env:FamilyVectorEnv"
+    gym.register(id=id, entry_point=ENTRY_POINT, vector_entry_point=vector, kwargs=kwargs)
+
+
+def variant(id: str, observation: str) -> str:
+    """The name of an id with another observation: "Badger/XOR-v0" and "flat" make "Badger/XOR-flat-v0"."""
+    name, dash, version = id.rpartition("-v")
+    return f"{name}-{observation}{dash}{version}"
+
+
+def base_id(id: str) -> str:
+    """The id of the table that a name stands for: itself, or the one whose variant it is."""
+    name = id.rpartition(":")[2]
+    known = {variant(entry.id, observation): entry.id for entry in TABLE for observation in VARIANTS}
+    return known.get(name, name)
 
 
 def family_of(id: str, **settings: Any) -> Family:
     """The family behind a registered id, with settings changed where given.
 
-    Accepts "module:id" as `gym.make` does. Raises gymnasium.error.Error for an unknown id, and what
-    `make_family` raises.
+    Accepts "module:id" as `gym.make` does, and variants of ids, whose family is the same. Raises
+    gymnasium.error.Error for an unknown id, and what `make_family` raises.
     """
     module, _, name = id.rpartition(":")
     if module:
@@ -213,13 +235,16 @@ def family_of(id: str, **settings: Any) -> Family:
         except ImportError as error:
             raise gym.error.Error(f"{id!r} cannot be found: {error}") from error
     spec = gym.spec(name)
-    kwargs = {**spec.kwargs, **settings}
+    kwargs = {**{key: value for key, value in spec.kwargs.items() if key != "observation"}, **settings}
     if "family" not in kwargs:
         raise ValueError(f"{id} is no environment of a badger_envs family")
     return make_family(kwargs.pop("family"), kwargs)
 
 
 def register_all() -> None:
-    """Register every row of `TABLE`; called once, when badger_envs is imported."""
+    """Register every row of `TABLE` and its variants; called when badger_envs is imported."""
     for entry in TABLE:
         register(entry.id, entry.family, **entry.settings)
+        for observation in VARIANTS:
+            name = variant(entry.id, observation)
+            register(name, entry.family, **entry.settings, observation=observation)

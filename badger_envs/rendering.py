@@ -24,7 +24,7 @@ _LEFT, _RIGHT = 36, WIDTH - 12
 _TOP, _BOTTOM = 74, 270  # where the marks of +1 and -1 lie
 
 
-class Scene(NamedTuple):
+class Frame(NamedTuple):
     """What a picture shows: one step of one trial.
 
     Attributes:
@@ -54,17 +54,17 @@ class Scene(NamedTuple):
     query: bool = False
 
 
-def scene_of(
+def frame_of(
     family: Family, task: Any, asked: Any, observation: Observation, row: int, time: int, reward: float | None
-) -> Scene:
-    """The scene of one row of a batch of trials (NumPy arrays).
+) -> Frame:
+    """The frame of one row of a batch of trials (NumPy arrays).
 
     `asked` is the state in which the last action was chosen: inputs, target and query are what it showed
     and called for; outputs and feedback are what came of it.
     """
     solution = family.solution(task, asked)
     shown = family.observe(task, asked)
-    return Scene(
+    return Frame(
         type(family).__name__,
         shown.inputs[row][shown.input_mask[row] != 0],
         observation.outputs[row],
@@ -86,27 +86,27 @@ def check_render_mode(mode: str | None, modes: Sequence[str]) -> str | None:
     return mode
 
 
-def ansi(scene: Scene) -> str:
-    """The scene as one line of text: time, outputs in use, what they should be, feedback, reward."""
-    used = scene.mask != 0
-    parts = [f"{scene.title} {scene.time:>3}/{scene.horizon}"]
-    if scene.inputs.size > 1:
-        parts.append(f"inputs {_numbers(scene.inputs.reshape(-1))}")
-    parts.append(f"outputs {_numbers(scene.outputs[used])}")
-    if scene.solution is not None:
-        parts.append(f"target {_numbers(scene.solution[used])}")
-    parts.append(f"feedback {_numbers(scene.feedback)}")
-    if scene.output_feedback.size:
-        parts.append(f"per output {_numbers(scene.output_feedback[used].reshape(-1))}")
-    if scene.query:
+def ansi(frame: Frame) -> str:
+    """The frame as one line of text: time, outputs in use, what they should be, feedback, reward."""
+    used = frame.mask != 0
+    parts = [f"{frame.title} {frame.time:>3}/{frame.horizon}"]
+    if frame.inputs.size > 1:
+        parts.append(f"inputs {_numbers(frame.inputs.reshape(-1))}")
+    parts.append(f"outputs {_numbers(frame.outputs[used])}")
+    if frame.solution is not None:
+        parts.append(f"target {_numbers(frame.solution[used])}")
+    parts.append(f"feedback {_numbers(frame.feedback)}")
+    if frame.output_feedback.size:
+        parts.append(f"per output {_numbers(frame.output_feedback[used].reshape(-1))}")
+    if frame.query:
         parts.append("query")
-    if scene.reward is not None:
-        parts.append(f"reward {scene.reward:+.3f}")
+    if frame.reward is not None:
+        parts.append(f"reward {frame.reward:+.3f}")
     return "  ".join(parts)
 
 
-def rgb_array(scene: Scene) -> np.ndarray:
-    """The scene as a picture: a column per output slot, with what was written and what it should be.
+def rgb_array(frame: Frame) -> np.ndarray:
+    """The frame as a picture: a column per output slot, with what was written and what it should be.
 
     Above, the time and the inputs (if there is more than a constant); below, reward and feedback.
 
@@ -114,15 +114,15 @@ def rgb_array(scene: Scene) -> np.ndarray:
         uint8 [HEIGHT, WIDTH, 3].
     """
     canvas = np.full((HEIGHT, WIDTH, 3), 255, np.uint8)
-    _text(canvas, 10, 8, scene.title, _INK, scale=2)
-    clock = f"{'query, ' if scene.query else ''}step {scene.time}/{scene.horizon}"
+    _text(canvas, 10, 8, frame.title, _INK, scale=2)
+    clock = f"{'query, ' if frame.query else ''}step {frame.time}/{frame.horizon}"
     _text(canvas, _RIGHT - bitmap_font.WIDTH * 2 * len(clock), 8, clock, _INK, scale=2)
     _box(canvas, 10, 30, _RIGHT, 35, _UNUSED)
-    _box(canvas, 10, 30, 10 + (_RIGHT - 10) * min(1.0, scene.time / scene.horizon), 35, _NEUTRAL)
-    if scene.inputs.size > 1:
-        _draw_inputs(canvas, scene.inputs)
-    _draw_outputs(canvas, scene)
-    _draw_feedback(canvas, scene)
+    _box(canvas, 10, 30, 10 + (_RIGHT - 10) * min(1.0, frame.time / frame.horizon), 35, _NEUTRAL)
+    if frame.inputs.size > 1:
+        _draw_inputs(canvas, frame.inputs)
+    _draw_outputs(canvas, frame)
+    _draw_feedback(canvas, frame)
     return canvas
 
 
@@ -143,13 +143,13 @@ def _draw_inputs(canvas: np.ndarray, inputs: np.ndarray) -> None:
             _box(canvas, left + j * step + 1, 45, left + (j + 1) * step - (1 if step > 3 else 0), 59, colour)
 
 
-def _draw_outputs(canvas: np.ndarray, scene: Scene) -> None:
+def _draw_outputs(canvas: np.ndarray, frame: Frame) -> None:
     for value, label in ((1, "+1"), (0, " 0"), (-1, "-1")):
         _text(canvas, 10, _height(value) - 3, label, _INK)
-    columns = (_RIGHT - _LEFT) / len(scene.mask)
+    columns = (_RIGHT - _LEFT) / len(frame.mask)
     gap = 4 if columns > 12 else 1
     spare = max(0.0, columns - gap - 40) / 2  # marks wider than 40 pixels look like areas
-    for i, used in enumerate(scene.mask):
+    for i, used in enumerate(frame.mask):
         left, right = _LEFT + i * columns, _LEFT + (i + 1) * columns - gap
         _box(canvas, left, _TOP - 8, right, _BOTTOM + 8, (247, 248, 250) if used else _UNUSED)
         for value in (1, 0, -1):
@@ -158,29 +158,29 @@ def _draw_outputs(canvas: np.ndarray, scene: Scene) -> None:
             continue
         left, right = left + spare, right - spare
         middle = (left + right) / 2
-        y = _height(scene.outputs[i])
-        if scene.solution is not None:
-            target = _height(scene.solution[i])
+        y = _height(frame.outputs[i])
+        if frame.solution is not None:
+            target = _height(frame.solution[i])
             _box(canvas, middle - 1, min(y, target), middle + 1, max(y, target), _MISS)
             _box(canvas, left, target - 3, right, target + 3, _TARGET)
         inset = min(6.0, (right - left) / 4)
         _box(canvas, left + inset, y - 2, right - inset, y + 2, _WRITTEN)
     x = _LEFT
     for label, colour in (("target", _TARGET), ("written", _WRITTEN), ("unused", _FAINT)):
-        if (label == "target" and scene.solution is None) or (label == "unused" and scene.mask.all()):
+        if (label == "target" and frame.solution is None) or (label == "unused" and frame.mask.all()):
             continue
         _box(canvas, x, _BOTTOM + 16, x + 14, _BOTTOM + 22, colour)
         _text(canvas, x + 18, _BOTTOM + 15, label, _INK)
         x += 76
 
 
-def _draw_feedback(canvas: np.ndarray, scene: Scene) -> None:
+def _draw_feedback(canvas: np.ndarray, frame: Frame) -> None:
     """Reward and feedback as numbers, with a bar each from the middle, full at infinity: v / (1 + |v|)."""
-    rows = [] if scene.reward is None else [("reward", scene.reward)]
+    rows = [] if frame.reward is None else [("reward", frame.reward)]
     names = (
-        ["feedback"] if len(scene.feedback) == 1 else [f"feedback {i}" for i in range(len(scene.feedback))]
+        ["feedback"] if len(frame.feedback) == 1 else [f"feedback {i}" for i in range(len(frame.feedback))]
     )
-    rows += list(zip(names, scene.feedback.tolist(), strict=True))
+    rows += list(zip(names, frame.feedback.tolist(), strict=True))
     for i, (name, value) in enumerate(rows[:4]):
         y = _BOTTOM + 32 + 14 * i
         _text(canvas, 10, y, name, _INK)
@@ -196,6 +196,9 @@ def _draw_feedback(canvas: np.ndarray, scene: Scene) -> None:
 class Window:
     """A window that shows pictures one after the other, at `RENDER_FPS`; needs pygame.
 
+    pygame has one window per process: environments share it, and it opens again for whoever shows a picture
+    after another has closed it.
+
     Raises:
         gymnasium.error.DependencyNotInstalled: pygame is missing.
     """
@@ -208,9 +211,6 @@ class Window:
                 "render_mode 'human' needs pygame: pip install 'badger-suite[render]'"
             ) from error
         self._pygame = pygame
-        pygame.display.init()
-        self._screen = pygame.display.set_mode((WIDTH, HEIGHT))
-        pygame.display.set_caption("Badger")
         self._clock = pygame.time.Clock()
 
     def __reduce__(self) -> tuple[type, tuple[()]]:
@@ -219,8 +219,13 @@ class Window:
 
     def show(self, picture: np.ndarray) -> None:
         """Show a picture, uint8 [HEIGHT, WIDTH, 3], and wait for the next one's turn."""
-        surface = self._pygame.surfarray.make_surface(picture.swapaxes(0, 1))
-        self._screen.blit(surface, (0, 0))
+        display = self._pygame.display
+        screen = display.get_surface() if display.get_init() else None
+        if screen is None:
+            display.init()
+            screen = display.set_mode((WIDTH, HEIGHT))
+            display.set_caption("Badger")
+        screen.blit(self._pygame.surfarray.make_surface(picture.swapaxes(0, 1)), (0, 0))
         self._pygame.event.pump()
         self._pygame.display.flip()
         self._clock.tick(RENDER_FPS)

@@ -6,6 +6,8 @@ import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from badger_envs.registry import base_id
+
 FILE = Path(__file__).parent / "scores.json"
 """The constants, by versioned id, with the command that measured them."""
 
@@ -54,13 +56,13 @@ def scales() -> dict[str, Scale]:
 
 
 def scale_of(id: str) -> Scale:
-    """The scale of a versioned id, with its default settings.
+    """The scale of a versioned id or of a variant of it, with its default settings.
 
     Raises:
         ValueError: no constants are known for it.
     """
     known = scales()
-    name = id.rpartition(":")[2]
+    name = base_id(id)
     if name not in known:
         raise ValueError(f"{id!r} has no score constants; ids that have: {', '.join(known) or 'none'}")
     return known[name]

@@ -8,7 +8,7 @@ it takes arguments, a colon and those that shall not be as usual.
     topology = "top-k:k=2,seed=trial"
     badger evaluate RUN --agent topology=small-world:neighbours=6,rewired=0.2
 
-| name | who hears whom | links | both ways |
+| name | who hears whom | edges | both ways |
 |---|---|---|---|
 | `all` | everyone hears every other expert | E**2 | yes |
 | `none` | nobody hears anything | 0 | yes |
@@ -61,7 +61,7 @@ def layered(experts: int) -> np.ndarray:
 
 
 MATRICES: dict[str, Callable[[int], np.ndarray]] = {"all": everyone, "layered": layered}
-"""Topologies with so many links that they are matrices: functions from E to bool [E, E]."""
+"""Topologies with so many edges that they are matrices: functions from E to bool [E, E]."""
 
 LISTS: dict[str, Callable[[int], Neighbours]] = {
     "none": lists.nobody,
@@ -74,7 +74,7 @@ LISTS: dict[str, Callable[[int], Neighbours]] = {
 """Sparse topologies that nothing is drawn for: functions from E to lists [E, c]."""
 
 DRAWN: dict[str, Callable[..., Neighbours]] = {
-    "random": lists.random_links,
+    "random": lists.random_edges,
     "small-world": lists.small_world,
     "top-k": lists.candidates,
 }
@@ -215,7 +215,7 @@ def adjacency(topology: Topology, experts: int) -> np.ndarray:
 
 
 def neighbours(topology: Topology, experts: int, keys: Array | None = None) -> Neighbours:
-    """Whom every expert can hear, as lists; a sparse topology (`is_sparse`) costs no more than its links.
+    """Whom every expert can hear, as lists; a sparse topology (`is_sparse`) costs no more than its edges.
 
     Args:
         topology: as for `adjacency`, and those that it refuses: for `top-k` the lists hold the candidates.
@@ -247,17 +247,17 @@ def neighbours(topology: Topology, experts: int, keys: Array | None = None) -> N
 
 
 def is_sparse(topology: Topology) -> bool:
-    """Whether its links grow more slowly than E**2, so that lists are made without a matrix."""
+    """Whether its edges grow more slowly than E**2, so that lists are made without a matrix."""
     named = parse(topology)
     return named is not None and named.name not in MATRICES
 
 
-def matrix_of(links: Neighbours) -> np.ndarray:
+def matrix_of(edges: Neighbours) -> np.ndarray:
     """The adjacency matrix, bool [E, E], of lists [E, c]."""
-    edges = np.zeros((len(links.index), len(links.index)), dtype=bool)
-    hearer, slot = np.nonzero(links.mask)
-    edges[hearer, links.index[hearer, slot]] = True
-    return edges
+    matrix = np.zeros((len(edges.index), len(edges.index)), dtype=bool)
+    hearer, slot = np.nonzero(edges.mask)
+    matrix[hearer, edges.index[hearer, slot]] = True
+    return matrix
 
 
 def _checked(matrix: Any, experts: int) -> np.ndarray:

@@ -157,7 +157,7 @@ def _expected() -> tuple[type[BaseException], ...]:
     for module, name in (
         ("gymnasium.error", "Error"),
         ("badger_agents.training.run", "DivergenceError"),
-        ("badger_agents.training.process_group", "LostError"),
+        ("badger_agents.estimators.process_group", "LostError"),
     ):
         if module in sys.modules:
             known.append(getattr(sys.modules[module], name))

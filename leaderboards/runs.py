@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from badger_agents.agent import Agent, LearnedAgent
-from badger_agents.atomic_files import write_atomically
-from badger_agents.class_loading import Trust, code_files, with_code_files
+from badger_agents.class_loading import Trust, code_files
 from badger_agents.loading import load_pretrained, pretrained_names
 from badger_agents.recipe.loading import Recipe, check_recipe, load_recipe, merged, recipe_files
 from badger_agents.training.checkpoint import Checkpoint, CheckpointError, load_checkpoint
-from badger_agents.training.loop import CHECKPOINT
+from badger_agents.training.run import CHECKPOINT
 from leaderboards.words import nearest
 
 
@@ -149,7 +148,7 @@ def changed_recipe(
     trust = recipe.trust
     if policy is not None:
         trust |= Trust.of(policy)
-        tables["agent"] |= {"policy": policy, "policy_settings": {}}
+        tables["agent"] |= {"policy": {"kind": policy}}
         tables["name"] = f"{recipe.name}-{policy.rpartition(':')[2]}"
     if outer_steps is not None and tables["training"] is not None:
         tables["training"] |= {"outer_steps": outer_steps}
@@ -196,30 +195,6 @@ def parse_settings(pairs: Sequence[str], option: str) -> dict[str, Any]:
         except tomllib.TOMLDecodeError:
             place[name] = value  # a bare word is a string
     return settings
-
-
-def keep_code(recipe: Recipe, folder: Path) -> Recipe:
-    """Copy a user's own code into the run folder, so that the run can be evaluated later as it was.
-
-    Raises:
-        ValueError: the folder has a checkpoint of other code, or two files have the same name.
-    """
-    tables = recipe.model_dump()
-    kept: dict[Path, Path] = {}
-    for file in code_files(tables):
-        copy = folder / file.name
-        if any(other == copy and file != known for known, other in kept.items()):
-            raise ValueError(f"two files of your code are called {file.name}; rename one")
-        kept[file] = copy
-        text = file.read_bytes()
-        if not copy.is_file() or copy.read_bytes() != text:
-            if (folder / CHECKPOINT).exists():
-                raise ValueError(f"{file} is not what the run in {folder} began with; use another --out")
-            write_atomically(copy, text)
-    if not kept:
-        return recipe
-    moved = with_code_files(tables, lambda file: kept[file])
-    return check_recipe(moved, "recipe with your code", recipe.trust | Trust(folders=(folder,)))
 
 
 def make_folder(folder: Path) -> None:

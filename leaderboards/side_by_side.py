@@ -1,5 +1,6 @@
 """Several trainings at the same time, a process per core, with a bar for each."""
 
+import json
 import multiprocessing
 import os
 import time
@@ -11,9 +12,10 @@ from typing import NamedTuple
 import torch
 
 from badger_agents.class_loading import Trust
-from badger_agents.recipe.loading import Recipe
+from badger_agents.recipe.loading import Recipe, check_recipe
 from badger_agents.training.log import read_log
-from badger_agents.training.loop import LOG, train
+from badger_agents.training.loop import train
+from badger_agents.training.run import LOG
 from leaderboards.options import progress_bar
 from leaderboards.words import INTERRUPTED
 
@@ -76,6 +78,6 @@ def _train_one(recipe: str, trust: Trust, seed: int, folder: Path, device: str) 
     """Train one recipe (as JSON) on one core: the work of one process."""
     torch.set_num_threads(1)
     try:
-        train(Recipe.from_json(recipe, trust), seed, folder, resume=True, device=device)
+        train(check_recipe(json.loads(recipe), "recipe", trust), seed, folder, resume=True, device=device)
     except KeyboardInterrupt:
         os._exit(INTERRUPTED)  # the pool would hand this process the next training

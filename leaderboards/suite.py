@@ -23,7 +23,7 @@ TRIALS = 2_000
 REFERENCES = Path(__file__).parent / "suite.csv"
 """Scores of the agents that every profile is drawn beside; `badger suite reference` writes them."""
 
-TALK = ("policy", "policy_settings", "topology", "channel", "identities", "identity_size", "identity_rows")
+TALK = ("policy", "channel", "identities", "identity_size", "identity_rows")
 """Keys of [agent] that go with an agent into every family: what experts are, and how they talk."""
 
 
@@ -44,7 +44,7 @@ TRAININGS = {
     "bandits": Training(
         "bandit",
         {"arms": 5},
-        {"experts": 5, "topology": "all"},
+        {"experts": 5, "channel": {"topology": "all"}},
         {"outer_steps": 200, "stages": [], "estimator_settings": {"entropy_steps": 140}},
     ),
 }
@@ -145,13 +145,11 @@ def recipe_for(name: str, agent: Recipe | None = None, policy: str | None = None
     trust = PROJECT_ONLY if agent is None else agent.trust
     if policy is not None:
         trust |= Trust.of(policy)
-        tables["agent"] |= {"policy": policy, "policy_settings": {}}
+        tables["agent"] |= {"policy": {"kind": policy}}
     if agent is not None:
         own = agent.model_dump(exclude_unset=True)["agent"]
         if own.get("kind") == tables["agent"].get("kind"):
             own = {key: item for key, item in own.items() if key in TALK}
-            if "policy" not in own and "policy" in tables["agent"]:  # settings are of the policy
-                own.pop("policy_settings", None)
             tables["agent"] = merged(tables["agent"], own)
         else:
             tables["agent"] = own

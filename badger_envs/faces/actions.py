@@ -6,10 +6,10 @@ import numpy as np
 
 
 def check_values(action: Any, shape: tuple[int, ...], dtype: str, name: str = "action") -> np.ndarray:
-    """Values in [-1, 1], as a continuous or binary action writes them.
+    """Values clipped to [-1, 1], as a continuous or binary action writes them.
 
     Args:
-        action: an array or nested list of floats of any width.
+        action: an array or nested list of numbers, floats or integers of any width.
         shape: the shape it must have.
         dtype: "float32" or "float64", of the result.
         name: how errors call it.
@@ -18,13 +18,16 @@ def check_values(action: Any, shape: tuple[int, ...], dtype: str, name: str = "a
         A fresh array of that shape and dtype.
 
     Raises:
-        TypeError: not floats (integers and booleans are not: they hint at an action of another kind).
-        ValueError: wrong shape, NaN, infinite, or outside [-1, 1].
+        TypeError: not numbers (booleans are not: they hint at an action of another kind).
+        ValueError: wrong shape, NaN or infinite.
     """
-    array = _fresh(action, shape, "f", "floats in [-1, 1]", name)
-    if not np.abs(array).max() <= 1:  # also catches NaN
-        where = tuple(np.argwhere(~(np.abs(array) <= 1))[0].tolist())
-        raise ValueError(f"{name}[{_join(where)}] is {array[where]}; it must be finite and lie in [-1, 1]")
+    array = _fresh(action, shape, "fiu", "numbers, floats in [-1, 1]", name)
+    if not (array.max() <= 1 and array.min() >= -1):  # also catches NaN
+        finite = np.isfinite(array)
+        if not finite.all():
+            where = tuple(np.argwhere(~finite)[0].tolist())
+            raise ValueError(f"{name}[{_join(where)}] is {array[where]}; it must be finite")
+        array = np.clip(array, -1, 1)
     return array if array.dtype == dtype else array.astype(dtype)
 
 

@@ -2,12 +2,16 @@
 
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from badger_envs import keyed_random
 from badger_envs.faces.vector_arguments import checked_seeds
 from badger_envs.family import Family, Observation, check_integer
+
+_NUMBERS = 16_777_216
+"""Numbers of noise in memory, all trials together; of longer trials it is drawn by segments of steps."""
 
 
 class Step(NamedTuple):
@@ -39,15 +43,16 @@ class BatchedEnv:
     """
 
     def __init__(self, family: Family, batch_size: int, device: str | torch.device = "cpu") -> None:
-        check_integer("batch_size", batch_size, low=1)
         self.family = family
-        self.batch_size = batch_size
+        self.batch_size = check_integer("batch_size", batch_size, low=1)
         self.device = torch.device(device)
         self.task: Any = None
         self.state: Any = None
-        self._base: Tensor | None = None
+        self._seeds: Tensor | None = None  # int64 [B], read as 64 bits
         self._trial = 0
-        self._noise: Tensor | None = None
+        self._keys: Tensor  # int64 [B, 4], of the present trials
+        self._noise: Tensor | None = None  # [B, steps, noise_size], of a segment of the trials
+        self._steps = min(family.horizon, max(1, _NUMBERS // max(1, self.batch_size * family.noise_size)))
         self._time = 0
 
     def reset(self, seed: int | list[int] | None = None, keys: Tensor | None = None) -> Observation:
@@ -70,10 +75,10 @@ class BatchedEnv:
         elif tuple(keys.shape) != (self.batch_size, 4) or keys.dtype != torch.int64:
             wanted = f"they must be int64 ({self.batch_size}, 4)"
             raise ValueError(f"keys are {keys.dtype} {tuple(keys.shape)}; {wanted}")
-        keys = keys.to(self.device)
+        self._keys = keys = keys.to(self.device)
         self.task = self.family.sample_task(keys)
         self.state = self.family.initial_state(self.task)
-        self._noise = self.family.noise(keys, self.family.horizon)
+        self._noise = self.family.noise(keys, self._steps)
         self._time = 0
         return self.family.observe(self.task, self.state)
 
@@ -90,7 +95,10 @@ class BatchedEnv:
         if self._noise is None or self._time == self.family.horizon:
             raise RuntimeError("the trials have ended or not begun; call reset() first")
         self._check(action)
-        transition = self.family.step(self.task, self.state, action, self._noise[:, self._time])
+        at = self._time % self._steps
+        if self._time and not at:
+            self._noise = self.family.noise(self._keys, self._steps, self._time)
+        transition = self.family.step(self.task, self.state, action, self._noise[:, at])
         self.state = transition.state
         self._time += 1
         return Step(
@@ -102,16 +110,15 @@ class BatchedEnv:
         )
 
     def _next_keys(self, seed: int | list[int] | None) -> Tensor:
-        if seed is None and self._base is not None:
+        if seed is None and self._seeds is not None:
             self._trial += 1
         else:
-            if seed is None:
-                seed = int(torch.randint(2**31, ()))
-            seeds = [one for one in checked_seeds(seed, self.batch_size) if one is not None]
-            if len(seeds) != self.batch_size:
+            seeds = checked_seeds(int(torch.randint(2**62, ())) if seed is None else seed, self.batch_size)
+            assert seeds is not None
+            if not seeds.given.all():
                 raise ValueError("a seed is None; give a number for every trial, or one number")
-            self._base, self._trial = torch.from_numpy(keyed_random.base_keys(seeds)).to(self.device), 0
-        return keyed_random.trial_keys(self._base, self._trial, self.family.split)
+            self._seeds, self._trial = torch.from_numpy(seeds.value.view(np.int64)).to(self.device), 0
+        return keyed_random.trial_keys(self._seeds, self._trial, self.family.split)
 
     def _check(self, action: Tensor) -> None:
         if not isinstance(action, Tensor):

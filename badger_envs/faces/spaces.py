@@ -1,4 +1,4 @@
-"""Gymnasium spaces of a family, and its observations as the dicts that lie in them."""
+"""Gymnasium spaces of a family."""
 
 import math
 from collections import OrderedDict
@@ -46,12 +46,3 @@ def action_space(family: Family) -> spaces.Box | spaces.Discrete:
     if family.action_kind == "categorical":
         return spaces.Discrete(family.slots.outputs)
     return spaces.Box(-1, 1, (family.slots.outputs,), dtype=np.dtype(family.dtype).type)
-
-
-def observation_rows(observation: Observation, names: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """Observations as a dict of fresh arrays [B, numbers per row], the named arrays only."""
-    rows = {}
-    for name in names:
-        array = getattr(observation, name)
-        rows[name] = array.reshape(array.shape[0], -1).copy()
-    return rows

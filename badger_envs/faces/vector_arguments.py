@@ -1,32 +1,46 @@
 """Checks of what users hand to the vector face: seeds, reset masks and autoreset modes."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
+from badger_envs.keyed_random import seed_array
 
-def checked_seeds(seed: Any, num_envs: int) -> list[int | None]:
-    """A seed per sub-environment: None for all, s + i from a number s, or a list as it is.
+
+class Seeds(NamedTuple):
+    """Seeds of N trials, uint64 [N], and for which of them there is one, bool [N]."""
+
+    value: np.ndarray
+    given: np.ndarray
+
+
+def checked_seeds(seed: Any, count: int) -> Seeds | None:
+    """A seed per trial: None for none at all, s + i from a number s, or those of a list.
+
+    Args:
+        seed: None, an integer, or a list, tuple or NumPy array of integers; a list may hold None.
+        count: N.
 
     Raises:
-        ValueError: a negative seed, or a list of another length than `num_envs`.
-        TypeError: a seed that is neither an integer nor None.
+        ValueError: a seed is below 0 or above 2**64 - 1, or there are more or fewer than N.
+        TypeError: a seed is neither an integer nor None.
     """
     if seed is None:
-        return [None] * num_envs
-    number = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
-    seeds = [int(seed) + i for i in range(num_envs)] if number else seed
-    if not isinstance(seeds, list | tuple) and not (isinstance(seeds, np.ndarray) and seeds.ndim == 1):
-        raise TypeError(f"seed is {seed!r}; it must be an integer, a list of integers (or None), or None")
-    if len(seeds) != num_envs:
-        raise ValueError(f"{len(seeds)} seeds for {num_envs} trials; give one each, or one number")
-    for one in seeds:
-        if one is not None and (isinstance(one, bool) or not isinstance(one, int | np.integer)):
-            raise TypeError(f"a seed is {one!r}; seeds must be integers, or None")
-        if one is not None and one < 0:
-            raise ValueError(f"a seed is {one}; seeds must be at least 0")
-    return [None if one is None else int(one) for one in seeds]
+        return None
+    if isinstance(seed, list | tuple) or (isinstance(seed, np.ndarray) and seed.ndim == 1):
+        if len(seed) != count:
+            raise ValueError(f"{len(seed)} seeds for {count} trials; give one each, or one number")
+        if not isinstance(seed, np.ndarray) and None in seed:
+            given = np.array([one is not None for one in seed])
+            return Seeds(seed_array([0 if one is None else one for one in seed]), given)
+        return Seeds(seed_array(seed), np.ones(count, np.bool_))
+    try:
+        first = seed_array([seed, seed + count - 1])[0]
+    except TypeError as error:
+        wanted = "it must be an integer, a list of integers (or None), or None"
+        raise TypeError(f"seed is {seed!r}; {wanted}") from error
+    return Seeds(first + np.arange(count, dtype=np.uint64), np.ones(count, np.bool_))
 
 
 def checked_reset_mask(options: dict[str, Any] | None, num_envs: int) -> np.ndarray | None:

@@ -1,6 +1,7 @@
 """Multi-armed bandits: earn from arms whose worth must be found out by pulling them."""
 
 import dataclasses
+import functools
 import math
 from typing import ClassVar, Literal, NamedTuple
 
@@ -9,19 +10,24 @@ from array_api_compat import device
 from badger_envs import keyed_random
 from badger_envs.family import (
     ActionKind,
+    Bounds,
     Family,
     Observation,
     Range,
+    Sizes,
     Slots,
     Transition,
-    check_integer,
-    held_out,
+    check_choice,
+    check_number,
     namespace,
 )
 from badger_envs.keyed_random import Array
 
 KINDS = ("bernoulli", "gaussian", "dependent", "informative", "restless")
 MOST_ARMS = 100
+
+DEFAULT_ARMS = {"bernoulli": 10, "dependent": 2, "informative": 11}
+"""Numbers of arms of kinds; as of "bernoulli" for those not named."""
 
 DIFFICULTIES = {"uniform": None, "easy": 0.9, "medium": 0.75, "hard": 0.6}
 """Mean of the better arm of a dependent bandit; None: uniform (Wang et al. 2016, section 3.1.1)."""
@@ -55,8 +61,8 @@ class State(NamedTuple):
         outputs: [B, O], 1 at the arm pulled last.
         reward: [B], of that pull.
         gap: [B], by how much the best arm's expected reward was higher than that of the arm pulled.
-        total: [B], sum of rewards.
-        regret: [B], sum of gaps.
+        total: float64 [B], sum of rewards: in float32 a sum drifts, and of ones it stops at 2**24.
+        regret: float64 [B], sum of gaps.
         time: int64 [B], pulls done.
     """
 
@@ -103,9 +109,10 @@ class Bandit(Family):
     Nothing pulled.
 
     ## Episode end
-    Terminates after `horizon` pulls. `info["total_reward"]` judges the trial. `info["regret"]`: the
-    expected reward of always pulling the best arm (of the moment, if restless) minus that of the arms
-    pulled. `info["is_success"]`: the trial ended on a pull of the best arm. An unused arm pays
+    Terminates after `horizon` pulls. `info["total_reward"]` (float64) judges the trial.
+    `info["regret"]` (float64): the expected reward of always pulling the best arm (of the moment, if
+    restless) minus that of the arms pulled.
+    `info["is_success"]` (bool): the trial ended on a pull of the best arm. An unused arm pays
     0, which of normal rewards can be more than the best arm does. No agent may read `info`: it tells
     which arm is best.
 
@@ -145,39 +152,35 @@ class Bandit(Family):
     def __post_init__(self) -> None:
         """Check the settings."""
         super().__post_init__()
-        if self.kind not in KINDS:
-            raise ValueError(f"kind is {self.kind!r}; it must be one of {', '.join(KINDS)}")
-        if self.difficulty not in tuple(DIFFICULTIES):  # which compares, and hashes nothing
-            raise ValueError(
-                f"difficulty is {self.difficulty!r}; it must be one of {', '.join(DIFFICULTIES)}"
-            )
+        check_choice("kind", self.kind, KINDS)
+        check_choice("difficulty", self.difficulty, DIFFICULTIES)
         if self.difficulty != "uniform" and self.kind != "dependent":
             raise ValueError(f"difficulty is {self.difficulty!r}; kind {self.kind!r} has none: use 'uniform'")
-        train, test = self._train_and_test
+        train, test = self.sizes.train, self.sizes.test
         if self.kind == "dependent" and not train == test == (2, 2):
             raise ValueError(f"arms are {self.arms}; kind 'dependent' has 2: leave arms and test_arms out")
         if self.kind == "informative" and (train != test or train[0] != train[1] or train[0] < 3):
             raise ValueError(f"arms are {self.arms}; kind 'informative' takes one number, at least 3")
         if self.kind == "informative" and self.shuffle_slots:
             raise ValueError("shuffle_slots is True; the last arm of kind 'informative' names positions")
-        if self._most_arms > MOST_ARMS:
+        if self.sizes.highest > MOST_ARMS:
             raise ValueError(f"arms {train} with test_arms {test} are more than {MOST_ARMS}; give fewer")
-        if self.capacity is not None:
-            check_integer("capacity", self.capacity, low=self._most_arms)
-        if isinstance(self.walk, bool) or not isinstance(self.walk, int | float):
-            raise TypeError(f"walk is {self.walk!r}; it must be a number")
-        if not 0 <= self.walk <= 0.5:
-            raise ValueError(f"walk is {self.walk}; it must lie in [0, 0.5]")
+        check_number("walk", self.walk, 0, 0.5)
 
-    @property
-    def _train_and_test(self) -> tuple[tuple[int, int], tuple[int, int]]:
-        default = {"dependent": 2, "informative": 11}.get(self.kind, 10)
-        return held_out("arms", default if self.arms is None else self.arms, self.test_arms)
-
-    @property
-    def _most_arms(self) -> int:
-        (_, train), (_, test) = self._train_and_test
-        return max(train, test)
+    @functools.cached_property
+    def sizes(self) -> Sizes:
+        """How many arms there are."""
+        arms = self.arms
+        if arms is None:
+            arms = DEFAULT_ARMS.get(self.kind, DEFAULT_ARMS["bernoulli"])
+        return Sizes.of(
+            "arms",
+            arms,
+            self.test_arms,
+            capacity=self.capacity,
+            split=self.split,
+            shuffled=self.shuffle_slots,
+        )
 
     @property
     def noise_size(self) -> int:
@@ -185,60 +188,53 @@ class Bandit(Family):
         walk = self.slots.outputs if self.kind == "restless" else 0
         return {"gaussian": 2, "informative": 0}.get(self.kind, 1) + walk
 
-    @property
+    @functools.cached_property
     def slots(self) -> Slots:
         """One constant input, an output per arm, the reward as the only feedback."""
-        return Slots(1, 1, self.capacity or self._most_arms, 1, 0)
+        return Slots(1, 1, self.sizes.capacity, 1, 0)
 
     @property
-    def bounds(self) -> Observation:
+    def bounds(self) -> Bounds:
         """One-hot outputs; the reward's range."""
         most = math.ceil(2 * LARGEST_NORMAL)  # a normal mean and a normal deviation from it
         reward = {"gaussian": (-most, most), "informative": (0, TARGET)}.get(self.kind, (0, 1))
-        return Observation((0, 1), (0, 1), (0, 1), (0, 1), reward, (0, 0), (0, 1))
+        return Bounds(outputs=(0, 1), feedback=reward)
 
     def sample_task(self, keys: Array) -> Task:
         """Draw numbers of arms and their means: keys [B, 4] -> Task."""
-        xp = namespace(keys)
-        dtype = getattr(xp, self.dtype)
-        capacity = self.slots.outputs
-        low, high = self._train_and_test[self.split == "test"]
-        count = low if low == high else keyed_random.integers(keys, "size", 1, low, high)  # [B, 1]
-        number = xp.arange(capacity, dtype=xp.int64, device=device(keys))[None, :]
-        place = (
-            keyed_random.permutation(keys, "slots", capacity) if self.shuffle_slots else number
-        )  # [B or 1, O]
-        used = xp.broadcast_to(place < count, (keys.shape[0], capacity))  # [B, O]
-        mask = xp.astype(used, dtype)
-        mean = self._means(keys, place) * mask
+        xp, sizes = namespace(keys), self.sizes
+        arm = sizes.element(sizes.order(keys))  # [B or 1, O]
+        used = arm < sizes.count(keys)  # [B, O]
+        mask = xp.astype(used, getattr(xp, self.dtype))
+        mean = self._means(keys, arm) * mask
         best = xp.max(xp.where(used, mean, -math.inf), axis=-1)
         return Task(mean, best, mask)
 
-    def _means(self, keys: Array, place: Array) -> Array:
-        """Expected rewards [B, O] of arms of the given order of drawing."""
+    def _means(self, keys: Array, arm: Array) -> Array:
+        """Expected rewards [B, O] of slots that hold these arms, [B or 1, O]."""
         xp = namespace(keys)
         dtype = getattr(xp, self.dtype)
         if self.kind == "gaussian":
-            return keyed_random.normal(keys, "mean", place.shape[-1], dtype=self.dtype)
+            return keyed_random.normal(keys, "mean", arm.shape[-1], dtype=self.dtype)
         if self.kind == "dependent":
             better = DIFFICULTIES[self.difficulty]
             p = keyed_random.uniform(keys, "mean", 1, dtype=self.dtype)  # [B, 1]
             if better is not None:
                 p = xp.where(p < 0.5, xp.full_like(p, better), xp.full_like(p, 1 - better))
-            return xp.where(place == 0, p, 1 - p)
+            return xp.where(arm == 0, p, 1 - p)
         if self.kind == "informative":
-            last = self._most_arms - 1
+            last = self.sizes.highest - 1
             target = keyed_random.integers(keys, "target", 1, 0, last - 1)  # [B, 1]
-            pays = xp.astype(place == target, dtype) * (TARGET - ORDINARY) + ORDINARY
-            return xp.where(place == last, xp.astype(target + 1, dtype) / last, pays)
-        return keyed_random.uniform(keys, "mean", place.shape[-1], dtype=self.dtype)
+            pays = xp.astype(arm == target, dtype) * (TARGET - ORDINARY) + ORDINARY
+            return xp.where(arm == last, xp.astype(target + 1, dtype) / last, pays)
+        return keyed_random.uniform(keys, "mean", arm.shape[-1], dtype=self.dtype)
 
     def initial_state(self, task: Task) -> State:
         """Nothing pulled."""
         xp = namespace(task.mean)
         zero = xp.zeros_like(task.best)
-        time = xp.zeros_like(zero, dtype=xp.int64)
-        return State(task.mean, xp.zeros_like(task.mean), zero, zero + 1, zero, zero, time)
+        time, nothing = (xp.zeros_like(zero, dtype=kind) for kind in (xp.int64, xp.float64))
+        return State(task.mean, xp.zeros_like(task.mean), zero, zero + 1, nothing, nothing, time)
 
     def observe(self, task: Task, state: State) -> Observation:
         """The arm pulled last and what it paid."""

@@ -1,22 +1,28 @@
 """The guessing game: find hidden numbers from one global error (the paper's experiment)."""
 
 import dataclasses
+import functools
 from typing import ClassVar, NamedTuple
-
-from array_api_compat import array_namespace
 
 from badger_envs import keyed_random
 from badger_envs.family import (
+    Bounds,
     Family,
     Observation,
     Range,
+    Sizes,
     Slots,
     Transition,
-    check_integer,
-    held_out,
+    check_number,
     namespace,
 )
 from badger_envs.keyed_random import Array
+
+SCALE = 3.0
+"""error = SCALE * mean((x - target) ** 2): 1 on average for zeros."""
+
+SUCCESS = 0.01
+"""Errors below it are success."""
 
 
 class Task(NamedTuple):
@@ -24,7 +30,7 @@ class Task(NamedTuple):
 
     Attributes:
         target: [B, O], 0 in unused slots.
-        weight: [B, O], 3 / d in used slots, so that error = sum(weight * (x - target) ** 2).
+        weight: [B, O], SCALE / d in used slots, so that error = sum(weight * (x - target) ** 2).
         mask: [B, O].
     """
 
@@ -67,8 +73,8 @@ class GuessingGame(Family):
     All outputs 0; the first observation shows the error of that.
 
     ## Episode end
-    Terminates after `horizon` steps. `info["error"]` after the last step judges the trial;
-    `info["is_success"]` says whether it is below 0.01.
+    Terminates after `horizon` steps. `info["error"]` (float64) after the last step judges the trial;
+    `info["is_success"]` (bool) says whether it is below 0.01.
 
     ## Arguments
     `dims`: number of hidden numbers, or a range (lowest, highest) drawn per task (default 3).
@@ -99,51 +105,46 @@ class GuessingGame(Family):
     def __post_init__(self) -> None:
         """Check the settings."""
         super().__post_init__()
-        largest = max(self._train_and_test[0][1], self._train_and_test[1][1])
-        if self.capacity is not None:
-            check_integer("capacity", self.capacity, low=largest)
-        if isinstance(self.target_scale, bool) or not isinstance(self.target_scale, int | float):
-            raise TypeError(f"target_scale is {self.target_scale!r}; it must be a number")
-        if not 0 < self.target_scale <= 1:
-            raise ValueError(f"target_scale is {self.target_scale}; it must lie in (0, 1]")
+        check_number("target_scale", self.target_scale, 0, 1, above=True)
+        _ = self.sizes  # checks them
 
-    @property
-    def _train_and_test(self) -> tuple[tuple[int, int], tuple[int, int]]:
-        return held_out("dims", self.dims, self.test_dims)
+    @functools.cached_property
+    def sizes(self) -> Sizes:
+        """How many numbers are hidden."""
+        return Sizes.of(
+            "dims",
+            self.dims,
+            self.test_dims,
+            capacity=self.capacity,
+            split=self.split,
+            shuffled=self.shuffle_slots,
+        )
 
-    @property
+    @functools.cached_property
     def slots(self) -> Slots:
         """One constant input, `capacity` outputs, the error as the only feedback."""
-        (_, train), (_, test) = self._train_and_test
-        return Slots(1, 1, self.capacity or max(train, test), 1, 0)
+        return Slots(1, 1, self.sizes.capacity, 1, 0)
 
     @property
-    def bounds(self) -> Observation:
-        """Outputs in [-1, 1], error in [0, 12]: 3 * (1 + target_scale) ** 2 at most."""
-        return Observation((0, 1), (0, 1), (-1, 1), (0, 1), (0, 12), (0, 0), (0, 1))
+    def bounds(self) -> Bounds:
+        """Outputs in [-1, 1], error in [0, 12]: SCALE * (1 + target_scale) ** 2 at most."""
+        return Bounds(outputs=(-1, 1), feedback=(0, 4 * SCALE))
 
     def sample_task(self, keys: Array) -> Task:
         """Draw sizes and targets: keys [B, 4] -> Task."""
-        xp = array_namespace(keys)
-        dtype = getattr(xp, self.dtype)
-        capacity = self.slots.outputs
-        low, high = self._train_and_test[self.split == "test"]
-        values = keyed_random.uniform(keys, "target", capacity, dtype=self.dtype)  # [B, O]
-        if low == high == capacity:  # every slot in use: nothing to mask or to shuffle
-            mask = xp.ones_like(values)
-            return Task((2 * values - 1) * self.target_scale, mask * (3.0 / capacity), mask)
-        count = keyed_random.integers(keys, "dims", 1, low, high)  # [B, 1]
-        place = (
-            keyed_random.permutation(keys, "slots", capacity)
-            if self.shuffle_slots
-            else xp.cumulative_sum(xp.ones_like(values, dtype=xp.int64), axis=-1) - 1
-        )  # [B, O]
-        mask = xp.astype(place < count, dtype)
-        return Task((2 * values - 1) * self.target_scale * mask, mask * 3.0 / xp.astype(count, dtype), mask)
+        xp, sizes = namespace(keys), self.sizes
+        target = keyed_random.uniform(keys, "target", sizes.capacity, dtype=self.dtype)  # [B, O]
+        target = (2 * target - 1) * self.target_scale
+        if sizes.fills_all:
+            mask = xp.ones_like(target)
+            return Task(target, mask * (SCALE / sizes.capacity), mask)
+        count = sizes.count(keys)  # [B, 1]
+        mask = xp.astype(sizes.element(sizes.order(keys)) < count, target.dtype)  # [B, O]
+        return Task(target * mask, mask * SCALE / xp.astype(count, target.dtype), mask)
 
     def initial_state(self, task: Task) -> State:
         """Zeros written, and their error."""
-        xp = array_namespace(task.target)
+        xp = namespace(task.target)
         error = xp.sum(task.weight * task.target**2, axis=-1)
         return State(xp.zeros_like(task.target), error, xp.zeros_like(error, dtype=xp.int64))
 
@@ -171,8 +172,8 @@ class GuessingGame(Family):
         return Transition(State(action * task.mask, error, time), -error, error, time == self.horizon)
 
     def info(self, task: Task, state: State) -> dict[str, Array]:
-        """Error of what was written last; success below 0.01."""
-        return {"error": state.error, "is_success": state.error < 0.01}
+        """Error of what was written last; success below `SUCCESS`."""
+        return {"error": state.error, "is_success": state.error < SUCCESS}
 
     def solution(self, task: Task, state: State) -> Array:
         """The hidden numbers."""

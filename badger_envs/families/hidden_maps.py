@@ -6,9 +6,8 @@ from typing import NamedTuple
 from array_api_compat import device
 
 from badger_envs import keyed_random
-from badger_envs.families.slot_layout import draw_places, spread
 from badger_envs.families.task_kinds import draw_kind
-from badger_envs.family import namespace
+from badger_envs.family import Sizes, namespace
 from badger_envs.keyed_random import Array
 
 KINDS = ("identity", "permutation", "affine", "sparse_linear", "lookup")
@@ -28,7 +27,7 @@ class Task(NamedTuple):
         scale: [B], error = scale * squared error: 1 over the variance of the right outputs.
         input_mask: [B, I].
         output_mask: [B, O].
-        input_place: int64 [B, I], which input a slot shows; [B, 0] if slot i shows input i.
+        input_order: int64 [B, I], which input a slot shows; [B, 0] if slot i shows input i.
         first: [B, noise_size], noise of the first inputs.
     """
 
@@ -42,7 +41,7 @@ class Task(NamedTuple):
     scale: Array
     input_mask: Array
     output_mask: Array
-    input_place: Array
+    input_order: Array
     first: Array
 
 
@@ -50,10 +49,8 @@ def draw(
     keys: Array,
     kinds: tuple[str, ...],
     *,
-    inputs: tuple[int, int],
-    outputs: tuple[int, int],
-    capacities: tuple[int, int],
-    shuffle: bool,
+    inputs: Sizes,
+    outputs: Sizes,
     nonzero: int,
     blur: float,
     noise_size: int,
@@ -64,73 +61,73 @@ def draw(
     Args:
         keys: int64 [B, 4].
         kinds: kinds to draw from, each equally likely.
-        inputs: (lowest, highest) number of inputs, each equally likely.
-        outputs: the same of outputs.
-        capacities: numbers of input slots and of output slots.
-        shuffle: place inputs, and outputs, into slots at random.
+        inputs: numbers of inputs, and the slots I that they stand in.
+        outputs: the same of outputs, in slots O.
         nonzero: inputs that an output of a "sparse_linear" map depends on.
         blur: share of noise in the inputs of a "lookup".
         noise_size: uniforms that an example takes.
         dtype: "float32" or "float64".
     """
     xp = namespace(keys)
-    shape = (outputs[1], inputs[1])  # of the highest sizes
+    shape = (outputs.limits[1], inputs.limits[1])  # of the highest sizes
     numbers = _Numbers(keys, 3 + noise_size + _count(kinds, *shape), dtype)
     kind = draw_kind(numbers.take(), kinds)
     input_count, input_mask = _in_use(numbers.take(1), inputs)  # int64 [B, 1], [B, I]
     output_count, output_mask = _in_use(numbers.take(1), outputs)
     first = numbers.take(noise_size)
-    matrix = _copies(numbers, kind, input_mask, input_count, outputs[1])  # [B, O, I]
+    matrix = _copies(numbers, kind, input_mask, input_count, shape[0])  # [B, O, I]
     offset = output_mask * 0
     for name in ("affine", "sparse_linear"):
         if name in kinds:
-            weights, shift = _linear(numbers, name, input_mask, outputs[1], nonzero)
+            weights, shift = _linear(numbers, name, input_mask, shape[0], nonzero)
             matrix = matrix + kind[name][:, None, None] * weights
             offset = offset + kind[name][:, None] * shift
     matrix = matrix * output_mask[:, :, None] * input_mask[:, None, :]
     offset = offset * output_mask
     flat = xp.reshape(matrix, (keys.shape[0], matrix.shape[1] * matrix.shape[2]))
     variance = xp.vecdot(flat, flat) / 3  # of all outputs together, inputs being uniform
-    input_place = draw_places(keys, "input slots", capacities[0], shuffle)
-    output_place = draw_places(keys, "output slots", capacities[1], shuffle)
+    input_order, output_order = inputs.order(keys), outputs.order(keys)
     width, lookup, prototypes, classes = input_mask, variance * 0, matrix[:, :0, :0], keys[:, :0]
     count = xp.astype(output_count[:, 0], variance.dtype)
     if "lookup" in kinds:
         lookup = kind["lookup"]
         prototypes = (2 * numbers.take(*shape) - 1) * (1 - blur) * input_mask[:, None, :]
-        prototypes = spread(prototypes * lookup[:, None, None], input_place, capacities[0])
-        classes = output_place if shuffle else _index(keys, capacities[1]) + 0 * keys[:, :1]
+        prototypes = inputs.spread(prototypes * lookup[:, None, None], input_order)
+        classes = outputs.element(output_order) + 0 * keys[:, :1]
         variance = xp.where(lookup == 1, 4 * (count - 1) / count, variance)
         width = input_mask * (1 + lookup[:, None] * (blur - 1))
-    linear = kinds != ("lookup",)
+    if kinds != ("lookup",):
+        rows = xp.matrix_transpose(outputs.spread(xp.matrix_transpose(matrix), output_order))
+        matrix = inputs.spread(rows, input_order)  # [B, O, I]
     return Task(
-        matrix=_to_slots(matrix, input_place, output_place, capacities) if linear else matrix[:, :0, :0],
-        offset=spread(offset, output_place, capacities[1]),
+        matrix=matrix if kinds != ("lookup",) else matrix[:, :0, :0],
+        offset=outputs.spread(offset, output_order),
         lookup=lookup,
         prototypes=prototypes,
         classes=classes,
-        width=spread(width, input_place, capacities[0]),
+        width=inputs.spread(width, input_order),
         count=count,
         scale=1 / variance,
-        input_mask=spread(input_mask, input_place, capacities[0]),
-        output_mask=spread(output_mask, output_place, capacities[1]),
-        input_place=input_place,
+        input_mask=inputs.spread(input_mask, input_order),
+        output_mask=outputs.spread(output_mask, output_order),
+        input_order=input_order,
         first=first,
     )
 
 
-def present(task: Task, time: Array, noise: Array, support: int) -> tuple[Array, Array]:
+def present(task: Task, sizes: Sizes, time: Array, noise: Array, support: int) -> tuple[Array, Array]:
     """An example: inputs [B, I] and the right output [B, O] for them.
 
     Args:
         task: the maps.
+        sizes: of the inputs.
         time: int64 [B], steps done before it is shown.
         noise: [B, noise_size], uniforms in [0, 1).
         support: steps in which the classes of a lookup take turns; later they are drawn.
     """
     xp = namespace(noise)
     number = noise.shape[1] - (task.prototypes.shape[1] > 0)  # of inputs
-    inputs = spread(2 * noise[:, :number] - 1, task.input_place, task.input_mask.shape[1]) * task.width
+    inputs = sizes.spread(2 * noise[:, :number] - 1, task.input_order) * task.width
     right = task.offset
     if task.prototypes.shape[1]:
         drawn = xp.astype(xp.floor(noise[:, -1] * task.count), xp.int64)  # rounding never reaches the count
@@ -157,24 +154,15 @@ def error_bound(kind: str, inputs: int, outputs: int, nonzero: int) -> float:
     return 1.01 * 4 / smallest
 
 
-def _in_use(drawn: Array, limits: tuple[int, int]) -> tuple[Array, Array]:
+def _in_use(drawn: Array, sizes: Sizes) -> tuple[Array, Array]:
     """Number of those in use, int64 [B, 1], from uniforms [B, 1], and their mask, [B, highest]."""
-    xp = namespace(drawn)
-    low, high = limits
-    count = low + xp.astype(xp.floor(drawn * (high - low + 1)), xp.int64)  # rounding never reaches the top
-    return count, xp.astype(_index(drawn, high) < count, drawn.dtype)
+    count = sizes.count_from(drawn)
+    return count, namespace(drawn).astype(_index(drawn, sizes.limits[1]) < count, drawn.dtype)
 
 
 def _index(like: Array, count: int) -> Array:
     """Numbers of `count` columns, int64 [1, count], where `like` is."""
     return namespace(like).arange(count, device=device(like))[None, :]
-
-
-def _to_slots(matrix: Array, input_place: Array, output_place: Array, capacities: tuple[int, int]) -> Array:
-    """[B, outputs, inputs] -> [B, O, I], in slots."""
-    xp = namespace(matrix)
-    both = spread(xp.matrix_transpose(matrix), output_place, capacities[1])  # [B, inputs, O]
-    return spread(xp.matrix_transpose(both), input_place, capacities[0])
 
 
 class _Numbers:

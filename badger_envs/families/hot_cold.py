@@ -1,24 +1,30 @@
 """Hot/cold: find the minimum of a hidden function from little more than "hotter" and "colder"."""
 
 import dataclasses
+import functools
 from typing import ClassVar, Literal, NamedTuple
 
 from badger_envs.families import landscapes
 from badger_envs.families.landscapes import Functions
 from badger_envs.families.task_kinds import Kinds, held_out_kinds
 from badger_envs.family import (
+    Bounds,
     Family,
     Observation,
     Range,
+    Sizes,
     Slots,
     Transition,
-    check_integer,
-    held_out,
+    check_boolean,
+    check_choice,
     namespace,
 )
 from badger_envs.keyed_random import Array
 
 FEEDBACK = ("sign", "delta", "value", "gradient")
+
+SUCCESS = 1e-4
+"""Regrets below it are success."""
 
 
 class State(NamedTuple):
@@ -89,8 +95,8 @@ class HotCold(Family):
     The point 0, which counts as one of the points so far.
 
     ## Episode end
-    Terminates after `horizon` steps. `info["regret"]`, the lowest value so far (above the minimum, which
-    is 0), judges the trial; `info["is_success"]` says whether it is below 0.0001,
+    Terminates after `horizon` steps. `info["regret"]` (float64), the lowest value so far (above the
+    minimum, which is 0), judges the trial; `info["is_success"]` (bool) says whether it is below 0.0001,
     which points chosen blindly seldom reach.
 
     ## Arguments
@@ -127,55 +133,54 @@ class HotCold(Family):
     def __post_init__(self) -> None:
         """Check the settings."""
         super().__post_init__()
-        (_, train), (_, test) = self._dims_of_splits
-        if self.capacity is not None:
-            check_integer("capacity", self.capacity, low=max(train, test))
-        held_out_kinds("kind", landscapes.KINDS, self.kind, self.test_kind)
-        if self.feedback not in FEEDBACK:
-            raise ValueError(f"feedback is {self.feedback!r}; it must be one of {', '.join(FEEDBACK)}")
-        if not isinstance(self.reveal_inputs, bool):
-            raise TypeError(f"reveal_inputs is {self.reveal_inputs!r}; it must be True or False")
+        check_choice("feedback", self.feedback, FEEDBACK)
+        check_boolean("reveal_inputs", self.reveal_inputs)
+        _ = self.sizes, self._kinds_of_splits  # checks them
 
-    @property
-    def _dims_of_splits(self) -> tuple[tuple[int, int], tuple[int, int]]:
-        return held_out("dims", self.dims, self.test_dims)
+    @functools.cached_property
+    def sizes(self) -> Sizes:
+        """How many coordinates there are."""
+        return Sizes.of(
+            "dims",
+            self.dims,
+            self.test_dims,
+            capacity=self.capacity,
+            split=self.split,
+            shuffled=self.shuffle_slots,
+        )
+
+    @functools.cached_property
+    def _kinds_of_splits(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        return held_out_kinds("kind", landscapes.KINDS, self.kind, self.test_kind)
 
     @property
     def kinds(self) -> tuple[str, ...]:
         """Kinds that the tasks of this split are drawn from."""
-        return held_out_kinds("kind", landscapes.KINDS, self.kind, self.test_kind)[self.split == "test"]
+        return self._kinds_of_splits[self.split == "test"]
 
-    @property
+    @functools.cached_property
     def slots(self) -> Slots:
         """`capacity` outputs; as many inputs, or one; feedback by its kind."""
-        (_, train), (_, test) = self._dims_of_splits
-        outputs = self.capacity or max(train, test)
-        gradient = self.feedback == "gradient"
-        return Slots(outputs if self.reveal_inputs else 1, 1, outputs, 1, int(gradient))
+        outputs = self.sizes.capacity
+        return Slots(outputs if self.reveal_inputs else 1, 1, outputs, 1, int(self.feedback == "gradient"))
 
-    @property
-    def bounds(self) -> Observation:
+    @functools.cached_property
+    def bounds(self) -> Bounds:
         """All finite: the same for all splits, from the kinds' largest values and slopes on the domain."""
-        (low, high), (test_low, test_high) = self._dims_of_splits
-        dims = (*range(low, high + 1), *range(test_low, test_high + 1))
-        kinds = sum(held_out_kinds("kind", landscapes.KINDS, self.kind, self.test_kind), ())
+        dims = [d for low, high in (self.sizes.train, self.sizes.test) for d in range(low, high + 1)]
+        kinds = sum(self._kinds_of_splits, ())
         most = landscapes.value_bound(kinds, dims)
         steepest = landscapes.gradient_bound(kinds, dims)
-        feedback = {"sign": (-1.0, 1.0), "delta": (-most, most)}.get(self.feedback, (0.0, most))
-        return Observation(
+        return Bounds(
             inputs=(-1, 1) if self.reveal_inputs else (0, 1),
-            input_mask=(0, 1),
             outputs=(-1, 1),
-            output_mask=(0, 1),
-            feedback=feedback,
+            feedback={"sign": (-1.0, 1.0), "delta": (-most, most)}.get(self.feedback, (0.0, most)),
             output_feedback=(-steepest, steepest) if self.feedback == "gradient" else (0, 0),
-            flags=(0, 1),
         )
 
     def sample_task(self, keys: Array) -> Functions:
         """Draw functions: keys [B, 4] -> Functions."""
-        dims = self._dims_of_splits[self.split == "test"]
-        return landscapes.draw(keys, self.kinds, dims, self.slots.outputs, self.shuffle_slots, self.dtype)
+        return landscapes.draw(keys, self.kinds, self.sizes, self.dtype)
 
     def initial_state(self, task: Functions) -> State:
         """The point 0, its value, and no change."""
@@ -216,8 +221,8 @@ class HotCold(Family):
         return Transition(moved, state.best - best, value, time == self.horizon)
 
     def info(self, task: Functions, state: State) -> dict[str, Array]:
-        """Lowest value so far; success below 0.01."""
-        return {"regret": state.best, "is_success": state.best < 1e-4}
+        """Lowest value so far; success below `SUCCESS`."""
+        return {"regret": state.best, "is_success": state.best < SUCCESS}
 
     def solution(self, task: Functions, state: State) -> Array:
         """The optimum."""

@@ -10,19 +10,22 @@ from typing import NamedTuple
 from array_api_compat import device
 
 from badger_envs import keyed_random
-from badger_envs.families.slot_layout import draw_places, spread
 from badger_envs.families.task_kinds import draw_kind
-from badger_envs.family import namespace
+from badger_envs.family import Sizes, namespace
 from badger_envs.keyed_random import Array
 
 CONDITION = 1000.0  # largest condition number of an ellipsoid
-STRETCH = 5.12  # Rastrigin's customary domain [-5.12, 5.12] laid on [-1, 1]
-HIDDEN, READOUTS, GAIN = 16, 4, 2.0  # of the network: tanh units, outputs, standard deviation before a tanh
+WIDTH = 5.12  # Rastrigin's customary domain [-5.12, 5.12] laid on [-1, 1]
+HIDDEN, READOUTS, SPREAD = (
+    16,
+    4,
+    2.0,
+)  # of the network: tanh units, outputs, standard deviation before a tanh
 
 # Means over z = point - optimum, both uniform in [-1, 1]; exact but for the last.
 _SQUARE = 2 / 3  # of z ** 2, and of |z|
-_VALLEY = 100 * (5 * _SQUARE + 16 / 15)  # of a link of Rosenbrock's chain; 16 / 15 is the mean of z ** 4
-_WAVES = 10 * (1 - (math.sin(2 * math.pi * STRETCH) / (2 * math.pi * STRETCH)) ** 2) + STRETCH**2 * _SQUARE
+_VALLEY = 100 * (5 * _SQUARE + 16 / 15)  # of a term of Rosenbrock's sum; 16 / 15 is the mean of z ** 4
+_WAVES = 10 * (1 - (math.sin(2 * math.pi * WIDTH) / (2 * math.pi * WIDTH)) ** 2) + WIDTH**2 * _SQUARE
 # The network's sum of squares, simulated with 400,000 tasks or more: 3.70, 4.04, 4.13, 4.16, 4.21, 4.23, 4.23
 # at d = 1, 2, 3, 4, 8, 16, 64. One constant serves all.
 _NETWORK = 4.2
@@ -34,11 +37,11 @@ class Functions(NamedTuple):
     Attributes:
         optimum: [B, O], where the value is 0; 0 in unused slots.
         mask: [B, O], 1 in used slots.
-        place: int64 [B, O], which coordinate a slot holds; [B, 0] if slot i holds coordinate i.
+        order: int64 [B, O], which coordinate a slot holds; [B, 0] if slot i holds coordinate i.
         slot: int64 [B, O], the inverse: the slot of a coordinate; [B, 0] likewise.
         weight: [B, K], scale of a function's own kind, 0 for the others.
         matrix: [B, D, O], ellipsoid: value = sum((matrix @ z) ** 2); [B, 0, 1] if there is none.
-        link: [B, O], Rosenbrock: 1 for coordinates that have a successor, in order; [B, 0] if there is none.
+        chained: [B, O], Rosenbrock: 1 for coordinates, in order, that have a successor; [B, 0] if none is.
         inner: [B, HIDDEN, O], network: weights into its tanh units; [B, 0, 1] if there is none.
         centre: [B, HIDDEN], network: what its tanh units take in at the optimum; [B, 0] if there is none.
         readout: [B, READOUTS, HIDDEN], network: weights of its outputs; [B, 0, 1] if there is none.
@@ -46,40 +49,35 @@ class Functions(NamedTuple):
 
     optimum: Array
     mask: Array
-    place: Array
+    order: Array
     slot: Array
     weight: Array
     matrix: Array
-    link: Array
+    chained: Array
     inner: Array
     centre: Array
     readout: Array
 
 
-def draw(
-    keys: Array, kinds: tuple[str, ...], dims: tuple[int, int], capacity: int, shuffle: bool, dtype: str
-) -> Functions:
+def draw(keys: Array, kinds: tuple[str, ...], sizes: Sizes, dtype: str) -> Functions:
     """Draw functions: what is drawn depends on keys, kinds and dims, not on capacity and shuffling.
 
     Args:
         keys: int64 [B, 4].
         kinds: kinds to draw from, each equally likely.
-        dims: (lowest, highest) number of coordinates d, each equally likely.
-        capacity: O, the number of slots, at least the highest d.
-        shuffle: place coordinates into slots at random.
+        sizes: numbers of coordinates d, and the slots O that they stand in.
         dtype: "float32" or "float64".
     """
-    xp = namespace(keys)
-    low, high = dims
+    xp, (low, high) = namespace(keys), sizes.limits
     drawn = keyed_random.uniform(keys, "kind and optimum", 1 + high, dtype=dtype)  # in one call: calls cost
     kind, optimum = draw_kind(drawn[:, 0], kinds), 2 * drawn[:, 1:] - 1  # [B], [B, D]
     used, count = xp.ones_like(optimum), xp.ones_like(optimum[:, 0]) * high
     if low < high:
-        count = xp.astype(keyed_random.integers(keys, "dims", 1, low, high)[:, 0], used.dtype)
+        count = xp.astype(sizes.count(keys)[:, 0], used.dtype)
         used = xp.astype(xp.cumulative_sum(used, axis=-1) <= count[:, None], used.dtype)
-    place = draw_places(keys, "slots", capacity, shuffle)
+    order = sizes.order(keys)
     matrix = inner = readout = optimum[:, :0, None]  # [B, 0, 1]
-    link = centre = optimum[:, :0]
+    chained = centre = optimum[:, :0]
     scales = {
         "sphere": 1 / (_SQUARE * count),
         "ellipsoid": xp.ones_like(count),
@@ -89,27 +87,27 @@ def draw(
         "network": xp.ones_like(count) / _NETWORK,
     }
     if "ellipsoid" in kinds:
-        matrix = spread(_ellipsoid(keys, used, count, dtype), place, capacity)
+        matrix = sizes.spread(_ellipsoid(keys, used, count, dtype), order)
     if "rosenbrock" in kinds:
-        link = spread(used[:, 1:], keys[:, :0], capacity)
+        chained = sizes.spread(used[:, 1:], keys[:, :0])
     if "network" in kinds:
-        wide = 3 * GAIN / xp.sqrt(count)[:, None, None]  # uniform weights of inputs with variance 1/3
+        wide = 3 * SPREAD / xp.sqrt(count)[:, None, None]  # uniform weights of inputs with variance 1/3
         entries = xp.reshape(
             2 * keyed_random.uniform(keys, "network", HIDDEN * high, dtype=dtype) - 1, (-1, HIDDEN, high)
         )
         entries = entries * wide * used[:, None, :]
-        bias = GAIN * (2 * keyed_random.uniform(keys, "network bias", HIDDEN, dtype=dtype) - 1)
+        bias = SPREAD * (2 * keyed_random.uniform(keys, "network bias", HIDDEN, dtype=dtype) - 1)
         readout = 2 * keyed_random.uniform(keys, "network readout", READOUTS * HIDDEN, dtype=dtype) - 1
         readout = xp.reshape(readout, (-1, READOUTS, HIDDEN)) * math.sqrt(3 / HIDDEN)
-        inner, centre = spread(entries, place, capacity), _apply(entries, optimum * used) + bias
+        inner, centre = sizes.spread(entries, order), _apply(entries, optimum * used) + bias
     return Functions(
-        optimum=spread(optimum * used, place, capacity),
-        mask=spread(used, place, capacity),
-        place=place,
-        slot=xp.argsort(place, axis=-1),
+        optimum=sizes.spread(optimum * used, order),
+        mask=sizes.spread(used, order),
+        order=order,
+        slot=xp.argsort(order, axis=-1),
         weight=xp.stack([kind[name] * scales[name] for name in kinds], axis=-1),
         matrix=matrix,
-        link=link,
+        chained=chained,
         inner=inner,
         centre=centre,
         readout=readout,
@@ -167,7 +165,8 @@ def _ellipsoid(keys: Array, used: Array, count: Array, dtype: str) -> Array:
         v = v + ahead[:, None] * xp.astype(index[:, k:] == k, v.dtype)
         square = xp.vecdot(v, v)
         scaled = v * (2 / xp.where(square > 0, square, xp.ones_like(square)))[:, None]
-        rotation[:, k:, :] -= scaled[:, :, None] * xp.matmul(v[:, None, :], rotation[:, k:, :])
+        turned = rotation[:, k:, :] - scaled[:, :, None] * xp.matmul(v[:, None, :], rotation[:, k:, :])
+        rotation = xp.concat([rotation[:, :k, :], turned], axis=1)
     scale = xp.sqrt(curvature / (_SQUARE * xp.sum(curvature, axis=-1)[:, None]))
     return scale[:, :, None] * rotation
 
@@ -208,13 +207,13 @@ def _absolute_gradient(f: Functions, z: Array) -> Array:
 
 
 def _chain(f: Functions, z: Array) -> tuple[Array, Array, Array]:
-    """Steps z in the order of coordinates, the links' misses, both [B, O], and what links z, [O, O]."""
+    """Steps z in the order of coordinates, misses of successors, both [B, O]; and their slope [O, O]."""
     xp = namespace(z)
     if f.slot.shape[1]:
         z = xp.take_along_axis(z, f.slot, axis=-1)
     eyes = [xp.eye(z.shape[1], k=k, dtype=z.dtype, device=device(z)) for k in (-1, 0)]
-    link = eyes[0] - 2 * eyes[1]  # z @ link = successor - 2 z: faster than to shift
-    return z, (xp.matmul(z, link) - z**2) * f.link, link
+    slope = eyes[0] - 2 * eyes[1]  # z @ slope = successor - 2 z: faster than to shift
+    return z, (xp.matmul(z, slope) - z**2) * f.chained, slope
 
 
 def _rosenbrock(f: Functions, z: Array) -> Array:
@@ -224,21 +223,21 @@ def _rosenbrock(f: Functions, z: Array) -> Array:
 
 def _rosenbrock_gradient(f: Functions, z: Array) -> Array:
     xp = namespace(z)
-    ordered, miss, link = _chain(f, z)
-    slope = 200 * (xp.matmul(miss, xp.matrix_transpose(link)) - 2 * miss * ordered)  # [B, O]
-    if f.place.shape[1]:
-        slope = xp.take_along_axis(slope, f.place, axis=-1)
+    ordered, miss, step = _chain(f, z)
+    slope = 200 * (xp.matmul(miss, xp.matrix_transpose(step)) - 2 * miss * ordered)  # [B, O]
+    if f.order.shape[1]:
+        slope = xp.take_along_axis(slope, f.order, axis=-1)
     return slope + 2 * z
 
 
 def _rastrigin(f: Functions, z: Array) -> Array:
     xp = namespace(z)
-    return xp.vecdot(10 * (1 - xp.cos(2 * math.pi * STRETCH * z)) + (STRETCH * z) ** 2, f.mask)
+    return xp.vecdot(10 * (1 - xp.cos(2 * math.pi * WIDTH * z)) + (WIDTH * z) ** 2, f.mask)
 
 
 def _rastrigin_gradient(f: Functions, z: Array) -> Array:
     xp = namespace(z)
-    return 20 * math.pi * STRETCH * xp.sin(2 * math.pi * STRETCH * z) + 2 * STRETCH**2 * z
+    return 20 * math.pi * WIDTH * xp.sin(2 * math.pi * WIDTH * z) + 2 * WIDTH**2 * z
 
 
 def _network(f: Functions, z: Array) -> Array:
@@ -283,15 +282,15 @@ _KINDS = {
     "rastrigin": _Kind(
         _rastrigin,
         _rastrigin_gradient,
-        lambda d: (20 + 4 * STRETCH**2) / _WAVES,
-        lambda d: (20 * math.pi * STRETCH + 4 * STRETCH**2) / (_WAVES * d),
+        lambda d: (20 + 4 * WIDTH**2) / _WAVES,
+        lambda d: (20 * math.pi * WIDTH + 4 * WIDTH**2) / (_WAVES * d),
     ),
     "network": _Kind(
         _network,
         _network_gradient,
         lambda d: READOUTS * _CHANGE**2 / _NETWORK,
         lambda d: (
-            2 * HIDDEN * (3 * GAIN / math.sqrt(d)) * READOUTS * math.sqrt(3 / HIDDEN) * _CHANGE / _NETWORK
+            2 * HIDDEN * (3 * SPREAD / math.sqrt(d)) * READOUTS * math.sqrt(3 / HIDDEN) * _CHANGE / _NETWORK
         ),
     ),
 }

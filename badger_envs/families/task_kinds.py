@@ -35,7 +35,7 @@ def check_kinds(name: str, value: Any, known: tuple[str, ...]) -> tuple[str, ...
 def held_out_kinds(
     name: str, known: tuple[str, ...], train: Kinds, test: Kinds | None
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Kinds in training and in the test split, after the pattern of `family.held_out` for sizes.
+    """Kinds in training and in the test split, after the pattern of `badger_envs.Sizes`.
 
     A single kind is the same in both, unless others are given for the test. A mixture without test kinds
     of its own holds out all the others.

@@ -1,21 +1,27 @@
 """Variable IO: learn a hidden map between any number of inputs and outputs from a few examples."""
 
 import dataclasses
+import functools
 from typing import ClassVar, NamedTuple
 
 from badger_envs.families.hidden_maps import KINDS, Task, draw, error_bound, present
 from badger_envs.families.task_kinds import Kinds, held_out_kinds
 from badger_envs.family import (
+    Bounds,
     Family,
     Observation,
     Range,
+    Sizes,
     Slots,
     Transition,
     check_integer,
-    held_out,
+    check_number,
     namespace,
 )
 from badger_envs.keyed_random import Array
+
+SUCCESS = 0.1
+"""Query errors below it are success."""
 
 
 class State(NamedTuple):
@@ -27,7 +33,7 @@ class State(NamedTuple):
         outputs: [B, O], written last.
         target: [B, O], what would have been right then; 0 at the start.
         error: [B], of what was written last; 0 at the start.
-        query_error: [B], errors of the queries so far, summed, over the number of all queries.
+        query_error: float64 [B], errors of the queries so far, summed, over the number of all queries.
         time: int64 [B], steps done.
     """
 
@@ -84,9 +90,9 @@ class VariableIO(Family):
     All outputs 0, nothing revealed.
 
     ## Episode end
-    Terminates after `horizon` steps. `info["query_error"]` after the last step, the mean error of the
-    queries (before, the part of it that those so far make up), judges the trial; `info["is_success"]`
-    says whether the trial has ended and it is below 0.1.
+    Terminates after `horizon` steps. `info["query_error"]` (float64) after the last step, the mean error
+    of the queries (before, the part of it that those so far make up), judges the trial;
+    `info["is_success"]` (bool) says whether the trial has ended and it is below 0.1.
 
     ## Arguments
     `inputs`, `outputs`: numbers of them, or ranges (lowest, highest) drawn per task (default (1, 3) and
@@ -95,7 +101,7 @@ class VariableIO(Family):
     as many of each as any split needs).
     `kind`: a kind, or several, of which each task draws one (default "identity", "permutation",
     "affine"). `test_kind`: kinds of the test split; several kinds without it hold out all others.
-    `support`: steps after which the right output is revealed, below `horizon` (default 10).
+    `support`: steps after which the right output is revealed (default 10), fewer than `horizon`.
     `nonzero`: of "sparse_linear" (default 2). `blur`: of "lookup", in [0, 1) (default 0.2).
     `horizon`, `split`, `shuffle_slots`, `dtype`: see `badger_envs.Family`. Inputs and outputs are shuffled
     apart from each other, so that shuffled identities are permutations: neither is held out from the other.
@@ -129,69 +135,71 @@ class VariableIO(Family):
     def __post_init__(self) -> None:
         """Check the settings."""
         super().__post_init__()
-        sizes = [size for split in (False, True) for low_high in self._sizes(split) for size in low_high]
-        if self.capacity is not None:
-            check_integer("capacity", self.capacity, low=max(sizes))
-        for split in (False, True):
-            if "lookup" in self._kinds(split) and self._sizes(split)[1][0] < 2:
-                raise ValueError(
-                    f"outputs is {self.outputs}; kind 'lookup' needs 2 at least: they are its classes"
-                )
+        splits = zip(self._kinds_of_splits, (self.output_sizes.train, self.output_sizes.test), strict=True)
+        if any("lookup" in kinds and low < 2 for kinds, (low, _) in splits):
+            raise ValueError(f"outputs is {self.outputs}; kind 'lookup' needs 2 at least, its classes")
+        _ = self.input_sizes  # checks them
         check_integer("support", self.support, low=0, high=self.horizon - 1)
         check_integer("nonzero", self.nonzero, low=1)
-        if isinstance(self.blur, bool) or not isinstance(self.blur, int | float):
-            raise TypeError(f"blur is {self.blur!r}; it must be a number")
-        if not 0 <= self.blur < 1:
+        if check_number("blur", self.blur, 0, 1) == 1:
             raise ValueError(f"blur is {self.blur}; it must lie in [0, 1)")
 
-    def _sizes(self, test: bool) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Ranges of inputs and of outputs, in the test split or in the others."""
-        inputs = held_out("inputs", self.inputs, self.test_inputs)
-        return inputs[test], held_out("outputs", self.outputs, self.test_outputs)[test]
+    def _sizes(self, name: str, train: Range, test: Range | None) -> Sizes:
+        shuffled = self.shuffle_slots
+        return Sizes.of(name, train, test, capacity=self.capacity, split=self.split, shuffled=shuffled)
 
-    def _kinds(self, test: bool) -> tuple[str, ...]:
-        return held_out_kinds("kind", KINDS, self.kind, self.test_kind)[test]
+    @functools.cached_property
+    def input_sizes(self) -> Sizes:
+        """How many inputs there are."""
+        return self._sizes("inputs", self.inputs, self.test_inputs)
+
+    @functools.cached_property
+    def output_sizes(self) -> Sizes:
+        """How many outputs there are."""
+        return self._sizes("outputs", self.outputs, self.test_outputs)
+
+    @functools.cached_property
+    def _kinds_of_splits(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        return held_out_kinds("kind", KINDS, self.kind, self.test_kind)
 
     @property
     def kinds(self) -> tuple[str, ...]:
         """Kinds that the tasks of this split are drawn from."""
-        return self._kinds(self.split == "test")
+        return self._kinds_of_splits[self.split == "test"]
 
     @property
     def noise_size(self) -> int:
         """A number per input, and one for the class of a "lookup"."""
-        return self._sizes(self.split == "test")[0][1] + ("lookup" in self.kinds)
+        return self.input_sizes.limits[1] + ("lookup" in self.kinds)
 
-    @property
+    @functools.cached_property
     def slots(self) -> Slots:
         """Inputs and outputs; the error as global feedback; right output and whether it is revealed."""
-        train, test = self._sizes(False), self._sizes(True)
-        inputs, outputs = (max(train[i][1], test[i][1]) for i in (0, 1))
-        return Slots(self.capacity or inputs, 1, self.capacity or outputs, 1, 2)
+        return Slots(self.input_sizes.capacity, 1, self.output_sizes.capacity, 1, 2)
 
-    @property
-    def bounds(self) -> Observation:
+    @functools.cached_property
+    def bounds(self) -> Bounds:
         """All in [-1, 1] but the error, whose bound follows from the smallest variance of right outputs."""
+        inputs, outputs = self.input_sizes, self.output_sizes
         most = max(
-            error_bound(kind, inputs, outputs, self.nonzero)
-            for test in (False, True)
-            for kind in self._kinds(test)
-            for inputs in range(self._sizes(test)[0][0], self._sizes(test)[0][1] + 1)
-            for outputs in self._sizes(test)[1]
+            error_bound(kind, i, o, self.nonzero)
+            for kinds, (low, high), ends in (
+                (self._kinds_of_splits[0], inputs.train, outputs.train),
+                (self._kinds_of_splits[1], inputs.test, outputs.test),
+            )
+            for kind in kinds
+            for i in range(low, high + 1)
+            for o in ends
         )
-        return Observation((-1, 1), (0, 1), (-1, 1), (0, 1), (0, most), (-1, 1), (0, 1))
+        return Bounds(inputs=(-1, 1), outputs=(-1, 1), feedback=(0, most), output_feedback=(-1, 1))
 
     def sample_task(self, keys: Array) -> Task:
         """Draw sizes and maps: keys [B, 4] -> Task."""
-        inputs, outputs = self._sizes(self.split == "test")
-        slots = self.slots
         return draw(
             keys,
             self.kinds,
-            inputs=inputs,
-            outputs=outputs,
-            capacities=(slots.inputs, slots.outputs),
-            shuffle=self.shuffle_slots,
+            inputs=self.input_sizes,
+            outputs=self.output_sizes,
             nonzero=self.nonzero,
             blur=self.blur,
             noise_size=self.noise_size,
@@ -202,9 +210,9 @@ class VariableIO(Family):
         """Zeros written, nothing revealed, the first inputs shown."""
         xp = namespace(task.offset)
         zero, scalar = xp.zeros_like(task.offset), xp.zeros_like(task.scale)
-        time = xp.zeros_like(task.scale, dtype=xp.int64)
-        inputs, right = present(task, time, task.first, self.support)
-        return State(inputs, right, zero, zero, scalar, scalar, time)
+        time, nothing = (xp.zeros_like(scalar, dtype=kind) for kind in (xp.int64, xp.float64))
+        inputs, right = present(task, self.input_sizes, time, task.first, self.support)
+        return State(inputs, right, zero, zero, scalar, nothing, time)
 
     def observe(self, task: Task, state: State) -> Observation:
         """New inputs, what was written last and, after a support step, what was right then."""
@@ -229,14 +237,14 @@ class VariableIO(Family):
         query = xp.astype(state.time >= self.support, error.dtype)
         counted = error * query / (self.horizon - self.support)
         time = state.time + 1
-        inputs, right = present(task, time, noise, self.support)
+        inputs, right = present(task, self.input_sizes, time, noise, self.support)
         outputs = action * task.output_mask
         answered = State(inputs, right, outputs, state.right, error, state.query_error + counted, time)
         return Transition(answered, -counted, error, time == self.horizon)
 
     def info(self, task: Task, state: State) -> dict[str, Array]:
-        """Mean error of the queries; success below 0.1."""
-        success = (state.time == self.horizon) & (state.query_error < 0.1)
+        """Mean error of the queries; success below `SUCCESS`."""
+        success = (state.time == self.horizon) & (state.query_error < SUCCESS)
         return {"query_error": state.query_error, "is_success": success}
 
     def solution(self, task: Task, state: State) -> Array:

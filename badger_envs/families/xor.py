@@ -1,25 +1,30 @@
 """XOR across experts: bits that say nothing alone, and an answer that all outputs must give."""
 
 import dataclasses
+import functools
 import math
 from typing import ClassVar, Literal, NamedTuple
 
 from badger_envs import keyed_random
 from badger_envs.family import (
     ActionKind,
+    Bounds,
     Family,
     Observation,
     Range,
+    Sizes,
     Slots,
     Transition,
-    check_integer,
-    held_out,
+    check_choice,
     namespace,
 )
 from badger_envs.keyed_random import Array
 
 FUNCTIONS = ("parity", "majority", "table")
 MOST_BITS = {"parity": 64, "majority": 64, "table": 6}
+
+SUCCESS = 0.99
+"""Accuracies above it are success."""
 
 
 class Task(NamedTuple):
@@ -49,7 +54,7 @@ class State(NamedTuple):
         outputs: [B, I], written last.
         feedback: [B], fraction of the outputs written last that was right, 0 before it is due.
         revealed: [B], the answer that was right for them, 0 unless `function` is "table".
-        score: [B], sum of the fractions right, over the steps that count.
+        right: int64 [B], outputs that were right, over the steps that count.
         time: int64 [B], steps done.
     """
 
@@ -58,7 +63,7 @@ class State(NamedTuple):
     outputs: Array
     feedback: Array
     revealed: Array
-    score: Array
+    right: Array
     time: Array
 
 
@@ -104,9 +109,9 @@ class XOR(Family):
     All outputs 0.
 
     ## Episode end
-    Terminates after `horizon` steps. `info["accuracy"]` is the sum of rewards, 0 until an answer counts;
-    guessing scores 0.5. `info["is_success"]` says whether it is above 0.99. With majority of an even
-    number, writing +1 scores 0.5 + C(N, N/2) / 2**(N + 1).
+    Terminates after `horizon` steps. `info["accuracy"]` (float64) is the sum of rewards, 0 until an answer
+    counts; guessing scores 0.5. `info["is_success"]` (bool) says whether it is above 0.99. With majority of
+    an even number, writing +1 scores 0.5 + C(N, N/2) / 2**(N + 1).
 
     ## Arguments
     `bits`: number of bits N, or a range (lowest, highest) drawn per task (default 3; at most 64, with
@@ -140,31 +145,30 @@ class XOR(Family):
     def __post_init__(self) -> None:
         """Check the settings."""
         super().__post_init__()
-        if self.function not in FUNCTIONS:
-            raise ValueError(f"function is {self.function!r}; it must be one of {', '.join(FUNCTIONS)}")
-        if self.show not in ("always", "first"):
-            raise ValueError(f"show is {self.show!r}; it must be 'always' or 'first'")
-        most = MOST_BITS[self.function]
-        if self._most_bits > most:
+        check_choice("function", self.function, FUNCTIONS)
+        check_choice("show", self.show, ("always", "first"))
+        sizes, most = self.sizes, MOST_BITS[self.function]
+        if sizes.highest > most:
             raise ValueError(
-                f"bits {self._train_and_test[0]} with test_bits {self._train_and_test[1]} are more than the "
-                f"{most} that function {self.function!r} takes; give fewer, or a test_bits within {most}"
+                f"bits {sizes.train} with test_bits {sizes.test} are more than the {most} that function "
+                f"{self.function!r} takes; give fewer, or a test_bits within {most}"
             )
-        if self.capacity is not None:
-            check_integer("capacity", self.capacity, low=self._most_bits)
         if self.function == "table" and self.horizon < 2:
             raise ValueError("horizon is 1; function 'table' needs 2 at least, to learn from and to answer")
         if self.function == "table" and self.show == "first":
             raise ValueError("show is 'first'; function 'table' shows new bits at every step: use 'always'")
 
-    @property
-    def _train_and_test(self) -> tuple[tuple[int, int], tuple[int, int]]:
-        return held_out("bits", self.bits, self.test_bits)
-
-    @property
-    def _most_bits(self) -> int:
-        (_, train), (_, test) = self._train_and_test
-        return max(train, test)
+    @functools.cached_property
+    def sizes(self) -> Sizes:
+        """How many bits there are."""
+        return Sizes.of(
+            "bits",
+            self.bits,
+            self.test_bits,
+            capacity=self.capacity,
+            split=self.split,
+            shuffled=self.shuffle_slots,
+        )
 
     @property
     def _counted_from(self) -> int:
@@ -179,56 +183,40 @@ class XOR(Family):
     @property
     def noise_size(self) -> int:
         """With "table" the next step's bits; otherwise nothing."""
-        return self.slots.inputs if self.function == "table" else 0
+        return self.sizes.capacity if self.function == "table" else 0
 
-    @property
+    @functools.cached_property
     def slots(self) -> Slots:
         """As many inputs of one bit as outputs; the fraction right; with "table" the right answer."""
-        capacity = self.capacity or self._most_bits
-        return Slots(capacity, 1, capacity, 1, int(self.function == "table"))
+        return Slots(self.sizes.capacity, 1, self.sizes.capacity, 1, int(self.function == "table"))
 
     @property
-    def bounds(self) -> Observation:
+    def bounds(self) -> Bounds:
         """Bits, outputs and answers in [-1, 1], the fraction right in [0, 1]."""
         revealed = (-1, 1) if self.function == "table" else (0, 0)
-        return Observation((-1, 1), (0, 1), (-1, 1), (0, 1), (0, 1), revealed, (0, 1))
+        return Bounds(inputs=(-1, 1), outputs=(-1, 1), feedback=(0, 1), output_feedback=revealed)
 
     def sample_task(self, keys: Array) -> Task:
         """Draw sizes, bits and, where asked for, the table: keys [B, 4] -> Task."""
-        xp = namespace(keys)
+        xp, sizes = namespace(keys), self.sizes
         dtype = getattr(xp, self.dtype)
-        capacity = self.slots.inputs
-        low, high = self._train_and_test[self.split == "test"]
-        bits = keyed_random.integers(keys, "bits", capacity, 0, 1)  # [B, I]
-        if self.shuffle_slots:
-            place = keyed_random.permutation(keys, "slots", capacity)
-        else:
-            place = xp.cumulative_sum(xp.ones_like(bits), axis=-1) - 1
-        size = keyed_random.integers(
-            keys, "size", int(low < high), 0, high - low
-        )  # [B, 1], or [B, 0] if fixed
-        count = low + xp.sum(size, axis=-1, keepdims=True)  # [B, 1]
-        used = place < count  # [B, I]
-        mask = xp.astype(used, dtype)
-        entries = 2**high if self.function == "table" else 0
+        count = sizes.count(keys)  # [B, 1]
+        element = sizes.element(sizes.order(keys))  # [B or 1, I]
+        used = element < count  # [B, I]
+        bits = 2 * keyed_random.integers(keys, "values", sizes.capacity, 0, 1) - 1  # [B, I]
+        entries = 2 ** sizes.limits[1] if self.function == "table" else 0
         table = xp.astype(keyed_random.integers(keys, "table", entries, 0, 1), dtype)
-        digit = xp.astype(used, xp.int64) << xp.clip(place, 0, MOST_BITS["table"])
-        first = xp.astype((2 * bits - 1) * xp.astype(used, xp.int64), dtype)
-        return Task(first, mask, xp.astype(count[:, 0], dtype), digit, 2 * table - 1)
+        digit = xp.astype(used, xp.int64) << xp.clip(element, 0, MOST_BITS["table"])
+        first = xp.astype(bits * xp.astype(used, xp.int64), dtype)  # not as floats: -0 would tell
+        return Task(first, xp.astype(used, dtype), xp.astype(count[:, 0], dtype), digit, 2 * table - 1)
 
     def initial_state(self, task: Task) -> State:
         """The first bits, nothing written."""
         xp = namespace(task.bits)
         zero = xp.zeros_like(task.bits[:, 0])
-        return State(
-            task.bits,
-            self._answer(task, task.bits),
-            xp.zeros_like(task.bits),
-            zero,
-            zero,
-            zero,
-            xp.zeros_like(zero, dtype=xp.int64),
-        )
+        none = xp.zeros_like(zero, dtype=xp.int64)
+        answer = self._answer(task, task.bits)
+        return State(task.bits, answer, xp.zeros_like(task.bits), zero, zero, none, none)
 
     def observe(self, task: Task, state: State) -> Observation:
         """The bits, what was written last, and what has been told about it."""
@@ -253,7 +241,8 @@ class XOR(Family):
         xp = namespace(action)
         answer = state.answer[:, None]  # [B, 1]
         loss = xp.vecdot(task.mask, (action - answer) ** 2) / task.count  # [B]
-        right = xp.vecdot(task.mask, xp.astype(action * answer > 0, task.mask.dtype)) / task.count  # [B]
+        number = xp.vecdot(task.mask, xp.astype(action * answer > 0, task.mask.dtype))  # [B], exact
+        right = number / task.count
         counts = xp.astype(state.time >= self._counted_from, right.dtype)
         due, time = right * counts, state.time + 1
         if self.function == "table":
@@ -261,13 +250,14 @@ class XOR(Family):
             shown = (bits, self._answer(task, bits), action * task.mask, right, state.answer)
         else:
             shown = (state.bits, state.answer, action * task.mask, due, state.revealed)
-        after = State(*shown, score=state.score + due, time=time)
+        after = State(*shown, right=state.right + xp.astype(number * counts, xp.int64), time=time)
         return Transition(after, due / self._counted, loss, time == self.horizon)
 
     def info(self, task: Task, state: State) -> dict[str, Array]:
-        """Fraction right so far, over the steps that count; success above 0.99."""
-        accuracy = state.score / self._counted
-        return {"accuracy": accuracy, "is_success": accuracy > 0.99}
+        """Fraction right so far, over the steps that count; success above `SUCCESS`."""
+        xp = namespace(state.right)
+        accuracy = xp.astype(state.right, xp.float64) / (task.count * self._counted)
+        return {"accuracy": accuracy, "is_success": accuracy > SUCCESS}
 
     def solution(self, task: Task, state: State) -> Array:
         """The answer to the bits of this state (also where they are no longer shown), in every used slot."""

@@ -6,7 +6,8 @@
         check_family("Mine/Family-v0")
 
 Every check raises AssertionError with a line that says what was promised and what was found. None needs
-pytest. `check_family` needs torch, and checks the PettingZoo faces too if PettingZoo is installed.
+pytest. `check_family` needs torch (the extra `agents`), and checks the PettingZoo faces too if PettingZoo is
+installed.
 """
 
 from badger_envs.testing.actions import check_actions

@@ -58,15 +58,15 @@ def check_faces(target: Target, num_envs: Sequence[int] = (1, 7, 1024), seed: in
         expected = play(family, keys, actions)
     for n in num_envs:
         with recorded_draws() as found:
-            lived = _vector_trial(target, n, seed, actions[:, :n])
+            played = _vector_trial(target, n, seed, actions[:, :n])
         what = f"{name}: make_vec with {n} environments"
         require_draws(draws, found, keys[:n], what)
-        require_equal(rows(expected, slice(n)), lived, what)
+        require_equal(rows(expected, slice(n)), played, what)
     for device in torch_devices():
         with recorded_draws() as found:
-            lived = _batched_trial(family, seed, actions, device)
+            played = _batched_trial(family, seed, actions, device)
         require_draws(draws, found, keys, f"{name}: torch face on {device}")
-        require_equal(expected, lived, f"{name}: torch face on {device}")
+        require_equal(expected, played, f"{name}: torch face on {device}")
     for row in range(min(2, len(keys))):
         _check_single(target, seed + row, rows(expected, slice(row, row + 1)), draws, actions[:, row])
     if importlib.util.find_spec("pettingzoo"):
@@ -74,9 +74,9 @@ def check_faces(target: Target, num_envs: Sequence[int] = (1, 7, 1024), seed: in
 
         from badger_envs.faces.pettingzoo import env, parallel_env
 
-        for face, played in (("", parallel_env(target)), ("AEC ", aec_to_parallel_wrapper(env(target)))):
-            lived = _pettingzoo_trial(played, target, seed, actions[:, 0])
-            require_equal(rows(expected, slice(1)), lived, f"{name}: PettingZoo {face}face")
+        for face, agents in (("", parallel_env(target)), ("AEC ", aec_to_parallel_wrapper(env(target)))):
+            played = _pettingzoo_trial(agents, target, seed, actions[:, 0])
+            require_equal(rows(expected, slice(1)), played, f"{name}: PettingZoo {face}face")
 
 
 def check_seeding(target: Target, seed: int = 3) -> None:
@@ -120,10 +120,10 @@ def _check_single(target: Target, seed: int, expected: Trajectory, draws: Draws,
     name, family = f"{name_of(target)}: gym.make seeded {seed}", resolve(target)
     env = single(target)
     with recorded_draws() as found:
-        lived = _single_trial(env, seed, actions, name)
+        played = _single_trial(env, seed, actions, name)
     require_draws(draws, found, seeded_keys(family, range(seed, seed + 1)), name)
-    require_equal(expected, lived, name)
-    keys = keyed_random.trial_keys(keyed_random.base_keys([seed]), 1, family.split)
+    require_equal(expected, played, name)
+    keys = keyed_random.trial_keys([seed], 1, family.split)
     later = play(family, keys, actions[:, None])
     require_equal(later, _single_trial(env, None, actions, name), f"{name}, second trial")
     env.close()

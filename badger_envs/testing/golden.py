@@ -44,14 +44,14 @@ def golden(id: str) -> dict[str, np.ndarray]:
     digest = hashlib.sha256()
     for (name, start, count), stream in sorted(drawn.items()):
         digest.update(f"{name} {start} {count}".encode() + b"".join(stream.values()))
-    living = until_end(trajectory["terminated"])  # [T, B]
-    started = np.concatenate([np.ones_like(living[:1]), living])  # [T + 1, B]
+    running = until_end(trajectory["terminated"])  # [T, B]
+    started = np.concatenate([np.ones_like(running[:1]), running])  # [T + 1, B]
     info = [array for name, array in trajectory.items() if name.startswith("info ")]
     results = ("reward", "loss", "terminated")
     shown = [a for name, a in trajectory.items() if name not in results and not name.startswith("info ")]
     arrays = {"observation": np.concatenate(shown, axis=-1), "info": np.stack(info, axis=-1)}
     arrays = {name: array * started[:, :, None] for name, array in arrays.items()}
-    arrays |= {name: trajectory[name] * living for name in results}
+    arrays |= {name: trajectory[name] * running for name in results}
     stored = {name: array.astype(np.float32) for name, array in arrays.items()}
     return {"draws": np.array(digest.hexdigest()), **stored}
 

@@ -21,7 +21,7 @@ Target = str | Family
 """What to check: a registered id, or a family that can be imported as "module:Class"."""
 
 Draws = dict[tuple[str, int, int], dict[bytes, bytes]]
-"""Words drawn: by name, start and count of a stretch, and by key."""
+"""Words drawn: by name, start and count of a segment, and by key."""
 
 Trajectory = dict[str, np.ndarray]
 """Arrays by name: observations and infos [T + 1, B, ...], "reward" and "terminated" [T, B]."""
@@ -57,19 +57,19 @@ def single(target: Target, **settings: Any) -> Any:
     """The Gymnasium face: `gym.make` of an id, the bare face of a family."""
     if isinstance(target, str):
         return gym.make(target, disable_env_checker=True, **settings)
-    return FamilyEnv(family_path(target), **{**target.settings(), **settings})
+    return FamilyEnv(target, **settings)
 
 
 def vector(target: Target, num_envs: int, **settings: Any) -> VectorEnv:
     """The vector face: `gym.make_vec` of an id, the bare face of a family."""
     if isinstance(target, str):
         return gym.make_vec(target, num_envs=num_envs, **settings)
-    return FamilyVectorEnv(num_envs, family_path(target), **{**target.settings(), **settings})
+    return FamilyVectorEnv(num_envs, target, **settings)
 
 
 def seeded_keys(family: Family, seeds: range, trial: int = 0) -> np.ndarray:
     """Keys of the trials that environments of these seeds play: int64 [B, 4]."""
-    return keyed_random.trial_keys(keyed_random.base_keys(seeds), trial, family.split)
+    return keyed_random.trial_keys(seeds, trial, family.split)
 
 
 def legal_actions(family: Family, keys: Array, steps: int) -> np.ndarray:
@@ -127,14 +127,14 @@ def require_equal(expected: Trajectory, found: Trajectory, what: str) -> None:
 
     Integers and booleans must be equal, floats within the tolerances. What `found` lacks is not compared.
     """
-    living = until_end(expected["terminated"])  # [T, B]
-    started = np.concatenate([np.ones_like(living[:1]), living])  # [T + 1, B]
+    running = until_end(expected["terminated"])  # [T, B]
+    started = np.concatenate([np.ones_like(running[:1]), running])  # [T + 1, B]
     for name, array in found.items():
         if name not in expected:
             raise AssertionError(f"{what}: {name!r} is not in the family's trajectory")
         wanted = expected[name]
         require(array.shape == wanted.shape, f"{what}: {name!r} has shape {array.shape}, not {wanted.shape}")
-        where = living if len(wanted) == len(living) else started
+        where = running if len(wanted) == len(running) else started
         require_close(wanted[where], array[where], f"{what}: {name!r}")
 
 
@@ -238,7 +238,7 @@ def recorded_draws() -> Iterator[Draws]:
 
 
 def require_draws(expected: Draws, found: Draws, keys: Array, what: str) -> None:
-    """AssertionError unless every stretch of `expected` for these keys is in `found`, bit by bit."""
+    """AssertionError unless every segment of `expected` for these keys is in `found`, bit by bit."""
     rows = [key.tobytes() for key in to_numpy(keys).astype("<i8")]
     for (name, start, count), stream in expected.items():
         drawn = found.get((name, start, count))

@@ -8,9 +8,9 @@ from gymnasium import spaces
 from gymnasium.utils import RecordConstructorArgs
 
 from badger_envs.faces.actions import check_indices, check_values
+from badger_envs.faces.layout import Parts, action_rows, flat_layout, flat_rows, rl2_layout
 from badger_envs.faces.spaces import slot_shapes
 from badger_envs.family import Family
-from badger_envs.wrappers.layout import Parts, action_rows, flat_layout, flat_rows, rl2_layout
 
 _Env = gym.Env[Any, Any]
 

@@ -7,7 +7,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 from gymnasium.vector.utils import batch_space
 
-from badger_envs.wrappers.layout import Layout, Parts, action_rows, flat_layout, flat_rows, rl2_layout
+from badger_envs.faces.layout import Layout, Parts, action_rows, flat_layout, flat_rows, rl2_layout
 
 
 class FlattenSlots(VectorWrapper):

@@ -9,7 +9,7 @@ from badger_agents.evaluation import evaluate
 from badger_agents.recipe.loading import load_recipe
 from badger_agents.rollout import rollout
 from badger_agents.training.log import read_log
-from badger_agents.training.loop import CHECKPOINT, LOG
+from badger_agents.training.run import CHECKPOINT, LOG
 from badger_envs import keyed_random
 from leaderboards.options import check_device, check_seed
 from leaderboards.plots.demo import Curve, draw_demo

@@ -12,12 +12,13 @@ from badger_agents.atomic_files import write_atomically
 from badger_agents.evaluation import Evaluation
 from badger_agents.recipe.loading import Recipe
 from badger_agents.recipe.schema import RecipeError
+from badger_agents.training.own_code import keep_code
 from badger_envs.family import Family
 from leaderboards.options import check_device, check_seeds
 from leaderboards.plots.profile import draw_profile
 from leaderboards.plots.style import save_figure
 from leaderboards.results import as_csv, columns_of, progress_console, record, show
-from leaderboards.runs import find, find_recipe, find_source, keep_code, make_folder
+from leaderboards.runs import find, find_recipe, find_source, make_folder
 from leaderboards.side_by_side import Job, train_side_by_side
 from leaderboards.suite import (
     ABILITIES,

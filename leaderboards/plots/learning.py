@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from badger_agents.training.log import read_log
-from badger_agents.training.loop import LOG
+from badger_agents.training.run import LOG
 from leaderboards.card import ENOUGH
 from leaderboards.plots.style import COLOURS, STYLE, log_errors
 from leaderboards.runs import find_source

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
+from gymnasium.utils.env_checker import data_equivalence
 
 from badger_envs.faces.pettingzoo import FamilyParallelEnv
 
@@ -39,4 +39,4 @@ def play(env: FamilyParallelEnv, seed: int | None) -> list[Any]:
 
 
 def same(left: Any, right: Any) -> bool:
-    return gym.utils.env_checker.data_equivalence(left, right, exact=True)
+    return data_equivalence(left, right, exact=True)

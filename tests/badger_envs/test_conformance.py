@@ -1,6 +1,7 @@
 """Every registered id passes every conformance check; and the checks catch what they are there for."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from badger_envs.faces.vector_env import FamilyVectorEnv
 from badger_envs.families.bandit import Bandit
 from badger_envs.families.guessing_game import GuessingGame
 from badger_envs.families.variable_io import VariableIO
-from badger_envs.family import Observation, Transition
+from badger_envs.family import Observation, Sizes, Transition
 from badger_envs.testing.__main__ import main as store_golden
 from tests.badger_envs.toy_family import Toy
 
@@ -160,13 +161,16 @@ class ForgetsTheSplitInNoise(Bandit):
 
 
 class HoldsOutOutputsOnly(VariableIO):
-    def _sizes(self, test: bool) -> Any:
-        return super()._sizes(False)[0], super()._sizes(test)[1]
+    @functools.cached_property
+    def input_sizes(self) -> Sizes:
+        sizes = super().input_sizes
+        return dataclasses.replace(sizes, limits=sizes.train)
 
 
 class HoldsNoKindsOut(VariableIO):
-    def _kinds(self, test: bool) -> tuple[str, ...]:
-        return super()._kinds(False)
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        return self._kinds_of_splits[0]
 
 
 class HasABlockOfOtherNoise(Bandit):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Callable
 
 import gymnasium as gym
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 
 from badger_envs import family_of, make_family
 from badger_envs.families.guessing_game import GuessingGame
-from badger_envs.family import check_range, held_out, touches_unused_slot
+from badger_envs.family import Sizes, touches_unused_slot
 from badger_envs.keyed_random import outer_keys
 
 PATH = "badger_envs.families.guessing_game:GuessingGame"
@@ -41,7 +42,7 @@ def test_a_path_that_leads_nowhere_is_refused_in_one_line(path: str) -> None:
 
 
 def test_an_unknown_setting_is_named_beside_those_that_there_are() -> None:
-    with pytest.raises(TypeError, match=r"no setting 'dim'.*dims"):
+    with pytest.raises(TypeError, match=r"got an unexpected keyword argument 'dim'.*dims"):
         make_family(PATH, {"dim": 3})
 
 
@@ -100,11 +101,58 @@ def test_a_family_cannot_be_changed() -> None:
     ],
 )
 def test_sizes_are_held_out(train: object, test: object, expected: object) -> None:
-    assert held_out("dims", train, test) == expected
+    sizes = Sizes.of("dims", train, test)
+    assert (sizes.train, sizes.test) == expected
+    assert sizes.highest == sizes.capacity == max(high for _, high in expected)
+    for split in ("train", "validation", "test"):
+        assert Sizes.of("dims", train, test, split=split).limits == expected[split == "test"]
 
 
-def test_a_number_is_a_range_of_one() -> None:
-    assert check_range("dims", 4) == (4, 4)
+@pytest.mark.parametrize("shuffled", [False, True])
+@pytest.mark.parametrize("backend", [np.asarray, torch.from_numpy])
+def test_sizes_are_drawn_and_laid_into_slots(shuffled: bool, backend: Callable) -> None:
+    keys = backend(outer_keys(0, 0, 500))
+    sizes = Sizes.of("dims", (2, 5), capacity=10, shuffled=shuffled)
+    count, order = sizes.count(keys), sizes.order(keys)
+    counts = np.bincount(np.asarray(count)[:, 0], minlength=6)
+    assert counts[:2].sum() == 0
+    assert counts[2:].min() > 90
+    element = sizes.element(order)
+    values = backend(np.float32([[1, 2, 3, 4, 5]] * 500))
+    spread = sizes.spread(values, order)
+    assert spread.shape == (500, 10)
+    assert np.array_equal(np.sort(spread), np.float32([[0] * 5 + [1, 2, 3, 4, 5]] * 500))
+    assert np.array_equal(np.where(element < 5, element + 1, 0) * np.ones((500, 1)), spread)
+    assert (len(np.unique(np.asarray(order), axis=0)) > 400) == shuffled
+    more = Sizes.of("dims", (2, 5), capacity=12, shuffled=shuffled)
+    assert np.array_equal(count, more.count(keys)), "what is drawn does not depend on the capacity"
+
+
+def test_a_fixed_size_draws_nothing_and_may_fill_all_slots() -> None:
+    keys = outer_keys(0, 0, 3)
+    assert Sizes.of("dims", 4).count(keys).tolist() == [[4]] * 3
+    assert Sizes.of("dims", 4).fills_all
+    assert not Sizes.of("dims", 4, capacity=5).fills_all
+    assert not Sizes.of("dims", 4, 6).fills_all
+    assert Sizes.of("dims", 4, 6, split="test").fills_all
+
+
+def test_settings_of_numpy_are_kept_as_pythons() -> None:
+    family = GuessingGame(
+        dims=np.int64(3),
+        horizon=np.uint8(4),
+        capacity=np.int32(5),
+        target_scale=np.float32(0.5),
+        shuffle_slots=np.True_,
+        split=np.str_("test"),
+    )
+    assert family == GuessingGame(
+        dims=3, horizon=4, capacity=5, target_scale=0.5, shuffle_slots=True, split="test"
+    )
+    assert {type(value) for value in family.settings().values()} == {int, float, bool, str, type(None)}
+    for dims in ([1, np.int64(4)], np.array([1, 4])):
+        assert GuessingGame(dims=dims) == GuessingGame(dims=(1, 4))
+    json.dumps(family.settings())
 
 
 def test_noise_of_a_trial_is_the_noise_of_its_steps() -> None:

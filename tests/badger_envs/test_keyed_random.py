@@ -23,7 +23,7 @@ def hexadecimal(words: str) -> list[np.ndarray]:
 
 
 def keys_of(seeds: list[int], split: str = "train") -> np.ndarray:
-    return keyed_random.trial_keys(keyed_random.base_keys(seeds), 0, split)
+    return keyed_random.trial_keys(seeds, 0, split)
 
 
 @pytest.mark.parametrize(("counter", "key", "result"), PUBLISHED)
@@ -90,14 +90,11 @@ def test_both_dtypes_see_the_same_numbers() -> None:
 
 
 def test_streams_of_other_names_seeds_trials_steps_splits_and_rows_are_others() -> None:
-    base = keyed_random.base_keys([0])
-    keys = [
-        keyed_random.trial_keys(base, trial, split) for trial in range(3) for split in keyed_random.SPLITS
-    ]
-    keys += [keys_of([seed]) for seed in range(1, 50)]
+    keys = [keyed_random.trial_keys([0], trial, split) for trial in range(3) for split in keyed_random.SPLITS]
+    keys += [keys_of([seed]) for seed in (*range(1, 50), 2**32, 2**33 + 1, 2**64 - 1)]
     keys += [
         keyed_random.outer_keys(seed, step, 5, split)
-        for seed in (0, 1, 2**40)
+        for seed in (100, 101, 2**40)
         for step in (0, 1)
         for split in keyed_random.SPLITS
     ]
@@ -130,7 +127,7 @@ def test_outer_seeds_out_of_range_are_refused(seed: int) -> None:
 
 def test_unknown_splits_are_refused() -> None:
     with pytest.raises(ValueError, match="train, validation, test"):
-        keyed_random.trial_keys(keyed_random.base_keys([0]), 0, "dev")
+        keyed_random.trial_keys([0], 0, "dev")
 
 
 @given(SEEDS, st.integers(-100, 100), st.integers(0, 2**31 - 1))
@@ -201,9 +198,46 @@ def test_all_permutations_are_equally_likely() -> None:
     assert ((counts - 1000) ** 2 / 1000).sum() < 20.5
 
 
-def test_base_keys_are_those_of_gymnasiums_generator() -> None:
-    from gymnasium.utils import seeding
+SEEDS_OF_ALL_SIZES = [0, 1, 2**32 - 1, 2**32, 2**63 - 1, 2**63, 2**64 - 1]
 
-    generator, _ = seeding.np_random(42)
-    assert np.array_equal(keyed_random.base_key(generator), keyed_random.base_keys([42])[0])
-    assert keyed_random.base_keys([42]).max() < 2**32
+
+@pytest.mark.parametrize("split", keyed_random.SPLITS)
+def test_trial_keys_are_seed_trial_row_zero_and_split(split: str) -> None:
+    expected = [[s % 2**32, s // 2**32, 7, keyed_random.SPLITS.index(split)] for s in SEEDS_OF_ALL_SIZES]
+    array = np.array(SEEDS_OF_ALL_SIZES, np.uint64)
+    for seeds in (SEEDS_OF_ALL_SIZES, tuple(map(np.uint64, SEEDS_OF_ALL_SIZES)), array):
+        keys = keyed_random.trial_keys(seeds, 7, split)
+        assert keys.dtype == np.int64
+        assert keys.tolist() == expected
+    there = keyed_random.trial_keys(torch.from_numpy(array.view(np.int64)), torch.tensor([7] * 7), split)
+    assert there.tolist() == expected
+
+
+def test_trial_t_of_a_seed_is_row_0_of_outer_step_t_in_the_same_split() -> None:
+    for trial in (0, 5):
+        keys = keyed_random.trial_keys([2**40 + 3], trial, "test")
+        assert np.array_equal(keys, keyed_random.outer_keys(2**40 + 3, trial, 1, "test"))
+
+
+@pytest.mark.parametrize(
+    ("seeds", "error", "words"),
+    [
+        ([3, -1], ValueError, r"a seed is -1.*\[0, 2\*\*64\)"),
+        ([2**64], ValueError, f"a seed is {2**64}"),
+        (np.array([4, -2]), ValueError, "a seed is -2"),
+        ([1.0], TypeError, "a seed is 1.0"),
+        ([True], TypeError, "a seed is True"),
+        ([None], TypeError, "a seed is None"),
+        (np.array([0.5]), TypeError, "float64"),
+        (np.array([True]), TypeError, "bool"),
+    ],
+)
+def test_what_is_no_seed_is_refused(seeds: object, error: type, words: str) -> None:
+    with pytest.raises(error, match=words):
+        keyed_random.trial_keys(seeds, 0, "train")
+
+
+@pytest.mark.parametrize("trial", [-1, 2**32])
+def test_trials_out_of_range_are_refused(trial: int) -> None:
+    with pytest.raises(ValueError, match="trial"):
+        keyed_random.trial_keys([0], trial, "train")

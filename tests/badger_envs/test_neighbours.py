@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from badger_envs import keyed_random
-from badger_envs.neighbours import Neighbours, candidates, random_links, small_world
+from badger_envs.neighbours import Neighbours, candidates, random_edges, small_world
 from badger_envs.topology import neighbours
 
 DRAWN = ["random:degree=3,seed=trial", "small-world:rewired=0.5,seed=trial", "top-k:candidates=5,k=2"]
@@ -49,9 +49,9 @@ def test_rows_are_drawn_by_their_own_keys_alike_on_all_backends(
 
 
 @pytest.mark.parametrize(("experts", "degree"), [(9, 2.0), (5, 3.9), (6, 0.5)])
-def test_random_links_are_independent_and_as_many_as_asked_for(experts: int, degree: float) -> None:
+def test_random_edges_are_independent_and_as_many_as_asked_for(experts: int, degree: float) -> None:
     trials = 4000
-    edges = edges_of(random_links(experts, keyed_random.outer_keys(0, 0, trials), degree))
+    edges = edges_of(random_edges(experts, keyed_random.outer_keys(0, 0, trials), degree))
     p = degree / (experts - 1)
     shares = edges.mean(0)[~np.eye(experts, dtype=bool)]
     assert np.abs(shares - p).max() < 4.5 * math.sqrt(p * (1 - p) / trials)
@@ -64,15 +64,15 @@ def test_random_links_are_independent_and_as_many_as_asked_for(experts: int, deg
 
 
 @pytest.mark.parametrize("degree", [4, 5, 100.5])
-def test_random_links_to_all_others_where_there_are_not_more(degree: float) -> None:
-    assert edges_of(random_links(5, keyed_random.outer_keys(0, 0, 2), degree)).sum((1, 2)).tolist() == [
+def test_random_edges_to_all_others_where_there_are_not_more(degree: float) -> None:
+    assert edges_of(random_edges(5, keyed_random.outer_keys(0, 0, 2), degree)).sum((1, 2)).tolist() == [
         20,
         20,
     ]
 
 
 def test_mean_degree_of_many_experts() -> None:
-    mask = random_links(20_000, keyed_random.outer_keys(0, 0, 1), 8.0).mask
+    mask = random_edges(20_000, keyed_random.outer_keys(0, 0, 1), 8.0).mask
     assert abs(mask.sum(-1).mean() - 8) < 5 * math.sqrt(8 / 20_000)
 
 

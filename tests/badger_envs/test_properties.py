@@ -189,8 +189,9 @@ def illegal_action(data: st.DataObject, family: Family, shape: tuple[int, ...]) 
     outputs = family.slots.outputs
     wrong: list[Any] = [None, "0", {}, [[0], [0, 0]], values.astype(bool), values.astype(complex), object()]
     wrong += [values[None], values[..., None], np.zeros((*shape[:-1], outputs + 7), values.dtype)]
-    wrong += [values.astype(np.float32) if values.dtype == np.int64 else values.astype(np.int64)]
-    worst = [-1, outputs, 2**40] if values.dtype == np.int64 else [np.nan, np.inf, -np.inf, 1.0001, -3]
+    if values.dtype == np.int64:
+        wrong.append(values.astype(np.float32))
+    worst = [-1, outputs, 2**40] if values.dtype == np.int64 else [np.nan, np.inf, -np.inf]
     place = data.draw(st.integers(0, values.size - 1))
     for value in worst:
         spoilt = values.copy()
@@ -215,8 +216,8 @@ def test_an_illegal_action_is_refused_on_every_face(id: str, data: st.DataObject
     refused(lambda: several.step(illegal_action(data, family, (3, *one))))
     acts = {agent: np.zeros(3, family.dtype) for agent in parallel.agents}
     spoilt = data.draw(st.sampled_from(parallel.agents))
-    bad = data.draw(st.sampled_from([np.nan, np.inf, 1.5]))
-    some = [np.full(3, bad, family.dtype), np.zeros(4, family.dtype), np.zeros(3, np.int64), None, "up"]
+    bad = data.draw(st.sampled_from([np.nan, np.inf, -np.inf]))
+    some = [np.full(3, bad, family.dtype), np.zeros(4, family.dtype), np.zeros(3, bool), None, "up"]
     refused(lambda: parallel.step({**acts, spoilt: data.draw(st.sampled_from(some))}))
     refused(lambda: parallel.step({agent: act for agent, act in acts.items() if agent != spoilt}))
     refused(lambda: parallel.step({**acts, "expert_1000": acts[spoilt]}))

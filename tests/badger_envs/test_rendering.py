@@ -11,13 +11,13 @@ from gymnasium.error import DependencyNotInstalled, ResetNeeded
 
 from badger_envs import rendering
 from badger_envs.bitmap_font import text_mask
-from badger_envs.rendering import Scene, ansi, rgb_array
+from badger_envs.rendering import Frame, ansi, rgb_array
 
 GAME = "Badger/GuessingGame-v0"
 
 
-def scene(**changes: Any) -> Scene:
-    plain = Scene(
+def frame(**changes: Any) -> Frame:
+    plain = Frame(
         title="Toy",
         inputs=np.ones((1, 1)),
         outputs=np.array([0.5, -0.5, 0.0]),
@@ -38,7 +38,7 @@ def rows_of(picture: np.ndarray, colour: tuple[int, int, int], left: int, right:
 
 
 def test_marks_stand_at_their_values() -> None:
-    picture = rgb_array(scene())
+    picture = rgb_array(frame())
     assert picture.shape == (rendering.HEIGHT, rendering.WIDTH, 3)
     assert picture.dtype == np.uint8
     width = (rendering._RIGHT - rendering._LEFT) // 3
@@ -55,25 +55,25 @@ def test_marks_stand_at_their_values() -> None:
 
 def test_the_time_bar_grows() -> None:
     def filled(time: int) -> int:
-        return int((rgb_array(scene(time=time))[32] == rendering._NEUTRAL).all(axis=-1).sum())
+        return int((rgb_array(frame(time=time))[32] == rendering._NEUTRAL).all(axis=-1).sum())
 
     lengths = [filled(time) for time in (0, 5, 10)]
     assert lengths == [0, (rendering._RIGHT - 10) // 2, rendering._RIGHT - 10]
 
 
 def test_an_unknown_solution_is_not_drawn() -> None:
-    picture = rgb_array(scene(solution=None))
+    picture = rgb_array(frame(solution=None))
     assert not (picture == rendering._TARGET).all(axis=-1).any()
-    assert "target" not in ansi(scene(solution=None))
+    assert "target" not in ansi(frame(solution=None))
 
 
-def test_any_scene_can_be_drawn() -> None:
+def test_any_frame_can_be_drawn() -> None:
     rgb_array(
-        scene(outputs=np.array([np.nan, 7.0, -np.inf]), feedback=np.array([np.nan, np.inf]), reward=None)
+        frame(outputs=np.array([np.nan, 7.0, -np.inf]), feedback=np.array([np.nan, np.inf]), reward=None)
     )
     many = np.ones(100)
     rgb_array(
-        scene(
+        frame(
             title="A title that is far too long for its picture, umlaut ü",
             inputs=np.linspace(-2, 2, 800).reshape(100, 8),
             outputs=-many,
@@ -87,14 +87,14 @@ def test_any_scene_can_be_drawn() -> None:
 
 def test_inputs_appear_when_there_are_some() -> None:
     red, blue = (255, 55, 55), (55, 55, 255)
-    plain, shown = rgb_array(scene()), rgb_array(scene(inputs=np.array([[1.0], [-1.0]])))
+    plain, shown = rgb_array(frame()), rgb_array(frame(inputs=np.array([[1.0], [-1.0]])))
     for colour in (red, blue):
         assert not (plain == colour).all(axis=-1).any()
         assert (shown == colour).all(axis=-1).any()
 
 
 def test_ansi_is_one_line_without_unused_slots() -> None:
-    assert ansi(scene()) == (
+    assert ansi(frame()) == (
         "Toy   3/10  outputs [+0.50 -0.50]  target [-1.00 +1.00]  feedback [+2.00]  reward -2.000"
     )
 

@@ -23,6 +23,7 @@ MODES = ["NEXT_STEP", "SAME_STEP", "DISABLED"]
 @pytest.mark.parametrize("id", IDS)
 @pytest.mark.filterwarnings("ignore:.*is different from the unwrapped version")
 @pytest.mark.filterwarnings("ignore:.*Not able to test alternative render modes")
+@pytest.mark.filterwarnings("ignore:.*infinity. This is probably too")  # of the reward in RL2Observation
 def test_gymnasiums_checker_passes(id: str, wrapper: Any) -> None:
     check_env(wrapper(gym.make(id).unwrapped), skip_render_check=True)
 

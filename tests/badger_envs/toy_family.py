@@ -6,7 +6,7 @@ from typing import ClassVar, NamedTuple
 from array_api_compat import array_namespace
 
 from badger_envs import keyed_random
-from badger_envs.family import Family, Observation, Slots, Transition
+from badger_envs.family import Bounds, Family, Observation, Slots, Transition
 from badger_envs.keyed_random import Array
 
 TOY = f"{__name__}:Toy"
@@ -39,8 +39,8 @@ class Toy(Family):
         return Slots(2, 3, 3, 1, 2)
 
     @property
-    def bounds(self) -> Observation:
-        return Observation((-1, 1), (0, 1), (0, 1), (0, 1), (0, 1), (-1, 1), (0, 1))
+    def bounds(self) -> Bounds:
+        return Bounds(inputs=(-1, 1), outputs=(0, 1), feedback=(0, 1), output_feedback=(-1, 1))
 
     def sample_task(self, keys: Array) -> Task:
         xp = array_namespace(keys)

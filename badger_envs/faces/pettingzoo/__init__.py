@@ -9,7 +9,10 @@ There is such a name for every id of a family that is registered with Gymnasium,
 import dataclasses
 from typing import Any
 
-import pettingzoo
+try:
+    import pettingzoo
+except ImportError as error:
+    raise ImportError("PettingZoo is missing: pip install 'badger-suite[pettingzoo]'") from error
 
 from badger_envs.faces.pettingzoo.aec import FamilyAECEnv, Ordered
 from badger_envs.faces.pettingzoo.names import module_name, registered

@@ -3,6 +3,7 @@
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 from pettingzoo.utils.conversions import parallel_to_aec_wrapper
 from pettingzoo.utils.wrappers import OrderEnforcingWrapper
 
@@ -15,6 +16,16 @@ class FamilyAECEnv(parallel_to_aec_wrapper):
     An agent's observation, reward and the rest are of the last full step.
     """
 
+    @property
+    def observation_spaces(self) -> dict[str, Any]:
+        """Observation spaces by agent, as the parallel face has them."""
+        return self.env.observation_spaces
+
+    @property
+    def action_spaces(self) -> dict[str, Any]:
+        """Action spaces by agent, as the parallel face has them."""
+        return self.env.action_spaces
+
     def step(self, action: Any) -> None:
         """Take the action of `agent_selection`; None from an agent that has ended.
 
@@ -26,7 +37,8 @@ class FamilyAECEnv(parallel_to_aec_wrapper):
             raise gym.error.ResetNeeded(_RESET)
         agent = self.agent_selection
         if not (self.terminations[agent] or self.truncations[agent]):
-            action = self.env.check_action(agent, action)
+            self.env.check_action(agent, action)
+            action = np.array(action)  # a copy: what the caller does with theirs later is their business
         elif action is not None:
             raise ValueError(f"{agent} has ended; its action must be None")
         super().step(action)

@@ -1,13 +1,15 @@
-"""The channel between experts: what is sent at one step arrives some steps later, over a topology."""
+"""The channel between experts: what is sent at one step arrives at once or some steps later, over edges."""
 
+import dataclasses
 import math
 from collections import deque
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
 
 from badger_envs import keyed_random
-from badger_envs.family import check_integer
+from badger_envs.family import check_integer, check_number
 from badger_envs.topology import Topology, adjacency
 
 Inbox = Literal["mean", "each"]
@@ -19,23 +21,70 @@ _BLOCK = 1024
 """Numbers of one stream drawn at once."""
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ChannelSettings:
+    """What becomes of messages on their way; the words mean what they mean in a recipe's [agent.channel].
+
+    Args:
+        vocabulary: V; every V numbers of a message are scores of V symbols, of which the highest is sent
+            (the lowest index on ties), as a vector of a 1 and zeros. 0: messages are numbers.
+        bits: each number is sent as the nearest of 2**bits levels from -1 to 1, at most 16; 0: as it is.
+        noise: standard deviation of Gaussian noise on each number sent; all listeners hear the same.
+        dropout: chance that an edge fails, at each step anew: nothing is heard over it.
+        delay: steps that messages arrive late.
+
+    Raises:
+        ValueError, TypeError: an impossible setting.
+    """
+
+    vocabulary: int = 0
+    bits: int = 0
+    noise: float = 0.0
+    dropout: float = 0.0
+    delay: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the settings, and keep them as Python's numbers."""
+        checked = {
+            "vocabulary": check_integer("vocabulary", self.vocabulary, low=0),
+            "bits": check_integer("bits", self.bits, low=0, high=16),
+            "noise": float(check_number("noise", self.noise, 0, math.inf)),
+            "dropout": float(check_number("dropout", self.dropout, 0, 1)),
+            "delay": check_integer("delay", self.delay, low=0),
+        }
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+        if self.vocabulary == 1:
+            raise ValueError("a vocabulary of 1 symbol says nothing; it must be 2 or more (0: numbers)")
+        if self.vocabulary and self.bits:
+            raise ValueError("vocabulary and bits exclude each other: symbols are not numbers to be rounded")
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any] | None) -> "ChannelSettings":
+        """From a mapping; None: nothing becomes of messages."""
+        if not isinstance(settings, Mapping | None):
+            raise TypeError(f"channel is {settings!r}; it must be a dict of settings, or None")
+        known = [field.name for field in dataclasses.fields(cls)]
+        unknown = [name for name in settings or {} if name not in known]
+        if unknown:
+            raise TypeError(f"channel has no setting {unknown[0]!r}, but {', '.join(known)}")
+        return cls(**(settings or {}))
+
+
 class Channel:
     """Carries messages of M numbers between E experts.
 
-    A message sent with the action of step t (counted from 0) is in the inbox of the observation after
-    step t + delay - 1, so with a delay of 1 in the very next one. On its way over every edge it may be
-    lost (dropout) or blurred (Gaussian noise, not clipped); both are drawn per edge from the trial's key
-    and the step of sending, whatever the topology, so that runs with other settings are paired.
+    A message sent with the action of step t (counted from 0) is in the inbox of the observation after step
+    t + delay, so with a delay of 0 in the very next one. First it becomes symbols or is rounded, then noise
+    is added, which is not clipped; both happen at the sender. Then edges may fail. Noise and failing edges
+    are drawn from the trial's key and the step of sending, whatever the other settings are, so that runs
+    with other settings are paired.
 
     Args:
         experts: E.
-        message_size: M, numbers per message, from -1 to 1; 0 for no messages (default 4).
-        symbols: instead of `message_size`: a message is one of this many symbols. An expert writes a score
-            per symbol, the highest is sent (the lowest index on ties) and heard as a one-hot vector.
+        settings: see `ChannelSettings`.
+        message_size: M, numbers per message, from -1 to 1; 0 for no messages (default 4, or the vocabulary).
         topology: see `badger_envs.topology`.
-        noise: standard deviation of the noise on every number heard.
-        dropout: probability that a message is lost on an edge, from 0 to 1.
-        delay: steps from sending to hearing, at least 1.
         inbox: "mean": M numbers, the mean of the messages that arrived; "each": E * M numbers, a block per
             sender. Zeros where nothing arrived.
         dtype: "float32" or "float64".
@@ -47,75 +96,74 @@ class Channel:
     def __init__(
         self,
         experts: int,
+        settings: ChannelSettings,
         *,
         message_size: int | None = None,
-        symbols: int | None = None,
         topology: Topology = "all",
-        noise: float = 0.0,
-        dropout: float = 0.0,
-        delay: int = 1,
         inbox: Inbox = "mean",
         dtype: str = "float32",
     ) -> None:
-        if symbols is not None:
-            check_integer("symbols", symbols, low=2)
-            if message_size is not None:
-                raise ValueError("message_size and symbols are both given; a message is numbers or a symbol")
-        if message_size is not None:
-            check_integer("message_size", message_size, low=0)
-        check_integer("message_delay", delay, low=1)
-        _check_number("message_noise", noise, math.inf)
-        _check_number("message_dropout", dropout, 1)
+        usual = settings.vocabulary or 4
+        self.size = usual if message_size is None else check_integer("message_size", message_size, low=0)
+        if settings.vocabulary and self.size % settings.vocabulary:
+            wanted = f"it must be a multiple of the vocabulary, {settings.vocabulary}"
+            raise ValueError(f"message_size is {self.size}; {wanted}")
+        self.settings = settings
         if inbox not in ("mean", "each"):
             raise ValueError(f"inbox is {inbox!r}; it must be 'mean' or 'each'")
         self.edges = adjacency(topology, experts)  # [E, E]
-        numbers = 4 if message_size is None else message_size
-        self.size = numbers if symbols is None else symbols
-        self.symbols, self.noise, self.dropout, self.delay = symbols, float(noise), float(dropout), delay
         self.each = inbox == "each"
         self.inbox_size = self.size * experts if self.each else self.size
         self._experts, self._dtype = experts, dtype
         self._keys: np.ndarray  # [1, 4]
         self._time = 0
         self._drawn: dict[str, np.ndarray] = {}
-        self._travelling: deque[np.ndarray] = deque()  # inboxes to come, the next one first
+        self._delayed: deque[np.ndarray] = deque()  # inboxes to come, the next one first
 
     @property
     def bounds(self) -> tuple[float, float]:
         """No number in an inbox lies outside."""
-        spread = self.noise * _LARGEST_NORMAL
-        return (0.0 if self.symbols else -1.0) - spread, 1.0 + spread
+        spread = self.settings.noise * _LARGEST_NORMAL
+        return (0.0 if self.settings.vocabulary else -1.0) - spread, 1.0 + spread
 
     def reset(self, keys: np.ndarray) -> np.ndarray:
         """Start a trial of key [1, 4]; returns empty inboxes, [E, inbox_size]."""
         self._keys, self._time = keys, 0
         empty = np.zeros((self._experts, self.inbox_size), self._dtype)
-        self._travelling = deque([empty] * (self.delay - 1))
+        self._delayed = deque([empty] * self.settings.delay)
         return empty.copy()
 
     def send(self, messages: np.ndarray) -> np.ndarray:
-        """Send a message of every expert, [E, M]; returns what is heard at the next step, [E, inbox_size]."""
-        self._travelling.append(self._deliver(messages))
+        """Send a message of every expert, [E, M]; returns what is heard after this step, [E, inbox_size]."""
+        self._delayed.append(self._deliver(self._coded(messages)))
         self._time += 1
-        return self._travelling.popleft()
+        return self._delayed.popleft()
+
+    def _coded(self, messages: np.ndarray) -> np.ndarray:
+        """What leaves the senders, [E, M]: symbols or rounded numbers, and noise."""
+        if self.settings.vocabulary:
+            scores = messages.reshape(self._experts, -1, self.settings.vocabulary)
+            symbols = np.eye(self.settings.vocabulary, dtype=self._dtype)[np.argmax(scores, axis=-1)]
+            messages = symbols.reshape(self._experts, self.size)
+        elif self.settings.bits:
+            steps = 2**self.settings.bits - 1
+            messages = np.floor((messages + 1) / 2 * steps + 0.5) / steps * 2 - 1
+        if self.settings.noise and self.size:
+            drawn = self._draw(keyed_random.normal, "channel noise", self._experts * self.size)
+            messages = messages + self.settings.noise * drawn.reshape(self._experts, self.size)
+        return messages
 
     def _deliver(self, messages: np.ndarray) -> np.ndarray:
-        """Inboxes that these messages, sent now, will make."""
-        experts, size = self._experts, self.size
-        if self.symbols:
-            messages = np.eye(size, dtype=self._dtype)[np.argmax(messages, axis=-1)]
-        arrived = self.edges
-        if self.dropout:
-            drawn = self._draw(keyed_random.uniform, "message_dropout", experts * experts)
-            arrived = arrived & (drawn.reshape(experts, experts) >= self.dropout)
-        heard = np.broadcast_to(messages, (experts, experts, size))  # [listener, sender, M]
-        if self.noise and size:
-            drawn = self._draw(keyed_random.normal, "message_noise", experts * experts * size)
-            heard = heard + self.noise * drawn.reshape(experts, experts, size)
-        heard = heard * arrived[:, :, None]
+        """Inboxes [E, inbox_size] that these messages make."""
+        experts, arrived = self._experts, self.edges
+        if self.settings.dropout:
+            drawn = self._draw(keyed_random.uniform, "channel dropout", experts * experts)
+            arrived = arrived & (drawn.reshape(experts, experts) >= self.settings.dropout)
         if self.each:
+            heard = messages[None] * arrived[:, :, None]  # [listener, sender, M]
             return heard.reshape(experts, -1).astype(self._dtype)
-        return (heard.sum(1) / np.maximum(arrived.sum(1), 1)[:, None]).astype(self._dtype)
+        heard = (messages[None] * arrived[:, :, None]).sum(1)  # [E, M]
+        return (heard / np.maximum(arrived.sum(1), 1)[:, None]).astype(self._dtype)
 
     def _draw(self, draw: Any, name: str, count: int) -> np.ndarray:
         """This step's `count` numbers of a stream, made some steps ahead: cheaper, and bit-equal."""
@@ -125,11 +173,3 @@ class Channel:
             numbers = draw(self._keys, name, steps * count, self._time * count, self._dtype)
             self._drawn[name] = numbers.reshape(steps, count)
         return self._drawn[name][row]
-
-
-def _check_number(name: str, value: Any, high: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{name} is {value!r}; it must be a number")
-    if not (0 <= value <= high and value < math.inf):
-        limits = "finite and at least 0" if high == math.inf else f"from 0 to {high:g}"
-        raise ValueError(f"{name} is {value}; it must be {limits}")

@@ -4,8 +4,7 @@ import re
 
 import gymnasium as gym
 
-_ENTRY_POINT = "badger_envs.faces.gymnasium_env:FamilyEnv"
-"""What `badger_envs.register` registers: an environment of another may have a keyword `family` too."""
+from badger_envs.registry import ENTRY_POINT
 
 
 def module_name(id: str) -> str:
@@ -15,7 +14,10 @@ def module_name(id: str) -> str:
 
 
 def registered() -> dict[str, str]:
-    """Ids of the families registered with Gymnasium, by module name; the first of a name wins."""
-    specs = [spec for spec in gym.registry.values() if spec.entry_point == _ENTRY_POINT]
-    ids = [spec.id for spec in specs if "family" in spec.kwargs]
+    """Ids of the families registered with Gymnasium, by module name; the first of a name wins.
+
+    Variants of the observation are left out: agents have observations of their own.
+    """
+    specs = [spec for spec in gym.registry.values() if spec.entry_point == ENTRY_POINT]
+    ids = [spec.id for spec in specs if "family" in spec.kwargs and "observation" not in spec.kwargs]
     return {module_name(id): id for id in reversed(ids)}

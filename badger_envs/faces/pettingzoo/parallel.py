@@ -1,5 +1,6 @@
 """The PettingZoo parallel face: a family's experts are the agents, the channel is part of it."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import gymnasium as gym
@@ -8,9 +9,9 @@ from gymnasium import spaces
 from pettingzoo import ParallelEnv
 
 from badger_envs import keyed_random
-from badger_envs.faces.actions import check_values
 from badger_envs.faces.gymnasium_env import FamilyEnv
-from badger_envs.faces.pettingzoo.channel import Channel, Inbox
+from badger_envs.faces.pettingzoo.agent_actions import AgentActions
+from badger_envs.faces.pettingzoo.channel import Channel, ChannelSettings, Inbox
 from badger_envs.faces.pettingzoo.names import module_name
 from badger_envs.faces.spaces import observation_space
 from badger_envs.family import Family, check_integer
@@ -24,19 +25,20 @@ class _Game(FamilyEnv):
     @property
     def keys(self) -> np.ndarray:
         """Key of the present trial, [1, 4]."""
-        return keyed_random.trial_keys(self._base, self._trial, self.family.split)
+        return keyed_random.trial_keys([self._seed], self._trial, self.family.split)
 
 
-class FamilyParallelEnv(ParallelEnv[str, np.ndarray, np.ndarray]):
+class FamilyParallelEnv(ParallelEnv[str, np.ndarray, Any]):
     """Plays a family's trials with its experts as PettingZoo agents, `expert_0` and so on.
 
     Expert i owns output slot i and sees input slot i. The same seed and writings give the trial that
     `gym.make` gives; the settings of the channel change nothing in it.
 
     **Action** of an expert: one Box in [-1, 1] of 1 + M numbers, its writing and its message
-    (`action_slices`). In a categorical family the writings are scores: the slot of the highest is chosen,
-    the lowest index on ties; slots not in use take part, to no effect if chosen. With `symbols` the
-    message part is a score per symbol. What experts beyond the last output slot write does not count.
+    (`action_slices`); finite numbers beyond are clipped. In a categorical family the writings are scores:
+    the slot of the highest is chosen, the lowest index on ties; slots not in use take part, to no effect if
+    chosen. With a `vocabulary` the message part is a score per symbol. What experts beyond the last output
+    slot write does not count.
 
     **Observation** of an expert: one Box, a vector whose parts `observation_slices` names:
 
@@ -66,13 +68,20 @@ class FamilyParallelEnv(ParallelEnv[str, np.ndarray, np.ndarray]):
         experts: number of experts, at least as many as there are slots (the default: the larger of the
             numbers of input and output slots).
         topology: who hears whom, see `badger_envs.topology`.
-        message_size: M, numbers per message; 0 for no messages (default 4).
-        symbols: in place of `message_size`, a message is one of so many symbols, heard as one-hot.
-        message_noise: standard deviation of Gaussian noise on every number heard.
-        message_dropout: probability that a message is lost, drawn for each listener.
-        message_delay: steps from sending to hearing, at least 1.
+        message_size: M, numbers per message; 0 for no messages (default 4, or `vocabulary`).
+        channel: what becomes of messages on their way, in the words of a recipe's [agent.channel]; what is
+            not given does nothing. `vocabulary`: V; every V numbers of a message are scores of V symbols, of
+            which the highest is heard, as a vector of a 1 and zeros. `bits`: each number is sent as the
+            nearest of 2**bits levels from -1 to 1. `noise`: standard deviation of noise on each number sent;
+            all listeners hear the same. `dropout`: chance that an edge fails, at each step anew. `delay`:
+            steps that messages arrive late; with 0, what is sent with an action is in the observation that
+            follows it.
         inbox: "mean" of the messages that have arrived, or "each" in a block of its own.
         feedback_to: whose observation holds the global feedback: "all", or "one" (expert 0).
+        actions: "box"; for binary and categorical families also "multi_discrete" and "discrete", choices of
+            a writing, -1 or +1, and of the symbols (or levels of `bits`) of a message, for learners that take
+            nothing else. With "discrete" infos hold an "action_mask" (int8 [n]): an expert with no slot in
+            use need not write +1.
         max_cycles: steps after which an unfinished trial is truncated; None for no limit.
         render_mode: None, "ansi", "rgb_array" or "human", as in the Gymnasium face.
         settings: settings of the family.
@@ -91,12 +100,10 @@ class FamilyParallelEnv(ParallelEnv[str, np.ndarray, np.ndarray]):
         experts: int | None = None,
         topology: Topology = "all",
         message_size: int | None = None,
-        symbols: int | None = None,
-        message_noise: float = 0.0,
-        message_dropout: float = 0.0,
-        message_delay: int = 1,
+        channel: Mapping[str, Any] | None = None,
         inbox: Inbox = "mean",
         feedback_to: Literal["all", "one"] = "all",
+        actions: Literal["box", "discrete", "multi_discrete"] = "box",
         max_cycles: int | None = None,
         render_mode: str | None = None,
         **settings: Any,
@@ -104,18 +111,16 @@ class FamilyParallelEnv(ParallelEnv[str, np.ndarray, np.ndarray]):
         if not isinstance(family, str | Family):
             raise TypeError(f"family is {family!r}; it must be a registered id or a badger_envs.Family")
         rules = family_of(family) if isinstance(family, str) else family
-        path = f"{type(rules).__module__}:{type(rules).__qualname__}"
-        self._game = _Game(path, render_mode, **{**rules.settings(), **settings})
+        self._game = _Game(rules, render_mode, **settings)
         self.family = rules = self._game.family
         self.render_mode = render_mode
         name = module_name(family if isinstance(family, str) else type(family).__name__)
         self.metadata = {**self.metadata, "name": name}
         slots = rules.slots
         needed = max(slots.inputs, slots.outputs)
-        experts = needed if experts is None else experts
-        check_integer("experts", experts, low=needed)
+        experts = needed if experts is None else check_integer("experts", experts, low=needed)
         if max_cycles is not None:
-            check_integer("max_cycles", max_cycles, low=1)
+            max_cycles = check_integer("max_cycles", max_cycles, low=1)
         if feedback_to not in ("all", "one"):
             raise ValueError(f"feedback_to is {feedback_to!r}; it must be 'all' or 'one'")
         self.max_cycles = max_cycles
@@ -123,33 +128,36 @@ class FamilyParallelEnv(ParallelEnv[str, np.ndarray, np.ndarray]):
         self._channel = Channel(
             experts,
             message_size=message_size,
-            symbols=symbols,
+            settings=ChannelSettings.of(channel),
             topology=topology,
-            noise=message_noise,
-            dropout=message_dropout,
-            delay=message_delay,
             inbox=inbox,
             dtype=rules.dtype,
         )
+        self._actions = AgentActions(rules, self._channel, actions)
         self.possible_agents = [f"expert_{i}" for i in range(experts)]
         self.agents: list[str] = []
         self.action_slices = {"writing": slice(0, 1), "message": slice(1, 1 + self._channel.size)}
         self.observation_slices: dict[str, slice] = {}
         self._parts: list[tuple[str, int, slice]] = []  # name, number of experts who see it, where
-        self._observation_spaces: dict[str, spaces.Box] = {}
-        self._action_spaces: dict[str, spaces.Box] = {}
+        self.observation_spaces: dict[str, spaces.Space[Any]] = {}
+        self.action_spaces: dict[str, spaces.Space[Any]] = {}
         self._make_spaces()
         self._seen: dict[str, np.ndarray] = {}  # the Gymnasium face's last observation
         self._inboxes: np.ndarray  # [E, inbox_size]
         self._time = 0
 
-    def observation_space(self, agent: str) -> spaces.Box:
-        """The agent's observation space, always the same object."""
-        return self._observation_spaces[agent]
+    @property
+    def agent_keys(self) -> np.ndarray:
+        """Keys under which one agent that is all the experts draws, int64 [1, 4]: see `FamilyEnv.agent_keys`."""
+        return self._game.agent_keys
 
-    def action_space(self, agent: str) -> spaces.Box:
+    def observation_space(self, agent: str) -> spaces.Space[Any]:
+        """The agent's observation space, always the same object."""
+        return self.observation_spaces[agent]
+
+    def action_space(self, agent: str) -> spaces.Space[Any]:
         """The agent's action space, always the same object."""
-        return self._action_spaces[agent]
+        return self.action_spaces[agent]
 
     def reset(
         self, seed: int | None = None, options: dict[str, Any] | None = None
@@ -157,7 +165,8 @@ class FamilyParallelEnv(ParallelEnv[str, np.ndarray, np.ndarray]):
         """Start a trial.
 
         Args:
-            seed: a number >= 0 that names a new series of trials; None goes on with the last series.
+            seed: a number from 0 to 2**64 - 1 that names a new series of trials; None goes on with the last
+                series.
             options: ignored.
 
         Returns:
@@ -169,7 +178,7 @@ class FamilyParallelEnv(ParallelEnv[str, np.ndarray, np.ndarray]):
         return self._observations(), self._infos(info)
 
     def step(
-        self, actions: dict[str, np.ndarray]
+        self, actions: dict[str, Any]
     ) -> tuple[
         dict[str, np.ndarray],
         dict[str, float],
@@ -180,7 +189,8 @@ class FamilyParallelEnv(ParallelEnv[str, np.ndarray, np.ndarray]):
         """One step of the trial.
 
         Args:
-            actions: an action of every agent, by name.
+            actions: an action of every agent, by name. An empty dict after the end of a trial, when no agents
+                are left, gives empty dicts back.
 
         Returns:
             Observations, rewards, terminations, truncations and infos, by agent.
@@ -190,6 +200,8 @@ class FamilyParallelEnv(ParallelEnv[str, np.ndarray, np.ndarray]):
             ValueError, TypeError: agents are missing or unknown, or an action is not in its space; the
                 trial is as before.
         """
+        if self._seen and not self.agents and isinstance(actions, dict) and not actions:
+            return {}, {}, {}, {}, {}
         if not self.agents:
             raise gym.error.ResetNeeded("the trial has ended or none has begun; call reset() first")
         if not isinstance(actions, dict):
@@ -219,8 +231,8 @@ class FamilyParallelEnv(ParallelEnv[str, np.ndarray, np.ndarray]):
         return returned
 
     def check_action(self, agent: str, action: Any) -> np.ndarray:
-        """A copy of an agent's action if it lies in the space; ValueError or TypeError otherwise."""
-        return check_values(action, (1 + self._channel.size,), self.family.dtype, f"actions[{agent!r}]")
+        """An agent's writing and message, [1 + M]; ValueError or TypeError if its action is none."""
+        return self._actions.numbers(action, f"actions[{agent!r}]")
 
     def state(self) -> np.ndarray:
         """What the agent as a whole sees (the Gymnasium observation, flattened), then all inboxes.
@@ -261,8 +273,8 @@ class FamilyParallelEnv(ParallelEnv[str, np.ndarray, np.ndarray]):
         self.observation_slices["inbox"] = slice(end, end + channel.inbox_size)
         inbox = [np.full(channel.inbox_size, bound) for bound in channel.bounds]
         for agent in self.possible_agents:
-            self._observation_spaces[agent] = self._box([*lows, inbox[0]], [*highs, inbox[1]])
-            self._action_spaces[agent] = self._box([-np.ones(1 + channel.size)], [np.ones(1 + channel.size)])
+            self.observation_spaces[agent] = self._box([*lows, inbox[0]], [*highs, inbox[1]])
+            self.action_spaces[agent] = self._actions.space()
         self.state_space = self._box(
             [*(box.low for box in whole.values()), *[inbox[0]] * experts],  # type: ignore[attr-defined]
             [*(box.high for box in whole.values()), *[inbox[1]] * experts],  # type: ignore[attr-defined]
@@ -282,4 +294,12 @@ class FamilyParallelEnv(ParallelEnv[str, np.ndarray, np.ndarray]):
 
     def _infos(self, info: dict[str, Any]) -> dict[str, dict[str, Any]]:
         info.pop("action_mask", None)  # it is about a choice that no expert makes alone
-        return {agent: dict(info) for agent in self.possible_agents}
+        infos = {
+            agent: {name: value.copy() for name, value in info.items()} for agent in self.possible_agents
+        }
+        if self._actions.kind == "discrete":
+            used = np.zeros(len(self.possible_agents), np.bool_)
+            used[: self.family.slots.outputs] = self._seen["output_mask"] != 0
+            for agent, in_use in zip(self.possible_agents, used.tolist(), strict=True):
+                infos[agent]["action_mask"] = self._actions.mask(in_use)
+        return infos

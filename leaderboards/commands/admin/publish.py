@@ -8,11 +8,12 @@ from typing import Annotated, Any
 import tyro
 
 from badger_agents.atomic_files import write_together
+from badger_agents.class_loading import code_files
 from badger_agents.loading import FOLDER
 from badger_agents.recipe.loading import Recipe
 from badger_agents.training.checkpoint import Checkpoint, save_checkpoint, weights_only
 from badger_agents.training.log import read_log
-from badger_agents.training.loop import CHECKPOINT, LOG
+from badger_agents.training.run import CHECKPOINT, LOG
 from leaderboards.card import Candidate, card, rows
 from leaderboards.cells import Case, cells_of, measure, prepare
 from leaderboards.options import check_device, check_trials, progress_bar
@@ -128,12 +129,8 @@ def open_finished(
     """
     if plan.training is None:
         raise ValueError(f"recipe {plan.name!r} has nothing to train, so nothing to publish")
-    for key in ("kind", "policy"):
-        path = (plan.agent.model_dump().get(key) or "").rpartition(":")[0]
-        if path.endswith(".py"):
-            raise ValueError(
-                f"agent.{key} is in the file {path}; only code of installed packages is published"
-            )
+    for path in code_files(plan.model_dump()):
+        raise ValueError(f"the recipe names the file {path}; only code of installed packages is published")
     if not run.is_dir():
         raise ValueError(f"no run folder {str(run)!r}; give folders of `badger train`")
     checkpoint = find_source(str(run / CHECKPOINT), trust).checkpoint

@@ -83,11 +83,10 @@ def test_trials_are_the_familys_own(settings: dict[str, Any]) -> None:
     """Tasks, observations, rewards and noise are those of the named keys, over many trials."""
     env = FamilyEnv(**settings)
     family = env.family
-    base = keyed_random.base_keys([5])
     env.action_space.seed(0)
     observation, _ = env.reset(seed=5)
     for trial in range(40):  # across the blocks in which trials are drawn
-        key = keyed_random.trial_keys(base, trial, family.split)
+        key = keyed_random.trial_keys([5], trial, family.split)
         task = family.sample_task(key)
         state = family.initial_state(task)
         done = False
@@ -127,10 +126,10 @@ def test_trials_of_one_seed_differ_and_unseeded_ones_too() -> None:
 def test_info_keeps_its_keys_shapes_and_types(settings: dict[str, Any]) -> None:
     env = FamilyEnv(**settings)
     infos = [returned[-1] for returned in play(env, 50)]
-    kinds = [{key: (type(value), np.shape(value)) for key, value in info.items()} for info in infos]
+    kinds = [{key: (type(v), v.dtype, v.shape) for key, v in info.items()} for info in infos]
     assert all(kind == kinds[0] for kind in kinds)
-    assert kinds[0]["is_success"] == kinds[0]["unused_slot"] == (bool, ())
-    assert {kind for kind, _ in kinds[0].values()} <= {bool, int, float, np.ndarray}
+    assert kinds[0]["is_success"] == kinds[0]["unused_slot"] == (np.ndarray, np.dtype(bool), ())
+    assert {kind for kind, _, _ in kinds[0].values()} <= {np.int64, np.float64, np.ndarray}
 
 
 def test_a_categorical_family_shows_its_action_mask() -> None:
@@ -149,8 +148,8 @@ def test_unused_slots_are_legal_flagged_and_without_effect() -> None:
     observation, info = env.reset(seed=0)
     used = observation["output_mask"]
     assert 0 < used.sum() < used.size
-    assert info["unused_slot"] is False
-    assert env.step(0.5 * used)[-1]["unused_slot"] is False
+    assert not info["unused_slot"]
+    assert not env.step(0.5 * used)[-1]["unused_slot"]
     twin = copy.deepcopy(env)
     one, other = env.step(np.ones_like(used)), twin.step(used)
     assert (one[-1].pop("unused_slot"), other[-1].pop("unused_slot")) == (True, False)
@@ -161,7 +160,7 @@ def test_unused_slots_are_legal_flagged_and_without_effect() -> None:
     toy.reset(seed=seed)
     _, reward, *_, info = toy.step(2)
     assert reward == 0
-    assert info["unused_slot"] is True
+    assert info["unused_slot"]
 
 
 @pytest.mark.parametrize("settings", VARIANTS)
@@ -273,12 +272,11 @@ def test_stepping_needs_a_running_trial() -> None:
 BAD: list[tuple[dict[str, Any], Any, type[Exception], str]] = [
     ({"family": GAME_CLASS}, [0.0, np.nan, 0.0], ValueError, r"action\[1\] is nan"),
     ({"family": GAME_CLASS}, [0.0, 0.0, -np.inf], ValueError, r"action\[2\] is -inf"),
-    ({"family": GAME_CLASS}, [1.5, 0.0, 0.0], ValueError, r"action\[0\] is 1.5.*\[-1, 1\]"),
     ({"family": GAME_CLASS}, [0.0, 0.0], ValueError, r"shape \(2,\).*\(3,\)"),
     ({"family": GAME_CLASS}, 0.0, ValueError, r"shape \(\).*\(3,\)"),
     ({"family": GAME_CLASS}, [[0.0], [0.0, 0.0]], ValueError, "no array"),
-    ({"family": GAME_CLASS}, [0, 1, 0], TypeError, "int64.*floats"),
-    ({"family": GAME_CLASS}, "left", TypeError, "str.*floats"),
+    ({"family": GAME_CLASS}, [False, True, False], TypeError, "bool.*numbers"),
+    ({"family": GAME_CLASS}, "left", TypeError, "str.*numbers"),
     ({"family": GAME_CLASS}, None, TypeError, "NoneType"),
     ({"family": GAME_CLASS}, np.zeros(3, np.complex64), TypeError, "complex64"),
     ({"family": TOY}, 3, ValueError, "action is 3.*0 to 2"),

@@ -73,9 +73,9 @@ class TestPettingZooTests:
 @pytest.mark.parametrize(
     "settings",
     [
-        {"symbols": 3, "topology": "ring", "inbox": "each"},
+        {"channel": {"vocabulary": 3}, "topology": "ring", "inbox": "each"},
         {"message_size": 0},
-        {"message_size": 2, "message_noise": 0.5, "message_dropout": 0.5, "message_delay": 3},
+        {"message_size": 2, "channel": {"noise": 0.5, "dropout": 0.5, "delay": 2}},
         {"experts": 5, "feedback_to": "one", "topology": "self"},
         {"dims": 1},
         {"dims": (1, 3), "shuffle_slots": True, "dtype": "float64"},
@@ -93,7 +93,7 @@ class TestTrials:
     """The same trials as on the Gymnasium face."""
 
     def test_the_same_trial_as_gymnasium(self, module: EnvModule) -> None:
-        ours = module.parallel_env(topology="ring", message_noise=0.3)
+        ours = module.parallel_env(topology="ring", channel={"noise": 0.3})
         self.compare(ours, gym.make(module.id))
 
     def test_a_family_with_every_part_and_trials_that_end_early(self) -> None:
@@ -133,7 +133,7 @@ class TestTrials:
                 assert set(ended.values()) == {terminated}
 
     def test_the_seed_fixes_every_step_and_every_trial(self, one_per_family: EnvModule) -> None:
-        settings = {"message_noise": 0.5, "message_dropout": 0.5}
+        settings = {"channel": {"noise": 0.5, "dropout": 0.5}}
         one, two = one_per_family.parallel_env(**settings), one_per_family.parallel_env(**settings)
         first = play(one, 3)
         two.reset(seed=99)
@@ -149,9 +149,9 @@ class TestTrials:
         plain = play(parallel_env(GAME), 0)
         for settings in (
             {"topology": "none"},
-            {"message_noise": 1.0, "message_dropout": 0.5},
+            {"channel": {"noise": 1.0, "dropout": 0.5}},
             {"message_size": 0},
-            {"symbols": 5, "inbox": "each"},
+            {"channel": {"vocabulary": 5}, "inbox": "each"},
         ):
             other = play(parallel_env(GAME, **settings), 0)
             assert [step[1] for step in other[1:]] == [step[1] for step in plain[1:]]
@@ -248,7 +248,7 @@ class TestModules:
         faces.register(GAME)  # PettingZoo warns of an id registered twice, and warnings are errors
 
     def test_pickling_in_mid_trial(self, one_per_family: EnvModule) -> None:
-        env = one_per_family.parallel_env(message_noise=0.1, message_delay=2)
+        env = one_per_family.parallel_env(channel={"noise": 0.1, "delay": 1})
         env.reset(seed=0)
         env.step(sampled(env))
         copy = pickle.loads(pickle.dumps(env))

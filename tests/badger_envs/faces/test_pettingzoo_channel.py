@@ -1,5 +1,6 @@
 """The channel of the PettingZoo faces: what is heard when; and the example that trains through it."""
 
+import dataclasses
 import runpy
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 
 from badger_envs import keyed_random
 from badger_envs.faces.pettingzoo import FamilyParallelEnv, parallel_env
-from badger_envs.faces.pettingzoo.channel import Channel
+from badger_envs.faces.pettingzoo.channel import Channel, ChannelSettings
 from badger_envs.topology import adjacency
 from tests.badger_envs.experts import GAME, acts, part, play
 
@@ -17,18 +18,25 @@ from tests.badger_envs.experts import GAME, acts, part, play
 class TestChannel:
     """What is sent, and what is heard when."""
 
-    @pytest.mark.parametrize("delay", [1, 2, 5])
+    @pytest.mark.parametrize("delay", [0, 1, 4])
     def test_a_message_arrives_after_the_delay(self, delay: int) -> None:
-        env = parallel_env(GAME, dims=2, message_size=1, message_delay=delay)
+        env = parallel_env(GAME, dims=2, message_size=1, channel={"delay": delay})
         observations, _ = env.reset(seed=0)
         for time in range(20):
-            sent = 0.0 if time < delay else (time - delay + 1) / 20
+            sent = (time - delay) / 20 if time > delay else 0.0
             np.testing.assert_allclose(part(env, observations, "inbox")[:, 0], [-sent, sent])
             observations, *_ = env.step(acts(env, 0, [(time + 1) / 20, -(time + 1) / 20]))
         observations, _ = env.reset()
         assert not part(env, observations, "inbox").any(), "messages of the last trial are gone"
         observations, *_ = env.step(acts(env, 0, 0))
         assert not part(env, observations, "inbox").any()
+
+    def test_the_channel_s_words_are_those_of_the_agents(self) -> None:
+        """`vocabulary`, `bits`, `noise`, `dropout`, `delay`: the same names and the same neutral values."""
+        codec = pytest.importorskip("badger_agents.badger.channel.codec")
+        theirs = codec.ChannelSettings.model_fields
+        ours = {field.name: field.default for field in dataclasses.fields(ChannelSettings)}
+        assert ours == {name: theirs[name].default for name in ours}
 
     def test_ring_hears_its_neighbours(self) -> None:
         env = parallel_env(GAME, dims=5, message_size=1, topology="ring")
@@ -63,7 +71,7 @@ class TestChannel:
         )
 
     def test_without_neighbours_the_inbox_is_zeros(self) -> None:
-        env = parallel_env(GAME, topology="none", message_noise=1.0)
+        env = parallel_env(GAME, topology="none", channel={"noise": 1.0})
         for step in play(env, 0):
             assert not part(env, step[0], "inbox").any()
 
@@ -74,13 +82,30 @@ class TestChannel:
         np.testing.assert_allclose(part(env, observations, "inbox")[:, 0], [0.1, 0.2, 0.3])
 
     def test_symbols_are_heard_as_one_hot_and_ties_go_to_the_lowest(self) -> None:
-        env = parallel_env(GAME, dims=2, symbols=3)
+        env = parallel_env(GAME, dims=2, channel={"vocabulary": 3})
         env.reset(seed=0)
         observations, *_ = env.step(acts(env, 0, np.array([[-0.5, -0.4, -0.9], [0.7, 0.2, 0.7]])))
         np.testing.assert_array_equal(part(env, observations, "inbox"), [[1, 0, 0], [0, 1, 0]])
 
+    def test_a_message_may_be_several_symbols(self) -> None:
+        env = parallel_env(GAME, dims=2, channel={"vocabulary": 2}, message_size=6)
+        env.reset(seed=0)
+        sent = np.array([[0.1, 0.2, 0.3, 0.2, 0.0, 0.1], [-1, -0.9, 0, 0, 1, 0.5]])
+        observations, *_ = env.step(acts(env, 0, sent))
+        heard = part(env, observations, "inbox")
+        np.testing.assert_array_equal(heard, [[0, 1, 1, 0, 1, 0], [0, 1, 1, 0, 0, 1]])
+
+    @pytest.mark.parametrize(("bits", "levels"), [(1, [-1, 1]), (2, [-1, -1 / 3, 1 / 3, 1])])
+    def test_bits_are_the_nearest_of_their_levels(self, bits: int, levels: list[float]) -> None:
+        env = parallel_env(GAME, dims=2, channel={"bits": bits}, message_size=50)
+        env.reset(seed=0)
+        sent = np.random.default_rng(0).uniform(-1, 1, (2, 50))
+        observations, *_ = env.step(acts(env, 0, sent))
+        nearest = np.abs(sent[::-1, :, None] - levels).argmin(-1)
+        np.testing.assert_allclose(part(env, observations, "inbox"), np.array(levels)[nearest], atol=1e-6)
+
     def test_no_messages(self) -> None:
-        env = parallel_env(GAME, message_size=0, message_noise=0.1, message_dropout=0.1)
+        env = parallel_env(GAME, message_size=0, channel={"noise": 0.1, "dropout": 0.1})
         assert env.action_space("expert_0").shape == (1,)
         out = play(env, 0)
         assert part(env, out[-1][0], "inbox").shape == (3, 0)
@@ -97,7 +122,7 @@ class TestChannel:
         return np.reshape(rows, (seeds, 20, experts, experts, -1))
 
     def test_dropout_loses_messages_whole_at_its_rate(self) -> None:
-        heard = self.heard(20, message_dropout=0.3, message_size=3)[..., ~np.eye(3, dtype=bool), :]
+        heard = self.heard(20, channel={"dropout": 0.3}, message_size=3)[..., ~np.eye(3, dtype=bool), :]
         assert np.isin(heard, (0, 0.5)).all()
         lost = (heard == 0).all(-1)
         assert (lost == (heard == 0).any(-1)).all()
@@ -107,8 +132,8 @@ class TestChannel:
         assert np.abs(together).max() < 5 / np.sqrt(n / 6), "edges are lost one by one"
 
     def test_dropout_of_one_loses_all_and_of_a_mean_leaves_the_rest(self) -> None:
-        assert not self.heard(1, message_dropout=1.0).any()
-        env = parallel_env(GAME, message_dropout=0.5, message_size=1)
+        assert not self.heard(1, channel={"dropout": 1.0}).any()
+        env = parallel_env(GAME, channel={"dropout": 0.5}, message_size=1)
         seen = np.concatenate([part(env, step[0], "inbox") for step in self.constant(env)[1:]])
         np.testing.assert_array_equal(np.unique(seen), [0, 0.5])
 
@@ -118,40 +143,48 @@ class TestChannel:
             out.append(env.step(acts(env, 0, 0.5)))
         return out
 
-    def test_noise_has_its_spread_and_is_drawn_afresh_for_each_edge_and_number(self) -> None:
+    def test_noise_has_its_spread_and_all_listeners_hear_the_same(self) -> None:
+        heard = self.heard(20, channel={"noise": 0.2}, message_size=2)
         off = ~np.eye(3, dtype=bool)
-        heard = self.heard(20, message_noise=0.2, message_size=2)
         assert not heard[..., ~off, :].any()
-        noise = (heard[..., off, :] - 0.5).reshape(400, -1)  # [steps, edges * M]
+        for sender in range(3):
+            one, other = (listener for listener in range(3) if listener != sender)
+            np.testing.assert_array_equal(heard[:, :, one, sender], heard[:, :, other, sender])
+        noise = np.stack([heard[:, :, (s + 1) % 3, s] for s in range(3)], axis=2).reshape(400, -1) - 0.5
         assert abs(noise.mean()) < 4 * 0.2 / np.sqrt(noise.size)
         assert abs(noise.std() / 0.2 - 1) < 4 / np.sqrt(2 * noise.size)
         correlation = np.corrcoef(noise.T) - np.eye(noise.shape[1])
-        assert np.abs(correlation).max() < 5 / np.sqrt(400)
+        assert np.abs(correlation).max() < 5 / np.sqrt(400), "senders and numbers have noise of their own"
         assert np.abs(np.corrcoef(noise[1:].ravel(), noise[:-1].ravel())[0, 1]) < 4 / np.sqrt(noise.size)
 
     def test_noise_is_paired_between_settings(self) -> None:
-        plain = self.heard(2, message_noise=0.2)
-        ring = self.heard(2, message_noise=0.2, topology=[[0, 1, 0], [0, 0, 0], [1, 0, 0]])
+        plain = self.heard(2, channel={"noise": 0.2})
+        ring = self.heard(2, channel={"noise": 0.2}, topology=[[0, 1, 0], [0, 0, 0], [1, 0, 0]])
         edges = ring != 0
         assert edges.any()
         np.testing.assert_array_equal(ring[edges], plain[edges])
-        late = self.heard(2, message_noise=0.2, message_delay=3)
+        late = self.heard(2, channel={"noise": 0.2, "delay": 2})
         np.testing.assert_array_equal(late[:, 2:], plain[:, :-2])
-        lossy = self.heard(2, message_noise=0.2, message_dropout=0.4)
+        lossy = self.heard(2, channel={"noise": 0.2, "dropout": 0.4})
         np.testing.assert_array_equal(lossy[lossy != 0], plain[lossy != 0])
 
     def test_noise_is_a_function_of_the_key_and_the_step(self) -> None:
-        keys = keyed_random.trial_keys(keyed_random.base_keys([3]), 5, "test")
-        channel = Channel(3, message_size=5, noise=0.5, inbox="each", topology=np.ones((3, 3)))
+        keys = keyed_random.trial_keys([3], 5, "test")
+        channel = Channel(
+            3, ChannelSettings(noise=0.5), message_size=5, inbox="each", topology=np.ones((3, 3))
+        )
         for _ in range(2):
             channel.reset(keys)
             for time in range(60):
                 heard = channel.send(np.zeros((3, 5), np.float32))
-                expected = 0.5 * keyed_random.normal(keys, "message_noise", 45, 45 * time)
-                np.testing.assert_array_equal(heard.reshape(-1), expected[0])
+                expected = 0.5 * keyed_random.normal(keys, "channel noise", 15, 15 * time)
+                np.testing.assert_array_equal(heard, np.tile(expected, (3, 1)))
 
     def test_no_inbox_leaves_its_bounds_however_large_the_noise(self) -> None:
-        for settings in ({"message_noise": 3.0}, {"message_noise": 3.0, "symbols": 2, "inbox": "each"}):
+        for settings in (
+            {"channel": {"noise": 3.0}},
+            {"channel": {"noise": 3.0, "vocabulary": 2}, "inbox": "each"},
+        ):
             env = parallel_env(GAME, dims=6, **settings)
             for seed in range(5):
                 for step in play(env, seed):

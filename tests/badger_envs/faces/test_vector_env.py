@@ -211,9 +211,9 @@ def test_stepping_needs_running_trials() -> None:
     ("settings", "actions", "error", "message"),
     [
         ({"family": GAME_CLASS}, [[0.0] * 3, [0.0, np.nan, 0.0]], ValueError, r"actions\[1, 1\] is nan"),
-        ({"family": GAME_CLASS}, np.full((2, 3), 1.01), ValueError, r"actions\[0, 0\] is 1.01"),
+        ({"family": GAME_CLASS}, np.full((2, 3), -np.inf), ValueError, r"actions\[0, 0\] is -inf"),
         ({"family": GAME_CLASS}, np.zeros(3), ValueError, r"shape \(3,\).*\(2, 3\)"),
-        ({"family": GAME_CLASS}, np.zeros((2, 3), int), TypeError, "int64"),
+        ({"family": GAME_CLASS}, np.zeros((2, 3), bool), TypeError, "bool"),
         ({"family": TOY}, [0, 3], ValueError, r"actions\[1\] is 3"),
         ({"family": TOY}, [0.0, 1.0], TypeError, "float64"),
         ({"family": TOY}, 1, ValueError, r"shape \(\)"),
@@ -234,7 +234,9 @@ def test_bad_actions_are_one_clear_error_and_change_nothing(
     ("arguments", "error", "message"),
     [
         ({"seed": [1, 2]}, ValueError, "2 seeds for 3"),
-        ({"seed": [1, 2, -1]}, ValueError, "at least 0"),
+        ({"seed": [1, 2, -1]}, ValueError, "a seed is -1"),
+        ({"seed": 2**64 - 2}, ValueError, f"a seed is {2**64}"),
+        ({"seed": True}, TypeError, "seed is True"),
         ({"seed": [1, 2, 0.5]}, TypeError, "0.5"),
         ({"seed": "one"}, TypeError, "one"),
         ({"options": {"reset_mask": np.ones(3)}}, TypeError, "float64"),

@@ -1,5 +1,6 @@
 """Tests of hot/cold: its functions, their gradients and bounds, and what an agent hears of them."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -135,7 +136,8 @@ def test_observations_stay_within_bounds(
             (2, slots.outputs, slots.output_feedback),
             (2, 3),
         )
-        for array, shape, (low, high) in zip(observation, shapes, family.bounds, strict=True):
+        bounds = dataclasses.astuple(family.bounds)
+        for array, shape, (low, high) in zip(observation, shapes, bounds, strict=True):
             assert array.shape == shape
             assert array.dtype == np.float32
             assert np.all((array >= low) & (array <= high))
@@ -198,7 +200,7 @@ def test_capacity_and_shuffling_only_move_the_slots(kind: str) -> None:
     task, other = plain.sample_task(keys(50)), moved.sample_task(keys(50))
     point = points(50, 4)
     padded = np.concatenate([point, np.zeros((50, 2))], axis=-1)
-    elsewhere = np.take_along_axis(padded, other.place, axis=-1)
+    elsewhere = np.take_along_axis(padded, other.order, axis=-1)
     elsewhere[other.mask == 0] = 0.7  # without effect
     np.testing.assert_allclose(value_at(moved, other, elsewhere), value_at(plain, task, point), rtol=1e-12)
     positions = other.mask.mean(axis=0)

@@ -1,5 +1,6 @@
 """Tests of variable IO: its maps and examples, what is revealed when, and how answers are scored."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -223,7 +224,8 @@ def test_observations_stay_within_bounds(
         (3, 3),
     )
     for observation in observations:
-        for array, shape, (low, high) in zip(observation, shapes, family.bounds, strict=True):
+        bounds = dataclasses.astuple(family.bounds)
+        for array, shape, (low, high) in zip(observation, shapes, bounds, strict=True):
             assert array.shape == shape
             assert array.dtype == np.float32
             assert np.all((array >= low) & (array <= high))

@@ -285,10 +285,10 @@ def test_bounds_hold_and_backends_agree(
         ({"bits": (2, 5), "test_bits": (5, 6)}, ValueError, "overlaps"),
         ({"bits": 3, "capacity": 2}, ValueError, "capacity is 2"),
         ({"function": "xor"}, ValueError, "parity, majority, table"),
-        ({"show": "never"}, ValueError, "'always' or 'first'"),
+        ({"show": "never"}, ValueError, "one of always, first"),
         ({"function": "table", "horizon": 1}, ValueError, "horizon is 1"),
         ({"function": "table", "show": "first"}, ValueError, "use 'always'"),
-        ({"size": 3}, TypeError, "no setting 'size'"),
+        ({"size": 3}, TypeError, "unexpected keyword argument 'size'"),
     ],
 )
 def test_bad_settings_say_what_would_do(settings: dict[str, Any], error: type[Exception], words: str) -> None:

@@ -6,7 +6,7 @@ from typing import ClassVar, NamedTuple
 from array_api_compat import array_namespace
 
 import badger_envs
-from badger_envs import Family, Observation, Slots, Transition, keyed_random
+from badger_envs import Bounds, Family, Observation, Slots, Transition, keyed_random
 from badger_envs.keyed_random import Array
 
 
@@ -65,8 +65,8 @@ class Recall(Family):
         return Slots(self.numbers, 1, self.numbers, 1, 0)
 
     @property
-    def bounds(self) -> Observation:
-        return Observation((-1, 1), (0, 1), (-1, 1), (0, 1), (0, 4), (0, 0), (0, 1))
+    def bounds(self) -> Bounds:
+        return Bounds(inputs=(-1, 1), outputs=(-1, 1), feedback=(0, 4))
 
     def sample_task(self, keys: Array) -> Task:
         return Task(2 * keyed_random.uniform(keys, "number", self.numbers, dtype=self.dtype) - 1)
