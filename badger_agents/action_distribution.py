@@ -1,11 +1,9 @@
-"""Choosing: actions drawn by what is written, one number for each output slot, and how likely they were."""
-
-import math
+"""Action distributions: actions drawn by what is written, a number a slot, and how likely they were."""
 
 import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
-from torch.nn import functional
+from torch.distributions import Bernoulli, Categorical, Normal
 
 from badger_envs import keyed_random
 from badger_envs.family import ActionKind
@@ -61,7 +59,7 @@ def draw(
     logits: Float[Tensor, "B O"],
     mask: Float[Tensor, "B O"],
     keys: Int[Tensor, "B 4"],
-    time: int,
+    step: int,
 ) -> Shaped[Tensor, "B *O"]:
     """Draw an action: `choose` by the draws of this step.
 
@@ -70,14 +68,14 @@ def draw(
         logits: from `logits_of`.
         mask: 1 for slots in use.
         keys: the agent's keys of the trials.
-        time: steps done: position in the stream.
+        step: steps done: position in the stream.
     """
     dtype = str(logits.dtype).removeprefix("torch.")
-    return choose(kind, logits, mask, draws(kind, keys, logits.shape[-1], time, 1, dtype)[:, 0])
+    return choose(kind, logits, mask, draws(kind, keys, logits.shape[-1], step, 1, dtype)[:, 0])
 
 
 def draws(
-    kind: ActionKind, keys: Int[Tensor, "B 4"], slots: int, time: int, steps: int, dtype: str
+    kind: ActionKind, keys: Int[Tensor, "B 4"], slots: int, step: int, steps: int, dtype: str
 ) -> Float[Tensor, "B k O"]:
     """What chance says at some steps: uniforms in [0, 1), of continuous actions standard normals.
 
@@ -87,12 +85,12 @@ def draws(
         kind: of the family's actions.
         keys: the agent's keys of the trials.
         slots: O.
-        time: steps done before the first.
+        step: steps done before the first.
         steps: k.
         dtype: "float32" or "float64".
     """
     made = keyed_random.normal if kind == "continuous" else keyed_random.uniform
-    drawn: Tensor = made(keys, STREAM, steps * slots, time * slots, dtype)  # (B, k * O)
+    drawn: Tensor = made(keys, STREAM, steps * slots, step * slots, dtype)  # (B, k * O)
     return drawn.unflatten(-1, (steps, slots))
 
 
@@ -121,7 +119,9 @@ def choose(
     if kind == "continuous":
         return (logits.detach() + chance) * mask  # (B, O)
     if kind == "categorical":
-        noise = -torch.log(-torch.log(chance + 2.0**-25))  # (B, O), Gumbel's; never log 0
+        below_one = 1 - torch.finfo(chance.dtype).eps / 2  # the greatest number: noise stays finite
+        uniform = (chance + 2.0**-25).clamp(max=below_one)  # (B, O), in (0, 1)
+        noise = -torch.log(-torch.log(uniform))  # (B, O), Gumbel's
         return (logits.detach() + noise).argmax(dim=-1)  # (B,)
     sign = 2.0 * (chance < torch.sigmoid(logits.detach())).to(logits.dtype) - 1.0  # (B, O)
     return sign * mask
@@ -137,12 +137,12 @@ def log_probability(
 
     Of binary ones: of all slots in use together. Of continuous ones: of the density, likewise.
     """
-    if kind == "continuous":
-        logs = -0.5 * ((action - logits).square() + math.log(2 * math.pi))  # (*T, B, O)
-        return (logs * mask).sum(dim=-1)  # (*T, B)
     if kind == "categorical":
-        return torch.log_softmax(logits, dim=-1).gather(-1, action[..., None])[..., 0]  # (*T, B)
-    return (functional.logsigmoid(action * logits) * mask).sum(dim=-1)  # (*T, B)
+        return Categorical(logits=logits, validate_args=False).log_prob(action)  # (*T, B)
+    if kind == "continuous":
+        return (_normal(logits).log_prob(action) * mask).sum(dim=-1)  # (*T, B)
+    raised = (action > 0).to(logits.dtype)  # (*T, B, O)
+    return (Bernoulli(logits=logits, validate_args=False).log_prob(raised) * mask).sum(dim=-1)  # (*T, B)
 
 
 def entropy(
@@ -152,10 +152,12 @@ def entropy(
 
     Of continuous actions: of their density in standard deviations, the same whatever is written.
     """
-    if kind == "continuous":
-        return mask.sum(dim=-1) * (0.5 * math.log(2 * math.pi * math.e))  # (*T, B)
     if kind == "categorical":
-        logs = torch.log_softmax(logits, dim=-1)  # (*T, B, O)
-        return -(logs.exp() * logs).sum(dim=-1)  # (*T, B)
-    up, down = functional.logsigmoid(logits), functional.logsigmoid(-logits)  # (*T, B, O)
-    return -((up.exp() * up + down.exp() * down) * mask).sum(dim=-1)  # (*T, B)
+        return Categorical(logits=logits, validate_args=False).entropy()  # (*T, B)
+    slots = _normal(logits) if kind == "continuous" else Bernoulli(logits=logits, validate_args=False)
+    return (slots.entropy() * mask).sum(dim=-1)  # (*T, B)
+
+
+def _normal(means: Float[Tensor, "*T B O"]) -> Normal:
+    """Continuous actions, in standard deviations."""
+    return Normal(means, torch.ones_like(means), validate_args=False)

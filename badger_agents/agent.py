@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from torch import Tensor
 
 from badger_agents.settings import Settings as Settings
-from badger_envs.family import Family, Observation, Slots
+from badger_envs.family import ActionKind, Family, Observation, Slots
 
 Keys = Int[Tensor, "B 4"]
 """The agent's keys of the trials (`badger_envs.keyed_random.agent_keys`): it draws under names of its own."""
@@ -18,7 +18,7 @@ Keys = Int[Tensor, "B 4"]
 class Agent(Protocol):
     """Anything that can live in a family: Badger, monoliths, handcrafted and classical algorithms.
 
-    An agent holds weights at most. What it remembers of a trial is in the state, a plain tuple of
+    An agent holds weights at most. What it remembers of a trial is in the state, nested tuples of
     tensors with a leading batch axis B, so that no information can pass between rows or trials.
     """
 
@@ -50,15 +50,26 @@ class LearnedAgent(torch.nn.Module):
     Args:
         family: a family of the kind the agent will live in; it sets the sizes of what is read, and
             nothing of it is kept but those sizes and the kind of action.
-        settings: of the class's own `Settings`.
+        action_kind: of the families it will live in, if not of this one's kind: weights made for one family
+            may serve in another.
 
     Attributes:
-        Settings: class of the settings.
+        Settings: class of the settings; a subclass takes family, settings and, by keyword, action_kind.
+        action_kind: of the families it can live in.
         sequence_major: whether `unroll` takes less time than as many calls of `act`.
     """
 
     Settings: ClassVar[type[BaseModel]]
     sequence_major: ClassVar[bool] = False
+    action_kind: ActionKind
+
+    def __init__(self, family: Family | None, action_kind: ActionKind | None = None) -> None:
+        super().__init__()
+        if action_kind is None:
+            if family is None:
+                raise TypeError("an agent needs a family or the kind of its actions")
+            action_kind = family.action_kind
+        self.action_kind = action_kind
 
     def initial_state(self, family: Family, keys: Keys) -> Any:
         """See `Agent.initial_state`."""
@@ -69,6 +80,14 @@ class LearnedAgent(torch.nn.Module):
     ) -> tuple[Any, Tensor, dict[str, Tensor]]:
         """See `Agent.act`."""
         raise NotImplementedError
+
+    def memory(self, state: Any) -> Any:
+        """The part of a state in which the agent learns within a trial: what agents are matched by.
+
+        Not in it, where an agent says so: what stays the same in a trial, messages on their way, and the
+        feedback of the last step.
+        """
+        return state
 
     def unroll(
         self, state: Any, observations: Observation, keys: Keys
@@ -93,7 +112,7 @@ class LearnedAgent(torch.nn.Module):
     def check_fits(
         self, slots: Slots, family: Family, sizes: tuple[str, ...], *, padded: bool = False
     ) -> None:
-        """Check that the weights fit a family.
+        """Check that weights and kind of action fit a family.
 
         Args:
             slots: sizes for which the weights were made.
@@ -102,9 +121,14 @@ class LearnedAgent(torch.nn.Module):
             padded: whether smaller sizes fit too, as what is missing reads as zeros.
 
         Raises:
-            ValueError: a size or the dtype differs.
+            ValueError: the kind of action, a size or the dtype differs.
         """
         name = type(family).__name__
+        if family.action_kind != self.action_kind:
+            raise ValueError(
+                f"{name} has {family.action_kind} actions, this agent was made for {self.action_kind} ones;"
+                f" make it with action_kind = {family.action_kind!r}"
+            )
         for size in sizes:
             here, there = getattr(slots, size), getattr(family.slots, size)
             if there > here or (there < here and not padded):

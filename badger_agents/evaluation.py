@@ -69,28 +69,33 @@ def half_width(values: Float[Tensor, "*any N"]) -> Float[Tensor, "*any"]:
 def evaluate(
     agent: Agent, family: Family, trials: int, *, seed: int = 0, device: str = "cpu", chunk: int = 2_000
 ) -> Evaluation:
-    """Let an agent live through fresh trials; its weights stay as they are.
+    """Let an agent act in fresh trials; its weights stay as they are.
+
+    Task i is the one that `gym.make(id, split=...).reset(seed=seed + i)` shows, so that every agent, of this
+    suite or not, can be measured on the same tasks and noise.
 
     Args:
         agent: the agent.
         family: the family; its split says which keys and sizes are met.
         trials: N, at least 1.
-        seed: which tasks; the same seed gives every agent the same tasks and noise.
+        seed: of the first task; the others follow.
         device: a torch device.
         chunk: trials at a time, for memory's sake; the result does not depend on it but for rounding.
     """
     if trials < 1:
         raise ValueError(f"trials is {trials}; it must be at least 1")
-    like = torch.zeros((), device=device)
+    group = getattr(agent, "group", 1)  # such trials are mixed: whole groups, whatever the chunk
+    chunk = -(-chunk // group) * group
     outcomes: list[Tensor] = []
     losses: list[Tensor] = []
     rounds: list[Tensor] = []
     for first in range(0, trials, chunk):
         rows = min(chunk, trials - first)
-        keys = keyed_random.outer_keys(seed, 0, rows, family.split, first_row=first, like=like)
-        lived = rollout(agent, family, keys, record=("rounds",))
-        outcomes.append(lived.info[family.outcome].double().cpu())
-        losses.append(lived.loss.double().cpu())  # (T, rows)
-        if "rounds" in lived.trace:
-            rounds.append(lived.trace["rounds"].double().mean(dim=0).cpu())
+        seeds = range(seed + first, seed + first + -(-rows // group) * group)
+        keys = torch.from_numpy(keyed_random.trial_keys(seeds, 0, family.split)).to(device)  # (>= rows, 4)
+        trajectory = rollout(agent, family, keys, record=("rounds",))
+        outcomes.append(trajectory.info[family.outcome][:rows].double().cpu())
+        losses.append(trajectory.loss[:, :rows].double().cpu())  # (T, rows)
+        if "rounds" in trajectory.trace:
+            rounds.append(trajectory.trace["rounds"][:, :rows].double().mean(dim=0).cpu())
     return Evaluation(torch.cat(outcomes), torch.cat(losses, dim=1), torch.cat(rounds) if rounds else None)

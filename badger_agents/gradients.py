@@ -4,7 +4,8 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
-from torch.utils import _pytree as pytree
+
+from badger_agents import tree
 
 State = TypeVar("State")
 
@@ -35,22 +36,22 @@ def limit_gradients(state: State, longest: float) -> State:
     bias is that of any clipping.
 
     Args:
-        state: a tensor [B, ...], or nested tuples of such (other things are left as they are).
+        state: a tensor [B, ...], or nested tuples of such.
         longest: norm of a row's gradient above which it is shortened to that.
     """
-    if isinstance(state, Tensor):
-        return _Limit.apply(state, longest) if state.requires_grad and state.dim() > 0 else state
-    if isinstance(state, tuple):
-        parts = [limit_gradients(part, longest) for part in state]
-        return type(state)(*parts) if hasattr(state, "_fields") else type(state)(parts)
-    return state
+
+    def limited(part: Tensor) -> Tensor:
+        return _Limit.apply(part, longest) if part.requires_grad and part.dim() > 0 else part
+
+    made: State = tree.map(limited, state)
+    return made
 
 
 def cut_gradients(state: State) -> State:
     """The same state, through which no gradient flows back.
 
     Args:
-        state: a tensor, or nested tuples of such (other things are left as they are).
+        state: a tensor, or nested tuples of such.
     """
-    cut: State = pytree.tree_map_only(Tensor, Tensor.detach, state)
+    cut: State = tree.map(Tensor.detach, state)
     return cut

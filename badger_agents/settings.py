@@ -27,3 +27,10 @@ class Settings(BaseModel):
     def trust(self) -> Trust:
         """Whose code these settings may name."""
         return self._trust
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the settings are the same, whoever trusts whom."""
+        if type(self) is not type(other):
+            return NotImplemented
+        assert isinstance(other, Settings)
+        return self.__dict__ == other.__dict__ and self.__pydantic_extra__ == other.__pydantic_extra__

@@ -11,7 +11,7 @@ from badger_envs.registry import base_id
 FILE = Path(__file__).parent / "scores.json"
 """The constants, by versioned id, with the command that measured them."""
 
-COMMAND = "badger score --write"
+COMMAND = "badger admin score --write"
 
 
 class Anchor(NamedTuple):

@@ -1,7 +1,6 @@
 """Policies that ignore what they see: the floors of scoring."""
 
 import dataclasses
-from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -10,30 +9,16 @@ from torch import Tensor
 from badger_envs.family import Family, Observation
 
 
-class Clock(NamedTuple):
-    """What they know.
+class ConstantPolicy:
+    """Base of policies whose actions depend on the step alone: agents under contract 4, without weights."""
 
-    Attributes:
-        outputs: number of output slots.
-        dtype: of what is written.
-        time: steps done.
-    """
-
-    outputs: int
-    dtype: torch.dtype
-    time: int
-
-
-class FixedPolicy:
-    """Base of policies whose actions depend on the time alone: agents under contract 4, without weights."""
-
-    def initial_state(self, family: Family, keys: Int[Tensor, "B 4"]) -> Clock:
-        """The start of a trial."""
-        return Clock(family.slots.outputs, getattr(torch, family.dtype), 0)
+    def initial_state(self, family: Family, keys: Int[Tensor, "B 4"]) -> tuple[()]:
+        """Nothing known."""
+        return ()
 
 
 @dataclasses.dataclass(frozen=True)
-class Constant(FixedPolicy):
+class Constant(ConstantPolicy):
     """Writes one number into every output slot.
 
     Attributes:
@@ -43,26 +28,25 @@ class Constant(FixedPolicy):
     value: float = 0.0
 
     def act(
-        self, state: Clock, observation: Observation, keys: Int[Tensor, "B 4"], step: int
-    ) -> tuple[Clock, Float[Tensor, "B O"], dict[str, Tensor]]:
+        self, state: tuple[()], observation: Observation, keys: Int[Tensor, "B 4"], step: int
+    ) -> tuple[tuple[()], Float[Tensor, "B O"], dict[str, Tensor]]:
         """The number."""
-        written = torch.full((len(keys), state.outputs), self.value, dtype=state.dtype, device=keys.device)
-        return state._replace(time=state.time + 1), written, {}
+        return state, torch.full_like(observation.outputs, self.value), {}
 
 
 @dataclasses.dataclass(frozen=True)
-class FirstSlot(FixedPolicy):
+class FirstSlot(ConstantPolicy):
     """Names the first output slot at every step: for categorical families."""
 
     def act(
-        self, state: Clock, observation: Observation, keys: Int[Tensor, "B 4"], step: int
-    ) -> tuple[Clock, Int[Tensor, "B"], dict[str, Tensor]]:
+        self, state: tuple[()], observation: Observation, keys: Int[Tensor, "B 4"], step: int
+    ) -> tuple[tuple[()], Int[Tensor, "B"], dict[str, Tensor]]:
         """Slot 0."""
         return state, torch.zeros(len(keys), dtype=torch.int64, device=keys.device), {}
 
 
 @dataclasses.dataclass(frozen=True)
-class Spread(FixedPolicy):
+class Spread(ConstantPolicy):
     """Visits points that fill a cube evenly: the additive recurrence of the generalised golden ratio.
 
     The best one can do about a hidden minimum without listening, where the best of all points counts
@@ -75,13 +59,14 @@ class Spread(FixedPolicy):
     radius: float = 1.0
 
     def act(
-        self, state: Clock, observation: Observation, keys: Int[Tensor, "B 4"], step: int
-    ) -> tuple[Clock, Float[Tensor, "B O"], dict[str, Tensor]]:
+        self, state: tuple[()], observation: Observation, keys: Int[Tensor, "B 4"], step: int
+    ) -> tuple[tuple[()], Float[Tensor, "B O"], dict[str, Tensor]]:
         """The next point."""
+        outputs = observation.outputs.shape[1]
         ratio = 2.0  # the positive root of x ** (O + 1) = x + 1
         for _ in range(50):
-            ratio = (1 + ratio) ** (1 / (state.outputs + 1))
-        place = torch.arange(1, state.outputs + 1, dtype=torch.float64, device=keys.device)
-        fraction = (0.5 + (state.time + 1) * ratio**-place) % 1  # (O,)
-        point = ((2 * fraction - 1) * self.radius).to(state.dtype)
-        return state._replace(time=state.time + 1), point.expand(len(keys), -1), {}
+            ratio = (1 + ratio) ** (1 / (outputs + 1))
+        place = torch.arange(1, outputs + 1, dtype=torch.float64, device=keys.device)
+        fraction = (0.5 + (step + 1) * ratio**-place) % 1  # (O,)
+        point = ((2 * fraction - 1) * self.radius).to(observation.outputs.dtype)  # (O,)
+        return state, point.expand(len(keys), -1), {}

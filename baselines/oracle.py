@@ -39,10 +39,9 @@ def answers(family: Family, keys: Int[Tensor, "B 4"]) -> Float[Tensor, "B T O"]:
 
 
 class OracleState(NamedTuple):
-    """answers: [B, T, O], of the whole trial; time: steps done."""
+    """answers: [B, T, O], of the whole trial."""
 
     answers: Tensor
-    time: int = 0
 
 
 class Oracle:
@@ -66,4 +65,4 @@ class Oracle:
         self, state: OracleState, observation: Observation, keys: Int[Tensor, "B 4"], step: int
     ) -> tuple[OracleState, Float[Tensor, "B O"], dict[str, Tensor]]:
         """The answer of this step."""
-        return state._replace(time=state.time + 1), state.answers[:, state.time], {}
+        return state, state.answers[:, step], {}

@@ -4,18 +4,12 @@ The floor is what matrix products and memory traffic would take at the rates of 
 the whole schedule of the recipe takes. Takes a minute; `--help` has the options.
 """
 
-import importlib
 import math
 import statistics
 import sys
 import tempfile
-import time
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
-from unittest.mock import patch
+from typing import Annotated, Any, NamedTuple
 
 import torch
 import tyro
@@ -36,17 +30,11 @@ from leaderboards.options import check_device
 from leaderboards.results import Record, progress_console, record, show
 from leaderboards.runs import changed_recipe
 
-rollout = importlib.import_module("badger_agents.rollout")  # the package exports a function of that name
-
 COUNTED = 4
 """Outer steps over which work is counted: where sizes are drawn no two are alike."""
 
 LEAST_COPY = 2**18
 """Bytes: copies of less would time the call, not the move."""
-
-
-Way = Literal["plain", "compiled", "bfloat16"]
-"""How an outer step is computed: as in training; with the inner step compiled; or under autocast."""
 
 
 class StageSteps:
@@ -57,42 +45,21 @@ class StageSteps:
         stage: which of its stages, counted from 0.
         folder: the run's folder; nothing is written there.
         device: a torch device.
-        way: how they are computed.
-
-    Attributes:
-        first: seconds that the first took: what compiling takes, and one step.
+        bfloat16: under autocast to bfloat16.
     """
 
-    def __init__(self, recipe: Recipe, stage: int, folder: Path, device: str, way: Way = "plain") -> None:
+    def __init__(self, recipe: Recipe, stage: int, folder: Path, device: str, bfloat16: bool = False) -> None:
         self.run = Run(recipe, 0, folder, device=device)
         self.run.place = Place(stage)
-        self.device, self.way = device, way
-        self.first: float | None = None
-        self._advance = torch.compile(rollout.advance) if way == "compiled" else rollout.advance
+        self.device, self.bfloat16 = device, bfloat16
 
     def __call__(self) -> int:
         """One outer step; returns 1 once the device has done it."""
-        start = time.perf_counter()
-        with torch.random.fork_rng(devices=[]), self._computed():
+        kind = torch.device(self.device).type
+        with torch.random.fork_rng(devices=[]), torch.autocast(kind, torch.bfloat16, enabled=self.bfloat16):
             outer_step([self.run])
         self.run.step += 1
-        done = finished(1, self.device)
-        if self.first is None:
-            self.first = time.perf_counter() - start
-        return done
-
-    @contextmanager
-    def _computed(self) -> Iterator[None]:
-        """Computes in this way; torch's compiler has warnings that concern its makers."""
-        if self.way == "compiled":
-            with patch.object(rollout, "advance", self._advance), warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                yield
-        elif self.way == "bfloat16":
-            with torch.autocast(torch.device(self.device).type, torch.bfloat16):
-                yield
-        else:
-            yield
+        return finished(1, self.device)
 
 
 class Work(NamedTuple):
@@ -184,7 +151,6 @@ def outer(
     env: tuple[str, ...] = (),
     agent: tuple[str, ...] = (),
     training: tuple[str, ...] = (),
-    compile: bool = False,
     bfloat16: bool = False,
     memory: bool = False,
     matrix_size: int = 1024,
@@ -201,14 +167,13 @@ def outer(
     timed in turns with the steps. Log, checkpoints and validation are left out. The whole schedule's time
     follows from the stages' numbers of outer steps, where all have one.
 
-    Other ways to compute a step can be timed in turns with it; the time ratio is theirs to that of training.
+    Steps under autocast to bfloat16 can be timed in turns; the time ratio is theirs to that of training.
 
     Args:
         recipe: Name of a recipe (see `badger list`) or path to a TOML file.
         env: Settings of the environment to change, such as dims=5.
         agent: Settings of the agent to change, such as topology=none.
         training: Settings of the training to change, such as estimator=evolution estimator_settings.pairs=8.
-        compile: Also time steps whose inner steps torch.compile compiled (that takes a minute or more).
         bfloat16: Also time steps under torch.autocast to bfloat16.
         memory: Also count the bytes of tensors in use at the peak of a step (it takes a while).
         matrix_size: Rows and columns of the large matrices.
@@ -225,12 +190,10 @@ def outer(
         raise ValueError(f"recipe {chosen.name!r} has nothing to train")
     if min(matrix_size, before if threads is None else threads) < 1 or not 0 < seconds < math.inf:
         raise ValueError("--matrix-size, --threads and --seconds must be above 0")
-    ways: dict[Way, bool] = {"compiled": compile, "bfloat16": bfloat16}
-    asked = [way for way, wanted in ways.items() if wanted]
     torch.set_num_threads(threads or before)
     try:
         with tempfile.TemporaryDirectory() as folder, progress_console().status("timing"):
-            results = timed(chosen, asked, matrix_size, device, seconds, memory, Path(folder))
+            results = timed(chosen, bfloat16, matrix_size, device, seconds, memory, Path(folder))
     finally:
         torch.set_num_threads(before)
     note = f"device {device}, {threads or before} threads, estimator {chosen.training.estimator}"
@@ -241,7 +204,7 @@ def outer(
 
 def timed(
     recipe: Recipe,
-    ways: list[Way],
+    bfloat16: bool,
     matrix_size: int,
     device: str,
     seconds: float,
@@ -252,15 +215,12 @@ def timed(
     schedule = lengths(recipe)
     stages = [StageSteps(recipe, number, folder / str(number), device) for number in range(len(schedule))]
     others = [
-        StageSteps(recipe, number, folder / way / str(number), device, way)
-        for way in ways
-        for number in range(len(schedule))
+        StageSteps(recipe, number, folder / "bfloat16" / str(number), device, bfloat16=True)
+        for number in range(len(schedule) if bfloat16 else 0)
     ]
     works = [work_of(stage) for stage in stages]
     piece = max(LEAST_COPY, *(work.piece for work in works))
     judges = [matrix_cycle(matrix_size, device), copy_cycle(piece, device)]
-    for other in others:
-        other()  # compiling is no part of the seconds
     speeds = in_turns([*stages, *others, *judges], seconds)
     matrix_rate = statistics.median(speeds[-2]) * matrix_operations(matrix_size)  # 1/s
     copy_rate = statistics.median(speeds[-1]) * 2 * piece  # bytes/s: each is read and written
@@ -282,9 +242,7 @@ def timed(
     for other, rounds in zip(others, speeds[len(stages) :], strict=False):
         number = other.run.place.stage
         ratio = statistics.median(plain / speed for plain, speed in zip(speeds[number], rounds, strict=True))
-        results.append(record("time_ratio", ratio, way=other.way, stage=number, n=len(rounds)))
-        if other.way == "compiled" and other.first is not None:
-            results.append(record("first_step", other.first, unit="s", way=other.way, stage=number))
+        results.append(record("time_ratio", ratio, way="bfloat16", stage=number, n=len(rounds)))
     results.append(record("matrix_product_rate", matrix_rate / 1e9, unit="GFLOP/s", size=matrix_size))
     results.append(record("copy_rate", copy_rate / 1e9, unit="GB/s", bytes=piece))
     if all(length is not None for length in schedule):

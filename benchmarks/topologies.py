@@ -70,7 +70,7 @@ class Cell(NamedTuple):
 
 
 class InnerSteps:
-    """Inner steps as evaluation makes them: observe, read, communicate, write, let the world take a step.
+    """Inner steps as evaluation makes them: observe, read, communicate, write, step the environment.
 
     Each cycle goes on from the second step of the same trials, so that all have said something already.
 
@@ -111,10 +111,10 @@ class InnerSteps:
         return finished(STEPS * len(self.keys), self.device)
 
     def _step(self, now: tuple[Any, Any], time: int) -> tuple[Any, Any]:
-        """Mind and world after a step."""
-        mind, world = now
-        mind, action, _ = self.agent.act(mind, self.family.observe(self.task, world), self.keys, time)
-        return mind, self.family.step(self.task, world, action, self.noise[:, time]).state
+        """States of agent and environment after a step."""
+        state, environment = now
+        state, action, _ = self.agent.act(state, self.family.observe(self.task, environment), self.keys, time)
+        return state, self.family.step(self.task, environment, action, self.noise[:, time]).state
 
 
 def measure(cases: Sequence[tuple[str, int]], kind: Kind, device: str, seconds: float) -> list[Cell]:
@@ -132,7 +132,7 @@ def measure(cases: Sequence[tuple[str, int]], kind: Kind, device: str, seconds: 
 
 
 def dense(topology: str) -> bool:
-    """Whether a step costs of the order of E**2, as there are so many links.
+    """Whether a step costs of the order of E**2, as there are so many edges.
 
     Raises:
         ValueError: no topology.
@@ -165,7 +165,7 @@ def topologies(
     Args:
         topology: Who hears whom, such as ring or top-k:k=2; every one with a name if not given.
         experts: Numbers of experts.
-        dense_up_to: Most experts of a topology whose links are of the order of their square (all, layered).
+        dense_up_to: Most experts of a topology whose edges are of the order of their square (all, layered).
         hidden_size: Numbers in an expert's state.
         rounds: Rounds of communication per step.
         membrane: The agent's membrane.

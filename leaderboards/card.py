@@ -29,7 +29,7 @@ class Candidate(NamedTuple):
         skipped: outer steps whose update was skipped.
         validation: a record per combination of the recipe's [evaluation] table.
         test: the same of the test split.
-        met: ids of the environments met in training, by which a run is judged; none given: by all.
+        met: ids of the environments met in training, by which a run is scored; none given: by all.
     """
 
     seed: int
@@ -40,19 +40,19 @@ class Candidate(NamedTuple):
     met: frozenset[str] = frozenset()
 
     @property
-    def judged(self) -> list[Record]:
+    def scored(self) -> list[Record]:
         """Validation records of environments met in training: what is new must not choose what is shipped."""
         return [row for row in self.validation if not self.met or row["env"] in self.met]
 
     @property
     def score(self) -> float:
         """Mean validation outcome over the combinations."""
-        return sum(row["value"] for row in self.judged) / len(self.judged)
+        return sum(row["value"] for row in self.scored) / len(self.scored)
 
     @property
     def outcome(self) -> str:
         """What the outcome is called: of several, "outcome"."""
-        names = {str(row["name"]) for row in self.judged}
+        names = {str(row["name"]) for row in self.scored}
         return names.pop() if len(names) == 1 else "outcome"
 
 
@@ -125,7 +125,7 @@ def card(
         "",
         f"Shipped is the median of {count} outer seeds by validation score, not the best (of an even number,"
         f" the worse of the two in the middle).{preliminary if count < ENOUGH else ''}",
-        f"The score is the mean {shipped.outcome} over {_many(shipped.judged)},"
+        f"The score is the mean {shipped.outcome} over {_many(shipped.scored)},"
         f" {shipped.validation[0]['n']:,} tasks of the validation split each; {sign} is better.",
         "",
         "| outer seed | validation score | training time | outer steps | of those without update |",

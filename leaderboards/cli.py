@@ -8,7 +8,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from leaderboards.words import INTERRUPTED, nearest
 
@@ -124,8 +124,8 @@ def call(target: str | Callable[..., Any], program: str, words: Sequence[str]) -
         import tyro
 
         if isinstance(target, str):
-            module, _, function = target.partition(":")
-            target = getattr(importlib.import_module(module), function)
+            module, _, name = target.partition(":")
+            target = cast(Callable[..., Any], getattr(importlib.import_module(module), name))
         torch = sys.modules.get("torch")
         if torch is not None and "OMP_NUM_THREADS" not in os.environ:
             torch.set_num_threads(1)  # networks this small lose by a second thread; run one training a core
@@ -157,7 +157,7 @@ def _expected() -> tuple[type[BaseException], ...]:
     for module, name in (
         ("gymnasium.error", "Error"),
         ("badger_agents.training.run", "DivergenceError"),
-        ("badger_agents.training.process_group", "LostError"),
+        ("badger_agents.estimators.process_group", "LostError"),
     ):
         if module in sys.modules:
             known.append(getattr(sys.modules[module], name))

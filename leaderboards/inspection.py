@@ -105,7 +105,7 @@ def outcomes(
     """The outcome as it is; then for each treatment the difference on the same tasks.
 
     Args:
-        case: the agent and where it lives.
+        case: the agent and its family.
         treated: from `treatments`.
         trials: number of tasks.
         seed: which tasks.
@@ -134,7 +134,7 @@ def look_inside(case: Case, trials: int, seed: int, device: str) -> Inside:
     """Trace trials and measure what goes on in them.
 
     Args:
-        case: the agent and where it lives.
+        case: the agent and its family.
         trials: number of tasks; no more than `WATCHED` are looked at.
         seed: which tasks.
         device: a torch device.

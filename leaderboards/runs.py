@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from badger_agents.agent import Agent, LearnedAgent
-from badger_agents.atomic_files import write_atomically
+from badger_agents.class_loading import Trust, code_files
 from badger_agents.loading import load_pretrained, pretrained_names
 from badger_agents.recipe.loading import Recipe, check_recipe, load_recipe, merged, recipe_files
 from badger_agents.training.checkpoint import Checkpoint, CheckpointError, load_checkpoint
-from badger_agents.training.loop import CHECKPOINT
+from badger_agents.training.run import CHECKPOINT
 from leaderboards.words import nearest
 
 
@@ -49,8 +49,12 @@ class Source(NamedTuple):
         return Run(self.recipe.name, self.recipe, agent, self.checkpoint.seed)
 
 
-def find_recipe(name_or_path: str) -> Recipe:
+def find_recipe(name_or_path: str, trust: Sequence[str] = ()) -> Recipe:
     """A recipe of the suite, or of a TOML file.
+
+    Args:
+        name_or_path: which one.
+        trust: files and packages whose code it may name, as the user names them.
 
     Raises:
         RecipeError, ValueError: there is none, or something in it is wrong.
@@ -59,18 +63,22 @@ def find_recipe(name_or_path: str) -> Recipe:
     if name_or_path not in known and not name_or_path.endswith(".toml"):
         guess = nearest(name_or_path, list(known)) or "; `badger list recipes` names them"
         raise ValueError(f"no recipe {name_or_path!r}{guess}")
-    return load_recipe(name_or_path)
+    return load_recipe(name_or_path, Trust.of(*trust))
 
 
-def find_source(target: str) -> Source:
+def find_source(target: str, trust: Sequence[str] = ()) -> Source:
     """What `target` names: a run folder, a checkpoint file, or a recipe whose agent has no weights.
+
+    Args:
+        target: see above.
+        trust: files and packages whose code it may name; a run folder's own copies of code are trusted.
 
     Raises:
         CheckpointError, RecipeError: there is none, or it cannot be read.
     """
     path = Path(target)
     if (target in recipe_files() and not (path / CHECKPOINT).is_file()) or path.suffix == ".toml":
-        recipe = load_recipe(target)
+        recipe = load_recipe(target, Trust.of(*trust))
         agent = recipe.make_agent()
         if isinstance(agent, LearnedAgent) and any(True for _ in agent.parameters()):
             ready = f"; or badger evaluate --pretrained {target}" if target in pretrained_names() else ""
@@ -81,7 +89,8 @@ def find_source(target: str) -> Source:
         raise CheckpointError(
             f"no run {target!r}{guess or '; give a run folder of `badger train`, or a checkpoint file'}"
         )
-    checkpoint = load_checkpoint(path / CHECKPOINT if path.is_dir() else path)
+    file = path / CHECKPOINT if path.is_dir() else path
+    checkpoint = load_checkpoint(file, trust=Trust.of(*trust) | Trust(folders=(file.parent,)))
     return Source(checkpoint.recipe, checkpoint)
 
 
@@ -99,8 +108,8 @@ def open_run(target: str, device: str = "cpu", **changes: Any) -> Run:
     return find_source(target).open(device, **changes)
 
 
-def find(run: str | None, pretrained: str | None) -> Source:
-    """What the agents are made of; ValueError unless exactly one of the two is given."""
+def find(run: str | None, pretrained: str | None, trust: Sequence[str] = ()) -> Source:
+    """What the agents are made of; ValueError unless exactly one of run and pretrained is given."""
     if run is not None and pretrained is not None:
         raise ValueError("give a run or --pretrained, not both")
     if pretrained is not None:
@@ -114,7 +123,7 @@ def find(run: str | None, pretrained: str | None) -> Source:
         raise ValueError(
             "give a run folder of `badger train`, or --pretrained NAME (`badger list pretrained` names them)"
         )
-    return find_source(run)
+    return find_source(run, trust)
 
 
 def changed_recipe(
@@ -136,19 +145,22 @@ def changed_recipe(
         ValueError, RecipeError: a word is no such pair, or the recipe refuses it.
     """
     tables = recipe.model_dump()
+    trust = recipe.trust
     if policy is not None:
-        tables["agent"] |= {"policy": policy, "policy_settings": {}}
+        trust |= Trust.of(policy)
+        tables["agent"] |= {"policy": {"kind": policy}}
         tables["name"] = f"{recipe.name}-{policy.rpartition(':')[2]}"
     if outer_steps is not None and tables["training"] is not None:
         tables["training"] |= {"outer_steps": outer_steps}
     for table, pairs in (words or {}).items():
         settings = parse_settings(pairs, f"--{table}")
+        trust |= Trust.of(*map(str, code_files(settings)))
         if settings and tables[table] is None:
             raise ValueError(f"--{table} {pairs[0]}: recipe {recipe.name!r} has no [{table}] table")
         if settings:
             tables[table] = merged(tables[table], settings)
         tables["name"] += "".join("-" + re.sub(r"[^A-Za-z0-9._-]+", "-", pair).strip("-") for pair in pairs)
-    return check_recipe(tables, "recipe with your changes")
+    return check_recipe(tables, "recipe with your changes", trust)
 
 
 def family_settings(pairs: Sequence[str]) -> dict[str, Any]:
@@ -183,26 +195,6 @@ def parse_settings(pairs: Sequence[str], option: str) -> dict[str, Any]:
         except tomllib.TOMLDecodeError:
             place[name] = value  # a bare word is a string
     return settings
-
-
-def keep_code(recipe: Recipe, folder: Path) -> Recipe:
-    """Copy a user's own code into the run folder, so that the run can be evaluated later as it was.
-
-    Raises:
-        ValueError: the folder has a checkpoint of other code.
-    """
-    tables = recipe.model_dump()
-    for key in ("kind", "policy"):
-        file, _, name = str(tables["agent"].get(key, "")).rpartition(":")
-        if not file.endswith(".py"):
-            continue
-        text, kept = Path(file).read_bytes(), folder / f"{key}.py"
-        if not kept.is_file() or kept.read_bytes() != text:
-            if (folder / CHECKPOINT).exists():
-                raise ValueError(f"{file} is not what the run in {folder} began with; use another --out")
-            write_atomically(kept, text)
-        tables["agent"][key] = f"{kept}:{name}"
-    return check_recipe(tables, "recipe with your code")
 
 
 def make_folder(folder: Path) -> None:

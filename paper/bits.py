@@ -12,10 +12,11 @@ from badger_agents.badger.agent import BadgerAgent
 from badger_agents.recipe.loading import Recipe
 from badger_agents.whitebox import bits_per_step
 from badger_envs.family import Family
-from leaderboards.plots.seeds import Sweep, said_of_counts
+from leaderboards.plots.learning import said_of_counts
 from leaderboards.plots.style import COLOURS, STYLE, log_errors
 from leaderboards.results import markdown, record, text
 from paper.measuring import over_seeds, sweep
+from paper.seeds import Sweep
 from paper.subjects import Asked, Drawn, find_settings, find_subjects, game, met_in_training, one_asked
 
 SOLVED = 0.1

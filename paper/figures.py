@@ -53,7 +53,7 @@ def figure(
 ) -> None:
     """Measure and draw a figure: the paper's 6, 7, 8 or 9, or one of those that are not the paper's.
 
-    6: ten rollouts of the agent that is judged at the last step; 9: at every step. 8: what the experts of
+    6: ten rollouts of the agent whose last step counts; 9: every step. 8: what the experts of
     6 say, and who listens to whom. 7: error against the number of hidden numbers, over the published curves
     and the bounds. experts: error against the number of experts. lives: error in lives longer than in
     training. Every picture comes with a CSV file of the numbers drawn.

@@ -10,12 +10,12 @@ import torch
 from rich.progress import track
 
 from badger_agents.agent import Agent
-from badger_agents.evaluation import Evaluation, evaluate
+from badger_agents.evaluation import Evaluation, evaluate, interval
 from badger_agents.recipe.loading import Recipe
 from badger_envs import keyed_random
 from badger_envs.family import Family
-from leaderboards.plots.seeds import Sweep
 from leaderboards.results import progress_console
+from paper.seeds import Sweep
 from paper.subjects import Subject
 
 CHUNK = 160_000
@@ -82,6 +82,12 @@ def sweep(
         ),
         found,
     )
+
+
+def difference(one: Evaluation, other: Evaluation) -> tuple[float, tuple[float, float]]:
+    """Mean of one minus other over the same tasks, and its paired 95 % interval over tasks."""
+    paired = one.outcomes - other.outcomes  # (N,)
+    return float(paired.mean()), interval(paired)
 
 
 def over_seeds(values: np.ndarray) -> tuple[float, tuple[float, float]]:

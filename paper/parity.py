@@ -13,10 +13,11 @@ from torch import Tensor
 from badger_agents.evaluation import interval
 from badger_agents.recipe.loading import Recipe
 from badger_envs.families.xor import XOR
-from leaderboards.plots.seeds import Sweep, draw_seeds, said_of_counts
+from leaderboards.plots.learning import said_of_counts
 from leaderboards.plots.style import COLOURS, STYLE
 from leaderboards.results import Record, markdown, record
 from paper.measuring import over_seeds, sweep
+from paper.seeds import Sweep, draw_seeds
 from paper.subjects import (
     Asked,
     Drawn,

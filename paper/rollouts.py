@@ -8,7 +8,7 @@ import torch
 from badger_agents.agent import Agent
 from badger_agents.estimators.objectives import OBJECTIVES, step_weights
 from badger_agents.recipe.loading import Recipe
-from badger_agents.rollout import Rollout, rollout
+from badger_agents.rollout import Trajectory, rollout
 from badger_envs import keyed_random
 from badger_envs.family import Family
 from leaderboards.plots.rollout import attention_among, draw_trace
@@ -21,9 +21,9 @@ AS_SOON_AS_POSSIBLE = "guessing-as-soon-as-possible"
 """The policies of figures 6 and 8, and of figure 9."""
 
 OBJECTIVE_IN_WORDS = {
-    "last_step": "judged at the last step (shaded)",
-    "second_half": "judged over the second half (shaded)",
-    "as_soon_as_possible": "judged at every step, to be right as soon as possible",
+    "last_step": "the last step counts (shaded)",
+    "second_half": "the second half counts (shaded)",
+    "as_soon_as_possible": "every step counts: right as soon as possible",
 }
 
 TASKS = 10
@@ -36,17 +36,17 @@ class Watched(NamedTuple):
     subject: Subject
     agent: Agent
     family: Family
-    lived: Rollout
+    trajectory: Trajectory
     trace: dict[str, np.ndarray]
 
 
 def six(asked: Asked) -> Drawn:
-    """Figure 6: ten rollouts of the agent that is judged at the last step."""
+    """Figure 6: ten rollouts of the agent whose loss counts at the last step."""
     return _ten_rollouts(asked, LAST_STEP, 6)
 
 
 def nine(asked: Asked) -> Drawn:
-    """Figure 9: ten rollouts of the agent that is judged at every step."""
+    """Figure 9: ten rollouts of the agent whose loss counts at every step."""
     return _ten_rollouts(asked, AS_SOON_AS_POSSIBLE, 9)
 
 
@@ -63,7 +63,7 @@ def eight(asked: Asked) -> Drawn:
         records += _numbers(name, watched.trace[name], settings)
     attention = attention_among(watched.trace, watched.trace["messages"].shape[2])  # [T, B, E, E]
     records += _numbers("attention", attention, settings)
-    end = watched.lived.info["error"]
+    end = watched.trajectory.info["error"]
     summary = [
         record("error", float(value), **settings, task=task + 1) for task, value in enumerate(end.tolist())
     ]
@@ -81,7 +81,7 @@ def _ten_rollouts(asked: Asked, policy: str, number: int) -> Drawn:
     watched = _watch(asked, policy, TASKS, number)
     trials = asked.trials or 10_000
     many = measure(watched.agent, watched.family, trials, asked.seed, asked.device)
-    trace, loss = watched.trace, watched.lived.loss.cpu().numpy()
+    trace, loss = watched.trace, watched.trajectory.loss.cpu().numpy()
     settings = _settings(watched, asked)
     records = [
         *_numbers("outputs", trace["outputs"], settings),
@@ -100,9 +100,9 @@ def _ten_rollouts(asked: Asked, policy: str, number: int) -> Drawn:
         f"error at step {watched.family.horizon} over {trials:,} test tasks: {many.mean:.4f}"
         f" (95 % over tasks: {many.ci95[0]:.4f} to {many.ci95[1]:.4f}). {_hearing(watched)}"
     )
-    judged = _judged(objective, watched.family.horizon)
+    counted = _counted(objective, watched.family.horizon)
     return Drawn(
-        draw_trace(trace, title, tasks=TASKS, loss=loss, mean=many.loss.numpy(), judged=judged),
+        draw_trace(trace, title, tasks=TASKS, loss=loss, mean=many.loss.numpy(), counted=counted),
         [*records, end],
         [end],
         f"Figure {number}: ten rollouts, {words}",
@@ -111,7 +111,7 @@ def _ten_rollouts(asked: Asked, policy: str, number: int) -> Drawn:
 
 
 def _watch(asked: Asked, policy: str, tasks: int, number: int) -> Watched:
-    """Let the one agent live through the first test tasks, and record all."""
+    """The one agent in the first test tasks, all recorded."""
     if asked.dims or asked.experts:
         raise ValueError(f"--dims, --experts: figure {number} is of the agent as it was trained")
     if len(asked.runs) > 1:
@@ -121,13 +121,13 @@ def _watch(asked: Asked, policy: str, tasks: int, number: int) -> Watched:
     keys = keyed_random.outer_keys(asked.seed, 0, tasks, "test", like=torch.zeros((), device=asked.device))
     agent = subject.make()
     with torch.no_grad():
-        lived = rollout(agent, family, keys, record=True)
-    trace = {name: tensor.cpu().numpy() for name, tensor in lived.trace.items()}
+        trajectory = rollout(agent, family, keys, record=True)
+    trace = {name: tensor.cpu().numpy() for name, tensor in trajectory.trace.items()}
     task = family.sample_task(keys)
     used = family.observe(task, family.initial_state(task)).output_mask.cpu().numpy() > 0
     for name in ("outputs", "solution"):  # slots not in use are not drawn
         trace[name] = np.where(used, trace[name], np.nan)
-    return Watched(subject, agent, family, lived, trace)
+    return Watched(subject, agent, family, trajectory, trace)
 
 
 def _numbers(name: str, array: np.ndarray, settings: dict[str, Any]) -> list[Record]:
@@ -182,7 +182,7 @@ def _objective(recipe: Recipe) -> str:
     return recipe.training.objective if recipe.training is not None else "as_soon_as_possible"
 
 
-def _judged(objective: str, horizon: int) -> tuple[int, int]:
+def _counted(objective: str, horizon: int) -> tuple[int, int]:
     """First and last step whose error the objective depends on."""
     weights = step_weights(OBJECTIVES[objective], horizon)
     steps = [number for number, weight in enumerate(weights, start=1) if weight]

@@ -12,11 +12,10 @@ from matplotlib.ticker import MultipleLocator
 
 from badger_agents.recipe.loading import Recipe, load_recipe, recipe_files
 from badger_envs.family import Family
-from leaderboards.growth import difference
-from leaderboards.plots.seeds import Sweep, draw_seeds, said_of_seeds
 from leaderboards.plots.style import COLOURS, STYLE, log_counts, log_errors
 from leaderboards.results import Record, record
-from paper.measuring import sweep
+from paper.measuring import difference, sweep
+from paper.seeds import Sweep, draw_seeds, said_of_seeds
 from paper.subjects import Asked, Drawn, find_subjects, game, met_in_training, one_asked
 
 POLICY = "guessing-attentional"

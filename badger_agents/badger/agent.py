@@ -1,66 +1,69 @@
 """The Badger agent: many experts with one policy, behind a membrane, talking over a channel."""
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from badger_agents.action_distribution import draw, is_drawn, logits_of
 from badger_agents.agent import LearnedAgent
-from badger_agents.badger.channel.codec import Line, Transmission
-from badger_agents.badger.channel.edges import Links, Wiring
-from badger_agents.badger.channel.sparse import as_edges
-from badger_agents.badger.halting import talk_on
-from badger_agents.badger.membrane.hardwired import widened
-from badger_agents.badger.policies.expert_policy import Emission
-from badger_agents.badger.settings import BadgerSettings, make_membrane, make_policy
+from badger_agents.badger.channel.channel import Channel, Delivery, silence_like
+from badger_agents.badger.halting import Stopping, talk_on
+from badger_agents.badger.membrane.base import Membrane, widened
+from badger_agents.badger.policies.expert_policy import Emission, ExpertPolicy
+from badger_agents.badger.settings import BadgerSettings, make_membrane
 from badger_envs import keyed_random
 from badger_envs.family import ActionKind, Family, Observation
 
 
 class BadgerState(NamedTuple):
-    """What an agent keeps of a trial.
+    """What an agent keeps of a trial: nested tuples of tensors.
 
     Attributes:
         experts: the policy's states [B, E, ...].
         emission: what was sent last, as it left the speakers.
         membrane: its state.
+        channel: its state.
         identity: [B, E, S]; S is 0 for experts without identities.
-        links: who can hear whom, where that is drawn per trial; () elsewhere.
-        born: how many experts there ever were in these trials, if more than there are now.
-        line: messages that are late.
-        kind: of the family's actions.
-        time: steps done.
     """
 
     experts: Any
     emission: Emission
     membrane: Any
+    channel: Any
     identity: Tensor
-    links: Links = ()
-    born: int = 0
-    line: Line = Line()
-    kind: ActionKind = "continuous"
-    time: int = 0
+
+
+class Parts(NamedTuple):
+    """What an agent is made of. Agents with the same policy, membrane and identities have the same weights.
+
+    Attributes:
+        membrane: between slots and experts.
+        policy: of all experts.
+        identities: [N, S], the table of learned ones; None for others.
+        channel: between experts.
+    """
+
+    membrane: Membrane
+    policy: ExpertPolicy
+    identities: torch.nn.Parameter | None
+    channel: Channel
 
 
 class Round(NamedTuple):
-    """What holds of a round of communication.
+    """What holds after a round of communication; nested tuples of tensors.
 
     Attributes:
-        emission: sent in it.
-        line: messages that are late, after it.
-        inbox: [B, E, M].
-        attention: [B, E, E], or [B, E, c] over lists.
-        reading: [B, E, R], what the policy got, echo included.
+        emission: sent in it, as it left the speakers.
+        channel: the channel's state.
+        delivery: what arrived in it.
+        reading: [B, E, R], what the policy got, received attention included.
     """
 
     emission: Emission
-    line: Line
-    inbox: Tensor
-    attention: Tensor
+    channel: Any
+    delivery: Delivery
     reading: Tensor
 
 
@@ -74,24 +77,60 @@ class BadgerAgent(LearnedAgent):
         family: a family of the kind it will live in, for the widths of what is read; in others, narrower
             ones, what they lack reads as zeros.
         settings: see `BadgerSettings`.
+        action_kind: of the families that it will live in, if not of this one's kind.
+
+    Attributes:
+        settings: those.
+        membrane, policy, identities, channel: its parts.
+        born: how many experts there ever were in its trials: E, unless it has grown.
     """
 
     Settings = BadgerSettings
 
-    def __init__(self, family: Family, settings: BadgerSettings) -> None:
-        super().__init__()
-        self.settings = settings
-        self.membrane = make_membrane(family, settings)
-        reading_size = self.membrane.reading_size + settings.echo
-        reading_size += settings.identity_size * (settings.identities != "none")
-        self.policy = make_policy(settings.policy, reading_size, settings.policy_settings, settings.trust)
-        self.identities = (
-            torch.nn.Parameter(torch.randn(settings.identity_rows, settings.identity_size))
-            if settings.identities == "learned"
-            else None
+    def __init__(
+        self, family: Family, settings: BadgerSettings, *, action_kind: ActionKind | None = None
+    ) -> None:
+        super().__init__(family, action_kind)
+        membrane = make_membrane(family.slots, settings)
+        size = membrane.reading_size + settings.channel.received_attention
+        policy = settings.policy.make(size + settings.identity_size * (settings.identities != "none"))
+        table = None
+        if settings.identities == "learned":
+            table = torch.nn.Parameter(torch.randn(settings.identity_rows, settings.identity_size))
+        channel = Channel(settings.channel, settings.experts, policy.message_size)
+        self._set(settings, Parts(membrane, policy, table, channel), settings.experts)
+
+    def _set(self, settings: BadgerSettings, parts: Parts, born: int) -> None:
+        self.settings, self.born = settings, born
+        self.membrane, self.policy, self.identities, self.channel = parts
+
+    @property
+    def parts(self) -> Parts:
+        """What it is made of."""
+        return Parts(self.membrane, self.policy, self.identities, self.channel)
+
+    def with_parts(
+        self, settings: BadgerSettings | None = None, born: int | None = None, **parts: Any
+    ) -> "BadgerAgent":
+        """Another agent of the same weights, in which some parts are others; this one stays as it is.
+
+        Args:
+            settings: if not this one's.
+            born: how many experts there ever were, if not as many as in this one.
+            parts: by name, as in `Parts`: a channel or a membrane around this one's, say.
+        """
+        made = BadgerAgent.__new__(BadgerAgent)
+        LearnedAgent.__init__(made, None, self.action_kind)
+        made._set(
+            self.settings if settings is None else settings,
+            self.parts._replace(**parts),
+            self.born if born is None else born,
         )
-        self.wiring = Wiring(settings.topology, settings.experts)
-        self.transmission = Transmission(settings.channel, self.policy.message_size)
+        return made
+
+    def memory(self, state: BadgerState) -> Any:
+        """The experts' states."""
+        return state.experts
 
     def initial_state(self, family: Family, keys: Int[Tensor, "B 4"]) -> BadgerState:
         """Experts' states from the stream "experts" of the trials' keys; no messages yet.
@@ -102,21 +141,18 @@ class BadgerAgent(LearnedAgent):
         """
         sizes = ("input_size", "feedback", "output_feedback")
         self.check_fits(self.membrane.slots, family, sizes, padded=True)
-        is_drawn(family.action_kind, self.settings.writing)
+        is_drawn(self.action_kind, self.settings.writing)
         batch, experts = len(keys), self.settings.experts
-        size = self.policy.draw_size
+        size, dtype = self.policy.draw_size, getattr(torch, family.dtype)
         draws = keyed_random.normal(keys, "experts", experts * size, dtype=family.dtype)  # (B, E*S)
-        silence = torch.zeros(
-            batch, experts, self.policy.message_size, dtype=getattr(torch, family.dtype), device=keys.device
-        )  # (B, E, M)
+        nothing = torch.zeros(batch, experts, self.policy.message_size, dtype=dtype, device=keys.device)
+        silence = silence_like(nothing, self.policy.key_size)  # (B, E, M), (B, E, K), (B, E, K)
         return BadgerState(
-            self.policy.initial_state(draws.view(batch, experts, size)),
-            Emission(silence),
-            self.membrane.initial_state(family, keys, experts),
-            self.draw_identities(keys, family.dtype, experts),
-            self.wiring.draw(keys),
-            line=self.transmission.begin(Emission(silence)),
-            kind=family.action_kind,
+            experts=self.policy.initial_state(draws.view(batch, experts, size)),
+            emission=silence,
+            membrane=self.membrane.initial_state(family, keys, experts),
+            channel=self.channel.initial_state(keys, silence),
+            identity=self.draw_identities(keys, family.dtype, experts),
         )
 
     def act(
@@ -125,85 +161,67 @@ class BadgerAgent(LearnedAgent):
         """Read, communicate, write; records what went on inside (see `badger_agents.whitebox.trace`)."""
         observation = widened(observation, self.membrane.slots)
         membrane, reading = self.membrane.read(
-            state.membrane, observation, self.settings.experts
+            state.membrane, observation, step, self.settings.experts
         )  # (B, E, R)
         if self.settings.identities != "none":
             reading = torch.cat([reading, state.identity], dim=-1)  # (B, E, R+S)
-        experts, last, writing, rounds = self.talk(state, reading, keys)
-        record = {"messages": last.emission.value, "writing": writing, "inbox": last.inbox}
-        if is_drawn(state.kind, self.settings.writing):
+        experts, last, writing, rounds = self.communicate(state, reading, keys, step)
+        record = {"messages": last.emission.value, "writing": writing, "inbox": last.delivery.inbox}
+        if is_drawn(self.action_kind, self.settings.writing):
             scores, used = self.membrane.scores(membrane, observation, writing), observation.output_mask
-            logits = logits_of(state.kind, scores, used, self.settings.temperature)  # (B, O)
-            action = draw(state.kind, logits, used, keys, state.time)  # (B,) or (B, O)
+            logits = logits_of(self.action_kind, scores, used, self.settings.temperature)  # (B, O)
+            action = draw(self.action_kind, logits, used, keys, step)  # (B,) or (B, O)
             record |= {"logits": logits, "choice": action}
         else:
             action = self.membrane.write(membrane, observation, writing)  # (B, O)
-        record |= self.wiring.record(last.attention, state.links)
+        record |= self.channel.record(last.channel, last.delivery.attention)
         record |= {"readings": last.reading, **named_states(experts), **rounds}
-        changed = {"experts": experts, "emission": last.emission, "membrane": membrane, "line": last.line}
-        return state._replace(**changed, time=state.time + 1), action, record
+        return BadgerState(experts, last.emission, membrane, last.channel, state.identity), action, record
 
-    def talk(
-        self, state: BadgerState, reading: Float[Tensor, "B E R"], keys: Int[Tensor, "B 4"]
+    def communicate(
+        self, state: BadgerState, reading: Float[Tensor, "B E R"], keys: Int[Tensor, "B 4"], step: int
     ) -> tuple[Any, Round, Float[Tensor, "B E 1"], dict[str, Tensor]]:
-        """A step's rounds of communication: deliver, update, emit.
+        """A step's rounds of communication: deliver what was sent a round before, update, emit.
 
         Args:
             state: as the step before left it.
             reading: what the experts read at this step.
             keys: of the trials.
+            step: steps done.
 
         Returns:
-            The experts' states; what holds of the last round; the writings; and if experts vote on when to
+            The experts' states; what holds after the last round; the writings; and if experts vote on when to
             stop, the rounds used and their cost, each [B] (see `badger_agents.badger.halting`).
         """
-        experts, emission, line, stopping = state.experts, state.emission, state.line, None
-        for number in range(1, self.settings.rounds + 1):
-            links = self.transmission.links(line, self.wiring.links(state.links), keys)
-            line, arriving = self.transmission.arrive(line, emission)
-            inbox, attention = self.deliver(arriving, links)  # (B, E, M), (B, E, E or c)
+        experts, emission, channel, stopping = state.experts, state.emission, state.channel, None
+        for number in range(self.settings.rounds):
+            position = step * self.settings.rounds + number  # of this round in the trial
+            channel, delivery = self.channel.deliver(channel, emission, keys, position)
             read = reading
-            if self.settings.echo:
-                read = torch.cat([reading, self.wiring.echo(attention, links)], dim=-1)  # (B, E, R+1)
-            experts, sent, writing = self.policy(experts, inbox, read)
-            if writing.shape[-1] != 1:
-                raise ValueError(
-                    f"the policy's writing has shape {tuple(writing.shape)}; its last axis must be 1"
-                )
-            sent = sent if isinstance(sent, Emission) else Emission(sent)
-            line, emission = self.transmission.send(line, sent, keys)
-            last = Round(emission, line, inbox, attention, read)
+            if delivery.received.shape[-1]:
+                read = torch.cat([reading, delivery.received], dim=-1)  # (B, E, R+1)
+            experts, said, writing = self.policy(experts, delivery.inbox, read)
+            emission = self.channel.encode(self._checked(said, writing), keys, position)
+            last = Round(emission, channel, delivery, read)
             if self.policy.halts:
-                final = number == self.settings.rounds
+                final = number == self.settings.rounds - 1
                 stopping = talk_on(stopping, self.policy.vote(experts), experts, writing, last, final=final)
-        if stopping is None:
-            return experts, last, writing, {}
-        rounds = {"rounds": stopping.rounds[:, 0, 0], "rounds_cost": stopping.cost[:, 0, 0]}  # each (B,)
-        return stopping.states, stopping.last, stopping.writing, rounds
+        return (experts, last, writing, {}) if stopping is None else _agreed(stopping)
 
-    @property
-    def edges(self) -> Bool[Tensor, "E E"]:
-        """[i, j]: i can hear j. Made on demand over lists: E**2 entries.
-
-        Raises:
-            ValueError: that is drawn anew in each trial, and is in the state.
-        """
-        links = self.wiring.links()
-        return links if isinstance(links, Tensor) else as_edges(links)
-
-    def deliver(
-        self, emission: Emission, links: Links = ()
-    ) -> tuple[Float[Tensor, "B E M"], Float[Tensor, "B E c"]]:
-        """Messages as they arrive, over the agent's topology, and the attention paid to each sender.
-
-        Args:
-            emission: what was sent last.
-            links: the state's, where the topology is drawn per trial.
-
-        Returns:
-            Inboxes [B, E, M]; attention [B, E, E], or [B, E, c] where it is over lists (see `Wiring`).
-        """
-        return self.wiring.deliver(emission, links)
+    def _checked(self, said: Tensor | Emission, writing: Tensor) -> Emission:
+        """What a policy sends, if it is as wide as the policy says; a tensor is messages without keys."""
+        if writing.shape[-1] != 1:
+            raise ValueError(
+                f"the policy's writing has shape {tuple(writing.shape)}; its last axis must be 1"
+            )
+        emission = said if isinstance(said, Emission) else Emission.alike(said)
+        if emission.key.shape[-1] != self.policy.key_size or emission.query.shape != emission.key.shape:
+            raise ValueError(
+                f"the policy sends keys and queries of shapes {tuple(emission.key.shape)} and"
+                f" {tuple(emission.query.shape)}; both must be key_size = {self.policy.key_size} wide: set"
+                " key_size in the policy"
+            )
+        return emission
 
     def draw_identities(
         self, keys: Int[Tensor, "B 4"], dtype: str, count: int, first: int = 0
@@ -223,22 +241,11 @@ class BadgerAgent(LearnedAgent):
         numbers = keyed_random.normal(keys, "identity", count * size, first * size, dtype)  # (B, N*S)
         return numbers.view(len(keys), count, size)  # (B, N, S), or S = 0
 
-    def grow(
-        self,
-        state: BadgerState,
-        keys: Int[Tensor, "B 4"],
-        *,
-        add: int = 0,
-        clone: Sequence[int] = (),
-        clone_noise: float = 0.0,
-        remove: Sequence[int] = (),
-        replace: Sequence[int] = (),
-        topology: str | Sequence[Sequence[int]] | None = None,
-    ) -> tuple["BadgerAgent", BadgerState]:
-        """Another number of experts in mid-trial, the same weights; see `badger.growth.grow`."""
-        from badger_agents.badger.growth import Change, grow  # which needs this module
 
-        return grow(self, state, keys, Change(add, clone, clone_noise, remove, replace, topology))
+def _agreed(stopping: Stopping) -> tuple[Any, Round, Float[Tensor, "B E 1"], dict[str, Tensor]]:
+    """What `communicate` returns where experts voted on when to stop."""
+    rounds = {"rounds": stopping.rounds[:, 0, 0], "rounds_cost": stopping.cost[:, 0, 0]}  # each (B,)
+    return stopping.states, stopping.last, stopping.writing, rounds
 
 
 def named_states(experts: Any) -> dict[str, Tensor]:

@@ -14,13 +14,6 @@ from badger_agents.evaluation import Evaluation, evaluate
 from badger_envs.family import Family, Observation
 
 
-class GrowingState(NamedTuple):
-    """What a growing agent keeps: the mind of the agent that it is now, and steps done."""
-
-    mind: BadgerState
-    time: int
-
-
 class Growing:
     """A Badger agent whose experts come and go by a schedule (contract 4): `evaluate` takes it as any other.
 
@@ -47,11 +40,11 @@ class Growing:
             change, last = self.schedule[step], self.stages[-1]
             try:
                 self.plans[step] = plan(last.settings.experts, change)
-                self.stages.append(resized(last, len(self.plans[step].order), change.topology))
+                self.stages.append(resized(last, self.plans[step], change.topology))
             except (ValueError, TypeError) as error:
                 raise ValueError(f"growth at step {step}: {error}") from error
 
-    def initial_state(self, family: Family, keys: Keys) -> GrowingState:
+    def initial_state(self, family: Family, keys: Keys) -> BadgerState:
         """State of the agent as it is at the start.
 
         Raises:
@@ -65,20 +58,19 @@ class Growing:
                 f" {family.horizon - 1}"
             )
         for stage in self.stages:
-            stage.wiring.to(keys.device)  # made before anyone knew where trials would be
+            stage.channel.to(keys.device)  # made before anyone knew where trials would be
             stage.membrane.initial_state(family, keys[:1], stage.settings.experts)  # may refuse the number
-        return GrowingState(self.stages[0].initial_state(family, keys), 0)
+        return self.stages[0].initial_state(family, keys)
 
     def act(
-        self, state: GrowingState, observation: Observation, keys: Keys, step: int
-    ) -> tuple[GrowingState, Tensor, dict[str, Tensor]]:
+        self, state: BadgerState, observation: Observation, keys: Keys, step: int
+    ) -> tuple[BadgerState, Tensor, dict[str, Tensor]]:
         """Change the experts if it is time to, then one step of the agent as it is now."""
-        mind, time = state
-        living = self.stages[bisect.bisect_right(self.steps, time)]
-        if time in self.plans:
-            mind = grown_state(living, mind, keys, self.plans[time])
-        mind, action, record = living.act(mind, observation, keys, step)
-        return GrowingState(mind, time + 1), action, self._padded(record, living.settings.experts)
+        living = self.stages[bisect.bisect_right(self.steps, step)]
+        if step in self.plans:
+            state = grown_state(living, state, keys, self.plans[step], step)
+        state, action, record = living.act(state, observation, keys, step)
+        return state, action, self._padded(record, living.settings.experts)
 
     def _padded(self, record: dict[str, Tensor], experts: int) -> dict[str, Tensor]:
         """Room for the most experts there are at any time, so that a trace's steps are alike."""

@@ -1,18 +1,17 @@
 """Growth: experts are added, cloned, removed and replaced in the middle of a trial; no weight changes."""
 
-import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from badger_agents import tree
 from badger_agents.badger.agent import BadgerAgent, BadgerState
-from badger_agents.badger.channel.edges import Wiring
-from badger_agents.tree import by_parts
+from badger_agents.badger.channel.channel import Channel, ChannelState
 from badger_envs import keyed_random
 
 
@@ -49,11 +48,18 @@ class Plan(NamedTuple):
         copied: whose state the expert has, by place before the change; None for a fresh one.
         order: who it is: below E (the number before) the one at that place before, from E on a new one.
         clone_noise: as in the change.
+        before: E, the number of experts before.
     """
 
     copied: tuple[int | None, ...]
     order: tuple[int, ...]
     clone_noise: float
+    before: int
+
+    @property
+    def new(self) -> int:
+        """How many come."""
+        return sum(who >= self.before for who in self.order)
 
 
 def plan(experts: int, change: Change) -> Plan:
@@ -89,11 +95,11 @@ def plan(experts: int, change: Change) -> Plan:
     order = tuple(who for who in now if who is not None)
     if not order:
         raise ValueError(f"remove names all {experts} experts; one at least must stay, or come")
-    return Plan(tuple(copies[who] for who in order), order, noise)
+    return Plan(tuple(copies[who] for who in order), order, noise, experts)
 
 
 def grow(
-    agent: BadgerAgent, state: BadgerState, keys: Int[Tensor, "B 4"], change: Change
+    agent: BadgerAgent, state: BadgerState, keys: Int[Tensor, "B 4"], change: Change, step: int
 ) -> tuple[BadgerAgent, BadgerState]:
     """Change the experts of running trials, between two steps.
 
@@ -104,13 +110,14 @@ def grow(
 
     With a hardwired membrane, slots belong to places: who comes to a place has its slots, and experts
     beyond the outputs have none. With an attentional one, experts keep their slots unless others would
-    have to wait: see `badger_agents.badger.membrane.slot_assignment.redeal`.
+    have to wait: see `badger_agents.badger.membrane.slot_assignment.reassign`.
 
     Args:
         agent: whose experts; it stays as it is.
         state: its state.
         keys: the trials' keys, as for `act`.
         change: who comes and who goes.
+        step: steps done in the trials.
 
     Returns:
         An agent with the new number of experts, and its state.
@@ -127,27 +134,27 @@ def grow(
             f" {len(keys)} trials: give what belongs together"
         )
     places = plan(experts, change)
-    grown = resized(agent, len(places.order), change.topology)
-    grown.wiring.to(keys.device)
-    return grown, grown_state(grown, state, keys, places)
+    grown = resized(agent, places, change.topology)
+    grown.channel.to(keys.device)
+    return grown, grown_state(grown, state, keys, places, step)
 
 
 def resized(
-    agent: BadgerAgent, experts: int, topology: str | Sequence[Sequence[int]] | None = None
+    agent: BadgerAgent, places: Plan, topology: str | Sequence[Sequence[int]] | None = None
 ) -> BadgerAgent:
-    """An agent of so many experts that shares this one's weights (its very policy and membrane).
+    """An agent of another number of experts that shares this one's weights.
 
     Args:
         agent: it stays as it is.
-        experts: E.
+        places: who comes and goes.
         topology: None: as it is.
 
     Raises:
         ValueError: no topology, or a matrix for another number of experts.
     """
-    settings = agent.settings
+    settings, experts = agent.settings, len(places.order)
     if topology is None:
-        topology = settings.topology
+        topology = settings.channel.topology
         if not isinstance(topology, str) and experts != settings.experts:
             raise ValueError(
                 f"the topology is a matrix for {settings.experts} experts, and now there are {experts}: give"
@@ -155,27 +162,28 @@ def resized(
             )
     if not isinstance(topology, str):
         topology = tuple(tuple(row) for row in topology)
-    grown = copy.copy(agent)
-    tables = ("_parameters", "_buffers", "_modules")
-    grown.__dict__.update({name: dict(agent.__dict__[name]) for name in tables})  # so that `agent` stays
-    grown.settings = settings.model_copy(update={"experts": experts, "topology": topology})
-    grown.wiring = Wiring(topology, experts)
-    return grown
+    talk = settings.channel.model_copy(update={"topology": topology})
+    return agent.with_parts(
+        settings.model_copy(update={"experts": experts, "channel": talk}),
+        agent.born + places.new,
+        channel=Channel(talk, experts, agent.policy.message_size),
+    )
 
 
 def grown_state(
-    grown: BadgerAgent, state: BadgerState, keys: Int[Tensor, "B 4"], places: Plan
+    grown: BadgerAgent, state: BadgerState, keys: Int[Tensor, "B 4"], places: Plan, step: int
 ) -> BadgerState:
     """The state of those who stay, of clones and of fresh experts, in the order of their places.
 
     Args:
-        grown: the agent with the new number of experts.
+        grown: the agent with the new number of experts, from `resized`.
         state: of the agent before.
         keys: of the trials.
         places: from `plan`.
+        step: steps done in the trials.
     """
-    before = state.identity.shape[1]
-    first, new = max(state.born, before), sum(who >= before for who in places.order)
+    before, new = places.before, places.new
+    first = grown.born - new  # number of the first new one
     order = torch.tensor(places.order, device=keys.device)  # (E,)
     fresh = torch.tensor([who is None for who in places.copied], device=keys.device)  # (E,)
     copied = torch.tensor([who or 0 for who in places.copied], device=keys.device)  # (E,), 0 for fresh ones
@@ -192,39 +200,25 @@ def grown_state(
     def silent(part: Tensor) -> Tensor:
         return chosen(part, part.new_zeros(()))
 
-    def noisy(part: Tensor, stream: str) -> Tensor:
+    def noisy(path: str, old: Tensor, made: Tensor) -> Tensor:
+        part = chosen(old, made)
         if not places.clone_noise or not part.is_floating_point():
             return part
-        noise = drawn(stream, part[0, 0].numel(), _name(part)).view_as(part) * places.clone_noise
+        noise = drawn(path, part[0, 0].numel(), _name(part)).view_as(part) * places.clone_noise
         return torch.where(cloned.view(-1, *[1] * (part.dim() - 2)), part + noise, part)  # (B, E, ...)
 
     begun = grown.policy.initial_state(drawn("experts", grown.policy.draw_size, _name(state.identity)))
-    experts = _by_parts(
-        lambda path, old, made: noisy(chosen(old, made), path), "clones", state.experts, begun
-    )
     identity = grown.draw_identities(keys, _name(state.identity), new, first)  # (B, N, S)
+    waiting = tree.map(silent, state.channel.delay_buffer)
     return BadgerState(
-        experts,
-        by_parts(silent, state.emission),
-        grown.membrane.grow(state.membrane, keys, places.order, first),
-        torch.cat([state.identity, identity], dim=1)[:, order],
-        grown.wiring.draw(keys),
-        first + new,
-        by_parts(silent, state.line),
-        state.kind,
-        state.time,
+        experts=tree.map_with_path(noisy, "clones", state.experts, begun),
+        emission=tree.map(silent, state.emission),
+        membrane=grown.membrane.grow(state.membrane, keys, places.order, first, step),
+        channel=ChannelState(grown.channel.edges.draw(keys), waiting),
+        identity=torch.cat([state.identity, identity], dim=1)[:, order],
     )
 
 
 def _name(part: Tensor) -> str:
     """The name of its dtype."""
     return str(part.dtype).removeprefix("torch.")
-
-
-def _by_parts(function: Callable[[str, Tensor, Tensor], Tensor], path: str, one: Any, other: Any) -> Any:
-    """A function of two states, tensor by tensor where they are tuples of such; told the way to each."""
-    if isinstance(one, Tensor):
-        return function(path, one, other)
-    pairs = enumerate(zip(one, other, strict=True))
-    parts = [_by_parts(function, f"{path}/{number}", *pair) for number, pair in pairs]
-    return type(one)(*parts) if hasattr(one, "_fields") else type(one)(parts)

@@ -6,13 +6,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from badger_agents.tree import by_parts
+from badger_agents import tree
 
 EPSILON = 0.01
 """Talking ends where no more than this is left of the weight that rounds share; so one round can do."""
 
 
-class Talk(NamedTuple):
+class Stopping(NamedTuple):
     """What the rounds of a step have come to.
 
     Attributes:
@@ -33,14 +33,14 @@ class Talk(NamedTuple):
 
 
 def talk_on(
-    talk: Talk | None,
+    sofar: Stopping | None,
     votes: Float[Tensor, "B E 1"],
     states: Any,
     writing: Float[Tensor, "B E 1"],
     last: Any,
     *,
     final: bool,
-) -> Talk:
+) -> Stopping:
     """Count a round in: adaptive computation time (Graves 2016, equations 4 to 13), with one vote for all.
 
     The chance of stopping is the sigmoid of the experts' mean vote. It is a round's weight too, until the
@@ -48,37 +48,37 @@ def talk_on(
     these weights, so that gradients reach the votes. In trials that have ended nothing changes any more.
 
     Args:
-        talk: what the rounds before came to; None at the first.
+        sofar: what the rounds before came to; None at the first.
         votes: log-odds of stopping.
         states: experts' states after this round, a tensor [B, E, ...] or nested tuples of such.
         writing: what they would write now.
-        last: other things of this round, nested tuples of tensors [B, ...]; what is no tensor is taken as
-            it is now.
+        last: other things of this round, nested tuples of tensors [B, ...].
         final: no further round is allowed.
     """
-    if talk is None:
+    if sofar is None:
         whole = torch.ones_like(writing[:, :1])  # (B, 1, 1)
         nothing = torch.zeros_like(whole)  # (B, 1, 1)
-        zeros = by_parts(lambda part, _: torch.zeros_like(part), states, states)
-        talk = Talk(whole, nothing, nothing, zeros, torch.zeros_like(writing), last)
-    goes_on = talk.left > 0  # (B, 1, 1)
+        zeros = tree.map(torch.zeros_like, states)
+        sofar = Stopping(whole, nothing, nothing, zeros, torch.zeros_like(writing), last)
+    goes_on = sofar.left > 0  # (B, 1, 1)
     chance = torch.sigmoid(votes.mean(dim=1, keepdim=True))  # (B, 1, 1)
-    ends = (talk.left - chance <= EPSILON) | final  # (B, 1, 1)
-    weight = torch.where(ends, talk.left, chance)  # (B, 1, 1), 0 where talking had ended
+    ends = (sofar.left - chance <= EPSILON) | final  # (B, 1, 1)
+    weight = torch.where(ends, sofar.left, chance)  # (B, 1, 1), 0 where talking had ended
     used = goes_on.to(writing.dtype)  # (B, 1, 1)
 
-    def mean(sofar: Tensor, now: Tensor) -> Tensor:
-        if not now.is_floating_point():
-            return torch.where(goes_on.view(-1, *[1] * (now.dim() - 1)), now, sofar)
-        return sofar + weight.view(-1, *[1] * (now.dim() - 1)) * now
+    def current(before: Tensor, now: Tensor) -> Tensor:
+        return torch.where(goes_on.view(-1, *[1] * (now.dim() - 1)), now, before)  # (B, ...)
 
-    return Talk(
-        talk.left - weight,
-        talk.rounds + used,
-        talk.cost + used + torch.where(ends, weight, 0),
-        by_parts(mean, talk.states, states),
-        talk.writing + weight * writing,
-        by_parts(
-            lambda old, new: torch.where(goes_on.view(-1, *[1] * (new.dim() - 1)), new, old), talk.last, last
-        ),
+    def mean(before: Tensor, now: Tensor) -> Tensor:
+        if not now.is_floating_point():
+            return current(before, now)
+        return before + weight.view(-1, *[1] * (now.dim() - 1)) * now  # (B, ...)
+
+    return Stopping(
+        left=sofar.left - weight,
+        rounds=sofar.rounds + used,
+        cost=sofar.cost + used + torch.where(ends, weight, 0),
+        states=tree.map(mean, sofar.states, states),
+        writing=sofar.writing + weight * writing,
+        last=tree.map(current, sofar.last, last),
     )

@@ -3,9 +3,11 @@
 from typing import Any
 
 from badger_agents.estimators.backpropagation import Backpropagation, TruncatedBackpropagation
-from badger_agents.estimators.base import GradientEstimator, Memory, Update
+from badger_agents.estimators.base import GradientEstimator, Memory, Update, Weights
 from badger_agents.estimators.evolution import Evolution, PersistentEvolution
+from badger_agents.estimators.objectives import OBJECTIVES
 from badger_agents.estimators.policy_gradient import PolicyGradient
+from badger_agents.estimators.trials import Trials
 
 ESTIMATORS: dict[str, type[GradientEstimator]] = {
     "backpropagation": Backpropagation,
@@ -29,13 +31,16 @@ def make_estimator(name: str, settings: dict[str, Any]) -> GradientEstimator:
 
 __all__ = [
     "ESTIMATORS",
+    "OBJECTIVES",
     "Backpropagation",
     "Evolution",
     "GradientEstimator",
     "Memory",
     "PersistentEvolution",
     "PolicyGradient",
+    "Trials",
     "TruncatedBackpropagation",
     "Update",
+    "Weights",
     "make_estimator",
 ]

@@ -5,38 +5,38 @@ from jaxtyping import Float
 from torch import Tensor
 
 SMALLEST = 1e-3
-"""Added to spreads, so that steps at which all trials gain the same are not blown up."""
+"""Added to spreads, so that steps at which all trials have the same advantage are not blown up."""
 
 
 def advantages(
-    reward: Float[Tensor, "T B"], value: Float[Tensor, "T B"], discount: float, trace: float
+    reward: Float[Tensor, "T B"], value: Float[Tensor, "T B"], discount: float, gae_lambda: float
 ) -> Float[Tensor, "T B"]:
     """Generalised advantage estimates (Schulman et al. 2016, equation 16) of whole trials.
 
     Args:
         reward: of each step.
         value: what was thought to come from each step on; after the last, nothing comes. Where it is 0 and
-            `trace` is 1, the result is the discounted return.
+            `gae_lambda` is 1, the result is the discounted return.
         discount: gamma.
-        trace: lambda.
+        gae_lambda: lambda.
     """
     later = torch.cat([value[1:], torch.zeros_like(value[:1])])  # (T, B)
-    surprise = reward + discount * later - value  # (T, B)
-    total, backwards = torch.zeros_like(surprise[0]), []
-    for step in reversed(surprise.unbind()):
-        total = step + discount * trace * total  # (B,)
+    td_error = reward + discount * later - value  # (T, B)
+    total, backwards = torch.zeros_like(td_error[0]), []
+    for step in reversed(td_error.unbind()):
+        total = step + discount * gae_lambda * total  # (B,)
         backwards.append(total)
     return torch.stack(backwards[::-1])  # (T, B)
 
 
-def centred(gain: Float[Tensor, "T B"], groups: int = 1) -> Float[Tensor, "T B"]:
-    """Gains less their mean over the batch, step by step; each group of rows is a batch of its own."""
-    parts = gain.unflatten(1, (groups, -1))  # (T, G, B/G)
+def centred(advantage: Float[Tensor, "T B"], groups: int = 1) -> Float[Tensor, "T B"]:
+    """Advantages less their mean over the batch, step by step; each group of rows is a batch of its own."""
+    parts = advantage.unflatten(1, (groups, -1))  # (T, G, B/G)
     return (parts - parts.mean(dim=-1, keepdim=True)).flatten(1)  # (T, B)
 
 
-def spread_of(gain: Float[Tensor, "T B"], groups: int = 1) -> Float[Tensor, "T B"]:
-    """Standard deviation of gains over the batch, step by step, never 0; the same for all rows of a group."""
-    parts = gain.unflatten(1, (groups, -1))  # (T, G, B/G)
+def spread_of(advantage: Float[Tensor, "T B"], groups: int = 1) -> Float[Tensor, "T B"]:
+    """Standard deviation over the batch, step by step, never 0; the same for all rows of a group."""
+    parts = advantage.unflatten(1, (groups, -1))  # (T, G, B/G)
     spread = parts.std(dim=-1, keepdim=True, correction=0) + SMALLEST  # (T, G, 1)
     return spread.expand_as(parts).flatten(1)  # (T, B)

@@ -1,14 +1,21 @@
 """Gradients by backpropagation: through the whole trial, or through windows of it."""
 
-from collections.abc import Iterator
-
 import torch
 from pydantic import Field
 from torch.utils.checkpoint import checkpoint
 
 from badger_agents.agent import LearnedAgent, Settings
-from badger_agents.estimators.base import GradientEstimator, Memory, Update
+from badger_agents.estimators.base import (
+    GradientEstimator,
+    Memory,
+    Update,
+    Updates,
+    Weights,
+    gradients_of,
+    leaves,
+)
 from badger_agents.estimators.trials import Trials
+from badger_agents.functional import FunctionalAgent
 from badger_agents.gradients import cut_gradients
 
 
@@ -16,7 +23,7 @@ class BackpropagationSettings(Settings):
     """Settings of backpropagation.
 
     Attributes:
-        keep_every: keep of a trial only where it is after every so many steps, and live through the steps
+        keep_every: keep of a trial only where it is after every so many steps, and go through the steps
             between once more on the way back (activation checkpointing): less memory, more time. About
             the root of the horizon needs the least memory. None: keep all.
     """
@@ -32,18 +39,21 @@ class Backpropagation(GradientEstimator):
     shares = "trials"
     settings: BackpropagationSettings
 
-    def updates(self, agent: LearnedAgent, trials: Trials, state: Memory) -> Iterator[Update]:
-        """One update; parameters without influence on the loss get zeros."""
-        kept, life = self.settings.keep_every, trials.begin(agent)
+    def updates(self, agent: LearnedAgent, weights: Weights, trials: Trials, memory: Memory) -> Updates:
+        """One update; weights without influence on the loss get zeros."""
+        weights = leaves(weights)
+        acting = FunctionalAgent(agent, weights, trials.stack)
+        kept = self.settings.keep_every
         if kept is None:
-            losses, _ = trials.unroll(agent, life, trials.horizon)  # (G,)
+            loss, _ = acting.run(trials.loss, None, trials.horizon)  # (G,)
         else:
-            losses = torch.zeros((), device=trials.keys.device)
-            while life.step < trials.horizon:
-                steps = min(kept, trials.horizon - life.step)
-                costs, life = checkpoint(trials.unroll, agent, life, steps, use_reentrant=False)
-                losses = losses + costs  # (G,)
-        yield Update(losses.detach(), _gradients(losses, agent), state)
+            carry, loss = acting.run(trials.start), torch.zeros((), device=trials.keys.device)
+            while carry.step < trials.horizon:
+                steps = min(kept, trials.horizon - carry.step)
+                part, carry = checkpoint(acting.run, trials.loss, carry, steps, use_reentrant=False)
+                loss = loss + part  # (G,)
+        # no group's loss depends on another's weights, so that the sum has each group's own gradients
+        yield Update(loss.detach(), gradients_of(loss.sum(), weights), memory)
 
 
 class TruncatedSettings(Settings):
@@ -62,27 +72,24 @@ class TruncatedBackpropagation(GradientEstimator):
 
     It is biased: what a step does to later windows is not in its gradient. The windows' losses are their
     parts of the objective, so that with weights that stayed as they are their gradients would sum to the
-    objective's, cut between windows. Windows in which nothing counts are lived through without an update.
+    objective's, cut between windows. Windows in which nothing counts bring no update.
     """
 
     Settings = TruncatedSettings
     shares = "trials"
     settings: TruncatedSettings
 
-    def updates(self, agent: LearnedAgent, trials: Trials, state: Memory) -> Iterator[Update]:
+    def updates(self, agent: LearnedAgent, weights: Weights, trials: Trials, memory: Memory) -> Updates:
         """One update per window in which something counts."""
-        life = trials.begin(agent)
-        total = torch.zeros((), device=trials.keys.device)
+        weights = leaves(weights)
+        acting = FunctionalAgent(agent, weights, trials.stack)
+        carry, total = acting.run(trials.start), torch.zeros((), device=trials.keys.device)
         for steps in trials.windows(self.settings.window):
-            if not trials.judged(life.step, steps):
-                _, life = trials.score(agent, life, steps)
+            if not trials.counts(carry.step, steps):
+                _, carry = acting.run(trials.score, carry, steps)
             else:
-                losses, life = trials.unroll(agent, life, steps)  # (G,)
-                total = total + losses.detach()  # (G,)
-                yield Update(total, _gradients(losses, agent), state)
-            life = cut_gradients(life)  # what begins a window is a number, made by weights of before
-
-
-def _gradients(losses: torch.Tensor, agent: LearnedAgent) -> tuple[torch.Tensor, ...]:
-    """Of each group's loss in its own weights: no group's loss depends on another's."""
-    return torch.autograd.grad(losses.sum(), tuple(agent.parameters()), materialize_grads=True)
+                loss, carry = acting.run(trials.loss, carry, steps)  # (G,)
+                total = total + loss.detach()  # (G,)
+                weights = leaves((yield Update(total, gradients_of(loss.sum(), weights), memory)))
+                acting = FunctionalAgent(agent, weights, trials.stack)
+            carry = cut_gradients(carry)  # what begins a window is a number, made by weights of before

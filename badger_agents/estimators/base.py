@@ -1,15 +1,19 @@
-"""What a gradient estimator is: from an agent and an outer step's trials to updates (contract 5)."""
+"""What a gradient estimator is: from weights and an outer step's trials to updates (contract 5)."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import ClassVar, Literal, NamedTuple
 
+import torch
 from jaxtyping import Float
 from pydantic import BaseModel
 from torch import Tensor
 
 from badger_agents.agent import Agent, LearnedAgent
 from badger_agents.estimators.trials import Trials
+
+Weights = dict[str, Tensor]
+"""Trained parameters by name; where there are several groups of trials, a stack of each, [G, ...]."""
 
 Memory = dict[str, Tensor]
 """What an estimator remembers from outer step to outer step: tensors by name, as a checkpoint keeps them."""
@@ -20,13 +24,17 @@ class Update(NamedTuple):
 
     Attributes:
         loss: [G], each group's objective as far as it is known by now; the outer step's last is logged.
-        gradients: one per parameter, in order.
-        state: the estimator's after it.
+        gradients: of the weights, by name.
+        memory: the estimator's after it.
     """
 
     loss: Float[Tensor, "G"]
-    gradients: tuple[Tensor, ...]
-    state: Memory
+    gradients: dict[str, Tensor]
+    memory: Memory
+
+
+Updates = Generator[Update, Weights, None]
+"""Updates one by one: each is answered by the weights after it."""
 
 
 class GradientEstimator(ABC):
@@ -43,7 +51,8 @@ class GradientEstimator(ABC):
             remembers nothing and draws nothing under the outer step's key.
         shares: how several processes work on an outer step: each is given its "trials", and updates are
             averaged, which is right where an update is a mean over trials; or all are given all trials,
-            and the estimator shares them out by `Trials.team` and exchanges "scores"; None: they cannot.
+            and the estimator shares them out by `Trials.process_group` and exchanges "scores"; None: they
+            cannot.
     """
 
     Settings: ClassVar[type[BaseModel]]
@@ -55,16 +64,23 @@ class GradientEstimator(ABC):
     def __init__(self, settings: BaseModel) -> None:
         self.settings = settings
 
-    def initial_state(self, agent: LearnedAgent) -> Memory:
-        """State before the first outer step: nothing, unless it needs some."""
+    def initial_memory(self, weights: Weights) -> Memory:
+        """Memory before the first outer step: nothing, unless it needs some."""
         return {}
 
     @abstractmethod
-    def updates(self, agent: LearnedAgent, trials: Trials, state: Memory) -> Iterator[Update]:
-        """Yield at least one update; the caller applies each to the agent before it asks for the next."""
+    def updates(self, agent: LearnedAgent, weights: Weights, trials: Trials, memory: Memory) -> Updates:
+        """Yield at least one update; each is answered by the weights that the caller made of it.
 
-    def as_lived(self, agent: LearnedAgent) -> Agent:
-        """The agent in the form in which it is made to live, for any even number of trials.
+        Args:
+            agent: the code of the agent, called with weights (see `badger_agents.functional`).
+            weights: at the start of the outer step.
+            trials: of the outer step.
+            memory: after the outer step before.
+        """
+
+    def rollout_form(self, agent: LearnedAgent, weights: Weights) -> Agent:
+        """The agent in the form in which it acts in rollouts, for any even number of trials.
 
         A recipe tries it out, so that what does not work shows before training.
         """
@@ -73,3 +89,14 @@ class GradientEstimator(ABC):
     def check(self, batch_size: int) -> None:
         """ValueError if it cannot work with so many trials per outer step."""
         return
+
+
+def leaves(weights: Weights) -> Weights:
+    """The same weights, each asking for a gradient."""
+    return {name: weight.detach().requires_grad_() for name, weight in weights.items()}
+
+
+def gradients_of(loss: Float[Tensor, ""], weights: Weights) -> dict[str, Tensor]:
+    """Of a loss in weights, by name; zeros for weights without influence on it."""
+    found = torch.autograd.grad(loss, tuple(weights.values()), materialize_grads=True)
+    return dict(zip(weights, found, strict=True))

@@ -1,16 +1,15 @@
 """Gradients from scores alone: evolution strategies, and persistent ones that see beyond a window."""
 
-from collections.abc import Iterator
-
 import torch
 from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
+from torch.nn.utils import parameters_to_vector
 
 from badger_agents.agent import Agent, LearnedAgent, Settings
-from badger_agents.estimators.base import GradientEstimator, Memory, Update
-from badger_agents.estimators.stacked import Stacked
+from badger_agents.estimators.base import GradientEstimator, Memory, Update, Updates, Weights
 from badger_agents.estimators.trials import Trials
+from badger_agents.functional import FunctionalAgent
 from badger_agents.rollout import Carry
 from badger_envs import keyed_random
 
@@ -23,7 +22,7 @@ class EvolutionSettings(Settings):
         sigma: standard deviation of a perturbation of a weight.
         window: steps of a trial from one update to the next; the first window of an outer step has a
             random part of them. None: the whole trial, and one update.
-        pairs_at_once: at most so many pairs live side by side, for memory's sake; None: all.
+        pairs_at_once: at most so many pairs act side by side, for memory's sake; None: all.
     """
 
     pairs: int = Field(default=16, ge=1)
@@ -41,7 +40,7 @@ class PersistentEvolutionSettings(EvolutionSettings):
 class Evolution(GradientEstimator):
     """Evolution strategies with antithetic pairs (Salimans et al. 2017), nothing is differentiated.
 
-    Perturbed weights theta + sigma * u and theta - sigma * u live through the same trials with the same
+    Perturbed weights theta + sigma * u and theta - sigma * u meet the same trials with the same
     noise. With u standard normal, and d the difference of the two losses, the mean of d * u / (2 * sigma)
     over pairs is an unbiased estimate of the gradient of the objective *smoothed*: of its mean over
     perturbations. The loss that is told is smoothed too.
@@ -52,7 +51,7 @@ class Evolution(GradientEstimator):
     with the window.
 
     The numbers u of pair p follow from the key of the p-th trial, stream "estimator/perturbation": they
-    depend neither on the device nor on how many pairs live at once.
+    depend neither on the device nor on how many pairs act at once.
     """
 
     Settings = EvolutionSettings
@@ -66,46 +65,47 @@ class Evolution(GradientEstimator):
         if batch_size % pairs:
             raise ValueError(f"batch_size is {batch_size}; it must be a multiple of pairs, which is {pairs}")
 
-    def as_lived(self, agent: LearnedAgent) -> Agent:
+    def rollout_form(self, agent: LearnedAgent, weights: Weights) -> Agent:
         """Two agents with the same weights, side by side."""
-        return _perturbed(agent, torch.zeros_like(_flat(agent))[None])
+        return _perturbed(agent, weights, torch.zeros_like(_flat(weights))[None])
 
-    def updates(self, agent: LearnedAgent, trials: Trials, state: Memory) -> Iterator[Update]:
+    def updates(self, agent: LearnedAgent, weights: Weights, trials: Trials, memory: Memory) -> Updates:
         """One update, or one per window in which something counts."""
         if trials.groups != 1:
             raise ValueError("evolution strategies perturb one agent, not several side by side")
         self.check(len(trials.keys))
         pairs, sigma = self.settings.pairs, self.settings.sigma
-        at_once, team = self.settings.pairs_at_once or pairs, trials.team
-        crews = [
-            _Crew(trials, range(first, min(first + at_once, part.stop)), pairs, lives=rank == team.rank)
-            for rank, part in enumerate(team.parts(pairs))
+        at_once, group = self.settings.pairs_at_once or pairs, trials.process_group
+        chunks = [
+            _Chunk(trials, range(first, min(first + at_once, part.stop)), pairs, own=rank == group.rank)
+            for rank, part in enumerate(group.parts(pairs))
             for first in part[::at_once]
         ]
         total, done = torch.zeros((), device=trials.keys.device), 0
         for number, steps in enumerate(trials.windows(self.settings.window or trials.horizon)):
-            estimate = torch.zeros_like(_flat(agent))  # (n,)
+            estimate = torch.zeros_like(_flat(weights))  # (n,)
             scores = estimate.new_zeros(2, pairs)  # ups and downs
-            for crew in crews:
-                fresh = crew.draw(number, estimate)  # (p, n), also of those who live in another process
-                if crew.lives:
-                    scores[:, crew.pairs] = crew.live(_perturbed(agent, sigma * fresh), steps).view(2, -1)
-                crew.blamed = self.blamed(fresh, crew.blamed)
-            scores = team.sum(scores)  # (2, P)
-            for crew in crews:
-                ups, downs = scores[:, crew.pairs]  # (p,) each
-                estimate = estimate + (ups - downs) @ crew.blamed / (2 * sigma * pairs)  # (n,)
+            for chunk in chunks:
+                fresh = chunk.draw(number, estimate)  # (p, n), also of those that another process has
+                if chunk.own:
+                    perturbed = _perturbed(agent, weights, sigma * fresh)
+                    scores[:, chunk.pairs] = chunk.score(perturbed, steps).view(2, -1)
+                chunk.perturbation = self.accumulated(fresh, chunk.perturbation)
+            scores = group.sum(scores)  # (2, P)
+            for chunk in chunks:
+                ups, downs = scores[:, chunk.pairs]  # (p,) each
+                estimate = estimate + (ups - downs) @ chunk.perturbation / (2 * sigma * pairs)  # (n,)
             total = total + scores.sum() / (2 * pairs)  # ()
-            if trials.judged(done, steps):
-                yield Update(total[None], _split(estimate, agent), state)
+            if trials.counts(done, steps):
+                weights = yield Update(total[None], _named(estimate, weights), memory)
             done += steps
 
-    def blamed(self, fresh: Float[Tensor, "p n"], before: Tensor | None) -> Float[Tensor, "p n"]:
+    def accumulated(self, fresh: Float[Tensor, "p n"], before: Tensor | None) -> Float[Tensor, "p n"]:
         """The perturbations to which a window's losses are put down.
 
         Args:
             fresh: those of this window.
-            before: those blamed for the window before it; None in the first.
+            before: those of the window before it; None in the first.
         """
         return fresh
 
@@ -124,35 +124,35 @@ class PersistentEvolution(Evolution):
     Settings = PersistentEvolutionSettings
     settings: PersistentEvolutionSettings
 
-    def blamed(self, fresh: Float[Tensor, "p n"], before: Tensor | None) -> Float[Tensor, "p n"]:
+    def accumulated(self, fresh: Float[Tensor, "p n"], before: Tensor | None) -> Float[Tensor, "p n"]:
         """All perturbations since the trial began."""
         return fresh if before is None else before + fresh
 
 
-class _Crew:
-    """Pairs that live side by side through the trials of one outer step.
+class _Chunk:
+    """Pairs that go side by side through the trials of one outer step.
 
     Args:
         trials: of the outer step.
         pairs: numbers of the p pairs.
         count: P, how many there are in all.
-        lives: whether they live in this process.
+        own: whether this process has them.
 
     Attributes:
         pairs: which ones they are.
         draws: the keys under which each pair draws its perturbations.
-        blamed: see `Evolution.blamed`.
+        perturbation: see `Evolution.accumulated`.
     """
 
-    def __init__(self, trials: Trials, pairs: range, count: int, lives: bool) -> None:
-        self.pairs, self.lives = slice(pairs.start, pairs.stop), lives
+    def __init__(self, trials: Trials, pairs: range, count: int, own: bool) -> None:
+        self.pairs, self.own = slice(pairs.start, pairs.stop), own
         self.draws = trials.keys[:count][self.pairs]  # (p, 4)
         share = trials.keys.unflatten(0, (count, -1))[self.pairs]  # (p, B/P, 4)
-        if lives:
+        if own:
             keys = share.flatten(0, 1).repeat(2, 1)  # (2*B/P*p, 4), first for all ups, then for all downs
             self.trials = trials.others(keys, groups=2 * len(share))
-        self.life: Carry | None = None
-        self.blamed: Tensor | None = None
+        self.carry: Carry | None = None
+        self.perturbation: Tensor | None = None
 
     def draw(self, window: int, like: Float[Tensor, "n"]) -> Float[Tensor, "p n"]:
         """Standard normal numbers for a window."""
@@ -160,31 +160,31 @@ class _Crew:
         return keyed_random.normal(self.draws, "estimator/perturbation", count, window * count, dtype)
 
     @torch.no_grad()
-    def live(self, agents: Agent, steps: int) -> Float[Tensor, "m"]:
-        """Live on, and what each of the m = 2p pays for it."""
-        before = self.trials.begin(agents) if self.life is None else self.life
-        scores, self.life = self.trials.score(agents, before, steps)
+    def score(self, agents: Agent, steps: int) -> Float[Tensor, "m"]:
+        """Go on for some steps, and what each of the m = 2p adds to the objective."""
+        before = self.trials.start(agents) if self.carry is None else self.carry
+        scores, self.carry = self.trials.score(agents, before, steps)
         return scores
 
 
-def _perturbed(agent: LearnedAgent, changes: Float[Tensor, "p n"]) -> Stacked:
+def _perturbed(agent: LearnedAgent, weights: Weights, changes: Float[Tensor, "p n"]) -> FunctionalAgent:
     """Agents side by side: with the changes added to the weights, then with the changes taken off."""
-    weights, first = {}, 0
-    for name, weight in agent.named_parameters():
-        change = changes[:, first : first + weight.numel()].view(-1, *weight.shape)  # (p, ...)
-        weights[name] = weight.detach() + torch.cat([change, -change])  # (2p, ...)
-        first += weight.numel()
+    both = _flat(weights) + torch.cat([changes, -changes])  # (2p, n)
+    parts = both.split([weight.numel() for weight in weights.values()], dim=1)
+    stack = {
+        name: part.unflatten(1, weight.shape) if weight.dim() else part[:, 0]  # (2p, ...)
+        for (name, weight), part in zip(weights.items(), parts, strict=True)
+    }
     # what a policy draws from torch's own generator is the same for all, as trials and noise are for a pair
-    return Stacked(agent, weights, randomness="same")
+    return FunctionalAgent(agent, stack, len(both), randomness="same")
 
 
-def _flat(agent: LearnedAgent) -> Float[Tensor, "n"]:
+def _flat(weights: Weights) -> Float[Tensor, "n"]:
     """All weights in a row."""
-    return torch.cat([weight.detach().flatten() for weight in agent.parameters()])
+    return parameters_to_vector(weights.values()).detach()
 
 
-def _split(flat: Float[Tensor, "n"], agent: LearnedAgent) -> tuple[Tensor, ...]:
+def _named(flat: Float[Tensor, "n"], weights: Weights) -> dict[str, Tensor]:
     """A row as long as all weights together, as one tensor per weight."""
-    weights = list(agent.parameters())
-    parts = flat.split([weight.numel() for weight in weights])
-    return tuple(part.view_as(weight) for part, weight in zip(parts, weights, strict=True))
+    parts = flat.split([weight.numel() for weight in weights.values()])
+    return {name: part.view_as(weight) for (name, weight), part in zip(weights.items(), parts, strict=True)}

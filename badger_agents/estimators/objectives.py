@@ -40,7 +40,7 @@ def step_weights(objective: Objective, horizon: int) -> tuple[float, ...]:
     """What the loss of each step counts in an objective; of all steps together 1.
 
     An objective is linear, so that these are its gradient: it is defined once, as the function it is, and
-    what lives through a trial in parts sums parts.
+    whoever goes through a trial in parts sums parts.
     """
     with torch.enable_grad():
         loss = torch.ones(horizon, 1, dtype=torch.float64, requires_grad=True)  # (T, 1)

@@ -9,10 +9,19 @@ from torch import Tensor
 from badger_agents.action_distribution import entropy, log_probability
 from badger_agents.agent import LearnedAgent, Settings
 from badger_agents.estimators.advantages import advantages, centred, spread_of
-from badger_agents.estimators.base import GradientEstimator, Memory, Update
-from badger_agents.estimators.trajectories import live_through, replay
+from badger_agents.estimators.base import (
+    GradientEstimator,
+    Memory,
+    Update,
+    Updates,
+    Weights,
+    gradients_of,
+    leaves,
+)
+from badger_agents.estimators.trajectories import draw_trials, replay
 from badger_agents.estimators.trials import Trials
 from badger_agents.estimators.value import ValueNetwork
+from badger_agents.functional import FunctionalAgent
 
 STEPS = "steps"
 """Name in the memory of the number of outer steps done."""
@@ -27,9 +36,9 @@ class PolicyGradientSettings(Settings):
             the next few steps alone is biased and has little noise: enough to learn first to use what is
             known. None: it is `discount` all the time.
         discount_steps: outer steps over which it does so.
-        trace: lambda of generalised advantage estimation (Schulman et al. 2016): at 1 all that a trial earned
-            from a step on is credited to that step's action, below 1 the value network's word for what comes
-            later is taken, the more the lower.
+        gae_lambda: lambda of generalised advantage estimation (Schulman et al. 2016): at 1 all that a trial
+            earned from a step on is credited to that step's action, below 1 the value network's word for what
+            comes later is taken, the more the lower.
         value_size: hidden numbers of a network that learns what is still to come, from the experts' states;
             0: none, trials are then compared with the mean of the batch at the same step.
         value_rate: learning rate of that network's Adam.
@@ -47,7 +56,7 @@ class PolicyGradientSettings(Settings):
     discount: float = Field(default=0.97, ge=0, le=1)
     discount_start: float | None = Field(default=None, ge=0, le=1)
     discount_steps: int = Field(default=1, ge=1)
-    trace: float = Field(default=1.0, ge=0, le=1)
+    gae_lambda: float = Field(default=1.0, ge=0, le=1)
     value_size: int = Field(default=0, ge=0)
     value_rate: float = Field(default=2e-3, gt=0, allow_inf_nan=False)
     expected_reward: bool = False
@@ -63,9 +72,9 @@ class PolicyGradient(GradientEstimator):
     """What raises the probability of actions that earned more than is usual (Williams 1992; PPO).
 
     For categorical actions, binary ones that are drawn (`writing = "score"`), and continuous ones with
-    noise. Trials are lived first, and agents then see again what they saw, whole trials at once where they
+    noise. Trials are drawn first, and agents then see again what they saw, whole trials at once where they
     can (`LearnedAgent.unroll`), with the weights of the moment; but where an agent can only go step by step,
-    and there is one epoch of one minibatch, the gradient is that of the trials as they are lived. What
+    and there is one epoch of one minibatch, the gradient is that of the trials as they are drawn. What
     counts is the reward of each step, weighted as the objective weights its loss.
 
     Its memory holds the value network, its optimiser's state, and a count of outer steps.
@@ -80,73 +89,71 @@ class PolicyGradient(GradientEstimator):
         self.set = settings
         self.network = ValueNetwork(settings.value_size, settings.value_rate) if settings.value_size else None
 
-    def initial_state(self, agent: LearnedAgent) -> Memory:
+    def initial_memory(self, weights: Weights) -> Memory:
         """No outer step done; a value network is made when it is known what it reads."""
-        return {STEPS: torch.zeros((), dtype=torch.int64, device=next(agent.parameters()).device)}
+        return {STEPS: torch.zeros((), dtype=torch.int64, device=next(iter(weights.values())).device)}
 
     def check(self, batch_size: int) -> None:
         """ValueError if the trials cannot be cut into minibatches."""
         if batch_size % self.set.minibatches:
             raise ValueError(f"{self.set.minibatches} minibatches of {batch_size} trials cannot be equal")
 
-    def updates(self, agent: LearnedAgent, trials: Trials, state: Memory) -> Iterator[Update]:
+    def updates(self, agent: LearnedAgent, weights: Weights, trials: Trials, memory: Memory) -> Updates:
         """One update for each minibatch of each epoch."""
         kind, groups = trials.family.action_kind, trials.groups
         if self.network is not None and groups > 1:
             raise ValueError(
                 "a value network learns beside one agent; set value_size = 0 to train several at once"
             )
-        at_once = self.set.epochs == self.set.minibatches == 1 and not agent.sequence_major
+        weights = leaves(weights)
+        acting = FunctionalAgent(agent, weights, trials.stack)
+        at_once = self.set.epochs == self.set.minibatches == 1 and not acting.sequence_major
         with torch.set_grad_enabled(at_once):
-            lived = live_through(
-                agent, trials, expected=self.set.expected_reward, states=self.network is not None
-            )
-        values = lived.reward.detach() * 0  # (T, B)
+            drawn = acting.run(draw_trials, trials, self.set.expected_reward, self.network is not None)
+        values = drawn.reward.detach() * 0  # (T, B)
         if self.network is not None:
-            state, values = self.network.values(state, lived.states)
-        gain = advantages(lived.reward, values, self._discount(state), self.set.trace)  # (T, B)
+            memory, values = self.network.values(memory, drawn.states)
+        advantage = advantages(drawn.reward, values, self._discount(memory), self.set.gae_lambda)  # (T, B)
         if self.network is not None:
-            state = self.network.learn(state, lived.states, gain + values)
-        usual = lived.reward + values * 0
-        later = gain
+            memory = self.network.learn(memory, drawn.states, advantage + values)
+        later = advantage
         if self.set.expected_reward:  # the step's own part is exact, and so not credited to chance again
-            usual = (lived.logits.detach().softmax(-1) * lived.each).sum(-1)  # (T, B)
-            later = gain - lived.reward + (usual if self.network is not None else 0)
-        later, spread = centred(later, groups), spread_of(gain, groups)  # (T, B), (T, B)
+            own = (drawn.logits.detach().softmax(-1) * drawn.each).sum(-1)  # (T, B)
+            later = advantage - drawn.reward + (own if self.network is not None else 0)
+        later, spread = centred(later, groups), spread_of(advantage, groups)  # (T, B), (T, B)
         scale = spread if self.set.scaled else torch.ones_like(spread)  # (T, B)
         later = later / scale  # (T, B)
-        weight = self._entropy_weight(state)
-        state = {**state, STEPS: state[STEPS] + 1}
-        old = log_probability(kind, lived.logits, lived.mask, lived.choice).detach()  # (T, B)
-        parameters = tuple(agent.parameters())
+        entropy_weight = self._entropy_weight(memory)
+        memory = {**memory, STEPS: memory[STEPS] + 1}
+        old = log_probability(kind, drawn.logits, drawn.mask, drawn.choice).detach()  # (T, B)
         for rows in self._minibatches(len(trials.keys), groups, old.device):
-            logits, penalty = lived.logits, lived.cost.sum()
+            logits, penalty = drawn.logits, drawn.loss.sum()
             if not at_once:
-                logits, penalty = replay(agent, trials, lived.observations, rows)
-            logs = log_probability(kind, logits, lived.mask[:, rows], lived.choice[:, rows])
+                logits, penalty = acting.run(replay, trials, drawn.observations, rows)
+            logs = log_probability(kind, logits, drawn.mask[:, rows], drawn.choice[:, rows])
             ratio = (logs - old[:, rows]).exp()  # (T, b)
             credit = later[:, rows]  # (T, b)
             bounded = ratio.clamp(1 - self.set.clip, 1 + self.set.clip)
             aim = torch.minimum(ratio * credit, bounded * credit)  # (T, b)
             if self.set.expected_reward:
-                aim = aim + (logits.softmax(-1) * lived.each[:, rows]).sum(-1) / scale[:, rows]
+                aim = aim + (logits.softmax(-1) * drawn.each[:, rows]).sum(-1) / scale[:, rows]
             if self.set.entropy:
-                aim = aim + weight * entropy(kind, logits, lived.mask[:, rows])
+                aim = aim + entropy_weight * entropy(kind, logits, drawn.mask[:, rows])
             loss = penalty - groups * aim.mean()
-            gradients = torch.autograd.grad(loss, parameters, materialize_grads=True)
-            yield Update(lived.cost.detach(), gradients, state)
+            weights = leaves((yield Update(drawn.loss.detach(), gradients_of(loss, weights), memory)))
+            acting = FunctionalAgent(agent, weights, trials.stack)
 
-    def _entropy_weight(self, state: Memory) -> Tensor:
+    def _entropy_weight(self, memory: Memory) -> Tensor:
         """What entropy counts in this outer step."""
         over = self.set.entropy_steps
-        left = 1.0 if over is None else (1 - state[STEPS] / over).clamp(min=0)
+        left = 1.0 if over is None else (1 - memory[STEPS] / over).clamp(min=0)
         return torch.as_tensor(self.set.entropy * left)
 
-    def _discount(self, state: Memory) -> float:
+    def _discount(self, memory: Memory) -> float:
         """Of this outer step."""
         if self.set.discount_start is None:
             return self.set.discount
-        gone = min(1.0, int(state[STEPS]) / self.set.discount_steps)
+        gone = min(1.0, int(memory[STEPS]) / self.set.discount_steps)
         return self.set.discount_start + gone * (self.set.discount - self.set.discount_start)
 
     def _minibatches(self, rows: int, groups: int, device: torch.device) -> Iterator[Tensor | slice]:

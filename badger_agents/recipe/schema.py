@@ -1,14 +1,18 @@
-"""Tables of a recipe: what may stand in each, and what is said of what may not."""
+"""Tables of a recipe: what may stand in each, what is made of them, and what is said of what may not."""
 
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, get_args
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from badger_agents.agent import Settings
+from badger_agents.agent import Agent, LearnedAgent
+from badger_agents.class_loading import load_class
 from badger_agents.estimators import ESTIMATORS, GradientEstimator, make_estimator
 from badger_agents.estimators.objectives import Penalty, collapse
-from badger_agents.training.curriculum import Entry, Stage
+from badger_agents.settings import Settings
+from badger_envs.family import ActionKind, Family
+from badger_envs.registry import family_of
 
 LAST_LEARNING_RATE = 0.02
 """What is left of the learning rate at the end of a linear schedule."""
@@ -30,6 +34,76 @@ class AgentTable(Settings):
 
     model_config = ConfigDict(frozen=True, strict=True, extra="allow")
     kind: str = "badger_agents.badger.agent:BadgerAgent"
+
+
+DRAWN = {"env": ("horizon",), "agent": ("experts", "rounds")}
+"""Settings that a stage may give as a pair (lowest, highest): drawn anew at every outer step."""
+
+
+class Entry(Settings):
+    """What an outer step may sample; what it does not say is as in the recipe.
+
+    Attributes:
+        env: settings of the family to change; `horizon` may be a pair, drawn per outer step. With `id` it is
+            another family, with its own settings and these.
+        agent: settings of the agent to change (tables within are merged, not replaced); `experts` and
+            `rounds` may be pairs, drawn per outer step. None of them may change the weights' shapes.
+        until: the stage ends when validation reaches this outcome here and wherever else one is given.
+            Validated is what is sampled, in the validation split, with the highest of what is drawn.
+        weight: how often it is sampled, in proportion to the others of its mixture.
+    """
+
+    env: dict[str, Any] = Field(default_factory=dict)
+    agent: dict[str, Any] = Field(default_factory=dict)
+    until: float | None = Field(default=None, allow_inf_nan=False)
+    weight: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+
+    def at(self, end: int) -> "Entry":
+        """This entry with the lowest (0) or the highest (-1) of each pair; what is drawn lies between."""
+        return self.model_copy(
+            update={
+                table: {
+                    name: value[end] if name in names and isinstance(value, tuple) else value
+                    for name, value in getattr(self, table).items()
+                }
+                for table, names in DRAWN.items()
+            }
+        )
+
+
+class Stage(Settings):
+    """One stage of a curriculum, [[training.stages]]; what it does not say is as in the recipe.
+
+    Attributes:
+        outer_steps: outer steps after which the next stage begins; None: only `until` ends it.
+        until, env, agent: as of an `Entry`.
+        mixture: in place of those three, several entries: each outer step samples one of them.
+        learning_rate: in place of the recipe's.
+        batch_size: in place of the recipe's.
+        halting_cost: in place of the recipe's. Where it counts before a task is mastered, experts learn to
+            give up early instead.
+    """
+
+    outer_steps: int | None = Field(default=None, ge=1)
+    until: float | None = Field(default=None, allow_inf_nan=False)
+    env: dict[str, Any] = Field(default_factory=dict)
+    agent: dict[str, Any] = Field(default_factory=dict)
+    mixture: tuple[Entry, ...] = ()
+    learning_rate: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    batch_size: int | None = Field(default=None, ge=1)
+    halting_cost: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The mixture; of a stage without, the one thing that it samples."""
+        return self.mixture or (Entry(env=self.env, agent=self.agent, until=self.until),)
+
+    @property
+    def same_for_all(self) -> bool:
+        """Whether all outer seeds sample the same here, but for the tasks: nothing is drawn or validated."""
+        entry, *others = self.entries
+        drawn = [getattr(entry, table).get(name) for table, names in DRAWN.items() for name in names]
+        return not others and entry.until is None and not any(isinstance(value, tuple) for value in drawn)
 
 
 class TrainingTable(Settings):
@@ -86,8 +160,8 @@ class TrainingTable(Settings):
 
     @property
     def stackable(self) -> bool:
-        """Whether outer seeds can live side by side in every outer step (see `training.stacked_step`)."""
-        return self.make_estimator().stackable and all(stage.alike for stage in self.stages)
+        """Whether outer seeds can go side by side in every outer step (see `training.loop`)."""
+        return self.make_estimator().stackable and all(stage.same_for_all for stage in self.stages)
 
     @property
     def validates(self) -> bool:
@@ -151,29 +225,147 @@ class EvaluationTable(Settings):
     agent: dict[str, Any] = Field(default_factory=dict)
 
 
+class Recipe(Settings):
+    """Everything that determines a meta-training run but the outer seed.
+
+    Attributes:
+        name: what runs are called after.
+        summary: one line.
+        env: which family.
+        agent: which agent.
+        training: how it is trained; None for an algorithm without weights.
+        evaluation: what to report of it.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
+    summary: str = ""
+    env: EnvTable
+    agent: AgentTable = AgentTable()
+    training: TrainingTable | None = None
+    evaluation: EvaluationTable = EvaluationTable()
+
+    def family(self, **changes: Any) -> Family:
+        """The family, with some settings changed (`split`, sizes, ...).
+
+        With another `id` among the changes it is that family, and nothing of the recipe's settings holds.
+        """
+        id = changes.pop("id", self.env.id)
+        if not isinstance(id, str):
+            raise TypeError(f"id is {id!r}; it must be a registered id such as 'Badger/XOR-v0'")
+        module = id.rpartition(":")[0]
+        if module and not self.trust.has_package(module):
+            raise ValueError(f"id {id!r} is registered by a package that you did not name; --trust {module}")
+        settings = {**(self.env.model_extra or {} if id == self.env.id else {}), **changes}
+        if "family" in settings:
+            raise TypeError("family is no setting: id names the family")
+        return family_of(id, **settings)
+
+    @property
+    def met(self) -> frozenset[str]:
+        """The ids of all families that training meets."""
+        stages = self.training.stages if self.training is not None else ()
+        entries = [entry for stage in stages for entry in stage.entries]
+        return frozenset(entry.env.get("id", self.env.id) for entry in entries) or frozenset({self.env.id})
+
+    def agent_settings(self, **changes: Any) -> dict[str, Any]:
+        """The agent's settings as written in the recipe, with some changed; tables within are merged."""
+        return merged(self.agent.model_extra or {}, changes)
+
+    def make_agent(self, seed: int = 0, *, action_kind: ActionKind | None = None, **changes: Any) -> Agent:
+        """Build the agent; the initial weights follow from the outer seed.
+
+        Args:
+            seed: outer seed, in [0, 2**63).
+            action_kind: of the families that it will meet, if they are of another kind than the recipe's.
+            changes: settings to change, such as `experts`.
+
+        Raises:
+            RecipeError: a setting is unknown or wrong.
+            ValueError, TypeError: the class is no agent, or refuses its settings.
+        """
+        kind = load_class(self.agent.kind, ("initial_state", "act"), "agent", self.trust)
+        settings = self.agent_settings(**changes)
+        family = self.family()
+        if not issubclass(kind, LearnedAgent):
+            made: Agent = kind(**settings)
+            return made
+        try:
+            checked = kind.Settings.model_validate(tuples(settings), context={"trust": self.trust})
+        except ValidationError as error:
+            raise RecipeError(first_error(error, kind.Settings, "agent.")) from error
+        make: Callable[..., LearnedAgent] = kind
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed)  # weights are drawn on the CPU
+            other = {} if action_kind in (None, family.action_kind) else {"action_kind": action_kind}
+            return make(family, checked, **other).to(getattr(torch, family.dtype))
+
+    def to_json(self) -> str:
+        """The recipe as one line of JSON, for `loading.check_recipe`."""
+        return self.model_dump_json()
+
+
+def merged(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with some changed; tables within are merged, or replaced where they become another `kind`."""
+    made = dict(settings)
+    for key, value in changes.items():
+        own = made.get(key)
+        made[key] = value
+        if not isinstance(own, dict) or not isinstance(value, dict):
+            continue
+        if value.get("kind", own.get("kind")) == own.get("kind"):
+            made[key] = {**own, **value}
+    return made
+
+
+def tuples(value: Any) -> Any:
+    """Lists as tuples, all the way down: settings are hashable and cannot change."""
+    if isinstance(value, dict):
+        return {key: tuples(item) for key, item in value.items()}
+    return tuple(tuples(item) for item in value) if isinstance(value, list | tuple) else value
+
+
 def first_error(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:
     """The first thing wrong, on one line: key, problem, what would do."""
     errors = error.errors()
     first = errors[0]
-    table: type[BaseModel] = model
-    key = prefix + ".".join(str(part) for part in first["loc"])
+    keys, tables = _place(model, first["loc"])
+    key = prefix + ".".join(keys)
     if first["type"] == "extra_forbidden":
-        tables: dict[str, type[BaseModel]] = {
-            "env": EnvTable,
-            "agent": AgentTable,
-            "training": TrainingTable,
-            "stages": Stage,
-            "mixture": Entry,
-            "evaluation": EvaluationTable,
-        }
-        for part in first["loc"][:-1]:  # down to the table in which the unknown key stands
-            table = tables.get(str(part), table)  # or the number of a stage
-        return f"{key}: unknown key; known keys: {', '.join(table.model_fields)}"
+        known = dict.fromkeys(name for table in tables for name in table.model_fields)
+        return f"{key}: unknown key; known keys: {', '.join(known)}"
     if first["type"] == "missing":
         return f"{key}: missing; it must be given"
-    if len(first["loc"]) == 2 and first["loc"][0] in table.model_fields and prefix:  # one of several types
-        key = f"{prefix}{first['loc'][0]}"
-    reasons = dict.fromkeys(
-        item["msg"][0].lower() + item["msg"][1:] for item in errors if item["loc"][0] == first["loc"][0]
-    )
+    if first["type"] == "unknown_key":  # of a policy, which knows its own
+        return f"{key}.{first['msg']}"
+    told = [item["msg"].removeprefix("Value error, ") for item in errors if item["loc"][0] == first["loc"][0]]
+    reasons = dict.fromkeys(message[0].lower() + message[1:] for message in told)
     return f"{key} is {first['input']!r}; {', or '.join(reasons)}"
+
+
+def _place(model: type[BaseModel], place: tuple[int | str, ...]) -> tuple[list[str], list[type[BaseModel]]]:
+    """The keys that lead to a place, without kinds and types that pydantic tried there; and its tables."""
+    keys, tables = [], [model]
+    for number, part in enumerate(place):
+        having = [table for table in tables if part in table.model_fields]
+        kinds = [table for table in tables if "kind" in table.model_fields]
+        tagged = [table for table in kinds if part in get_args(table.model_fields["kind"].annotation)]
+        if having:
+            keys.append(str(part))
+            tables = _tables(having[0].model_fields[str(part)].annotation)
+        elif tagged:
+            tables = tagged
+        elif isinstance(part, int) or tables:  # an unknown key, or one of a policy's own
+            keys.append(str(part))
+            if any(table.model_config.get("extra") == "allow" for table in tables):
+                keys += [str(each) for each in place[number + 1 :]]
+                break
+        else:  # a value: what follows names types
+            break
+    return keys, tables
+
+
+def _tables(annotation: Any) -> list[type[BaseModel]]:
+    """The tables that a type is made of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [table for part in get_args(annotation) for table in _tables(part)]

@@ -19,6 +19,7 @@ from badger_agents.atomic_files import part_of, write_atomically, write_together
 from badger_agents.class_loading import PROJECT_ONLY, Trust, with_code_files
 from badger_agents.recipe.loading import Recipe, RecipeError, check_recipe
 from badger_agents.training.curriculum import Place
+from badger_envs.family import ActionKind
 
 FORMAT = "badger-checkpoint-1"
 """Key of the one metadata entry: safetensors writes several in any order, and equal runs give equal files."""
@@ -51,15 +52,23 @@ class Checkpoint(NamedTuple):
     optimiser: dict[str, Tensor]
     estimator: dict[str, Tensor]
 
-    def agent(self, **changes: Any) -> LearnedAgent:
-        """The agent with these weights, with some settings changed (`experts`, `topology`, ...)."""
-        agent = self.recipe.make_agent(self.seed, **changes)
+    def agent(self, *, action_kind: ActionKind | None = None, **changes: Any) -> LearnedAgent:
+        """The agent with these weights, in evaluation mode.
+
+        Args:
+            action_kind: of the families that it will meet, if they are of another kind than in training.
+            changes: settings to change (`experts`, ...).
+
+        Raises:
+            CheckpointError: the weights do not fit.
+        """
+        agent = self.recipe.make_agent(self.seed, action_kind=action_kind, **changes)
         assert isinstance(agent, LearnedAgent)  # only agents with weights are ever saved
         try:
             agent.load_state_dict(self.weights)
         except RuntimeError as error:
             raise CheckpointError(f"the weights do not fit the recipe's agent: {error}") from error
-        return agent
+        return agent.eval()
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -147,7 +156,15 @@ def load_checkpoint(
         place = Place(*facts["place"])
     except CheckpointError:
         raise
-    except (SafetensorError, KeyError, TypeError, ValueError, AttributeError, OSError) as error:
+    except (
+        SafetensorError,
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        OSError,
+        RecursionError,
+    ) as error:
         raise CheckpointError(
             f"{path} cannot be read as a checkpoint ({error}): corrupt, truncated or another program's;"
             " use another, or train again"

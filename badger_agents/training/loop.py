@@ -1,50 +1,30 @@
-"""The outer loop: meta-training of agents' weights, of one outer seed or of many side by side."""
+"""The outer loop (contract 5): meta-training of agents' weights, by one outer seed or many side by side."""
 
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 
+from badger_agents.estimators import OBJECTIVES, Trials
+from badger_agents.estimators.optimiser import clipped
+from badger_agents.estimators.process_group import LostError, ProcessGroup
 from badger_agents.recipe.loading import Recipe
 from badger_agents.training.checkpoint import Checkpoint, portable_recipe, settle
-from badger_agents.training.process_group import LostError, Team
 from badger_agents.training.run import (
     CHECKPOINT,
-    LOG,
     PATIENCE,
     DivergenceError,
+    Metrics,
     Progress,
     Run,
-    check_folder,
-    last_checkpoint,
-    save,
+    RunPlan,
+    save_due,
 )
-from badger_agents.training.stacked_step import Pace
-
-__all__ = [
-    "CHECKPOINT",
-    "LOG",
-    "PATIENCE",
-    "DivergenceError",
-    "Plan",
-    "Progress",
-    "check_folder",
-    "last_checkpoint",
-    "train",
-    "train_population",
-]
-
-
-class Plan(NamedTuple):
-    """A run to be made: what to train and how, by which outer seed, in which folder."""
-
-    recipe: Recipe
-    seed: int
-    folder: Path
+from badger_agents.training.state import TrainState, stacked
+from badger_envs import keyed_random
 
 
 def train(
@@ -79,19 +59,19 @@ def train(
         DivergenceError: ten outer steps in a row without a finite loss and gradient.
         KeyboardInterrupt: after an interruption, when all is saved.
     """
-    plan = Plan(recipe, seed, folder)
+    plan = RunPlan(recipe, seed, folder)
     return train_population([plan], resume=resume, device=device, tensorboard=tensorboard, on_step=on_step)[0]
 
 
 def train_population(
-    plans: Sequence[Plan],
+    plans: Sequence[RunPlan],
     *,
     resume: bool = False,
     device: str = "cpu",
     tensorboard: bool = False,
     on_step: Callable[[Progress], None] = lambda progress: None,
     on_alone: Callable[[str], None] = lambda reason: None,
-    team: Team | None = None,
+    group: ProcessGroup | None = None,
 ) -> list[Checkpoint]:
     """Meta-train several outer seeds side by side; each is an ordinary run in a folder of its own.
 
@@ -106,8 +86,8 @@ def train_population(
         device: a torch device.
         tensorboard: also write TensorBoard events into the folders.
         on_step: called after every outer step of each seed.
-        on_alone: called once, with the reason, if the seeds cannot be stacked (see `Pace`).
-        team: processes that share one seed's trials; all must see its folder, and one writes.
+        on_alone: called once, with the reason, if the seeds cannot be stacked (see `StackedStep`).
+        group: processes that share one seed's trials; all must see its folder, and one writes.
 
     Returns:
         The last checkpoint of each plan.
@@ -115,83 +95,199 @@ def train_population(
     Raises:
         CheckpointError, KeyboardInterrupt: as `train`.
         DivergenceError: seeds that diverged, once the others have ended.
-        ValueError: the plans are of several recipes, or a seed is there twice; or a team cannot share them.
-        LostError: another process of the team ended; the last checkpoint is kept.
+        ValueError: the plans are of several recipes, or a seed is there twice; or a group cannot share them.
+        LostError: another process of the group ended; the last checkpoint is kept.
     """
     tables = [portable_recipe(plan.recipe, plan.folder) for plan in plans]
     if any(other != tables[0] for other in tables) or len({plan.seed for plan in plans}) < len(plans):
         raise ValueError("a population is one recipe with different outer seeds; train others apart")
-    team = team or Team()
+    group = group or ProcessGroup()
     if resume and len(plans) > 1:
         settle(plan.folder / CHECKPOINT for plan in plans)
-    runs = [Run(*plan, resume=resume, device=device, tensorboard=tensorboard, team=team) for plan in plans]
-    _check_team(team, runs)
-    pace, told = Pace(runs[0]), len(runs) == 1
+    runs = [Run(plan, resume=resume, device=device, tensorboard=tensorboard, group=group) for plan in plans]
+    states = {run.seed: run.begin() for run in runs}
+    _check_group(group, runs, states)
+    take, told = StackedStep(runs[0]), len(runs) == 1
     lost: dict[int, DivergenceError] = {}
     with ExitStack() as stack, _stop_signal() as stopped, torch.random.fork_rng(devices=[]):
         for run in runs:
             stack.enter_context(run)
-        while going := [run for run in runs if not run.ended and run.seed not in lost]:
-            behind = min(run.step for run in going)
-            now = [run for run in going if run.step == behind]
-            with _told_of_loss(runs[0]):
-                pace.step(now)
-            if pace.reason and not told:
+        while going := [run for run in runs if not run.ended(states[run.seed]) and run.seed not in lost]:
+            behind = min(states[run.seed].step for run in going)
+            now = [run for run in going if states[run.seed].step == behind]
+            with _told_of_loss(runs[0], behind):
+                done = take(now, [states[run.seed] for run in now])
+            if take.reason and not told:
                 told = True
-                on_alone(pace.reason)
-            for run in now:
-                try:
-                    with _told_of_loss(run):
-                        progress = run.close_step()
-                except DivergenceError as error:
+                on_alone(take.reason)
+            for run, (state, metrics) in zip(now, done, strict=True):
+                states[run.seed] = state
+                if state.failures == PATIENCE:
+                    lost[run.seed] = run.divergence(state)
                     if len(runs) == 1:
-                        raise
-                    lost[run.seed] = error
+                        raise lost[run.seed]
                     continue
-                on_step(progress)
-            with _told_of_loss(runs[0]):
-                stop = team.any(stopped())
+                with _told_of_loss(run, behind):
+                    states[run.seed], validation = run.validated(state)
+                seconds = run.log(states[run.seed], state.place.stage, metrics, validation)
+                on_step(Progress(state.step, metrics.loss, seconds, run.seed))
+            with _told_of_loss(runs[0], behind):
+                stop = group.any(stopped())
             left = [run for run in going if run.seed not in lost]
-            save(left if stop else [run for run in now if run in left], now=stop)
-            if stop and not all(run.ended for run in left):
+            save_due(left if stop else [run for run in now if run in left], states, now=stop)
+            if stop and not all(run.ended(states[run.seed]) for run in left):
                 raise KeyboardInterrupt
-        done = [run.end() for run in runs if run.seed not in lost]
+        last = [run.end(states[run.seed]) for run in runs if run.seed not in lost]
     if lost:
         reasons = "; ".join(f"seed {seed}: {error}" for seed, error in lost.items())
         raise DivergenceError(
             f"{len(lost)} of {len(runs)} outer seeds diverged, all others ended: {reasons}",
             {seed: str(error) for seed, error in lost.items()},
         )
-    return done
+    return last
 
 
-def _check_team(team: Team, runs: Sequence[Run]) -> None:
+def outer_step(runs: Sequence[Run], states: Sequence[TrainState]) -> list[tuple[TrainState, Metrics]]:
+    """One outer step of one outer seed, or of several side by side that sample the same.
+
+    A function of the states: it changes nothing. Of a group of processes each takes its part of the trials.
+
+    Args:
+        runs: what is constant of each seed.
+        states: of each, at the same outer step.
+
+    Returns:
+        Of each the state after it, and what the log says of it.
+    """
+    first, count, step = runs[0], len(runs), states[0].step
+    training, estimator, group = first.training, first.estimator, first.group
+
+    # sample the stage: which family, which form of the agent, how many trials
+    sampled = first.curriculum.sample(states[0].place, step)
+    rates = [run.curriculum.learning_rate(state.place, step) for run, state in zip(runs, states, strict=True)]
+
+    # draw keys: the names of the trials, from which all that happens in them follows
+    keys = torch.cat([first.keys(run.seed, step, sampled.batch_size) for run in runs])  # (N*B, 4)
+    own = keys if estimator.shares == "scores" else group.own_rows(keys)  # (b, 4)
+    torch.manual_seed(first.torch_seed(step))
+    trials = Trials(
+        sampled.family,
+        own,
+        OBJECTIVES[training.objective],
+        sampled.penalties,
+        groups=count,
+        gradient_limit=training.clip_trial,
+        draw_key=keyed_random.outer_keys(first.seed, step, 1),
+        process_group=group,
+    )
+
+    after, metrics = list(states), [Metrics(rate=rate) for rate in rates]
+    updates = estimator.updates(sampled.agent, stacked(after), trials, states[0].estimator)
+    update = next(updates)  # roll out, objective, gradient
+    while True:
+        names, parts = list(update.gradients), [update.loss, *update.gradients.values()]
+        if estimator.shares != "scores":
+            parts = group.mean(parts, len(own) / len(keys))
+        loss, *gradients = parts  # (N,), and of each weight (N, ...); of one seed without that axis
+        each = [dict(zip(names, gradients, strict=True))]
+        if count > 1:
+            each = [{name: part[n] for name, part in each[0].items()} for n in range(count)]
+        norms = [torch.nn.utils.get_total_norm(list(seed.values())) for seed in each]
+        values = torch.cat([loss, torch.stack(norms)]).tolist()  # the one host synchronisation
+        for n in range(count):
+            if not metrics[n].finite:
+                continue
+            metrics[n] = metrics[n].of(values[n], values[count + n])
+            if metrics[n].finite:  # clip and optimise
+                short = clipped(each[n], norms[n], training.clip_norm)
+                weights, memory = first.optimise(after[n].weights, short, after[n].optimiser, rates[n])
+                after[n] = after[n]._replace(weights=weights, optimiser=memory)
+        if not any(seed.finite for seed in metrics):
+            break
+        if count == 1:
+            after[0] = after[0]._replace(estimator=update.memory)
+        try:
+            update = updates.send(stacked(after))
+        except StopIteration:
+            break
+    return [
+        (
+            state._replace(
+                step=step + 1,
+                skipped=state.skipped + (not told.finite),
+                failures=0 if told.finite else state.failures + 1,
+            ),
+            told,
+        )
+        for state, told in zip(after, metrics, strict=True)
+    ]
+
+
+class StackedStep:
+    """Takes outer steps of many seeds, as many at once as can be stacked.
+
+    Seeds are stacked where at this outer step their curricula draw the same settings and batch size. They
+    go alone, one after the other and each just as without the others, where these differ; with an estimator
+    that does not stack; with an agent that has saved buffers; and from the first step on at which
+    `torch.vmap` cannot map the agent, which is so for policies that draw from torch's own generator, look at
+    values or write into tensors.
+
+    Attributes:
+        reason: why seeds go alone, once they do for another cause than different settings; "" before.
+    """
+
+    def __init__(self, first: Run) -> None:
+        self.reason = ""
+        if not first.estimator.stackable:
+            self.reason = f"estimator {first.training.estimator!r} takes one seed at a time"
+        elif set(first.agent.state_dict()) != {name for name, _ in first.agent.named_parameters()}:
+            self.reason = "the agent has buffers that are saved beside its weights"
+
+    def __call__(self, runs: Sequence[Run], states: Sequence[TrainState]) -> list[tuple[TrainState, Metrics]]:
+        """The next outer step of these runs, whose states these are."""
+        alike: dict[str, list[int]] = {}
+        for number, (run, state) in enumerate(zip(runs, states, strict=True)):
+            sampled = "" if len(runs) == 1 else run.curriculum.sampled(state.place, state.step)
+            alike.setdefault(sampled, []).append(number)
+        done: dict[int, tuple[TrainState, Metrics]] = {}
+        for numbers in alike.values():
+            if len(numbers) > 1 and not self.reason:
+                try:
+                    made = outer_step([runs[n] for n in numbers], [states[n] for n in numbers])
+                    done |= dict(zip(numbers, made, strict=True))
+                    continue
+                except Exception as error:  # any code of a user's; what is truly wrong comes again below
+                    self.reason = " ".join(str(error).split())[:200] or type(error).__name__
+            for n in numbers:
+                done |= {n: outer_step([runs[n]], [states[n]])[0]}
+        return [done[n] for n in range(len(runs))]
+
+
+def _check_group(group: ProcessGroup, runs: Sequence[Run], states: dict[int, TrainState]) -> None:
     """ValueError if these processes cannot share these runs.
 
     Raises:
         LostError: another process ended.
     """
-    if team.size == 1:
+    if group.size == 1:
         return
     if len(runs) > 1:
         raise ValueError("several processes share one outer seed; leave --seeds, or torchrun")
     if runs[0].estimator.shares is None:
         raise ValueError(f"estimator {runs[0].training.estimator!r} cannot be shared by processes; use one")
-    if not team.alike(runs[0].step):
+    if not group.alike(states[runs[0].seed].step):
         raise ValueError(
             f"processes see different checkpoints in {runs[0].folder}; it must be the same for all"
         )
 
 
 @contextmanager
-def _told_of_loss(run: Run) -> Iterator[None]:
+def _told_of_loss(run: Run, step: int) -> Iterator[None]:
     """Adds to a `LostError` what is left of the run."""
     try:
         yield
     except LostError as error:
-        raise LostError(
-            f"{error}, at outer step {run.step + 1}; {run.kept()}; go on with --resume"
-        ) from error
+        raise LostError(f"{error}, at outer step {step + 1}; {run.kept()}; go on with --resume") from error
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Controls of learning within a trial: an agent that hears nothing, an agent that remembers nothing."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from torch import Tensor
 
@@ -36,22 +36,14 @@ class WithheldFeedback:
         return self.agent.act(state, deaf, keys, step)
 
 
-class Moment(NamedTuple):
-    """What is kept of a trial: the family, and steps done."""
-
-    family: Family
-    time: int
-
-
 class Forgetful:
     """An agent that is born anew at every step: it knows what it sees now, and what time it is.
 
-    Only its clock goes on, the field `time` of its state if there is one: it says no more than the
-    observation's flags do, and draws differ from step to step by it. So it can do no better than the best
-    agent without memory. On bandits that is well below what memory earns
-    (`baselines.memoryless.WinStayLoseShift`); where outputs are continuous they are a memory outside of it,
-    in which everything can be kept (`baselines.memoryless.MemorylessTriangulation`), and what the control
-    takes away is what this agent has not written down. An agent under contract 4.
+    The step is told it as every agent: it says no more than the observation's flags do, and draws differ from
+    step to step by it. So it can do no better than the best agent without memory. On bandits that is well
+    below what memory earns; where outputs are continuous they are a memory outside of it, in which everything
+    can be kept, and what the control takes away is what this agent has not written down. An agent under
+    contract 4.
 
     Args:
         agent: the agent; it is used, not copied.
@@ -60,20 +52,16 @@ class Forgetful:
     def __init__(self, agent: Agent) -> None:
         self.agent = agent
 
-    def initial_state(self, family: Family, keys: Keys) -> Moment:
-        """Nothing known. Raises what the agent raises where it does not fit."""
-        self.agent.initial_state(family, keys)
-        return Moment(family, 0)
+    def initial_state(self, family: Family, keys: Keys) -> Any:
+        """The agent's, which is all that is ever kept. Raises what the agent raises where it does not fit."""
+        return self.agent.initial_state(family, keys)
 
     def act(
-        self, state: Moment, observation: Observation, keys: Keys, step: int
-    ) -> tuple[Moment, Tensor, dict[str, Tensor]]:
-        """The agent's first step, at this time."""
-        born = self.agent.initial_state(state.family, keys)
-        if "time" in getattr(born, "_fields", ()):
-            born = born._replace(time=state.time)
-        _, action, record = self.agent.act(born, observation, keys, step)
-        return state._replace(time=state.time + 1), action, record
+        self, state: Any, observation: Observation, keys: Keys, step: int
+    ) -> tuple[Any, Tensor, dict[str, Tensor]]:
+        """What the agent does at this step in the state of the trial's start, which stays as it was."""
+        _, action, record = self.agent.act(state, observation, keys, step)
+        return state, action, record
 
 
 CONTROLS: dict[str, Callable[[Agent], Agent]] = {"withheld": WithheldFeedback, "forgetful": Forgetful}

@@ -1,59 +1,123 @@
-"""Interventions on the channel of a living agent: its weights, tasks and noise stay what they are."""
+"""Interventions on a Badger agent: its weights, tasks and noise stay what they are."""
 
-import copy
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from badger_agents.agent import Agent, Keys
 from badger_agents.badger.agent import BadgerAgent, BadgerState, named_states
+from badger_agents.badger.channel.channel import Channel, Delivery, WrappedChannel, WrappedState
+from badger_agents.badger.membrane.base import Membrane, WrappedMembrane
 from badger_agents.badger.policies.expert_policy import Emission
+from badger_agents.badger.settings import BadgerSettings
 from badger_envs import keyed_random
 from badger_envs.family import Family, Observation
 
-Deliver = Callable[..., Any]
-"""`BadgerAgent.deliver`: an emission to inboxes [B, E, M] and attention [B, E, E]."""
-
-Whole = TypeVar("Whole")
-
 STREAM = "whitebox"
 """Beginning of the names of streams from which interventions draw, under the trials' keys."""
+
+GROUP = 100
+"""Trials side by side among which an intervention may mix what is sent: from row 0 on, so many at a time.
+What it does to a trial so follows from its group, whatever else is in the batch."""
 
 
 class Intervention:
     """Base of interventions: what they may change, each as it was unless a subclass says otherwise.
 
-    An intervention holds its settings only. What it draws or remembers within a trial is in its state.
+    An intervention holds its settings only. What it draws or remembers within a trial is in the channel's
+    state, as tensors [B, ...].
     """
 
     needs_trials: int = 1
-    """Fewest trials side by side for which it means anything."""
+    """Fewest trials side by side for which it means anything; above 1, `GROUP` of them are mixed."""
 
-    def initial_state(self, agent: BadgerAgent, mind: BadgerState, keys: Keys) -> Any:
-        """What it remembers, at the start of the trials."""
+    def own_state(self, settings: BadgerSettings, keys: Keys, silence: Emission) -> Any:
+        """What it remembers, at the start of the trials.
+
+        Args:
+            settings: of the agent.
+            keys: of the trials.
+            silence: zeros, as wide as what is sent.
+        """
         return ()
 
-    def deliver(self, deliver: Deliver, emission: Emission, state: Any, keys: Keys) -> tuple[Any, Any]:
-        """One delivery: (what `deliver` returned, perhaps changed; the next state)."""
-        return deliver(emission), state
+    def arrive(self, own: Any, sent: Emission, keys: Keys, position: int) -> tuple[Any, Emission]:
+        """One delivery: what it remembers then, and what is delivered in place of what was sent.
 
-    def write(self, writing: Tensor) -> Tensor:
-        """Writings [B, E, 1] as they reach the membrane."""
+        Args:
+            own: what it remembers.
+            sent: what left the speakers.
+            keys: of the trials.
+            position: rounds before this one in the trial.
+        """
+        return own, sent
+
+    def hear(self, delivery: Delivery) -> Delivery:
+        """What reaches listeners, in place of what would."""
+        return delivery
+
+    def write(self, writing: Float[Tensor, "B E 1"]) -> Float[Tensor, "B E 1"]:
+        """Writings as they reach the membrane."""
         return writing
 
-    def end_step(self, before: BadgerState, after: BadgerState) -> BadgerState:
-        """What the agent keeps of a step."""
+    def keep(self, before: Any, after: Any) -> Any:
+        """The experts' states that are kept of a step, from those before and after it."""
         return after
 
 
-class IntervenedState(NamedTuple):
-    """What is kept of a trial: the agent's mind, and what the intervention remembers."""
+class ChangedChannel(WrappedChannel):
+    """A channel with an intervention.
 
-    mind: BadgerState
-    own: Any
+    Args:
+        channel: the channel within.
+        intervention: what is changed.
+        settings: of the agent.
+    """
+
+    def __init__(self, channel: Channel, intervention: Intervention, settings: BadgerSettings) -> None:
+        super().__init__(channel)
+        self.intervention = intervention
+        self.agent_settings = settings
+
+    def own_state(self, keys: Keys, silence: Emission) -> Any:
+        """The intervention's."""
+        return self.intervention.own_state(self.agent_settings, keys, silence)
+
+    def deliver(
+        self, state: WrappedState, sent: Emission, keys: Keys, position: int
+    ) -> tuple[WrappedState, Delivery]:
+        """As within, of what the intervention lets arrive."""
+        own, sent = self.intervention.arrive(state.own, sent, keys, position)
+        within, delivery = self.channel.deliver(state.channel, sent, keys, position)
+        return WrappedState(within, own), self.intervention.hear(delivery)
+
+
+class ChangedMembrane(WrappedMembrane):
+    """A membrane with an intervention on what is written.
+
+    Args:
+        membrane: the membrane within.
+        intervention: what is changed.
+    """
+
+    def __init__(self, membrane: Membrane, intervention: Intervention) -> None:
+        super().__init__(membrane)
+        self.intervention = intervention
+
+    def scores(
+        self, state: Any, observation: Observation, writing: Float[Tensor, "B E 1"]
+    ) -> Float[Tensor, "B O"]:
+        """As within, of what the intervention lets be written."""
+        return self.membrane.scores(state, observation, self.intervention.write(writing))
+
+    def write(
+        self, state: Any, observation: Observation, writing: Float[Tensor, "B E 1"]
+    ) -> Float[Tensor, "B O"]:
+        """As within, of what the intervention lets be written."""
+        return self.membrane.write(state, observation, self.intervention.write(writing))
 
 
 class Intervened:
@@ -62,6 +126,9 @@ class Intervened:
     Args:
         agent: the agent; its weights are used, not copied.
         intervention: what is changed.
+
+    Attributes:
+        group: trials are mixed in groups of so many rows; `evaluate` fills the last one.
     """
 
     def __init__(self, agent: Agent, intervention: Intervention) -> None:
@@ -69,65 +136,39 @@ class Intervened:
             raise TypeError(f"interventions are for Badger agents; {type(agent).__name__} has no channel")
         self.agent = agent
         self.intervention = intervention
+        self.group = GROUP if intervention.needs_trials > 1 else 1
+        self.changed = agent.with_parts(
+            channel=ChangedChannel(agent.channel, intervention, agent.settings),
+            membrane=ChangedMembrane(agent.membrane, intervention),
+        )
 
-    def initial_state(self, family: Family, keys: Keys) -> IntervenedState:
+    def initial_state(self, family: Family, keys: Keys) -> BadgerState:
         """State at the start of the trials.
 
         Raises:
             ValueError: too few trials side by side for this intervention.
         """
-        needed = self.intervention.needs_trials
-        if len(keys) < needed:
+        needed, left = self.intervention.needs_trials, len(keys) % self.group
+        if 0 < left < needed:
             name = type(self.intervention).__name__
-            raise ValueError(f"{name} needs at least {needed} trials side by side, not {len(keys)}")
-        mind = self.agent.initial_state(family, keys)
-        return IntervenedState(mind, self.intervention.initial_state(self.agent, mind, keys))
+            raise ValueError(
+                f"{name} needs at least {needed} trials side by side, not {left}"
+                + (
+                    f": {len(keys)} trials make groups of {self.group} and of {left}"
+                    if left < len(keys)
+                    else ""
+                )
+            )
+        return self.changed.initial_state(family, keys)
 
     def act(
-        self, state: IntervenedState, observation: Observation, keys: Keys, step: int
-    ) -> tuple[IntervenedState, Tensor, dict[str, Tensor]]:
+        self, state: BadgerState, observation: Observation, keys: Keys, step: int
+    ) -> tuple[BadgerState, Tensor, dict[str, Tensor]]:
         """One step; writing and states in the record are those after the intervention."""
-        mind, own = state
-        written: list[Tensor] = []
-
-        def deliver(emission: Emission, *others: Any, **more: Any) -> Any:
-            nonlocal own
-            usual = lambda sent: self.agent.deliver(sent, *others, **more)  # noqa: E731
-            arrived, own = self.intervention.deliver(usual, emission, own, keys)
-            return arrived
-
-        def write(membrane: Any, shown: Observation, writing: Tensor) -> Tensor:
-            written.append(self.intervention.write(writing))
-            return self.agent.membrane.write(membrane, shown, written[-1])
-
-        def scores(membrane: Any, shown: Observation, writing: Tensor) -> Tensor:
-            written.append(self.intervention.write(writing))
-            return self.agent.membrane.scores(membrane, shown, written[-1])
-
-        hooked = Hooked(self.agent.membrane, write=write, scores=scores)
-        body = shadow(self.agent, deliver=deliver, membrane=hooked)
-        after, action, record = body.act(mind, observation, keys, step)
-        after = self.intervention.end_step(mind, after)
-        record = {**record, "writing": written[-1], **named_states(after.experts)}
-        return IntervenedState(after, own), action, record
-
-
-class Hooked:
-    """An object with some of its attributes replaced; it is not changed itself."""
-
-    def __init__(self, inner: Any, **replaced: Any) -> None:
-        self._inner = inner
-        self.__dict__.update(replaced)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
-
-
-def shadow(whole: Whole, **replaced: Any) -> Whole:
-    """The same agent (weights and all) or part of one, with some attributes replaced in this copy only."""
-    body = copy.copy(whole)
-    body.__dict__.update(replaced)  # found before a module's parameters, buffers and submodules
-    return body
+        after, action, record = self.changed.act(state, observation, keys, step)
+        after = after._replace(experts=self.intervention.keep(state.experts, after.experts))
+        written = self.intervention.write(record["writing"])
+        return after, action, {**record, "writing": written, **named_states(after.experts)}
 
 
 class Silence(Intervention):
@@ -136,27 +177,27 @@ class Silence(Intervention):
     That is unlike anything met in training: nothing is to be concluded from it alone.
     """
 
-    def deliver(self, deliver: Deliver, emission: Emission, state: Any, keys: Keys) -> tuple[Any, Any]:
+    def hear(self, delivery: Delivery) -> Delivery:
         """Inboxes and attention of zeros."""
-        return tuple(torch.zeros_like(part) for part in deliver(emission)), state
+        return Delivery(*(torch.zeros_like(part) for part in delivery))
 
 
 class ShuffleTasks(Intervention):
     """Listeners hear what experts in the same places said in another trial, from its start to its end.
 
     All that was sent moves, messages and keys; queries are the listeners' own. So what is heard is as
-    usual in every respect but that it is of another task.
+    usual in every respect but that it is of another task, one of the trial's group.
     """
 
     needs_trials = 2
 
-    def initial_state(self, agent: BadgerAgent, mind: BadgerState, keys: Keys) -> Int[Tensor, "B"]:
+    def own_state(self, settings: BadgerSettings, keys: Keys, silence: Emission) -> Int[Tensor, "B"]:
         """Which trial is heard in each."""
         return other_rows(keys, f"{STREAM} tasks")
 
-    def deliver(self, deliver: Deliver, emission: Emission, state: Tensor, keys: Keys) -> tuple[Any, Any]:
+    def arrive(self, own: Tensor, sent: Emission, keys: Keys, position: int) -> tuple[Any, Emission]:
         """Messages and keys of the other trial."""
-        return deliver(_sent(emission, lambda part: part[state])), state
+        return own, Emission(sent.value[own], sent.key[own], sent.query)
 
 
 class ShuffleExperts(Intervention):
@@ -165,14 +206,14 @@ class ShuffleExperts(Intervention):
     Only messages move: with their keys, a listener that finds speakers by their keys would hear the same.
     """
 
-    def initial_state(self, agent: BadgerAgent, mind: BadgerState, keys: Keys) -> Int[Tensor, "B E"]:
+    def own_state(self, settings: BadgerSettings, keys: Keys, silence: Emission) -> Int[Tensor, "B E"]:
         """Whose message arrives in whose place."""
-        return other_experts(keys, f"{STREAM} experts", agent.settings.experts)
+        return other_experts(keys, f"{STREAM} experts", settings.experts)
 
-    def deliver(self, deliver: Deliver, emission: Emission, state: Tensor, keys: Keys) -> tuple[Any, Any]:
+    def arrive(self, own: Tensor, sent: Emission, keys: Keys, position: int) -> tuple[Any, Emission]:
         """Messages with the others' keys."""
-        value = emission.value.gather(1, state[..., None].expand_as(emission.value))  # (B, E, M)
-        return deliver(emission._replace(value=value)), state
+        value = sent.value.gather(1, own[..., None].expand_as(sent.value))  # (B, E, M)
+        return own, sent._replace(value=value)
 
 
 class Delay(Intervention):
@@ -187,22 +228,24 @@ class Delay(Intervention):
             raise ValueError(f"steps is {steps}; a delay is at least 1 step")
         self.steps = steps
 
-    def initial_state(self, agent: BadgerAgent, mind: BadgerState, keys: Keys) -> tuple[Emission, ...]:
-        """What is under way: silence, as before the first step."""
-        return (mind.emission,) * (self.steps * agent.settings.rounds)
+    def own_state(
+        self, settings: BadgerSettings, keys: Keys, silence: Emission
+    ) -> tuple[tuple[Tensor, Tensor], ...]:
+        """What is waiting: silence, as before the first step."""
+        return ((silence.value, silence.key),) * (self.steps * settings.rounds)
 
-    def deliver(self, deliver: Deliver, emission: Emission, state: Any, keys: Keys) -> tuple[Any, Any]:
+    def arrive(self, own: Any, sent: Emission, keys: Keys, position: int) -> tuple[Any, Emission]:
         """What was sent longest ago arrives, to listeners with the queries of now."""
-        under_way: tuple[Emission, ...] = (*state, emission)
-        late = under_way[0]
-        return deliver(Emission(late.value, late.key, emission.query)), under_way[1:]
+        (value, key), *waiting = (*own, (sent.value, sent.key))
+        return tuple(waiting), Emission(value, key, sent.query)
 
 
 class Noise(Intervention):
     """Noise arrives with mean and variance of every number that every expert sends, over the trials.
 
-    The moments are those of this very delivery, so that they follow the trial's course: what is always
-    said at this time by this expert stays, and what depends on the task is lost. Keys are replaced too.
+    The moments are those of this very delivery over the trial's group, so that they follow the trial's
+    course: what is always said at this time by this expert stays, and what depends on the task is lost. Keys
+    are replaced too.
 
     Args:
         scale: standard deviation of the noise in units of the message's own; 0 leaves the mean alone.
@@ -213,47 +256,47 @@ class Noise(Intervention):
     def __init__(self, scale: float = 1.0) -> None:
         self.scale = scale
 
-    def initial_state(self, agent: BadgerAgent, mind: BadgerState, keys: Keys) -> int:
-        """Deliveries so far."""
-        return 0
-
-    def deliver(self, deliver: Deliver, emission: Emission, state: int, keys: Keys) -> tuple[Any, Any]:
+    def arrive(self, own: Any, sent: Emission, keys: Keys, position: int) -> tuple[Any, Emission]:
         """Moments of what was sent, and normal numbers."""
-        sent = iter(("values", "keys"))
+        value = self._noise(sent.value, keys, "values", position)
+        key = self._noise(sent.key, keys, "keys", position) if sent.key.shape[-1] else sent.key
+        return own, Emission(value, key, sent.query)
 
-        def noise(part: Tensor) -> Tensor:
-            mean, spread = part.mean(0), part.std(0, correction=0)  # (E, M)
-            size, dtype = mean.numel(), str(part.dtype).removeprefix("torch.")
-            draws = keyed_random.normal(keys, f"{STREAM} {next(sent)}", size, state * size, dtype)  # (B, E*M)
-            return mean + self.scale * spread * draws.view_as(part)  # (B, E, M)
-
-        return deliver(_sent(emission, noise)), state + 1
+    def _noise(
+        self, part: Float[Tensor, "B E M"], keys: Keys, name: str, position: int
+    ) -> Float[Tensor, "B E M"]:
+        groups = part.split(GROUP)  # each (G, E, M)
+        mean = torch.cat([group.mean(0, keepdim=True).expand_as(group) for group in groups])  # (B, E, M)
+        spread = torch.cat(
+            [group.std(0, correction=0, keepdim=True).expand_as(group) for group in groups]
+        )  # (B, E, M)
+        size, dtype = part[0].numel(), str(part.dtype).removeprefix("torch.")
+        draws = keyed_random.normal(keys, f"{STREAM} {name}", size, position * size, dtype)  # (B, E*M)
+        return mean + self.scale * spread * draws.view_as(part)  # (B, E, M)
 
 
 class UniformAttention(Intervention):
     """Listeners hear the mean of all whom they can hear; messages stay what they are."""
 
-    def deliver(self, deliver: Deliver, emission: Emission, state: Any, keys: Keys) -> tuple[Any, Any]:
-        """Without keys and queries all are alike."""
-        return deliver(Emission(emission.value)), state
-
-
-def _sent(emission: Emission, change: Callable[[Tensor], Tensor]) -> Emission:
-    """The emission with its messages and keys changed."""
-    key = emission.key
-    value = change(emission.value)
-    return Emission(value, None if key is None else change(key), emission.query)
+    def arrive(self, own: Any, sent: Emission, keys: Keys, position: int) -> tuple[Any, Emission]:
+        """Without queries all are alike."""
+        return own, sent._replace(query=sent.query[..., :0])
 
 
 def other_rows(keys: Keys, name: str) -> Int[Tensor, "B"]:
-    """For each trial another one, at random, each used once: the next one in a random order.
+    """For each trial another one of its group, at random, each used once: the one before in a random order.
 
     A trial's place in the order is drawn from its own key.
     """
+    rows = torch.arange(len(keys), device=keys.device)  # (B,)
+    group = rows // GROUP  # (B,)
     order = keyed_random.words(keys, name, 1)[:, 0].argsort(stable=True)  # (B,)
-    following = torch.empty_like(order)
-    following[order] = order.roll(1)
-    return following
+    order = order[group[order].argsort(stable=True)]  # (B,), group after group
+    last = ((group + 1) * GROUP).clamp(max=len(keys)) - 1  # (B,), of each group
+    before = torch.where(rows % GROUP == 0, last, rows - 1)  # (B,)
+    partner = torch.empty_like(order)
+    partner[order] = order[before]
+    return partner
 
 
 def other_experts(keys: Keys, name: str, experts: int) -> Int[Tensor, "B E"]:

@@ -1,6 +1,7 @@
 """Measures that need the living agent: who influences whom, and whether experts are exchangeable."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,11 +9,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from badger_agents.agent import Agent
-from badger_agents.badger.agent import BadgerAgent
+from badger_agents import tree
+from badger_agents.agent import Keys
+from badger_agents.badger.agent import BadgerAgent, BadgerState
+from badger_agents.badger.channel.channel import Channel, Delivery, WrappedChannel, WrappedState
+from badger_agents.badger.membrane.base import Membrane, WrappedMembrane
 from badger_agents.badger.policies.expert_policy import Emission
-from badger_agents.tree import by_parts
-from badger_agents.whitebox.interventions import STREAM, Hooked, Intervened, shadow
+from badger_agents.rollout import rollout
+from badger_agents.whitebox.interventions import STREAM, Intervened
 from badger_agents.whitebox.metrics import equivariance_residual
 from badger_agents.whitebox.surgery import take_experts, transplant
 from badger_envs import keyed_random
@@ -36,8 +40,8 @@ def influence(
 
     Formula: `metrics.causal_effect`, the mean squared change over steps and counterfactuals.
     Range: 0 up, in units of the writing squared. Null: 0, exactly, for i who does not hear j (nor, if a
-    step has several rounds, somebody who does); unless experts read their echo, in which those who
-    compete for attention feel each other, and each itself.
+    step has several rounds, somebody who does); unless experts read the attention that they received, in
+    which those who compete for attention feel each other, and each itself.
 
     Args:
         agent: the agent, or one with an intervention.
@@ -54,73 +58,115 @@ def influence(
     """
     if not 1 <= counterfactuals < len(keys):
         raise ValueError(f"{counterfactuals} counterfactuals need more trials than {len(keys)}")
-    badger = agent.agent if isinstance(agent, Intervened) else agent
-    line = _Line(badger)
-    living: Agent = shadow(badger, deliver=line.deliver)
-    if isinstance(agent, Intervened):
-        living = Intervened(living, agent.intervention)
-    own = keyed_random.agent_keys(keys)  # (B, 4)
-    order = keyed_random.words(own, f"{STREAM} influence", 1)[:, 0].argsort(stable=True)  # (B,)
-    task, mind = family.sample_task(keys), living.initial_state(family, own)
-    world, noise = family.initial_state(task), family.noise(keys, family.horizon)
-    experts = badger.settings.experts
-    speakers = experts if speakers is None else min(speakers, experts)
-    total = torch.zeros(len(keys), experts, speakers, dtype=torch.float64, device=keys.device)  # (B, E, S)
-    for time in range(family.horizon):
-        observation = family.observe(task, world)
-        line.listen()
-        after, action, record = living.act(mind, observation, own, time)
-        for shift in range(1, counterfactuals + 1):
+    experts = (agent.agent if isinstance(agent, Intervened) else agent).settings.experts
+    asked = experts if speakers is None else min(speakers, experts)
+    effects = rollout(_Asking(agent, counterfactuals, asked), family, keys, record=("effect",)).trace[
+        "effect"
+    ]
+    return (effects.sum(dim=0) / (family.horizon * counterfactuals)).cpu().numpy()
+
+
+class _Asking:
+    """An agent that asks at every step what would have been written, had a speaker said something else.
+
+    Args:
+        agent: the agent, or one with an intervention.
+        counterfactuals: other trials to take messages from.
+        speakers: S.
+    """
+
+    def __init__(self, agent: BadgerAgent | Intervened, counterfactuals: int, speakers: int) -> None:
+        self.agent, self.counterfactuals, self.speakers = agent, counterfactuals, speakers
+
+    def initial_state(self, family: Family, keys: Keys) -> Any:
+        """The agent's."""
+        return self._with(lambda channel: Recording(channel, [])).initial_state(family, keys)
+
+    def act(
+        self, state: Any, observation: Observation, keys: Keys, step: int
+    ) -> tuple[Any, Tensor, dict[str, Tensor]]:
+        """The agent's step; records "effect", the squared change of each writing [B, E, S], summed."""
+        sent: list[Emission] = []
+        living = self._with(lambda channel: Recording(channel, sent))
+        after, action, record = living.act(state, observation, keys, step)
+        effects = []
+        for speaker in range(self.speakers):
+            effect = torch.zeros_like(record["writing"][..., 0], dtype=torch.float64)  # (B, E)
+            for donor in self._donors(keys):
+                told = self._with(partial(Retelling, sent=sent, speaker=speaker, donor=donor))
+                _, _, other = told.act(state, observation, keys, step)
+                effect += (other["writing"] - record["writing"])[..., 0].double() ** 2  # (B, E)
+            effects.append(effect)
+        return after, action, {"effect": torch.stack(effects, dim=-1)}
+
+    def _with(self, wrap: Callable[[Channel], WrappedChannel]) -> BadgerAgent | Intervened:
+        """The agent with a wrapper around its own channel, within the intervention if there is one."""
+        agent = self.agent
+        inner = agent.agent if isinstance(agent, Intervened) else agent
+        inner = inner.with_parts(channel=wrap(inner.channel))
+        return Intervened(inner, agent.intervention) if isinstance(agent, Intervened) else inner
+
+    def _donors(self, keys: Keys) -> Iterator[Int[Tensor, "B"]]:
+        """For each counterfactual another trial for each."""
+        order = keyed_random.words(keys, f"{STREAM} influence", 1)[:, 0].argsort(stable=True)  # (B,)
+        for shift in range(1, self.counterfactuals + 1):
             donor = torch.empty_like(order)
             donor[order] = order.roll(shift)
-            for speaker in range(speakers):
-                line.retell(speaker, donor)
-                _, _, other = living.act(mind, observation, own, time)
-                change = (other["writing"] - record["writing"])[..., 0].double()  # (B, E)
-                total[:, :, speaker] += change**2
-        mind, world = after, family.step(task, world, action, noise[:, time]).state
-    return (total / (family.horizon * counterfactuals)).cpu().numpy()
+            yield donor
 
 
-class _Line:
-    """A line between experts that keeps what is sent in a step, and can put one speaker's words in again."""
+class Recording(WrappedChannel):
+    """A channel that appends what is sent in each round to a list.
 
-    def __init__(self, agent: BadgerAgent) -> None:
-        self.agent = agent
-        self.sent: list[Emission] = []
-        self.retold: Iterator[Emission] | None = None
+    Args:
+        channel: the channel within.
+        sent: the list.
+    """
 
-    def listen(self) -> None:
-        """From now on keep what is sent, anew."""
-        self.sent, self.retold = [], None
+    def __init__(self, channel: Channel, sent: list[Emission]) -> None:
+        super().__init__(channel)
+        self.sent = sent
 
-    def retell(self, speaker: int, donor: Int[Tensor, "B"]) -> None:
-        """In the next step, let arrive from a speaker what was kept of it in the donor's trial."""
-        self.speaker, self.donor, self.retold = speaker, donor, iter(self.sent)
+    def deliver(
+        self, state: WrappedState, sent: Emission, keys: Keys, position: int
+    ) -> tuple[WrappedState, Delivery]:
+        """As within."""
+        self.sent.append(sent)
+        return super().deliver(state, sent, keys, position)
 
-    def deliver(self, emission: Emission, *links: Any) -> tuple[Tensor, Tensor]:
-        """In place of `BadgerAgent.deliver`."""
-        if self.retold is None:
-            self.sent.append(emission)
-            return self.agent.deliver(emission, *links)
-        value, key, query = emission
-        kept = next(self.retold)
-        told = Emission(self._swap(value, kept.value), key, query)
-        if key is not None and kept.key is not None:
-            told = told._replace(key=self._swap(key, kept.key))
-        return self.agent.deliver(told, *links)
 
-    def _swap(self, part: Tensor, kept: Tensor) -> Tensor:
-        part = part.clone()
-        part[:, self.speaker] = kept[self.donor, self.speaker]
-        return part
+class Retelling(WrappedChannel):
+    """A channel in which one speaker's words of a step are replaced by those that it said in other trials.
+
+    Args:
+        channel: the channel within.
+        sent: what was said, round by round.
+        speaker: whose words.
+        donor: [B], in which trial.
+    """
+
+    def __init__(self, channel: Channel, sent: list[Emission], speaker: int, donor: Int[Tensor, "B"]) -> None:
+        super().__init__(channel)
+        self.sent, self.speaker, self.donor = sent, speaker, donor
+
+    def deliver(
+        self, state: WrappedState, sent: Emission, keys: Keys, position: int
+    ) -> tuple[WrappedState, Delivery]:
+        """As within, with the words of the same round."""
+        kept = self.sent[position % len(self.sent)]
+        told = Emission(self._swapped(sent.value, kept.value), self._swapped(sent.key, kept.key), sent.query)
+        return super().deliver(state, told, keys, position)
+
+    def _swapped(self, part: Float[Tensor, "B E M"], kept: Float[Tensor, "B E M"]) -> Float[Tensor, "B E M"]:
+        here = torch.arange(part.shape[1], device=part.device) == self.speaker  # (E,)
+        return torch.where(here[:, None], kept[self.donor], part)  # (B, E, M)
 
 
 @torch.no_grad()
 def equivariance(agent: BadgerAgent, family: Family, keys: Int[Tensor, "B 4"]) -> float:
     """Whether experts are exchangeable: `metrics.equivariance_residual` of an agent and its permutation.
 
-    Experts' states, identities and messages change places, and the wires of membrane and topology with
+    Experts' states, identities and messages change places, and the ties of membrane and topology with
     them, in an order drawn anew for each trial; both agents see the same observations. What is left is
     a policy that treats places differently.
 
@@ -131,52 +177,102 @@ def equivariance(agent: BadgerAgent, family: Family, keys: Int[Tensor, "B 4"]) -
     """
     own = keyed_random.agent_keys(keys)  # (B, 4)
     order = keyed_random.permutation(own, f"{STREAM} equivariance", agent.settings.experts)  # (B, E)
-    rewired = _rewired(agent, order)
-    task, mind = family.sample_task(keys), agent.initial_state(family, own)
-    world, noise = family.initial_state(task), family.noise(keys, family.horizon)
-    other = transplant(mind, mind, order)
-    writings, others = [], []
-    for time in range(family.horizon):
-        observation = family.observe(task, world)
-        mind, action, record = agent.act(mind, observation, own, time)
-        other, _, seen = rewired.act(other, observation, own, time)
-        writings.append(record["writing"][..., 0].cpu().numpy())
-        others.append(seen["writing"][..., 0].cpu().numpy())
-        world = family.step(task, world, action, noise[:, time]).state
-    return equivariance_residual(np.stack(writings), np.stack(others), order.cpu().numpy())
+    trace = rollout(_BesidePermuted(agent, order), family, keys, record=("writing", "permuted")).trace
+    writing, permuted = (trace[name][..., 0].cpu().numpy() for name in ("writing", "permuted"))
+    return equivariance_residual(writing, permuted, order.cpu().numpy())
 
 
-def _rewired(agent: BadgerAgent, order: Int[Tensor, "B E"]) -> BadgerAgent:
-    """The agent with the wires of membrane and topology led to other places: to e what led to order[e]."""
-    membrane, wiring, channel = agent.membrane, agent.wiring, agent.transmission
-    back = order.argsort(dim=1)  # (B, E)
+class _BesidePermuted:
+    """An agent, and beside it the same one with its experts in other places, which sees what the first does.
 
-    def read(state: Any, observation: Observation, experts: int) -> Any:
-        state, reading = membrane.read(state, observation, experts)
-        return state, take_experts(reading, order)
+    Args:
+        agent: the agent.
+        order: [B, E], which expert comes to each place.
+    """
 
-    def write(state: Any, observation: Observation, writing: Tensor) -> Tensor:
-        return membrane.write(state, observation, take_experts(writing, back))
+    def __init__(self, agent: BadgerAgent, order: Int[Tensor, "B E"]) -> None:
+        self.agent, self.order = agent, order
+        self.permuted = agent.with_parts(
+            channel=PermutedChannel(agent.channel, order), membrane=PermutedMembrane(agent.membrane, order)
+        )
 
-    def scores(state: Any, observation: Observation, writing: Tensor) -> Tensor:
-        return membrane.scores(state, observation, take_experts(writing, back))
+    def initial_state(self, family: Family, keys: Keys) -> tuple[BadgerState, BadgerState]:
+        """The agent's state, and the same with experts' own parts permuted."""
+        state = self.agent.initial_state(family, keys)
+        moved = transplant(state, state, self.order)  # the channel's own places stay what they are
+        return state, moved._replace(channel=WrappedState(state.channel, ()))
 
-    def deliver(emission: Emission, *links: Any) -> tuple[Tensor, Tensor]:
-        inbox, attention = wiring.deliver(by_parts(lambda part: take_experts(part, back), emission), *links)
-        return take_experts(inbox, order), attention  # which echo and record understand as it is
+    def act(
+        self, state: tuple[BadgerState, BadgerState], observation: Observation, keys: Keys, step: int
+    ) -> tuple[tuple[BadgerState, BadgerState], Tensor, dict[str, Tensor]]:
+        """The agent's step; records "writing" of the agent and, as "permuted", of the other."""
+        one, other = state
+        one, action, record = self.agent.act(one, observation, keys, step)
+        other, _, seen = self.permuted.act(other, observation, keys, step)
+        return (one, other), action, {"writing": record["writing"], "permuted": seen["writing"]}
 
-    def echo(attention: Tensor, *links: Any) -> Tensor:
-        return take_experts(wiring.echo(attention, *links), order)
 
-    def draws(*args: Any) -> Tensor:
-        return take_experts(channel.draws(*args), order)
+class PermutedMembrane(WrappedMembrane):
+    """A membrane whose ties lead to other places: to e what led to order[e].
 
-    return shadow(
-        agent,
-        transmission=shadow(channel, draws=draws),
-        membrane=Hooked(membrane, read=read, write=write, scores=scores),
-        wiring=Hooked(wiring, deliver=deliver, echo=echo),
-    )
+    Args:
+        membrane: the membrane within.
+        order: [B, E].
+    """
+
+    def __init__(self, membrane: Membrane, order: Int[Tensor, "B E"]) -> None:
+        super().__init__(membrane)
+        self.order, self.back = order, order.argsort(dim=1)  # (B, E)
+
+    def read(
+        self, state: Any, observation: Observation, step: int, experts: int
+    ) -> tuple[Any, Float[Tensor, "B E R"]]:
+        """As within, in the other order."""
+        state, reading = self.membrane.read(state, observation, step, experts)
+        return state, take_experts(reading, self.order)
+
+    def scores(
+        self, state: Any, observation: Observation, writing: Float[Tensor, "B E 1"]
+    ) -> Float[Tensor, "B O"]:
+        """As within, of what comes back from the other places."""
+        return self.membrane.scores(state, observation, take_experts(writing, self.back))
+
+    def write(
+        self, state: Any, observation: Observation, writing: Float[Tensor, "B E 1"]
+    ) -> Float[Tensor, "B O"]:
+        """As within, of what comes back from the other places."""
+        return self.membrane.write(state, observation, take_experts(writing, self.back))
+
+
+class PermutedChannel(WrappedChannel):
+    """A channel whose edges, noise and delay lead to other places; attention stays in the old ones.
+
+    Args:
+        channel: the channel within.
+        order: [B, E], what led to order[e] leads to e.
+    """
+
+    def __init__(self, channel: Channel, order: Int[Tensor, "B E"]) -> None:
+        super().__init__(channel)
+        self.order, self.back = order, order.argsort(dim=1)  # (B, E)
+
+    def encode(self, emission: Emission, keys: Keys, position: int) -> Emission:
+        """As within, in the old places."""
+        sent = self.channel.encode(self._moved(emission, self.back), keys, position)
+        return self._moved(sent, self.order)
+
+    def deliver(
+        self, state: WrappedState, sent: Emission, keys: Keys, position: int
+    ) -> tuple[WrappedState, Delivery]:
+        """As within, in the old places."""
+        state, delivery = super().deliver(state, self._moved(sent, self.back), keys, position)
+        inbox, received = (take_experts(part, self.order) for part in (delivery.inbox, delivery.received))
+        return state, Delivery(inbox, delivery.attention, received)
+
+    @staticmethod
+    def _moved(emission: Emission, order: Int[Tensor, "B E"]) -> Emission:
+        moved: Emission = tree.map(lambda part: take_experts(part, order), emission)
+        return moved
 
 
 @torch.no_grad()
@@ -184,8 +280,8 @@ def bits_per_step(agent: BadgerAgent, family: Family) -> float:
     """The most bits that an expert can tell the others in a step: messages and keys of all rounds.
 
     Numbers that are sent as they are count with all of their bits; symbols and rounded numbers as
-    `badger.channel.codec.ChannelSettings` says. With echo a number comes back in each round; it is
-    counted too. Nothing is told where nobody hears another. Where experts vote on when to stop, these are
+    `badger.channel.codec.CodecSettings` says. With received attention a number comes back in each round; it
+    is counted too. Nothing is told where nobody hears another. Where experts vote on when to stop, these are
     the bits of all rounds that they may use.
 
     Args:
@@ -193,10 +289,10 @@ def bits_per_step(agent: BadgerAgent, family: Family) -> float:
         family: where it lives.
     """
     settings = agent.settings
-    if settings.topology in ("none", "self") or settings.experts == 1:
+    if settings.channel.topology in ("none", "self") or settings.experts == 1:
         return 0.0
     keys = keyed_random.outer_keys(0, 0, 1, like=next(agent.parameters(), torch.zeros(())))  # (1, 4)
-    task, mind = family.sample_task(keys), agent.initial_state(family, keys)
-    sent = agent.act(mind, family.observe(task, family.initial_state(task)), keys, 0)[0].emission
-    echo = 8 * sent.value.element_size() * settings.echo
-    return settings.rounds * (agent.transmission.bits(sent) + echo)
+    task, state = family.sample_task(keys), agent.initial_state(family, keys)
+    sent = agent.act(state, family.observe(task, family.initial_state(task)), keys, 0)[0].emission
+    received = 8 * sent.value.element_size() * settings.channel.received_attention
+    return settings.rounds * (agent.channel.codec.bits(sent) + received)

@@ -13,7 +13,7 @@ class Decodability(NamedTuple):
 
     Attributes:
         accuracy: of the probe, in [0, 1], at steps that it was not fitted to.
-        control: of the same probe for roles dealt at random.
+        control: of the same probe for roles assigned at random.
         chance: the share of the commonest role.
     """
 
@@ -75,7 +75,7 @@ def role_decodability(
     Args:
         states: of E experts in B trials at T steps, T at least 2.
         roles: of each expert in each trial, from 0; experts with -1 have none and are left out.
-        control: roles of the control task (`dealt`).
+        control: roles of the control task (`reassigned`).
     """
     busy = np.broadcast_to(roles >= 0, states.shape[:3])
     fitted = np.broadcast_to((np.arange(len(states)) % 2 == 0)[:, None, None], states.shape[:3])[busy]
@@ -92,8 +92,8 @@ def places(trials: int, experts: int) -> Int[np.ndarray, "B E"]:
     return np.broadcast_to(np.arange(experts), (trials, experts)).copy()
 
 
-def turns(writing: Float[np.ndarray, "T B E"]) -> Int[np.ndarray, "B E"]:
-    """Roles by turn: 0 for the expert that makes its largest writing first, and so on; -1 for the idle.
+def schedule(writing: Float[np.ndarray, "T B E"]) -> Int[np.ndarray, "B E"]:
+    """Roles by place in the schedule: 0 for who makes its largest writing first, and so on; -1: the idle.
 
     Of experts that make it at the same step, who writes more comes first. Where experts probe their
     outputs one after the other, the k-th is the owner of the k-th probed output.
@@ -107,8 +107,8 @@ def turns(writing: Float[np.ndarray, "T B E"]) -> Int[np.ndarray, "B E"]:
     return np.where(most > 0, order.argsort(axis=1), -1)
 
 
-def dealt(roles: Int[np.ndarray, "B E"], keys: Int[np.ndarray, "B 4"]) -> Int[np.ndarray, "B E"]:
-    """Roles of the control task: those of each trial dealt at random to those experts that have one."""
+def reassigned(roles: Int[np.ndarray, "B E"], keys: Int[np.ndarray, "B 4"]) -> Int[np.ndarray, "B E"]:
+    """Roles of the control task: those of each trial assigned at random to those experts that have one."""
     order = keyed_random.permutation(keys, "whitebox control task", roles.shape[1])  # [B, E]
     shuffled = np.take_along_axis(roles, order, axis=1)
     to, source = ((one < 0).argsort(axis=1, kind="stable") for one in (roles, shuffled))  # the idle last

@@ -6,11 +6,12 @@ import torch
 from jaxtyping import Int, Shaped
 from torch import Tensor
 
+from badger_agents import tree
 from badger_agents.agent import Keys
 from badger_agents.badger.agent import BadgerAgent, BadgerState
 from badger_agents.badger.policies.expert_policy import Emission
-from badger_agents.tree import by_parts
-from badger_agents.whitebox.interventions import STREAM, Deliver, Intervention, other_experts
+from badger_agents.badger.settings import BadgerSettings
+from badger_agents.whitebox.interventions import STREAM, Intervention, other_experts
 from badger_envs.family import Family, Observation
 
 Moved = Literal["states", "shuffled states", "nothing"]
@@ -26,13 +27,13 @@ class OnExpert(Intervention):
     def __init__(self, expert: int) -> None:
         self.expert = expert
 
-    def initial_state(self, agent: BadgerAgent, mind: BadgerState, keys: Keys) -> tuple[()]:
+    def own_state(self, settings: BadgerSettings, keys: Keys, silence: Emission) -> tuple[()]:
         """Nothing to remember.
 
         Raises:
             ValueError: the agent has no expert of that number.
         """
-        check_expert(self.expert, agent)
+        check_expert(self.expert, settings.experts)
         return ()
 
 
@@ -42,10 +43,9 @@ class Remove(OnExpert):
     Listeners still can give it attention; its slots are left to nobody.
     """
 
-    def deliver(self, deliver: Deliver, emission: Emission, state: Any, keys: Keys) -> tuple[Any, Any]:
+    def arrive(self, own: Any, sent: Emission, keys: Keys, position: int) -> tuple[Any, Emission]:
         """Zeros in place of what it sends."""
-        value, key, query = emission
-        return deliver(Emission(self._without(value), None if key is None else self._without(key), query)), ()
+        return own, Emission(self._without(sent.value), self._without(sent.key), sent.query)
 
     def write(self, writing: Tensor) -> Tensor:
         """Zeros in place of what it writes."""
@@ -62,19 +62,19 @@ class Freeze(OnExpert):
     With several rounds per step it remembers from round to round, and forgets at the end of the step.
     """
 
-    def end_step(self, before: BadgerState, after: BadgerState) -> BadgerState:
+    def keep(self, before: Any, after: Any) -> Any:
         """The state of before for this expert."""
-        return after._replace(experts=by_parts(self._keep, before.experts, after.experts))
+        return tree.map(self._keep, before, after)
 
     def _keep(self, before: Tensor, after: Tensor) -> Tensor:
         here = torch.arange(after.shape[1], device=after.device) == self.expert  # (E,)
         return torch.where(here.view(1, -1, *[1] * (after.ndim - 2)), before, after)
 
 
-def check_expert(expert: int, agent: BadgerAgent) -> None:
-    """ValueError unless the agent has an expert of that number."""
-    if not 0 <= expert < agent.settings.experts:
-        raise ValueError(f"no expert {expert}; the agent has 0 to {agent.settings.experts - 1}")
+def check_expert(expert: int, experts: int) -> None:
+    """ValueError unless there is an expert of that number among so many."""
+    if not 0 <= expert < experts:
+        raise ValueError(f"no expert {expert}; the agent has 0 to {experts - 1}")
 
 
 def transplant(
@@ -82,11 +82,11 @@ def transplant(
 ) -> BadgerState:
     """The paper's skills cloning: another agent's experts get the states of these.
 
-    What belongs to an expert moves: its state, what it sent and has under way, its identity. The membrane,
-    which wires places to slots, is the receiver's own.
+    What belongs to an expert moves: its state, what it sent and what of it has not arrived, its identity. The
+    membrane, which ties places to slots, is the receiver's own.
 
     Args:
-        into: the receiver's mind.
+        into: the receiver's state.
         source: the donor's.
         order: which of the donor's experts comes to each place; None: each to its own.
     """
@@ -94,10 +94,11 @@ def transplant(
     def pick(part: Tensor) -> Tensor:
         return part if order is None else take_experts(part, order)
 
+    waiting = tree.map(pick, source.channel.delay_buffer)
     return into._replace(
-        experts=by_parts(pick, source.experts),
-        emission=by_parts(pick, source.emission),
-        line=by_parts(pick, source.line),
+        experts=tree.map(pick, source.experts),
+        emission=tree.map(pick, source.emission),
+        channel=into.channel._replace(delay_buffer=waiting),
         identity=pick(source.identity),
     )
 
@@ -106,21 +107,19 @@ class TransplantedState(NamedTuple):
     """What is kept of a trial.
 
     Attributes:
-        mind: of the agent that lives now.
-        fresh: of the receiver, before it has lived; None afterwards.
-        time: steps done.
+        living: state of the agent that lives now.
+        fresh: of the receiver at the start of a trial.
     """
 
-    mind: BadgerState
-    fresh: BadgerState | None
-    time: int
+    living: BadgerState
+    fresh: BadgerState
 
 
 class Transplanted:
     """One agent lives until a step, then another goes on in its place (contract 4).
 
-    The receiver is fresh: its own mind is that of the start of a trial, but for what is moved. The
-    membrane (who is wired to what, the time, the last feedback) goes on in every case, so that cases
+    The receiver is fresh: its own state is that of the start of a trial, but for what is moved. The
+    membrane (who is tied to what, the last feedback) goes on in every case, so that cases
     differ by the experts alone.
 
     Args:
@@ -147,22 +146,21 @@ class Transplanted:
         self.moved = moved
 
     def initial_state(self, family: Family, keys: Keys) -> TransplantedState:
-        """The donor's mind; the receiver's waits."""
+        """The donor's state; the receiver's waits."""
         return TransplantedState(
-            self.donor.initial_state(family, keys), self.receiver.initial_state(family, keys), 0
+            self.donor.initial_state(family, keys), self.receiver.initial_state(family, keys)
         )
 
     def act(
         self, state: TransplantedState, observation: Observation, keys: Keys, step: int
     ) -> tuple[TransplantedState, Tensor, dict[str, Tensor]]:
         """A step of the one or the other."""
-        mind, fresh, time = state
-        if time == self.after:
-            assert fresh is not None  # it waits until this step
-            mind, fresh = self._change_over(mind, fresh, keys), None
-        living = self.donor if time < self.after else self.receiver
-        mind, action, record = living.act(mind, observation, keys, step)
-        return TransplantedState(mind, fresh, time + 1), action, record
+        living, fresh = state
+        if step == self.after:
+            living = self._change_over(living, fresh, keys)
+        agent = self.donor if step < self.after else self.receiver
+        living, action, record = agent.act(living, observation, keys, step)
+        return TransplantedState(living, fresh), action, record
 
     def _change_over(self, donor: BadgerState, fresh: BadgerState, keys: Keys) -> BadgerState:
         ready = fresh._replace(membrane=donor.membrane)

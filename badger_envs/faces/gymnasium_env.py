@@ -113,6 +113,15 @@ class FamilyEnv(gym.Env[Any, Any]):
             raise error.ResetNeeded("no trial has begun; call reset() first")
         return self._observation.output_mask[0] != 0
 
+    @property
+    def agent_keys(self) -> np.ndarray:
+        """Keys under which an agent draws in the present trial, int64 [1, 4] (`keyed_random.agent_keys`).
+
+        An evaluation gives them to agents of `badger_agents`, so that they act here exactly as there.
+        """
+        keys = keyed_random.trial_keys([self._seed], self._trial, self.family.split)
+        return keyed_random.agent_keys(keys)
+
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:

@@ -98,6 +98,17 @@ class FamilyVectorEnv(VectorEnv[Any, Any, np.ndarray]):
         self._any_done = False
         self._reward: np.ndarray | None = None
 
+    @property
+    def agent_keys(self) -> np.ndarray:
+        """Keys under which agents draw in the present trials, int64 [N, 4]: see `FamilyEnv.agent_keys`.
+
+        Raises:
+            gymnasium.error.ResetNeeded: before the first reset.
+        """
+        if self._seeds is None:
+            raise error.ResetNeeded("no trial has begun; call reset() first")
+        return keyed_random.agent_keys(keyed_random.trial_keys(self._seeds, self._trial, self.family.split))
+
     def reset(
         self,
         *,

@@ -1,19 +1,22 @@
-"""Controls of talking: speakers that never learn what to say, and a channel that tells the answer."""
+"""Ablations of communication: speakers that never learn what to say, and a channel that tells the answer."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from badger_agents.agent import LearnedAgent
-from badger_agents.badger.agent import BadgerAgent
+from badger_agents.badger.agent import BadgerAgent, BadgerState
+from badger_agents.badger.channel.channel import Channel, Delivery, WrappedChannel, WrappedState
 from badger_agents.badger.policies.expert_policy import Emission, ExpertPolicy
-from badger_agents.badger.settings import BadgerSettings, make_policy
-from badger_agents.class_loading import PROJECT_ONLY, Trust
-from badger_agents.whitebox.interventions import shadow
-from badger_envs.family import Family, Observation
+from badger_agents.badger.policies.policy_settings import PolicySettings
+from badger_agents.badger.settings import BadgerSettings
+from badger_envs.family import ActionKind, Family, Observation
 from baselines.oracle import answers
+
+USUAL = PolicySettings()
+"""Settings of the usual policy."""
 
 
 class FrozenSenderPolicy(ExpertPolicy):
@@ -25,47 +28,32 @@ class FrozenSenderPolicy(ExpertPolicy):
 
     Args:
         reading_size: R.
-        policy: class of both, as "module:Class"; it halts by no vote of its own.
-        trust: whose code it may be.
-        settings: of it.
+        of: settings of both, as in [agent.policy]; they halt by no vote of their own.
     """
 
-    made_of_others = True
-
-    def __init__(
-        self,
-        reading_size: int,
-        *,
-        policy: str = "badger_agents.badger.policies.expert_policy:GRUPolicy",
-        trust: Trust = PROJECT_ONLY,
-        **settings: Any,
-    ) -> None:
+    def __init__(self, reading_size: int, *, of: PolicySettings = USUAL) -> None:
         super().__init__()
-        self.speaker, self.listener = (make_policy(policy, reading_size, settings, trust) for _ in range(2))
+        self.speaker, self.listener = (of.make(reading_size) for _ in range(2))
         self.message_size = self.speaker.message_size
+        self.key_size = self.speaker.key_size
         self.draw_size = self.speaker.draw_size + self.listener.draw_size
 
-    def initial_state(self, draws: Float[Tensor, "B E S"]) -> tuple[Tensor, Tensor]:
+    def initial_state(self, draws: Float[Tensor, "B E S"]) -> tuple[Any, Any]:
         """States of speakers and of listeners, each from half of the draws."""
         speaker, listener = draws.chunk(2, dim=-1)  # (B, E, S/2) each
         return self.speaker.initial_state(speaker), self.listener.initial_state(listener)
 
     def forward(
-        self, state: tuple[Tensor, Tensor], inbox: Float[Tensor, "B E M"], reading: Float[Tensor, "B E R"]
-    ) -> tuple[tuple[Tensor, Tensor], Emission, Float[Tensor, "B E 1"]]:
+        self, state: tuple[Any, Any], inbox: Float[Tensor, "B E M"], reading: Float[Tensor, "B E R"]
+    ) -> tuple[tuple[Any, Any], Tensor | Emission, Float[Tensor, "B E 1"]]:
         """One round; no gradient reaches the speaker's weights."""
         speaker, listener = state
         fixed = {name: weight.detach() for name, weight in self.speaker.named_parameters()}
         speaker, sent, _ = functional_call(self.speaker, fixed, (speaker, inbox, reading))
         listener, own, writing = self.listener(listener, inbox, reading)
-        return (speaker, listener), sent._replace(query=own.query), writing
-
-
-class OracleChannelState(NamedTuple):
-    """mind: the Badger agent's; told: [B, T, E, M], what every expert hears at each step."""
-
-    mind: Any
-    told: Tensor
+        if isinstance(sent, Emission) and isinstance(own, Emission):
+            sent = sent._replace(query=own.query)
+        return (speaker, listener), sent, writing
 
 
 class OracleChannel(LearnedAgent):
@@ -78,6 +66,7 @@ class OracleChannel(LearnedAgent):
     Args:
         family: one that has a solution; expert i drives output i (membrane "hardwired").
         settings: Badger's.
+        action_kind: as a Badger agent's.
 
     Raises:
         ValueError: the membrane is not hardwired.
@@ -85,32 +74,49 @@ class OracleChannel(LearnedAgent):
 
     Settings = BadgerSettings
 
-    def __init__(self, family: Family, settings: BadgerSettings) -> None:
-        super().__init__()
-        if settings.membrane != "hardwired":
+    def __init__(
+        self, family: Family, settings: BadgerSettings, *, action_kind: ActionKind | None = None
+    ) -> None:
+        super().__init__(family, action_kind)
+        if settings.membrane.kind != "hardwired":
             raise ValueError(
-                f"membrane is {settings.membrane!r}; the answer can be told to experts that drive one output"
-                " each, so it must be 'hardwired'"
+                f"membrane.kind is {settings.membrane.kind!r}; the answer can be told to experts that drive"
+                " one output each, so it must be 'hardwired'"
             )
         self.settings = settings
-        self.badger = BadgerAgent(family, settings)
+        badger = BadgerAgent(family, settings, action_kind=action_kind)
+        self.badger = badger.with_parts(channel=TellingChannel(badger.channel, settings.rounds))
 
-    def initial_state(self, family: Family, keys: Int[Tensor, "B 4"]) -> OracleChannelState:
-        """The agent's state, and the trial's answers as messages: one number each, then zeros."""
+    def initial_state(self, family: Family, keys: Int[Tensor, "B 4"]) -> BadgerState:
+        """The agent's state, and in the channel's the trial's answers as messages: one number, then zeros."""
+        state = self.badger.initial_state(family, keys)
         answer = answers(family, keys)[..., None]  # (B, T, O, 1)
         missing = (0, self.badger.policy.message_size - 1, 0, self.settings.experts - answer.shape[2])
         told = nn.functional.pad(answer, missing)  # (B, T, E, M), zeros for who drives no output
-        return OracleChannelState(self.badger.initial_state(family, keys), told)
+        return state._replace(channel=state.channel._replace(own=told))
 
     def act(
-        self, state: OracleChannelState, observation: Observation, keys: Int[Tensor, "B 4"], step: int
-    ) -> tuple[OracleChannelState, Tensor, dict[str, Tensor]]:
+        self, state: BadgerState, observation: Observation, keys: Int[Tensor, "B 4"], step: int
+    ) -> tuple[BadgerState, Tensor, dict[str, Tensor]]:
         """One step of the agent, in which the answer arrives and nothing else."""
+        return self.badger.act(state, observation, keys, step)
 
-        def deliver(emission: Emission, *links: Any) -> tuple[Tensor, Tensor]:
-            _, attention = self.badger.deliver(emission, *links)  # (B, E, E)
-            return state.told[:, state.mind.time], attention
 
-        body = shadow(self.badger, deliver=deliver)
-        mind, action, record = body.act(state.mind, observation, keys, step)
-        return OracleChannelState(mind, state.told), action, record
+class TellingChannel(WrappedChannel):
+    """A channel in which each step's answers [B, T, E, M] arrive, and nothing else; they are its own state.
+
+    Args:
+        channel: the channel within.
+        rounds: of communication per step.
+    """
+
+    def __init__(self, channel: Channel, rounds: int) -> None:
+        super().__init__(channel)
+        self.rounds = rounds
+
+    def deliver(
+        self, state: WrappedState, sent: Emission, keys: Int[Tensor, "B 4"], position: int
+    ) -> tuple[WrappedState, Delivery]:
+        """The answer of this step in every round; attention as it would be."""
+        state, delivery = super().deliver(state, sent, keys, position)
+        return state, delivery._replace(inbox=state.own[:, position // self.rounds])  # (B, E, M)

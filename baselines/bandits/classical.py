@@ -23,16 +23,14 @@ class Counts(NamedTuple):
     Attributes:
         pulls: [B, O], how often each arm was pulled.
         reward: [B, O], what each arm paid in all.
-        time: steps done.
-        horizon: steps in a trial.
-        setting: what the algorithm's one setting is here, if it has one.
+        setting: [B, 1], what the algorithm's one setting is here; not a number if it has none.
+        table: [B, ...], what the algorithm looks up, the same in all trials (a view); [B, 0] if nothing.
     """
 
     pulls: Tensor
     reward: Tensor
-    time: int
-    horizon: int = 0
-    setting: float = math.nan
+    setting: Tensor
+    table: Tensor
 
 
 class BanditAlgorithm(ABC):
@@ -59,7 +57,13 @@ class BanditAlgorithm(ABC):
             raise ValueError(f"{wanted} pulls arms; the actions of {type(family).__name__} are {kind}")
         shape = (len(keys), family.slots.outputs)
         zeros = torch.zeros(shape, dtype=getattr(torch, family.dtype), device=keys.device)  # (B, O)
-        return Counts(zeros, zeros, 0, family.horizon, self._setting(family))
+        setting = self._setting(family)
+        table = self.table(family, setting).to(zeros)
+        return Counts(zeros, zeros, zeros[:, :1] + setting, table.expand(len(keys), *table.shape))
+
+    def table(self, family: Family, setting: float) -> Tensor:
+        """What it looks up in this family's trials, [...]; [0] if nothing."""
+        return torch.zeros(0)
 
     def _setting(self, family: Family) -> float:
         """The setting in this family; not a number if there is none."""
@@ -75,12 +79,12 @@ class BanditAlgorithm(ABC):
         pulled = observation.outputs  # (B, O), one-hot, zeros at the start
         reward = state.reward + pulled * observation.feedback[:, :1]  # (B, O)
         seen = state._replace(pulls=state.pulls + pulled, reward=reward)
-        scores = self.scores(seen, keys)  # (B, O)
+        scores = self.scores(seen, keys, step)  # (B, O)
         action = scores.masked_fill(observation.output_mask == 0, -math.inf).argmax(dim=-1)  # (B,)
-        return seen._replace(time=state.time + 1), action, {"scores": scores}
+        return seen, action, {"scores": scores}
 
     @abstractmethod
-    def scores(self, seen: Counts, keys: Int[Tensor, "B 4"]) -> Float[Tensor, "B O"]:
+    def scores(self, seen: Counts, keys: Int[Tensor, "B 4"], step: int) -> Float[Tensor, "B O"]:
         """How good each arm looks now."""
 
 
@@ -88,16 +92,16 @@ class BanditAlgorithm(ABC):
 class RandomArm(BanditAlgorithm):
     """Every arm in use equally often, whatever it pays."""
 
-    def scores(self, seen: Counts, keys: Int[Tensor, "B 4"]) -> Float[Tensor, "B O"]:
+    def scores(self, seen: Counts, keys: Int[Tensor, "B 4"], step: int) -> Float[Tensor, "B O"]:
         """Fresh uniforms."""
-        return _uniform(keys, "random arm", seen)
+        return _uniform(keys, "random arm", seen, step)
 
 
 @dataclasses.dataclass(frozen=True)
 class Greedy(BanditAlgorithm):
     """The arm of the highest mean reward, the imagined pulls included."""
 
-    def scores(self, seen: Counts, keys: Int[Tensor, "B 4"]) -> Float[Tensor, "B O"]:
+    def scores(self, seen: Counts, keys: Int[Tensor, "B 4"], step: int) -> Float[Tensor, "B O"]:
         """Posterior means."""
         return _mean(seen)
 
@@ -117,12 +121,12 @@ class EpsilonGreedy(BanditAlgorithm):
         """Check the setting."""
         check_setting("epsilon", self.epsilon, 0, 1)
 
-    def scores(self, seen: Counts, keys: Int[Tensor, "B 4"]) -> Float[Tensor, "B O"]:
+    def scores(self, seen: Counts, keys: Int[Tensor, "B 4"], step: int) -> Float[Tensor, "B O"]:
         """Posterior means, or fresh uniforms."""
         strays = (
-            keyed_random.uniform(keys, "epsilon", 1, seen.time, str(seen.pulls.dtype)[6:]) < seen.setting
+            keyed_random.uniform(keys, "epsilon", 1, step, str(seen.pulls.dtype)[6:]) < seen.setting
         )  # (B, 1)
-        return torch.where(strays, _uniform(keys, "random arm", seen), _mean(seen))
+        return torch.where(strays, _uniform(keys, "random arm", seen, step), _mean(seen))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,9 +145,9 @@ class UCB1(BanditAlgorithm):
         """Check the setting."""
         check_setting("c", self.c, 0, math.inf)
 
-    def scores(self, seen: Counts, keys: Int[Tensor, "B 4"]) -> Float[Tensor, "B O"]:
+    def scores(self, seen: Counts, keys: Int[Tensor, "B 4"], step: int) -> Float[Tensor, "B O"]:
         """Posterior means and a bonus for what was pulled little."""
-        return _mean(seen) + seen.setting * (2 * math.log(seen.time + 1) / (seen.pulls + 2)) ** 0.5
+        return _mean(seen) + seen.setting * (2 * math.log(step + 1) / (seen.pulls + 2)) ** 0.5
 
 
 class BernoulliAlgorithm(BanditAlgorithm):
@@ -166,10 +170,10 @@ class BernoulliAlgorithm(BanditAlgorithm):
 class Thompson(BernoulliAlgorithm):
     """The best arm of a world drawn from the posterior (Thompson 1933): for rewards in [0, 1]."""
 
-    def scores(self, seen: Counts, keys: Int[Tensor, "B 4"]) -> Float[Tensor, "B O"]:
+    def scores(self, seen: Counts, keys: Int[Tensor, "B 4"], step: int) -> Float[Tensor, "B O"]:
         """A draw from every arm's Beta posterior."""
-        success = _gamma(keys, "successes", 1 + seen.reward, seen.time)
-        failure = _gamma(keys, "failures", 1 + seen.pulls - seen.reward, seen.time)
+        success = _gamma(keys, "successes", 1 + seen.reward, step)
+        failure = _gamma(keys, "failures", 1 + seen.pulls - seen.reward, step)
         return success / (success + failure)
 
 
@@ -187,20 +191,20 @@ def _mean(seen: Counts) -> Float[Tensor, "B O"]:
     return (1 + seen.reward) / (2 + seen.pulls)
 
 
-def _uniform(keys: Int[Tensor, "B 4"], name: str, seen: Counts) -> Float[Tensor, "B O"]:
-    """Uniforms for every arm at this time."""
+def _uniform(keys: Int[Tensor, "B 4"], name: str, seen: Counts, step: int) -> Float[Tensor, "B O"]:
+    """Uniforms for every arm at this step."""
     arms = seen.pulls.shape[1]
-    return keyed_random.uniform(keys, name, arms, seen.time * arms, str(seen.pulls.dtype)[6:])
+    return keyed_random.uniform(keys, name, arms, step * arms, str(seen.pulls.dtype)[6:])
 
 
 def _gamma(
-    keys: Int[Tensor, "B 4"], name: str, shape: Float[Tensor, "B O"], time: int
+    keys: Int[Tensor, "B 4"], name: str, shape: Float[Tensor, "B O"], step: int
 ) -> Float[Tensor, "B O"]:
     """Gamma draws of the given shapes, from 1 up (Marsaglia and Tsang 2000)."""
     batch, arms = shape.shape
     count, dtype = ATTEMPTS * arms, str(shape.dtype)[6:]
-    normal = keyed_random.normal(keys, name, count, time * count, dtype).view(batch, ATTEMPTS, arms)
-    level = keyed_random.uniform(keys, name + " accepted", count, time * count, dtype).view(
+    normal = keyed_random.normal(keys, name, count, step * count, dtype).view(batch, ATTEMPTS, arms)
+    level = keyed_random.uniform(keys, name + " accepted", count, step * count, dtype).view(
         batch, ATTEMPTS, arms
     )
     d = shape - 1 / 3  # (B, O)

@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from badger_agents.atomic_files import write_atomically
+from badger_envs.family import Family
 from baselines.bandits.classical import BernoulliAlgorithm, Counts, check_setting
 from baselines.bandits.posteriors import pair_number, pairs
 from baselines.tuned_settings import all_tuned
@@ -52,10 +53,13 @@ class Gittins(BernoulliAlgorithm):
         """Check the setting."""
         check_setting("discount", self.discount, 0, MOST)
 
-    def scores(self, seen: Counts, keys: Int[Tensor, "B 4"]) -> Float[Tensor, "B O"]:
+    def scores(self, seen: Counts, keys: Int[Tensor, "B 4"], step: int) -> Float[Tensor, "B O"]:
         """Indices."""
-        table = _table(seen.horizon, seen.setting).to(seen.pulls)  # (pairs,)
-        return table[pair_number(seen.pulls, seen.reward)]  # (B, O)
+        return seen.table[0][pair_number(seen.pulls, seen.reward)]  # (B, O)
+
+    def table(self, family: Family, setting: float) -> Float[Tensor, "pairs"]:
+        """Indices of all that an arm can have paid in a trial."""
+        return _table(family.horizon, setting)
 
 
 def gittins_indices(pulls: int, discount: float, *, grid: int = GRID, ahead: int | None = None) -> np.ndarray:

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from badger_envs.family import Family
 from baselines.bandits.classical import BernoulliAlgorithm, Counts, check_setting
 from baselines.bandits.posteriors import draw, log_density, pair_number, quantiles
 
@@ -37,15 +38,19 @@ class LikeliestThompson(BernoulliAlgorithm):
         if self.draws != "tuned" and self.draws != int(self.draws):
             raise ValueError(f"draws is {self.draws}; it must be a whole number")
 
-    def scores(self, seen: Counts, keys: Int[Tensor, "B 4"]) -> Float[Tensor, "B O"]:
+    def scores(self, seen: Counts, keys: Int[Tensor, "B 4"], step: int) -> Float[Tensor, "B O"]:
         """The likeliest world, as angles."""
-        worlds = _drawn(seen, keys, int(seen.setting))  # (B, N, O)
+        worlds = _drawn(seen.table[0], seen, keys, step)  # (B, N, O)
         if worlds.shape[1] == 1:
             return worlds[:, 0]
         paid, failed = seen.reward[:, None], (seen.pulls - seen.reward)[:, None]  # (B, 1, O)
         likely = log_density(paid, failed, worlds).sum(dim=-1)  # (B, N)
         likeliest = likely.argmax(dim=-1)[:, None, None].expand(-1, 1, worlds.shape[2])  # (B, 1, O)
         return worlds.gather(1, likeliest)[:, 0]
+
+    def table(self, family: Family, setting: float) -> Float[Tensor, "N pairs nodes"]:
+        """Quantiles of the posterior, once for each world (a view)."""
+        return quantiles(family.horizon).expand(int(setting), -1, -1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,13 +61,19 @@ class OptimisticThompson(BernoulliAlgorithm):
     that are 0 or 1.
     """
 
-    def scores(self, seen: Counts, keys: Int[Tensor, "B 4"]) -> Float[Tensor, "B O"]:
+    def scores(self, seen: Counts, keys: Int[Tensor, "B 4"], step: int) -> Float[Tensor, "B O"]:
         """The larger of a draw and the mean for every arm, as angles."""
         mean = torch.atan2((1 + seen.reward).sqrt(), (1 + seen.pulls - seen.reward).sqrt())  # (B, O)
-        return torch.maximum(_drawn(seen, keys, 1)[:, 0], mean)
+        return torch.maximum(_drawn(seen.table[0], seen, keys, step)[:, 0], mean)
+
+    def table(self, family: Family, setting: float) -> Float[Tensor, "1 pairs nodes"]:
+        """Quantiles of the posterior."""
+        return quantiles(family.horizon)[None]
 
 
-def _drawn(seen: Counts, keys: Int[Tensor, "B 4"], draws: int) -> Float[Tensor, "B N O"]:
-    """Worlds drawn from the posterior."""
-    number = pair_number(seen.pulls, seen.reward)[:, None].expand(-1, draws, -1)  # (B, N, O)
-    return draw(quantiles(seen.horizon).to(seen.pulls), number, keys, "posterior", seen.time)
+def _drawn(
+    table: Float[Tensor, "N pairs nodes"], seen: Counts, keys: Int[Tensor, "B 4"], step: int
+) -> Float[Tensor, "B N O"]:
+    """N worlds drawn from the posterior, by its quantiles."""
+    number = pair_number(seen.pulls, seen.reward)[:, None].expand(-1, len(table), -1)  # (B, N, O)
+    return draw(table[0], number, keys, "posterior", step)

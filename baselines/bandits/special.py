@@ -20,7 +20,7 @@ class GaussianUCB(BanditAlgorithm):
 
     c: float = 1.0
 
-    def scores(self, seen: Counts, keys: Int[Tensor, "B 4"]) -> Float[Tensor, "B O"]:
+    def scores(self, seen: Counts, keys: Int[Tensor, "B 4"], step: int) -> Float[Tensor, "B O"]:
         """Posterior mean and a multiple of its standard deviation."""
         return seen.reward / (1 + seen.pulls) + self.c / (1 + seen.pulls) ** 0.5
 
@@ -33,7 +33,7 @@ class SharedEvidence(BanditAlgorithm):
     symmetric prior of p.
     """
 
-    def scores(self, seen: Counts, keys: Int[Tensor, "B 4"]) -> Float[Tensor, "B O"]:
+    def scores(self, seen: Counts, keys: Int[Tensor, "B 4"], step: int) -> Float[Tensor, "B O"]:
         """Successes of the arm and failures of the other."""
         return seen.reward + (seen.pulls - seen.reward).flip(-1)
 
@@ -45,11 +45,11 @@ class AskAndTake(BanditAlgorithm):
     Optimal from 3 pulls on, with 11 arms (Wang et al. 2016, section 3.1.2).
     """
 
-    def scores(self, seen: Counts, keys: Int[Tensor, "B 4"]) -> Float[Tensor, "B O"]:
+    def scores(self, seen: Counts, keys: Int[Tensor, "B 4"], step: int) -> Float[Tensor, "B O"]:
         """1 for the last arm at first, then for the arm that it has named."""
         last = seen.pulls.shape[1] - 1
         named = (seen.reward[:, last] * last).round().long() - 1  # (B,)
-        chosen = torch.full_like(named, last) if seen.time == 0 else named.clamp(0, last)
+        chosen = torch.full_like(named, last) if step == 0 else named.clamp(0, last)
         return torch.nn.functional.one_hot(chosen, last + 1).to(seen.pulls.dtype)
 
 

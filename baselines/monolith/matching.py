@@ -5,13 +5,14 @@ from functools import cache
 from typing import Any, Literal, NamedTuple
 
 import torch
-from torch import Tensor
-from torch.utils import _pytree as pytree
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from badger_agents import tree
 from badger_agents.agent import LearnedAgent
 from badger_agents.class_loading import load_class
 from badger_agents.recipe.loading import Recipe, RecipeError, check_recipe
+from badger_agents.rollout import make_task_batch, rollout_segment, start
 from badger_envs import keyed_random
 from badger_envs.family import Family
 
@@ -19,7 +20,7 @@ Quantity = Literal["parameters", "operations", "state"]
 """What can be made equal."""
 
 WARM = 2
-"""Steps before operations are counted: the first step of a trial also deals out slots."""
+"""Steps before operations are counted: the first step of a trial also assigns slots."""
 
 LARGEST = 2**16
 """Largest size tried."""
@@ -60,23 +61,14 @@ class Measures(NamedTuple):
 def measure(agent: LearnedAgent, family: Family) -> Measures:
     """How large an agent is in a family; the same for any of the family's tasks, and any batch size."""
     keys = keyed_random.outer_keys(0, 0, 1, like=torch.zeros(()))  # (1, 4)
-    own, task, noise = keyed_random.agent_keys(keys), family.sample_task(keys), family.noise(keys, WARM)
-    mind, world = agent.initial_state(family, own), family.initial_state(task)
-    for time in range(WARM):
-        mind, action, _ = agent.act(mind, family.observe(task, world), own, time)
-        world = family.step(task, world, action, noise[:, time]).state
-    observation = family.observe(task, world)
-    with FlopCounterMode(display=False) as counter:
-        mind, _, _ = agent.act(mind, observation, own, WARM)
+    batch = make_task_batch(family, keys)
+    _, (state, env_state, step) = rollout_segment(agent, batch, start(agent, batch), WARM)
+    observation = family.observe(batch.task, env_state)
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:  # it counts no other
+        state, _, _ = agent.act(state, observation, batch.agent_keys, step)
     parameters = sum(weight.numel() for weight in agent.parameters())
-    return Measures(parameters, counter.get_total_flops(), state_size(mind))
-
-
-def state_size(state: Any) -> int:
-    """Numbers per trial in the part of an agent's state that learns: its `experts` or `memory`; else all."""
-    part = getattr(state, "experts", getattr(state, "memory", state))
-    tensors = [leaf for leaf in pytree.tree_leaves(part) if isinstance(leaf, Tensor)]
-    return sum(tensor[0].numel() for tensor in tensors if tensor.is_floating_point())
+    numbers = sum(part[0].numel() for part in tree.leaves(agent.memory(state)) if part.is_floating_point())
+    return Measures(parameters, counter.get_total_flops(), numbers)
 
 
 def size_for(measured: Callable[[int], int], target: int) -> int:

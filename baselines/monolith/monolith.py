@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from badger_agents.action_distribution import choose, draws, is_drawn, logits_of
 from badger_agents.agent import LearnedAgent, Settings, feedback_and_change
-from badger_agents.badger.membrane.hardwired import Writing
+from badger_agents.badger.membrane.base import Writing
 from badger_envs.family import FLAGS, ActionKind, Family, Observation, Slots
 from baselines.monolith.sequence_models import CORES, Core, Memory, unroll
 
@@ -49,16 +49,12 @@ class MonolithState(NamedTuple):
     Attributes:
         memory: of the core.
         feedback: [B, G], of the last step, to tell its change.
-        kind: of actions.
-        time: steps done.
         chance: [B, BLOCK, O], what chance says at these steps and their neighbours; before it is drawn, and
             where it never is, [B, 0, O].
     """
 
     memory: Memory
     feedback: Tensor
-    kind: ActionKind
-    time: int
     chance: Tensor
 
 
@@ -78,8 +74,10 @@ class Monolith(LearnedAgent):
     Settings = MonolithSettings
     sequence_major = True
 
-    def __init__(self, family: Family, settings: MonolithSettings) -> None:
-        super().__init__()
+    def __init__(
+        self, family: Family, settings: MonolithSettings, *, action_kind: ActionKind | None = None
+    ) -> None:
+        super().__init__(family, action_kind)
         self.settings = settings
         slots = self.slots = family.slots
         if settings.feedback_to == "chosen" and family.action_kind != "categorical":
@@ -100,6 +98,10 @@ class Monolith(LearnedAgent):
         nn.init.zeros_(self.write.weight)  # starts by writing nothing: increments that only pile up against
         nn.init.zeros_(self.write.bias)  # the outputs' limits have no gradient
 
+    def memory(self, state: MonolithState) -> Memory:
+        """The sequence model's."""
+        return state.memory
+
     def initial_state(self, family: Family, keys: Int[Tensor, "B 4"]) -> MonolithState:
         """All zeros.
 
@@ -108,12 +110,11 @@ class Monolith(LearnedAgent):
                 where actions are continuous.
         """
         self.check_fits(self.slots, family, Slots._fields)
-        self._draws(family.action_kind)
         zeros = torch.zeros(len(keys), 1, dtype=getattr(torch, family.dtype), device=keys.device)
         core: Core = self.cell
         memory, feedback = core.begin(zeros, family.horizon), zeros.expand(-1, self.slots.feedback)
         chance = zeros[..., None].expand(-1, -1, self.slots.outputs)[:, :0]  # (B, 0, O)
-        return MonolithState(memory, feedback, family.action_kind, 0, chance)
+        return MonolithState(memory, feedback, chance)
 
     def act(
         self, state: MonolithState, observation: Observation, keys: Int[Tensor, "B 4"], step: int
@@ -122,19 +123,19 @@ class Monolith(LearnedAgent):
         reading = self._reading(observation, state.feedback)  # (B, R)
         core: Core = self.cell
         hidden, memory = core.step(reading, state.memory)  # (B, H)
-        written = self._written(state.kind, observation, hidden)  # (B, O)
-        after = state._replace(memory=memory, feedback=observation.feedback, time=state.time + 1)
+        written = self._written(observation, hidden)  # (B, O)
+        after = state._replace(memory=memory, feedback=observation.feedback)
         record = {"states": hidden[:, None]}  # (B, 1, H)
-        if not self._draws(state.kind):
+        if not self._draws:
             return after, written.clamp(-1, 1), record
-        used, place = observation.output_mask, state.time % BLOCK  # (B, O)
+        used, place = observation.output_mask, step % BLOCK  # (B, O)
         chance = state.chance  # (B, BLOCK, O)
         if place == 0 or not chance.shape[1]:
-            dtype, first = str(written.dtype).removeprefix("torch."), state.time - place
-            chance = draws(state.kind, keys, used.shape[-1], first, BLOCK, dtype)
-        logits = logits_of(state.kind, written, used, self._spread(state.kind))  # (B, O)
-        choice = choose(state.kind, logits, used, chance[:, place])  # (B,) or (B, O)
-        action = (choice * self.settings.noise).clamp(-1, 1) if state.kind == "continuous" else choice
+            dtype, first = str(written.dtype).removeprefix("torch."), step - place
+            chance = draws(self.action_kind, keys, used.shape[-1], first, BLOCK, dtype)
+        logits = logits_of(self.action_kind, written, used, self._spread)  # (B, O)
+        choice = choose(self.action_kind, logits, used, chance[:, place])  # (B,) or (B, O)
+        action = (choice * self.settings.noise).clamp(-1, 1) if self.action_kind == "continuous" else choice
         return after._replace(chance=chance), action, {**record, "logits": logits, "choice": choice}
 
     def unroll(
@@ -159,24 +160,23 @@ class Monolith(LearnedAgent):
         before = torch.cat([state.feedback[None], observations.feedback[:-1]])  # (T, B, G)
         core: Core = self.cell
         hidden, memory = unroll(core, self._reading(observations, before), state.memory, starts)  # (T, B, H)
-        steps, last = len(hidden), observations.feedback[-1]  # T, (B, G)
-        after = state._replace(
-            memory=memory, feedback=last, time=state.time + steps, chance=state.chance[:, :0]
-        )
+        after = MonolithState(memory, observations.feedback[-1], state.chance[:, :0])
         record = {"states": hidden[..., None, :]}  # (T, B, 1, H)
-        if self._draws(state.kind):
-            written = self._written(state.kind, observations, hidden)  # (T, B, O)
+        if self._draws:
+            written = self._written(observations, hidden)  # (T, B, O)
             used = observations.output_mask  # (T, B, O)
-            record["logits"] = logits_of(state.kind, written, used, self._spread(state.kind))  # (T, B, O)
+            record["logits"] = logits_of(self.action_kind, written, used, self._spread)  # (T, B, O)
         return after, record
 
-    def _draws(self, kind: ActionKind) -> bool:
-        """Whether actions of this kind are drawn."""
-        return is_drawn(kind, self.settings.writing, self.settings.noise)
+    @property
+    def _draws(self) -> bool:
+        """Whether actions are drawn."""
+        return is_drawn(self.action_kind, self.settings.writing, self.settings.noise)
 
-    def _spread(self, kind: ActionKind) -> float:
+    @property
+    def _spread(self) -> float:
         """What logits are counted in."""
-        return self.settings.noise if kind == "continuous" else self.settings.temperature
+        return self.settings.noise if self.action_kind == "continuous" else self.settings.temperature
 
     def _reading(self, observation: Observation, before: Float[Tensor, "*T B G"]) -> Float[Tensor, "*T B R"]:
         """All slots side by side, with the feedback's change since the step before."""
@@ -188,11 +188,9 @@ class Monolith(LearnedAgent):
             parts.append(observation.outputs[..., None] * observation.feedback[..., None, :])
         return torch.cat([part.flatten(lead) for part in parts], dim=-1)  # (*T, B, R)
 
-    def _written(
-        self, kind: ActionKind, observation: Observation, hidden: Float[Tensor, "*T B H"]
-    ) -> Float[Tensor, "*T B O"]:
+    def _written(self, observation: Observation, hidden: Float[Tensor, "*T B H"]) -> Float[Tensor, "*T B O"]:
         """Scores, or the outputs' values before they are limited."""
         written: Tensor = self.write(hidden)  # (*T, B, O)
-        if self.settings.writing == "increment" and kind != "categorical":
+        if self.settings.writing == "increment" and self.action_kind != "categorical":
             return observation.outputs + written
         return written

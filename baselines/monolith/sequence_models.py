@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from badger_agents.cells import GRUCell
 from badger_envs.family import check_integer
 
 Memory = tuple[Tensor, ...]
@@ -73,7 +74,7 @@ def unroll(
     return torch.cat(parts), memory
 
 
-class GRU(nn.GRUCell):
+class GRU(GRUCell):
     """One GRU cell (Cho et al. 2014); its memory is its H numbers.
 
     Args:
@@ -244,8 +245,8 @@ class _Layer(nn.Module):
         seen = torch.cat([before, now.movedim(0, 1)], dim=1)  # (B, V+T, 2D)
         key, value = seen.unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)  # (B, heads, V+T, d)
         asked = query.unflatten(-1, (self.heads, -1)).permute(1, 2, 0, 3)  # (B, heads, T, d)
-        weights = torch.softmax(asked @ key.mT / key.shape[-1] ** 0.5 + bias, dim=-1)  # (B, heads, T, V+T)
-        heard = (weights @ value).permute(2, 0, 1, 3).flatten(2)  # (T, B, D)
+        heard = nn.functional.scaled_dot_product_attention(asked, key, value, bias)  # (B, heads, T, d)
+        heard = heard.permute(2, 0, 1, 3).flatten(2)  # (T, B, D)
         hidden = hidden + self.merge(heard)  # (T, B, H)
         return hidden + self.think(hidden), seen
 

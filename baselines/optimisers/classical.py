@@ -22,9 +22,9 @@ class Search(NamedTuple):
         last: [B], value of the point written last, likewise.
         moved: bool [B], whether that was a new point and not the best again, to compare with.
         width: [B], of the next move; random search has no use for it.
-        time: steps done.
-        horizon: steps in a trial.
-        feedback: the family's kind of feedback.
+        horizon: [B], steps in a trial.
+        signs: bool [B], whether only signs of changes are heard.
+        changes: bool [B], whether changes are heard, and not values.
     """
 
     best: Tensor
@@ -32,13 +32,13 @@ class Search(NamedTuple):
     last: Tensor
     moved: Tensor
     width: Tensor
-    time: int
-    horizon: int
-    feedback: str
+    horizon: Tensor
+    signs: Tensor
+    changes: Tensor
 
 
 def check_hot_cold(agent: object, family: Family, feedback: tuple[str, ...] = ()) -> HotCold:
-    """The family, if the agent can live in it; else ValueError."""
+    """The family, if the agent can act in it; else ValueError."""
     name = type(agent).__name__
     if not isinstance(family, HotCold):
         raise ValueError(f"{name} looks for the minimum in hot/cold; {type(family).__name__} has none")
@@ -54,21 +54,21 @@ def _begin(family: HotCold, keys: Int[Tensor, "B 4"], width: float) -> Search:
     dtype = getattr(torch, family.dtype)
     best = torch.zeros(len(keys), family.slots.outputs, dtype=dtype, device=keys.device)  # (B, O)
     zero = best[:, 0]
-    return Search(best, zero, zero, zero > 0, zero + width, 0, family.horizon, family.feedback)
+    never = zero > 0
+    signs, changes = (never | (family.feedback == kind) for kind in ("sign", "delta"))
+    return Search(best, zero, zero, never, zero + width, zero + family.horizon, signs, changes)
 
 
-def _hear(state: Search, observation: Observation) -> tuple[Search, Tensor]:
+def _hear(state: Search, observation: Observation, step: int) -> tuple[Search, Tensor]:
     """The state with the point written last, and whether that is the best so far, bool [B].
 
     With "sign" it is compared with the point before, whichever that was.
     """
     heard = observation.feedback[:, 0]  # (B,)
-    if state.feedback == "sign":
-        value, better = state.last, heard > 0
-    else:
-        value = state.last + heard if state.feedback == "delta" else heard
-        better = value < state.value
-    better = better & state.moved if state.time > 0 else torch.ones_like(state.moved)
+    value = torch.where(state.changes, state.last + heard, heard)  # (B,)
+    value = torch.where(state.signs, state.last, value)
+    better = torch.where(state.signs, heard > 0, value < state.value)  # (B,)
+    better = better & state.moved if step > 0 else torch.ones_like(state.moved)
     best = torch.where(better[:, None], observation.outputs, state.best)
     known = state._replace(best=best, value=torch.where(better, value, state.value), last=value)
     return known, better
@@ -89,13 +89,11 @@ class RandomSearch:
         self, state: Search, observation: Observation, keys: Int[Tensor, "B 4"], step: int
     ) -> tuple[Search, Float[Tensor, "B O"], dict[str, Tensor]]:
         """A fresh point, or the best."""
-        known, better = _hear(state, observation)
+        known, better = _hear(state, observation, step)
         slots, dtype = known.best.shape[1], str(known.best.dtype)[6:]
-        point = (
-            2 * keyed_random.uniform(keys, "random search", slots, state.time * slots, dtype) - 1
-        )  # (B, O)
-        action = point if state.time < state.horizon - 1 else known.best
-        return known._replace(moved=torch.ones_like(better), time=state.time + 1), action, {}
+        point = 2 * keyed_random.uniform(keys, "random search", slots, step * slots, dtype) - 1  # (B, O)
+        action = torch.where((step < state.horizon - 1)[:, None], point, known.best)
+        return known._replace(moved=torch.ones_like(better)), action, {}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,23 +125,22 @@ class HillClimber:
         self, state: Search, observation: Observation, keys: Int[Tensor, "B 4"], step: int
     ) -> tuple[Search, Float[Tensor, "B O"], dict[str, Tensor]]:
         """Judge the last move, then make the next, or go back."""
-        known, better = _hear(state, observation)
+        known, better = _hear(state, observation, step)
         factor = torch.where(better, self.growth, self.growth**-0.25)
         width = torch.where(state.moved, state.width * factor, state.width)  # (B,)
         slots, dtype = known.best.shape[1], str(known.best.dtype)[6:]
-        step = keyed_random.normal(keys, "hill climber", slots, state.time * slots, dtype)  # (B, O)
-        back = state.moved & ~better if state.feedback == "sign" else torch.zeros_like(better)
-        moved = (known.best + width[:, None] * step).clamp(-1, 1)
+        move = keyed_random.normal(keys, "hill climber", slots, step * slots, dtype)  # (B, O)
+        back = state.moved & ~better & state.signs  # (B,)
+        moved = (known.best + width[:, None] * move).clamp(-1, 1)
         action = torch.where(back[:, None], known.best, moved)
-        return known._replace(moved=~back, width=width, time=state.time + 1), action, {}
+        return known._replace(moved=~back, width=width), action, {}
 
 
 class Moments(NamedTuple):
-    """What Adam remembers: running means of the gradient and of its square, [B, O] each; steps done."""
+    """What Adam remembers: running means of the gradient and of its square, [B, O] each."""
 
     mean: Tensor
     square: Tensor
-    time: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -166,16 +163,16 @@ class Adam:
     def initial_state(self, family: Family, keys: Int[Tensor, "B 4"]) -> Moments:
         """Nothing known. Raises ValueError if the family is not hot/cold with feedback "gradient"."""
         best = _begin(check_hot_cold(self, family, ("gradient",)), keys, 1.0).best
-        return Moments(best, best, 0)
+        return Moments(best, best)
 
     def act(
         self, state: Moments, observation: Observation, keys: Int[Tensor, "B 4"], step: int
     ) -> tuple[Moments, Float[Tensor, "B O"], dict[str, Tensor]]:
         """One step down from the point written last."""
-        slope, time = observation.output_feedback[:, :, 0], state.time + 1
+        slope, count = observation.output_feedback[:, :, 0], step + 1
         mean, square = 0.9 * state.mean + 0.1 * slope, 0.99 * state.square + 0.01 * slope**2
-        step = mean / (1 - 0.9**time) / ((square / (1 - 0.99**time)).sqrt() + 1e-8)  # (B, O)
-        return Moments(mean, square, time), (observation.outputs - self.rate * step).clamp(-1, 1), {}
+        move = mean / (1 - 0.9**count) / ((square / (1 - 0.99**count)).sqrt() + 1e-8)  # (B, O)
+        return Moments(mean, square), (observation.outputs - self.rate * move).clamp(-1, 1), {}
 
 
 class Interval(NamedTuple):
@@ -185,17 +182,15 @@ class Interval(NamedTuple):
         low: [B, O], least that the optimum's coordinates can be.
         high: [B, O], most that they can be.
         before: [B, O], the point before the one written last.
-        time: steps done.
-        horizon: steps in a trial.
-        feedback: the family's kind of feedback.
+        horizon: [B, 1], steps in a trial.
+        signs: bool [B, 1], whether only signs of changes are heard.
     """
 
     low: Tensor
     high: Tensor
     before: Tensor
-    time: int
-    horizon: int
-    feedback: str
+    horizon: Tensor
+    signs: Tensor
 
 
 class Bisection:
@@ -203,34 +198,34 @@ class Bisection:
 
     Of two points that differ in one coordinate, the optimum is nearer to the hotter one: so it is if the
     value depends on the distance in every coordinate apart ("sphere", "absolute"); for the other kinds
-    it is a guess. Coordinates take turns; the last step writes the middles. Needs the sign of changes
-    alone. An agent under contract 4; no weights.
+    it is a guess. Coordinates are moved one after the other; the last step writes the middles. Needs the
+    sign of changes alone. An agent under contract 4; no weights.
     """
 
     def initial_state(self, family: Family, keys: Int[Tensor, "B 4"]) -> Interval:
         """Nothing known. Raises ValueError if the family is not hot/cold with feedback "sign" or "delta"."""
-        zero = _begin(check_hot_cold(self, family, ("sign", "delta")), keys, 1.0).best
-        return Interval(zero - 1, zero + 1, zero, 0, family.horizon, family.feedback)  # type: ignore[attr-defined]
+        search = _begin(check_hot_cold(self, family, ("sign", "delta")), keys, 1.0)
+        zero = search.best  # (B, O)
+        return Interval(zero - 1, zero + 1, zero, search.horizon[:, None], search.signs[:, None])
 
     def act(
         self, state: Interval, observation: Observation, keys: Int[Tensor, "B 4"], step: int
     ) -> tuple[Interval, Float[Tensor, "B O"], dict[str, Tensor]]:
         """Cut the intervals by what was heard, then move the next coordinate across its middle."""
         here, used, heard = observation.outputs, observation.output_mask, observation.feedback[:, :1]
-        hotter = heard > 0 if state.feedback == "sign" else heard < 0  # (B, 1)
+        hotter = torch.where(state.signs, heard > 0, heard < 0)  # (B, 1)
         cut = (here + state.before) / 2  # (B, O)
         upper = (here > state.before) == hotter  # (B, O), the optimum lies above the cut
         moved = here != state.before
         low = torch.where(moved & upper, torch.maximum(state.low, cut), state.low)
         high = torch.where(moved & ~upper, torch.minimum(state.high, cut), state.high)
-        known = state._replace(low=low, high=high, before=here, time=state.time + 1)
+        known = state._replace(low=low, high=high, before=here)
         middle = (low + high) / 2
-        if state.time == state.horizon - 1:
-            return known, middle * used, {}
         across = (2 * middle - here).clamp(-1, 1)
         aside = here + (high - low) / 2  # where the middle is here already: a quarter is cut off
         aside = torch.where(aside > 1, here - (high - low) / 2, aside)
         goal = torch.where((across - here).abs() < (high - low) / 4, aside, across)
         rank = used.cumsum(dim=-1) * used - 1  # (B, O), place among the slots in use; -1: not in use
-        turn = rank == state.time % used.sum(dim=-1, keepdim=True)
-        return known, torch.where(turn, goal, here), {}
+        chosen = rank == step % used.sum(dim=-1, keepdim=True)  # (B, O)
+        last = step == state.horizon - 1  # (B, 1)
+        return known, torch.where(last, middle * used, torch.where(chosen, goal, here)), {}

@@ -17,21 +17,19 @@ from baselines.optional_dependencies import check_installed
 
 
 class History(NamedTuple):
-    """What has been tried in a trial, from which the optimiser is lived through again.
+    """What has been tried in a trial, on which the optimiser is run again.
 
     Attributes:
         values: float64 [B, T], of the start and of every point since; with "delta", less that of the start.
         plan: float64 [B, N, O], points to be tried next, whatever is heard of them.
         best: float64 [B, O], best point so far.
-        planned: number of values on which the plan is built.
-        delta: whether changes are heard, and not values.
+        changes: bool [B, 1], whether changes are heard, and not values.
     """
 
     values: Tensor
     plan: Tensor
     best: Tensor
-    planned: int
-    delta: bool
+    changes: Tensor
 
 
 class Paused(Exception):
@@ -67,7 +65,8 @@ class LibraryOptimiser(ABC):
         """
         told = check_hot_cold(self, family, ("value", "delta", "gradient")).feedback
         best = torch.zeros(len(keys), family.slots.outputs, dtype=torch.float64)  # (B, O)
-        return History(best[:, :0], best[:, None][:, :0], best, 0, told == "delta")
+        changes = torch.full((len(keys), 1), told == "delta")
+        return History(best[:, :0], best[:, None][:, :0], best, changes)
 
     def act(
         self, state: History, observation: Observation, keys: Int[Tensor, "B 4"], step: int
@@ -76,12 +75,11 @@ class LibraryOptimiser(ABC):
         heard = observation.feedback[:, :1].double().cpu()  # (B, 1)
         outputs, used = observation.outputs.double().cpu(), observation.output_mask.cpu()  # (B, O) each
         before = state.values
-        value = before[:, -1:] + heard if state.delta and before.shape[1] else heard
+        value = torch.where(state.changes, before[:, -1:] + heard, heard) if before.shape[1] else heard
         better = (value < before.amin(dim=1, keepdim=True)) if before.shape[1] else value == value  # (B, 1)
         known = torch.cat([before, value], dim=1)  # (B, T + 1)
         state = state._replace(values=known, best=torch.where(better, outputs, state.best))
-        done = known.shape[1] - state.planned
-        if done >= state.plan.shape[1]:
+        if not state.plan.shape[1]:
             seeds = keyed_random.words(keys, type(self).__name__, 1)[:, 0].tolist()
             plans = []
             for row, mask in enumerate(used.numpy() > 0):
@@ -91,10 +89,9 @@ class LibraryOptimiser(ABC):
                     plans[-1][:, mask] = points
             longest = max(len(plan) for plan in plans)
             filled = [np.concatenate([plan, plan[-1:].repeat(longest - len(plan), axis=0)]) for plan in plans]
-            state = state._replace(plan=torch.from_numpy(np.stack(filled)), planned=known.shape[1])
-            done = 0
-        action = state.plan[:, done].clamp(-1, 1).to(observation.outputs)  # (B, O)
-        return state, action * observation.output_mask, {}
+            state = state._replace(plan=torch.from_numpy(np.stack(filled)))
+        action = state.plan[:, 0].clamp(-1, 1).to(observation.outputs)  # (B, O)
+        return state._replace(plan=state.plan[:, 1:]), action * observation.output_mask, {}
 
     @abstractmethod
     def plan(self, values: np.ndarray, dims: int, slots: int, seed: int) -> np.ndarray | None:

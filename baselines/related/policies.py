@@ -1,14 +1,19 @@
-"""Relatives of Badger as expert policies: a talk gate, weights of one's own, no recurrence."""
+"""Related architectures as expert policies: a talk gate, weights of one's own, no recurrence."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import torch
 from jaxtyping import Float
+from pydantic import Field
 from torch import Tensor, nn
 
 from badger_agents.badger.policies.averaging import AveragingPolicy
-from badger_agents.badger.policies.expert_policy import Emission, ExpertPolicy, GRUPolicy
-from badger_envs.family import check_integer
+from badger_agents.badger.policies.expert_policy import Emission, ExpertPolicy, Number, Size
+from badger_agents.badger.policies.gru import GRUPolicy
+
+KeySize = Annotated[int, Field(ge=0)]
+"""A setting of a policy: width of keys and queries; 0: none are sent."""
 
 
 class GatedPolicy(GRUPolicy):
@@ -30,10 +35,10 @@ class GatedPolicy(GRUPolicy):
         self,
         reading_size: int,
         *,
-        hidden_size: int = 32,
-        message_size: int = 16,
-        key_size: int = 0,
-        state_noise: float = 1.0,
+        hidden_size: Size = 32,
+        message_size: Size = 16,
+        key_size: KeySize = 0,
+        state_noise: Number = 1.0,
         always_talk: bool = False,
     ) -> None:
         super().__init__(
@@ -76,14 +81,13 @@ class IndependentPolicy(ExpertPolicy):
         self,
         reading_size: int,
         *,
-        places: int,
-        hidden_size: int = 32,
-        message_size: int = 16,
-        key_size: int = 8,
-        state_noise: float = 1.0,
+        places: Size,
+        hidden_size: Size = 32,
+        message_size: Size = 16,
+        key_size: KeySize = 8,
+        state_noise: Number = 1.0,
     ) -> None:
         super().__init__()
-        check_integer("places", places, low=1)
         alone = [
             GRUPolicy(
                 reading_size,
@@ -94,7 +98,8 @@ class IndependentPolicy(ExpertPolicy):
             )
             for _ in range(places)
         ]
-        self.places, self.message_size, self.draw_size = places, message_size, hidden_size
+        self.places, self.message_size, self.key_size = places, message_size, key_size
+        self.draw_size = hidden_size
         self.state_noise, self.sizes = state_noise, alone[0].sizes
         cells = [policy.cell for policy in alone]
         self.read = _Places([cell.weight_ih for cell in cells], [cell.bias_ih for cell in cells])
@@ -121,7 +126,7 @@ class IndependentPolicy(ExpertPolicy):
         new = torch.tanh(new_in + torch.sigmoid(reset_in + reset_of) * new_of)  # (B, E, H)
         state = new + update * (state - new)  # (B, E, H)
         value, key, query, writing = self.emit(state).split(self.sizes, dim=-1)
-        return state, Emission(value, key, query) if self.sizes[1] else Emission(value), writing
+        return state, Emission(value, key, query), writing
 
 
 class IndependentAveragingPolicy(AveragingPolicy):
@@ -133,8 +138,7 @@ class IndependentAveragingPolicy(AveragingPolicy):
         heads, hidden_size, message_size, key_size: see `AveragingPolicy`.
     """
 
-    def __init__(self, reading_size: int, *, places: int, **sizes: int) -> None:
-        check_integer("places", places, low=1)
+    def __init__(self, reading_size: int, *, places: Size, **sizes: int) -> None:
         super().__init__(reading_size, **sizes)
         self.places = places
         alone = [AveragingPolicy(reading_size, **sizes) for _ in range(places)]
@@ -155,7 +159,7 @@ def _check_places(places: int, draws: Float[Tensor, "B E S"]) -> None:
     if draws.shape[1] != places:
         raise ValueError(
             f"{places} experts have weights of their own, and there are {draws.shape[1]};"
-            " set policy_settings.places to the number of experts and train anew"
+            " set policy.places to the number of experts and train anew"
         )
 
 
@@ -191,10 +195,8 @@ class SetPolicy(ExpertPolicy):
         message_size: M, width of a code.
     """
 
-    def __init__(self, reading_size: int, *, hidden_size: int = 32, message_size: int = 16) -> None:
+    def __init__(self, reading_size: int, *, hidden_size: Size = 32, message_size: Size = 16) -> None:
         super().__init__()
-        for name, size in (("hidden_size", hidden_size), ("message_size", message_size)):
-            check_integer(name, size, low=1)
         self.message_size = message_size
         self.code = nn.Sequential(
             nn.Linear(reading_size, hidden_size), nn.ReLU(), nn.Linear(hidden_size, message_size)

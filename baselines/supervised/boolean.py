@@ -15,11 +15,11 @@ class Bits(NamedTuple):
 
     Attributes:
         bits: [B, I], those of the first step; empty before it.
-        function: "parity" or "majority".
+        parity: bool [B], whether parity is asked for, and not the majority.
     """
 
     bits: Tensor
-    function: str
+    parity: Tensor
 
 
 class ReadAll:
@@ -33,18 +33,19 @@ class ReadAll:
         """
         if not isinstance(family, XOR) or family.function == "table":
             raise ValueError(f"ReadAll knows parity and majority; {type(family).__name__} asks for another")
-        return Bits(torch.zeros(len(keys), 0, device=keys.device), family.function)
+        dtype = getattr(torch, family.dtype)
+        parity = torch.full((len(keys),), family.function == "parity", device=keys.device)
+        return Bits(torch.zeros(len(keys), 0, dtype=dtype, device=keys.device), parity)
 
     def act(
         self, state: Bits, observation: Observation, keys: Int[Tensor, "B 4"], step: int
     ) -> tuple[Bits, Float[Tensor, "B O"], dict[str, Tensor]]:
         """The answer, at every step."""
         bits = state.bits if state.bits.shape[1] else observation.inputs[:, :, 0]  # (B, I)
-        if state.function == "parity":
-            answer = torch.where(bits == 0, 1, bits).prod(dim=-1)  # (B,), 0 is an unused slot
-        else:
-            answer = 2 * (bits.sum(dim=-1) >= 0).to(bits.dtype) - 1
-        return Bits(bits, state.function), answer[:, None] * observation.output_mask, {}
+        parity = torch.where(bits == 0, 1, bits).prod(dim=-1)  # (B,), 0 is an unused slot
+        majority = 2 * (bits.sum(dim=-1) >= 0).to(bits.dtype) - 1  # (B,)
+        answer = torch.where(state.parity, parity, majority)  # (B,)
+        return Bits(bits, state.parity), answer[:, None] * observation.output_mask, {}
 
 
 class Table(NamedTuple):

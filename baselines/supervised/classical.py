@@ -25,16 +25,16 @@ class Examples(NamedTuple):
         targets: [B, T, O], right outputs, zeros where not revealed.
         revealed: [B, T], 1 where the right output was revealed, else 0.
         shown: [B, I], inputs shown last.
-        blur: the family's.
-        weight: of the squared coefficients, where the algorithm has one.
+        blur: float64 [B, 1], the family's.
+        weight: float64 [B, 1], of the squared coefficients, where the algorithm has one; else 0.
     """
 
     inputs: Tensor
     targets: Tensor
     revealed: Tensor
     shown: Tensor
-    blur: float
-    weight: float = 0.0
+    blur: Tensor
+    weight: Tensor
 
 
 class SupervisedAlgorithm(ABC):
@@ -54,7 +54,8 @@ class SupervisedAlgorithm(ABC):
         slots = family.slots
         shown = torch.zeros(len(keys), slots.inputs, dtype=getattr(torch, family.dtype), device=keys.device)
         none = shown[:, None, :1].expand(-1, -1, slots.outputs)[:, :0]  # (B, 0, O)
-        return Examples(shown[:, None][:, :0], none, none[:, :, 0], shown, family.blur)
+        zero = torch.zeros(len(keys), 1, dtype=torch.float64, device=keys.device)
+        return Examples(shown[:, None][:, :0], none, none[:, :, 0], shown, zero + family.blur, zero)
 
     def act(
         self, state: Examples, observation: Observation, keys: Int[Tensor, "B 4"], step: int
@@ -66,7 +67,7 @@ class SupervisedAlgorithm(ABC):
             targets=torch.cat([state.targets, target[:, None]], dim=1),
             revealed=torch.cat([state.revealed, revealed.amax(dim=-1, keepdim=True)], dim=1),
             shown=observation.inputs[:, :, 0],
-        )  # the first, of time 0, is empty: nothing was revealed
+        )  # the first, of step 0, is empty: nothing was revealed
         answer = self.answer(known, observation.input_mask, observation.output_mask)
         return known, answer.clamp(-1, 1) * observation.output_mask, {}
 
@@ -98,7 +99,7 @@ class LeastSquares(SupervisedAlgorithm):
         self, known: Examples, input_mask: Float[Tensor, "B I"], output_mask: Float[Tensor, "B O"]
     ) -> Float[Tensor, "B O"]:
         """See class."""
-        return _affine(known, RIDGE)
+        return _affine(known, torch.full_like(known.weight, RIDGE))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,7 +129,7 @@ class Ridge(SupervisedAlgorithm):
         none = super().initial_state(family, keys)
         tuned = self.weight == TUNED
         weight = tuned_setting("Ridge", "weight", family) if tuned else float(self.weight)
-        return none._replace(weight=weight)
+        return none._replace(weight=none.weight + weight)
 
     def answer(
         self, known: Examples, input_mask: Float[Tensor, "B I"], output_mask: Float[Tensor, "B O"]
@@ -137,11 +138,13 @@ class Ridge(SupervisedAlgorithm):
         return _affine(known, known.weight)
 
 
-def _affine(known: Examples, weight: float) -> Float[Tensor, "B O"]:
+def _affine(known: Examples, weight: Float[Tensor, "B 1"]) -> Float[Tensor, "B O"]:
     """What the affine map of ridge regression says of the inputs shown last."""
     one = torch.ones_like(known.inputs[:, :, :1])
     rows = torch.cat([known.inputs, one], dim=-1).double() * known.revealed[:, :, None]  # (B, T, I + 1)
-    square = rows.mT @ rows + weight * torch.eye(rows.shape[-1], dtype=rows.dtype, device=rows.device)
+    square = rows.mT @ rows + weight[..., None] * torch.eye(
+        rows.shape[-1], dtype=rows.dtype, device=rows.device
+    )
     weights = torch.linalg.solve(square, rows.mT @ known.targets.double())  # (B, I + 1, O)
     shown = torch.cat([known.shown, torch.ones_like(known.shown[:, :1])], dim=-1).double()
     return (shown[:, None] @ weights)[:, 0].to(known.shown.dtype)
@@ -175,12 +178,12 @@ class BayesLookup(SupervisedAlgorithm):
         self, known: Examples, input_mask: Float[Tensor, "B I"], output_mask: Float[Tensor, "B O"]
     ) -> Float[Tensor, "B O"]:
         """See class."""
-        blur = max(known.blur, 1e-4)  # wider than rounding
-        edge = 1 - known.blur + 1e-6
+        blur = known.blur[..., None].clamp(min=1e-4)  # (B, 1, 1), wider than rounding
+        edge = 1 - known.blur[..., None, None] + 1e-6  # (B, 1, 1, 1)
         inputs = known.inputs.double()[:, :, None]  # (B, T, 1, I)
         member = (known.targets > 0)[..., None]  # (B, T, O, 1)
-        low = torch.where(member, inputs - blur, -edge).amax(dim=1)  # (B, O, I)
-        high = torch.where(member, inputs + blur, edge).amin(dim=1)
+        low = torch.where(member, inputs - blur[..., None], -edge).amax(dim=1)  # (B, O, I)
+        high = torch.where(member, inputs + blur[..., None], edge).amin(dim=1)
         shown = known.shown.double()[:, None]  # (B, 1, I)
         overlap = torch.minimum(high, shown + blur) - torch.maximum(low, shown - blur)  # (B, O, I)
         share = (overlap / (high - low).clamp(min=1e-9)).clamp(min=1e-30)

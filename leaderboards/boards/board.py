@@ -10,9 +10,11 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from badger_agents.agent import Settings
+from badger_agents.class_loading import PROJECT_ONLY, Trust, with_code_files
 from badger_agents.recipe.loading import Recipe, check_recipe, load_recipe, merged
 from badger_envs.family import Family
 from badger_envs.registry import family_of
+from badger_envs.scoring import scale_of
 from leaderboards.boards.changes import CHANGES
 
 FOLDER = Path(__file__).parent
@@ -61,6 +63,10 @@ class EntrantTable(Settings):
         cells: where it is measured; all cells if empty.
         policy: a user's own expert policy, as my_file.py:MyPolicy, in place of the recipe's and its settings.
         own_budget: the board's budget does not hold for it; the recipe says all.
+        label: what tables call it, if not by its name; of a control, what is taken away.
+        condition: what the line holds for where a board asks the same twice, such as "one hears"; "": both.
+        without: of a control that the claim gate asks for: "communication" or "exchange" (retrained in
+            silence; retrained with a channel to oneself).
     """
 
     recipe: str = ""
@@ -74,6 +80,9 @@ class EntrantTable(Settings):
     training: dict[str, Any] = Field(default_factory=dict)
     cells: list[str] = Field(default_factory=list)
     own_budget: bool = False
+    label: str = ""
+    condition: str = ""
+    without: Literal["", "communication", "exchange"] = ""
 
     @model_validator(mode="after")
     def _is_whole(self) -> "EntrantTable":
@@ -92,12 +101,13 @@ class EntrantTable(Settings):
         if self.env or self.agent or self.training or self.policy:
             tables["name"] = name
         if self.policy:
-            tables["agent"] = {**tables["agent"], "policy": self.policy, "policy_settings": {}}
+            tables["agent"] = {**tables["agent"], "policy": {"kind": self.policy}}
         if tables["training"] is not None:
             tables["training"] = {**tables["training"], **budget}
         for table in ("env", "agent", "training"):
             tables[table] = merged(tables[table] or {}, getattr(self, table)) or None
-        made = check_recipe(tables, f"recipe of {name}")
+        trust = Trust.of(self.policy) if self.policy else PROJECT_ONLY
+        made = check_recipe(tables, f"recipe of {name}", trust)
         if (made.training is None) != (self.role == "reference"):
             raise BoardError(
                 f"agents.{name}: {self.recipe} is {'trained' if made.training else 'never trained'};"
@@ -133,12 +143,15 @@ class Board(Settings):
         name: with its version, such as "guessing-game-v1".
         title: one line.
         about: what is asked, in a few sentences.
+        note: what must be known of the results that the suite keeps.
         track: "small" (an outer seed trains within 2 minutes on one CPU core) or "open".
         seeds: outer seeds 0 .. seeds - 1.
         tasks: test tasks in each cell, the same for all agents and seeds.
         task_seed: which tasks.
         main: the cell by which agents are ordered.
         compare_with: the agent with which others are compared in pairs; the first if not given.
+        floor: outcome in the main cell of doing nothing useful; None: that of the cell's id.
+        ceiling: outcome in the main cell of a reference that solves it; likewise.
         threshold: training loss whose crossing is told of each run, as a measure of speed; None for none.
         training: the budget: settings of every recipe's [training] to change, such as outer_steps.
         interventions_of: agents that are also measured with each of `CHANGES`: lines named
@@ -151,12 +164,15 @@ class Board(Settings):
     name: str = Field(pattern=r"^[a-z0-9-]+-v[0-9]+$")
     title: str
     about: str = ""
+    note: str = ""
     track: Literal["small", "open"] = "small"
     seeds: int = Field(default=10, ge=1)
     tasks: int = Field(default=1000, ge=2)
     task_seed: int = Field(default=0, ge=0)
     main: str
     compare_with: str = ""
+    floor: float | None = None
+    ceiling: float | None = None
     threshold: float | None = None
     training: dict[str, Any] = Field(default_factory=dict)
     interventions_of: list[str] = Field(default_factory=list)
@@ -222,6 +238,20 @@ class Board(Settings):
         """Whether more of the main cell's outcome is better."""
         return self.cells[self.main].family().higher_is_better
 
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        """Outcomes in the main cell that count as 0 and as 1, or None if it is not known."""
+        if self.floor is not None and self.ceiling is not None:
+            return self.floor, self.ceiling
+        cell = self.cells[self.main]
+        if cell.family() != family_of(cell.id, split="test"):
+            return None  # the id's scale is of its own settings
+        try:
+            scale = scale_of(cell.id)
+        except ValueError:
+            return None
+        return scale.floor.mean, scale.reference.mean
+
     def cells_of(self, agent: str) -> dict[str, CellTable]:
         """The cells in which an agent is measured."""
         chosen = self.agents[agent].cells or list(self.cells)
@@ -260,10 +290,7 @@ def identity(recipe: Recipe) -> str:
     tables = recipe.model_dump(mode="json", exclude_defaults=True)
     for key in ("name", "summary", "evaluation"):
         tables.pop(key, None)
-    for key in ("kind", "policy"):
-        file, _, name = str(tables["agent"].get(key, "")).rpartition(":")
-        if file.endswith(".py"):
-            tables["agent"][key] = [hashlib.sha256(Path(file).read_bytes()).hexdigest(), name]
+    tables = with_code_files(tables, lambda file: Path(hashlib.sha256(file.read_bytes()).hexdigest()))
     return hashlib.sha256(json.dumps(tables, sort_keys=True).encode()).hexdigest()
 
 

@@ -6,16 +6,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from badger_agents.agent import Agent
+from badger_agents.agent import Agent, LearnedAgent
 from badger_agents.badger.agent import BadgerAgent
 from badger_agents.evaluation import Evaluation, evaluate
 from badger_agents.whitebox.interventions import Intervened, Silence
 from badger_agents.whitebox.measures import bits_per_step, influence
 from badger_envs import keyed_random
+from baselines.monolith.matching import measure as size_of
 from leaderboards.boards.board import Board
 from leaderboards.boards.changes import changed
 from leaderboards.boards.rows import RunRows
-from leaderboards.boards.trial import first_trial
 from leaderboards.cells import CHUNK
 
 WATCHED = 64
@@ -42,12 +42,8 @@ def measure(
         agent = measured_agent(board, line, cell, opened)
         result = _measured(board, cell, agent)
         outcomes[cell] = result.outcomes.double().numpy()
-        if cell == board.main:
-            facts = {**facts, "loss_by_step": [float(f"{loss:.5g}") for loss in result.loss.tolist()]}
-            if not seed:  # of the first outer seed, and of references
-                facts["trial"] = first_trial(board, agent)
     if seed is not None:
-        facts = {**facts, **_heard(board, line, opened)}
+        facts = {**facts, **_operations(board, line, opened), **_heard(board, line, opened)}
     return RunRows(line, seed, outcomes, facts)
 
 
@@ -71,6 +67,14 @@ def _measured(board: Board, cell: str, agent: Agent) -> Evaluation:
     chunk = max(1, min(2_000, CHUNK // experts))
     with torch.no_grad():
         return evaluate(agent, board.cells[cell].family(), board.tasks, seed=board.task_seed, chunk=chunk)
+
+
+def _operations(board: Board, line: str, opened: Callable[..., Agent]) -> dict[str, Any]:
+    """Operations of one step of one trial in the main cell, whatever is done to the agent there."""
+    agent = opened(**{**_changes(board, line), **board.cells[board.main].agent})
+    if not isinstance(agent, LearnedAgent):
+        return {}
+    return {"operations": size_of(agent, board.cells[board.main].family()).operations}
 
 
 def _heard(board: Board, line: str, opened: Callable[..., Agent]) -> dict[str, Any]:

@@ -1,13 +1,13 @@
 """Scales of a board: outcomes over sizes, and from which size on one agent is better than another."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
 
 from leaderboards import statistics
 from leaderboards.boards.board import Board
-from leaderboards.boards.rows import RunRows
-from leaderboards.boards.standing import difference, seed_means
+from leaderboards.boards.results import Results
+from leaderboards.boards.standing import difference, outcomes
 from leaderboards.statistics import Estimate
 
 
@@ -36,24 +36,23 @@ class Crossing(NamedTuple):
     sentence: str
 
 
-def curves(board: Board, runs: Mapping[str, Sequence[RunRows]], scale: str) -> dict[str, list[Point]]:
+def curves(board: Board, results: Results, scale: str) -> dict[str, list[Point]]:
     """Each agent's outcomes over a scale, where it was measured."""
     table = board.scales[scale]
     found: dict[str, list[Point]] = {}
     for agent in board.agents:
-        whole = [run for run in runs[agent] if run.ok]
         cells = board.cells_of(agent)
         points = [
-            Point(place, statistics.over_seeds(seed_means(whole, cell)))
+            Point(place, statistics.over_seeds(outcomes(board, results[agent], cell)))
             for cell, place in zip(table.cells, table.values, strict=True)
-            if whole and cell in cells
+            if results[agent] and cell in cells
         ]
         if len(points) > 1:
             found[agent] = points
     return found
 
 
-def crossings(board: Board, runs: Mapping[str, Sequence[RunRows]]) -> list[Crossing]:
+def crossings(board: Board, results: Results) -> list[Crossing]:
     """Each contestant against the board's first, over each scale on which both were measured."""
     first = board.baseline
     others = [name for name, entry in board.agents.items() if entry.role == "contestant" and name != first]
@@ -61,20 +60,17 @@ def crossings(board: Board, runs: Mapping[str, Sequence[RunRows]]) -> list[Cross
         crossing
         for scale in board.scales
         for other in others
-        if (crossing := _crossing(board, runs, scale, first, other)) is not None
+        if (crossing := _crossing(board, results, scale, first, other)) is not None
     ]
 
 
-def _crossing(
-    board: Board, runs: Mapping[str, Sequence[RunRows]], scale: str, first: str, second: str
-) -> Crossing | None:
-    whole = {name: [run for run in runs[name] if run.ok] for name in (first, second)}
+def _crossing(board: Board, results: Results, scale: str, first: str, second: str) -> Crossing | None:
     both = board.cells_of(first).keys() & board.cells_of(second).keys()
     table = board.scales[scale]
     differences = tuple(
         (place, found)
         for cell, place in zip(table.cells, table.values, strict=True)
-        if cell in both and (found := difference(whole[second], whole[first], cell)) is not None
+        if cell in both and (found := difference(board, results, second, first, cell)) is not None
     )
     if len(differences) < 2:
         return None
@@ -83,7 +79,7 @@ def _crossing(
 
 
 def _better(board: Board, found: Estimate) -> int:
-    """1 if the first is better, -1 if the second is, 0 if they cannot be told apart."""
+    """1 if the first is better, -1 if the second is, 0 if no difference is shown."""
     sign = -1 if board.higher_is_better else 1
     if found.low > 0:
         return sign
@@ -94,14 +90,14 @@ def _said(places: Sequence[tuple[float, int]], first: str, second: str) -> str:
     """Who is better where, in stretches, and whether that turns."""
     known = [(place, better) for place, better in places if better]
     if not known:
-        return f"{first} and {second} are not distinguishable anywhere"
+        return f"no difference shown anywhere between {first} and {second}"
     names = {1: first, -1: second}
     stretches = [
         (better, [place for place, _ in run]) for better, run in groupby(known, key=lambda at: at[1])
     ]
     told = [f"{names[better]} is better at {_listed(run)}" for better, run in stretches]
     if unknown := [place for place, better in places if not better]:
-        told.append(f"not distinguishable at {_listed(unknown)}")
+        told.append(f"no difference shown at {_listed(unknown)}")
     return f"{'crossing' if len(stretches) > 1 else 'no crossing'}: {'; '.join(told)}"
 
 

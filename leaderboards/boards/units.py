@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from badger_agents.recipe.loading import Recipe, check_recipe
-from badger_agents.training.loop import CHECKPOINT
+from badger_agents.training.run import CHECKPOINT
 from leaderboards.boards.board import Board, identity
 from leaderboards.boards.rows import read_run, stem
 
@@ -74,7 +74,7 @@ def checkpoint_of(out: Path, board: Board, agent: str, seed: int) -> Path:
 def shared_recipe(recipe: Recipe) -> Recipe:
     """A recipe without what does not decide its weights, so that boards can share its trainings."""
     plain = {"name": identity(recipe)[:16], "summary": "", "evaluation": {}}
-    return check_recipe({**recipe.model_dump(), **plain}, f"recipe {recipe.name}")
+    return check_recipe({**recipe.model_dump(), **plain}, f"recipe {recipe.name}", recipe.trust)
 
 
 def units_of(board: Board, out: Path, agents: tuple[str, ...] = (), seeds: int | None = None) -> list[Unit]:
@@ -126,3 +126,21 @@ def missing(units: list[Unit]) -> list[Unit]:
         if wanted:
             left.append(unit._replace(wanted=wanted))
     return left
+
+
+def shard_of(units: list[Unit], shard: str) -> list[Unit]:
+    """One of n disjoint parts of all work, for machines that know nothing of each other.
+
+    Put together, the folders of all parts are what one machine would have made.
+
+    Args:
+        units: from `units_of`: the same on every machine.
+        shard: "i/n", i from 1 to n.
+
+    Raises:
+        ValueError: it is none.
+    """
+    first, _, count = shard.partition("/")
+    if not (first.isdecimal() and count.isdecimal() and 1 <= int(first) <= int(count)):
+        raise ValueError(f"--shard is {shard!r}; give i/n, such as 1/4, 2/4, 3/4 and 4/4 on four machines")
+    return units[int(first) - 1 :: int(count)]

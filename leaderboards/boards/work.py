@@ -1,7 +1,6 @@
 """The work of a board: units, made in processes side by side; each finished run is saved at once."""
 
 import fcntl
-import hashlib
 import multiprocessing
 import os
 import traceback
@@ -16,15 +15,18 @@ import numpy as np
 import torch
 
 from badger_agents.atomic_files import write_atomically
+from badger_agents.class_loading import Trust
 from badger_agents.recipe.loading import Recipe
 from badger_agents.training import loop
 from badger_agents.training.checkpoint import Checkpoint, load_checkpoint
 from badger_agents.training.log import read_log
-from badger_agents.training.loop import CHECKPOINT, LOG, DivergenceError, Plan
+from badger_agents.training.own_code import keep_code
+from badger_agents.training.run import CHECKPOINT, LOG, DivergenceError, RunPlan
 from leaderboards.boards.measuring import measure
 from leaderboards.boards.rows import RunRows, write_run
 from leaderboards.boards.units import Unit, run_folder
-from leaderboards.runs import keep_code, make_folder
+from leaderboards.boards.weights import weights_sha256
+from leaderboards.runs import make_folder
 
 SMOOTHED = 5
 """Rows of a log of which the mean loss is held against a threshold."""
@@ -158,7 +160,7 @@ def make(unit: Unit, tell: Callable[[Told], None] = lambda told: None) -> Iterat
                     unit, RunRows(line, seed, {}, facts | {"status": f"failed: {reason.read_text()}"})
                 )
                 continue
-            last = load_checkpoint(folders[seed] / CHECKPOINT)
+            last = load_checkpoint(folders[seed] / CHECKPOINT, trust=Trust(folders=(folders[seed],)))
 
             def opened(last: Checkpoint = last, **changes: Any) -> Any:
                 return last.agent(**changes).eval()
@@ -178,7 +180,7 @@ def _train(recipe: Recipe, folders: Mapping[int, Path], tell: Callable[[Told], N
     left = [seed for seed, folder in folders.items() if not (folder / DIVERGED).exists()]
     for seed in left:
         make_folder(folders[seed])
-    plans = [Plan(keep_code(recipe, folders[seed]), seed, folders[seed]) for seed in left]
+    plans = [RunPlan(keep_code(recipe, folders[seed]), seed, folders[seed]) for seed in left]
     if not plans:
         return
     try:
@@ -215,11 +217,8 @@ def _costs(recipe: Recipe, folder: Path, together: int, threshold: float | None)
 
 def _weights(last: Checkpoint) -> dict[str, Any]:
     """How many weights there are, and which."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(last.weights.items()):
-        digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
     count = sum(tensor.numel() for tensor in last.weights.values())
-    return {"parameters": count, "weights_sha256": digest.hexdigest(), "torch": torch.__version__}
+    return {"parameters": count, "weights_sha256": weights_sha256(last.weights), "torch": torch.__version__}
 
 
 def first_below(log: Sequence[Mapping[str, Any]], threshold: float) -> int | None:

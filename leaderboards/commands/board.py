@@ -6,15 +6,19 @@ from typing import Annotated
 
 import tyro
 
-from badger_agents.atomic_files import write_together
+from badger_agents.atomic_files import write_atomically
 from leaderboards.boards.board import FOLDER, Board, BoardError, board_names, load_board
 from leaderboards.boards.cluster import check_cluster, work_on_cluster
-from leaderboards.boards.rows import RunRows, kept_folder, read_runs, stem
-from leaderboards.boards.units import Unit, missing, rows_folder, units_of
+from leaderboards.boards.finished import put_together
+from leaderboards.boards.results import FILE as RESULTS
+from leaderboards.boards.results import read_results
+from leaderboards.boards.rows import RunRows, stem
+from leaderboards.boards.standing import place
+from leaderboards.boards.units import Unit, missing, rows_folder, shard_of, units_of
 from leaderboards.boards.work import Steps, Told, work
-from leaderboards.commands.board_text import show_board
+from leaderboards.commands.board_text import cell_lines, kept, own_results, show_board
+from leaderboards.commands.list import list_
 from leaderboards.commands.season import Command as SeasonCommand
-from leaderboards.commands.site import build
 from leaderboards.commands.submission import Command as SubmissionCommand
 from leaderboards.options import progress_bar
 from leaderboards.results import record, show
@@ -30,6 +34,7 @@ def run(
     processes: int = max(1, os.cpu_count() or 1),
     out: Path = Path("runs/boards"),
     ray: str | None = None,
+    shard: str | None = None,
     keep: bool = False,
     json: bool = False,
 ) -> None:
@@ -49,6 +54,8 @@ def run(
         processes: How many units of work at a time; each uses one core.
         out: Where run folders and rows are put: rows in a folder named after the board.
         ray: Address of a Ray cluster, or 'local' for one on this machine; --processes does not count then.
+        shard: Make only a part of the work, as i/n: 1/4, 2/4, 3/4 and 4/4 on four machines without Ray. Then
+            copy their folders of --out into one, and run the same command there without --shard.
         keep: Also put the finished rows where the suite keeps them (for those who work on the suite).
         json: Print the result as one JSON object.
     """
@@ -61,10 +68,23 @@ def run(
         board_, own = with_policy(board_, policy)
         agents = (*agents, own)
     make_folder(rows_folder(out, board_))
-    make_all(board_, units_of(board_, out, agents, seeds), processes, ray)
+    units = units_of(board_, out, agents, seeds)
+    if shard is not None:
+        units = shard_of(units, shard)
+    make_all(board_, units, processes, ray)
+    if shard is not None:
+        made = record("runs", sum(len(unit.wanted) for unit in units))
+        show([made], as_json=json, title=f"shard {shard} of {board_.name} is made", note=f"in {out}")
+        return
+    put_together(board_, rows_folder(out, board_), out / board_.name)
     if keep:
-        keep_rows(board_, rows_folder(out, board_))
-    show_board(board_, rows_folder(out, board_), json, kept=policy is not None, own=own)
+        keep_results(board_, out / board_.name / RESULTS)
+    if policy is None:
+        show_board(board_, read_results(board_, out / board_.name / RESULTS), as_json=json)
+        return
+    assert own is not None
+    results = own_results(board_, out / board_.name / RESULTS)
+    show_board(board_, results, as_json=json, note=place(board_, results, own))
 
 
 def make_all(board: Board, units: list[Unit], processes: int, ray: str | None = None) -> None:
@@ -114,17 +134,26 @@ def show_(
     board: Annotated[str, tyro.conf.Positional],
     *,
     runs: Path | None = None,
+    cells: bool = False,
     json: bool = False,
 ) -> None:
-    """Show what a board says, from raw rows.
+    """Show what a board says, from its results.
 
     Args:
         board: Name of a board, or path to a TOML file.
         runs: Folder of `badger board run --out`, to show your own runs; the suite's if not given.
+        cells: Show the means in every cell instead, by size where cells differ in one.
         json: Print the result as one JSON object.
     """
-    board_ = load_board(board)
-    show_board(board_, kept_folder(board_) if runs is None else runs / board_.name / "rows", json)
+    board_, note = load_board(board), ""
+    if runs is None:
+        board_, results, note = kept(board_)
+    else:
+        results = read_results(board_, runs / board_.name / RESULTS)
+    if cells and not json:
+        print("\n".join([board_.title, *cell_lines(board_, results)]))
+        return
+    show_board(board_, results, as_json=json, note=note)
 
 
 def list_boards(*, json: bool = False) -> None:
@@ -133,31 +162,20 @@ def list_boards(*, json: bool = False) -> None:
     Args:
         json: Print the result as one JSON object.
     """
-    boards = [load_board(name) for name in board_names()]
-    rows = [
-        record("board", each.name, title=each.title, track=each.track, agents=len(each.agents))
-        for each in boards
-    ]
-    show(rows, as_json=json, title="Boards", note="next: badger board show NAME")
+    list_("boards", json=json)
 
 
-def keep_rows(board: Board, folder: Path) -> None:
-    """Put finished rows where the suite keeps them."""
+def keep_results(board: Board, path: Path) -> None:
+    """Put finished results where the suite keeps them."""
     if board.name not in board_names() or load_board(board.name).model_dump() != board.model_dump():
         raise BoardError(f"--keep is for the suite's own boards; {board.name} is none")
-    target = FOLDER / board.name / "runs"
-    make_folder(target)
-    for runs in read_runs(folder, board).values():
-        for each in runs:
-            names = [f"{stem(each.agent, each.seed)}{ending}" for ending in (".csv.gz", ".json")]
-            write_together({target / name: (folder / name).read_bytes() for name in names})
+    write_atomically(FOLDER / board.name / RESULTS, path.read_bytes())
 
 
 Command = (
     Annotated[None, tyro.conf.subcommand("run", constructor=run)]
     | Annotated[None, tyro.conf.subcommand("show", constructor=show_)]
     | Annotated[None, tyro.conf.subcommand("list", constructor=list_boards)]
-    | Annotated[None, tyro.conf.subcommand("build", constructor=build)]
     | SubmissionCommand
     | SeasonCommand
 )

@@ -1,151 +1,229 @@
-"""What a board says, in a terminal or as one JSON object."""
+"""What a board says, in a terminal of 80 columns or as one JSON object."""
 
 import math
-import shutil
-import sys
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 from leaderboards.boards.board import Board, BoardError
 from leaderboards.boards.claims import verdicts
-from leaderboards.boards.rows import RunRows, kept_folder, read_runs
+from leaderboards.boards.results import Results, read_results
 from leaderboards.boards.scaling import crossings, curves
-from leaderboards.boards.standing import Line, place, said, standing, steps_to_threshold
+from leaderboards.boards.standing import Ablation, Standing, ablations, failures, said, short, standings
 from leaderboards.results import Record, record, show
-from leaderboards.statistics import KIND, Estimate
+from leaderboards.statistics import KIND, Estimate, over_seeds
 from leaderboards.submissions.entries import FOLDER as SUBMISSIONS
 from leaderboards.submissions.entries import with_submissions
 
-WIDE = 100
-"""Columns of a terminal from which on a board's table has all that is known of a line."""
+WIDTH = 80
+"""Columns of all that is printed here."""
+
+MARKS = {"better": "+", "worse": "-", "no difference shown": "="}
 
 
-def show_board(
-    board: Board, folder: Path, as_json: bool, *, kept: bool = False, own: str | None = None
-) -> None:
+def show_board(board: Board, results: Results, *, as_json: bool = False, note: str = "") -> None:
     """Print a board; BoardError if there is not one run of it.
 
     Args:
         board: the board.
-        folder: with rows.
+        results: its runs.
         as_json: as one JSON object.
-        kept: where the folder lacks a line's rows, show those that the suite keeps; and its submissions.
-        own: line of which to say where it stands.
+        note: a line more.
     """
-    found = read_runs(folder, board)
-    if kept:
-        theirs = read_runs(kept_folder(board), board)
-        found = {agent: runs or theirs[agent] for agent, runs in found.items()}
-    refused = None
-    if kept or folder == kept_folder(board):
-        try:
-            board, submitted = with_submissions(board, SUBMISSIONS)
-            found |= submitted
-        except BoardError as error:  # somebody else's mistake; the rest of the board is what it is
-            refused = f"without submissions: {error}"
-    lines = standing(board, found)
+    lines, parts = standings(board, results), ablations(board, results)
     if not lines:
         raise BoardError(f"{board.name} has no finished runs here; make some: badger board run {board.name}")
-    notes = _notes(board, found, lines)
-    notes += [] if refused is None else [refused]
-    notes += [] if own is None else [place(board, found, own)]
+    notes = [each.sentence for each in verdicts(board, results)] + [
+        each for each in (board.note, note) if each
+    ]
     if as_json:
-        show([_facts(board, line) for line in lines], as_json=True, title=board.title, note="; ".join(notes))
+        rows = [*(_facts(board, line) for line in lines), *(_ablated(board, part) for part in parts)]
+        show(rows, as_json=True, title=board.title, note=" ".join(notes))
         return
-    for title, rows in _others(board, found, lines) if len(board.cells) > 1 else ():
-        show(rows, as_json=False, title=title)
-    others = list({line.compared_with for line in lines} - {None})
-    other = others[0] if len(others) == 1 else None
-    rows = [_row(board, line, found[line.agent], other) for line in lines]
-    show(rows, as_json=False, title=f"{board.title} ({board.name})", note="\n".join(notes))
+    print("\n".join(board_lines(board, results, lines, parts, notes)))
 
 
-def _notes(board: Board, found: Mapping[str, Sequence[RunRows]], lines: Sequence[Line]) -> list[str]:
-    """What a reader must know of the numbers, and what follows from them."""
+def board_lines(
+    board: Board, results: Results, lines: Sequence[Standing], parts: Sequence[Ablation], notes: Sequence[str]
+) -> list[str]:
+    """The board's two tables, and what may be claimed, at most `WIDTH` columns wide."""
     better = "higher" if board.higher_is_better else "lower"
-    notes = [f"mean {board.outcome} over {board.tasks} tasks in {board.main}, {better} is better"]
-    counts = sorted({len(line.seeds) for line in lines if line.role != "reference"})
-    if counts:
-        seeds = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
-        notes.append(f"intervals: {KIND}, {seeds} outer seeds")
-        notes.append("agents that share a letter are not distinguishable")
-    if few := [line.agent for line in lines if line.preliminary]:
-        notes.append(f"fewer than 10 outer seeds, preliminary: {', '.join(few)}")
-    if failed := [f"{line.agent} {list(line.failed)}" for line in lines if line.failed]:
-        notes.append(f"failed outer seeds: {', '.join(failed)}")
-    notes += [crossing.sentence for crossing in crossings(board, found)]
-    return notes + [f"{each.sentence} {each.speed}".rstrip() for each in verdicts(board, found)]
+    failed = failures(board, results)
+    told = (
+        "failed on some outer seeds: " + ", ".join(failed) if failed else "no agent fails on any outer seed"
+    )
+    seeds = max((line.seeds for line in lines if line.role != "reference"), default=0)
+    text = [
+        board.title,
+        *_wrapped(told),
+        *_wrapped(f"{board.outcome} ({better} is better), {board.tasks} tasks, {seeds} outer seeds, {KIND}"),
+        "",
+        *_contestants(board, lines),
+    ]
+    if parts:
+        text += ["", *_ablations(parts)]
+    few = [line.label for line in lines if line.preliminary]
+    if few:
+        notes = [*notes, f"Fewer than 10 outer seeds, preliminary: {', '.join(few)}."]
+    for each in notes:
+        text += _wrapped(each)
+    return text
 
 
-def _row(board: Board, line: Line, runs: Sequence[RunRows], other: str | None) -> Record:
-    """A line of the board as people read it; `other`: with whom all are compared, if it is one."""
-    versus = "" if line.difference is None else said(line.difference, 3)
-    if other is None and line.difference is not None:
-        versus += f" to {line.compared_with}"
-    row: Record = {"agent": line.agent, "role": line.role, "group": line.group, "seeds": len(line.seeds)}
-    row[board.main] = said(line.cells[board.main], 3)
-    if board.threshold is not None:
-        _, row[f"steps to loss {board.threshold:g}"] = steps_to_threshold([run for run in runs if run.ok])
-    row["difference" if other is None else f"minus {other}"] = versus
-    row["weights"] = int(line.facts["parameters"]) if "parameters" in line.facts else ""
-    row["seconds"] = round(line.facts["seconds"]) if "seconds" in line.facts else ""
-    if sys.stdout.isatty() and shutil.get_terminal_size().columns < WIDE:
-        for name in ("role", "seeds", "weights", "seconds"):
-            del row[name]
-    return row
-
-
-def _others(
-    board: Board, found: Mapping[str, Sequence[RunRows]], lines: Sequence[Line]
-) -> list[tuple[str, list[Record]]]:
-    """Titles and rows of tables with a board's scales, and with cells that stand in none; means alone.
-
-    Where a single agent lives through a scale, each of its places is a row.
-    """
-    tables = []
+def cell_lines(board: Board, results: Results) -> list[str]:
+    """Means in every cell, by scale, and where the order of two agents turns."""
+    text: list[str] = []
     for scale, table in board.scales.items():
-        drawn = curves(board, found, scale)
-        title = f"mean {board.outcome} by {table.label}"
-        if len(drawn) == 1:
-            ((agent, points),) = drawn.items()
-            places = [{"": f"{point.place:g}", agent: said(point.outcome, 3)} for point in points]
-            tables.append((title, places))
-            continue
-        rows = [
-            {"agent": line.agent}
-            | {f"{place:g}": "" for place in table.values}
-            | {f"{point.place:g}": f"{point.outcome.value:.3g}" for point in drawn[line.agent]}
-            for line in lines
-            if line.agent in drawn
-        ]
-        if rows:
-            tables.append((title, rows))
+        text += ["", f"mean {board.outcome} by {table.label}"]
+        drawn = curves(board, results, scale)
+        rows = [["", *(f"{value:g}" for value in table.values)]]
+        for agent, points in drawn.items():
+            known = {point.place: short(point.outcome.value) for point in points}
+            rows.append(
+                [board.agents[agent].label or agent, *(known.get(value, "") for value in table.values)]
+            )
+        text += _aligned(rows)
     left = [cell for cell in board.cells if not any(cell in table.cells for table in board.scales.values())]
-    if left:
-        alike = len({board.outcome_in(cell) for cell in left}) == 1
-        heads = {cell: cell if alike else f"{cell}: {board.outcome_in(cell)}" for cell in left}
-        rows = [
-            {"agent": line.agent}
-            | {heads[cell]: f"{line.cells[cell].value:.3g}" if cell in line.cells else "" for cell in left}
-            for line in lines
+    if len(left) > 1:
+        rows = [["", *left]]
+        for agent, runs in results.items():
+            cells = [cell for cell in left if runs and cell in board.cells_of(agent)]
+            means = {cell: over_seeds([run.rows[cell].mean for run in runs if run.ok]) for cell in cells}  # type: ignore[arg-type]
+            rows.append([agent, *(short(means[cell].value) if cell in means else "" for cell in left)])
+        text += ["", "mean outcome in each cell", *_aligned(rows)]
+    for crossing in crossings(board, results):
+        text += _wrapped(crossing.sentence)
+    return text
+
+
+def _contestants(board: Board, lines: Sequence[Standing]) -> list[str]:
+    """The first table."""
+    conditions = any(line.condition for line in lines)
+    steps = board.threshold is not None
+    head = ["", "agent"] + (["where"] if conditions else [])
+    head += ["score", f"{board.outcome.replace('_', ' ')}, iqm", "mean", "ok"]
+    head += (["steps"] if steps else []) + ["size", "ops", "s"]
+    rows = [head]
+    for line in lines:
+        row = [MARKS[line.versus.verdict] if line.versus and line.role == "contestant" else " ", line.label]
+        row += [line.condition] if conditions else []
+        row.append("" if line.score is None else f"{line.score.value + 0.0:.2f}".replace("-0.00", "0.00"))
+        trained = line.role == "contestant"
+        row += [said(line.middle), short(line.mean.value), f"{line.solved}/{line.seeds}" if trained else ""]
+        if steps:
+            row.append(
+                ""
+                if line.threshold is None
+                else "never"
+                if math.isinf(line.threshold)
+                else f"{line.threshold:.0f}"
+            )
+        facts = line.facts
+        row += [_count(facts.parameters) if trained else "", _count(facts.operations) if trained else ""]
+        row.append(f"{facts.seconds:.0f}" if trained and facts.seconds is not None else "")
+        rows.append(row)
+    first = next(line.label for line in lines if line.versus is None or line.role == "contestant")
+    rivals = {line.label for line in lines if line.role == "contestant" and line.versus is None}
+    rival = " or ".join(sorted(rivals)) or first
+    legend = f"+ better, - worse than {rival}, = no difference shown (paired, Holm over the board)"
+    legend += "; ok: seeds that solved it; size: weights; ops: per step; s: of training"
+    return [*_aligned(rows, 3 if conditions else 2), *_wrapped(legend)]
+
+
+def _ablations(parts: Sequence[Ablation]) -> list[str]:
+    """The second table: one column for each agent whose parts were taken away."""
+    columns = list(dict.fromkeys((part.of, part.condition) for part in parts))
+    names = {of: condition or of for of, condition in columns}
+    rows = [["taken away: difference", *(names[of] for of, _ in columns)]]
+    for label in dict.fromkeys(part.label for part in parts):
+        row = [label]
+        for of, _ in columns:
+            found = [part for part in parts if (part.of, part.label) == (of, label)]
+            row.append(f"{MARKS[found[0].versus.verdict]} {said(found[0].versus.estimate)}" if found else "")
+        rows.append(row)
+    return _aligned(rows)
+
+
+def _aligned(rows: Sequence[Sequence[str]], texts: int = 1) -> list[str]:
+    """Rows as lines with columns: the first `texts` to the left, the others to the right, within `WIDTH`."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    gap = 2 if sum(widths) + 2 * len(widths) - 2 <= WIDTH else 1
+    spare = sum(widths) + gap * (len(widths) - 1) - WIDTH
+    if spare > 0:  # the longest names give way
+        widest = max(range(texts), key=lambda i: widths[i])
+        widths[widest] -= spare
+    lines = []
+    for row in rows:
+        cells = [
+            _cut(text, width).ljust(width) if i < texts else text.rjust(width)
+            for i, (text, width) in enumerate(zip(row, widths, strict=True))
         ]
-        tables.append((f"mean {board.outcome_in(left[0]) if alike else 'outcome'} in each cell", rows))
-    return tables
+        lines.append((" " * gap).join(cells).rstrip())
+    return lines
 
 
-def _facts(board: Board, line: Line) -> Record:
-    """A line of the board as a flat record, for programs."""
-    facts: Record = {"role": line.role, "group": line.group, "seeds": len(line.seeds)}
-    facts |= {"failed_seeds": list(line.failed), **line.facts}
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH)
+
+
+def _count(number: float | None) -> str:
+    """A count in at most four characters."""
+    if number is None:
+        return ""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= size:
+            return f"{number / size:.1f}{unit}" if number < 10 * size else f"{number / size:.0f}{unit}"
+    return f"{number:.0f}"
+
+
+def _facts(board: Board, line: Standing) -> Record:
+    """A line of the first table as a flat record, for programs."""
+    facts: Record = {"role": line.role, "condition": line.condition, "seeds": line.seeds}
+    facts |= {"solved_seeds": line.solved, "failed_seeds": line.failed}
+    facts |= {
+        name: getattr(line.facts, name) for name in ("parameters", "operations", "seconds", "outer_steps")
+    }
+    if line.threshold is not None:
+        facts["outer_steps_to_threshold"] = None if math.isinf(line.threshold) else line.threshold
     facts |= {"iqm": line.middle.value, "iqm_ci95": _ends(line.middle)}
-    for cell, estimate in line.cells.items():
-        facts |= {f"{cell}.mean": estimate.value, f"{cell}.ci95": _ends(estimate)}
-    if line.difference is not None:
-        facts |= {"compared_with": line.compared_with, "difference": line.difference.value}
-        facts |= {"difference_ci95": _ends(line.difference)}
-    main = line.cells[board.main]
-    return record(board.outcome, main.value, agent=line.agent, **facts) | {"ci95": _ends(main)}
+    if line.score is not None:
+        facts |= {"score": line.score.value, "score_ci95": _ends(line.score)}
+    if line.versus is not None:
+        facts |= {"difference": line.versus.estimate.value, "difference_ci95": _ends(line.versus.estimate)}
+        facts |= {"p_holm": line.versus.p, "verdict": line.versus.verdict}
+    made = record(board.outcome, line.mean.value, agent=line.agent, label=line.label, **facts)
+    return made | {"ci95": _ends(line.mean)}
+
+
+def _ablated(board: Board, part: Ablation) -> Record:
+    """A line of the second table as a flat record."""
+    facts = {"role": "control", "control_of": part.of, "condition": part.condition}
+    facts |= {"difference": part.versus.estimate.value, "difference_ci95": _ends(part.versus.estimate)}  # type: ignore[dict-item]
+    facts |= {"p_holm": part.versus.p, "verdict": part.versus.verdict}  # type: ignore[dict-item]
+    made = record(board.outcome, part.mean.value, agent=part.agent, label=part.label, **facts)
+    return made | {"ci95": _ends(part.mean)}
 
 
 def _ends(estimate: Estimate) -> list[float] | None:
     return None if math.isnan(estimate.low) else [estimate.low, estimate.high]
+
+
+def kept(board: Board) -> tuple[Board, Results, str]:
+    """A board of the suite with its results and submissions, and a note if one of those is damaged."""
+    results = dict(read_results(board))
+    try:
+        board, submitted = with_submissions(board, SUBMISSIONS)
+    except BoardError as error:  # somebody else's mistake; the rest of the board is what it is
+        return board, results, f"Without submissions: {error}."
+    return board, results | submitted, ""
+
+
+def own_results(board: Board, folder: Path) -> Results:
+    """Results of `badger board run` in a folder of one's own; those of the suite for lines that it lacks."""
+    found = read_results(board, folder)
+    theirs = read_results(board)
+    return {agent: runs or theirs.get(agent, []) for agent, runs in found.items()}

@@ -1,27 +1,22 @@
 """`badger demo`: the paper's claim on one screen, trained while you wait."""
 
-import multiprocessing
-import os
-import time
-from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from badger_agents.evaluation import evaluate
-from badger_agents.recipe.loading import Recipe, load_recipe
+from badger_agents.recipe.loading import load_recipe
 from badger_agents.rollout import rollout
 from badger_agents.training.log import read_log
-from badger_agents.training.loop import CHECKPOINT, LOG
-from badger_agents.training.loop import train as train_run
+from badger_agents.training.run import CHECKPOINT, LOG
 from badger_envs import keyed_random
-from leaderboards.options import check_device, check_seed, progress_bar
+from leaderboards.options import check_device, check_seed
 from leaderboards.plots.demo import Curve, draw_demo
 from leaderboards.plots.style import save_figure
 from leaderboards.results import Record, record, show
 from leaderboards.runs import changed_recipe, make_folder, open_run
-from leaderboards.words import INTERRUPTED
+from leaderboards.side_by_side import Job, train_side_by_side
 
 AGENTS = {
     "guessing-hardwired": "Badger",
@@ -60,7 +55,11 @@ def demo(
     if outer_steps is not None:
         recipes = [changed_recipe(recipe, outer_steps=outer_steps) for recipe in recipes]
     make_folder(out)
-    train_all(recipes, seed, out, device)
+    for recipe in recipes:
+        for name in (CHECKPOINT, LOG):
+            (out / recipe.name / name).unlink(missing_ok=True)
+    jobs = {AGENTS[recipe.name]: Job(recipe, seed, out / recipe.name) for recipe in recipes}
+    train_side_by_side(jobs, device)
     results: list[Record] = []
     curves = []
     dims = recipes[0].family().slots.outputs
@@ -104,52 +103,3 @@ def demo(
         f" bound: best possible if the experts that do not hear the error know nothing. picture: {picture}"
     )
     show(results, as_json=json, title="Guess 3 numbers; only one expert hears the error", note=note)
-
-
-def train_all(recipes: list[Recipe], seed: int, out: Path, device: str) -> None:
-    """Train all recipes, one process per core, with a bar for each; Ctrl-C stops all."""
-    for recipe in recipes:
-        for name in (CHECKPOINT, LOG):
-            (out / recipe.name / name).unlink(missing_ok=True)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(len(recipes), cores), mp_context=context) as pool, progress_bar() as bar:
-        jobs: dict[str, Future[None]] = {}
-        lines = {}
-        for recipe in recipes:
-            assert recipe.training is not None
-            total = recipe.training.outer_steps
-            lines[recipe.name] = bar.add_task(AGENTS[recipe.name], total=total, note="waits", start=False)
-            jobs[recipe.name] = pool.submit(train_one, recipe.to_json(), seed, out / recipe.name, device)
-        try:
-            while True:
-                for name, line in lines.items():
-                    rows = read_log(out / name / LOG)
-                    if rows:
-                        if not bar.tasks[line].started:  # the wait for a core is not its time
-                            bar.start_task(line)
-                            bar.tasks[line].start_time = bar.get_time() - rows[-1]["seconds"]
-                        bar.update(line, completed=rows[-1]["step"], note=f"loss {rows[-1]['loss']:.3f}")
-                if all(job.done() for job in jobs.values()):
-                    break
-                time.sleep(0.5)
-        except KeyboardInterrupt:
-            for child in multiprocessing.active_children():
-                child.terminate()  # those in training save their checkpoint first
-            raise
-        try:
-            for job in jobs.values():
-                job.result()
-        except BrokenExecutor as error:
-            raise ChildProcessError(
-                "a training process was killed (for want of memory?); run it again"
-            ) from error
-
-
-def train_one(recipe: str, seed: int, folder: Path, device: str) -> None:
-    """Train one recipe (as JSON) on one core: the work of one process."""
-    torch.set_num_threads(1)
-    try:
-        train_run(Recipe.from_json(recipe), seed, folder, device=device)
-    except KeyboardInterrupt:
-        os._exit(INTERRUPTED)  # the pool would hand this process the next training

@@ -25,10 +25,11 @@ def evaluate(
     env: tuple[str, ...] = (),
     agent: tuple[str, ...] = (),
     control: Literal["none", "withheld", "forgetful"] = "none",
+    trust: tuple[str, ...] = (),
     device: str = "cpu",
     json: bool = False,
 ) -> None:
-    """Let a trained agent live through fresh trials with its weights frozen, and report the outcome.
+    """Measure a trained agent on fresh trials, its weights frozen.
 
     The same seed gives every agent the same tasks and the same noise. A recipe may ask for several
     settings, such as sizes ([evaluation]): each combination is one result.
@@ -42,8 +43,9 @@ def evaluate(
         env: Settings of the environment to change, such as dims=5 horizon=40; with id=Badger/XOR-v0 it is
             another one (what it lacks of the numbers met in training reads as zeros).
         agent: Settings of the agent to change, such as experts=6 topology=none.
-        control: withheld: the agent is told no feedback; forgetful: it is born anew at every step, and keeps
+        control: withheld: the agent is told no feedback; forgetful: it starts afresh at every step, and keeps
             no state but its clocks. Either shows what learning within the trial is worth.
+        trust: Files and packages of yours whose code a recipe or run may name, such as my_package.
         device: Where to compute: cpu, cuda, cuda:1, ...
         json: Print the result as one JSON object.
     """
@@ -52,7 +54,7 @@ def evaluate(
     split_index(split)
     check_trials(trials, least=1)
     swaps, changes = parse_settings(agent, "--agent"), family_settings(env)
-    source = find(run, pretrained)
+    source = find(run, pretrained, trust)
     cases = prepare(source, cells_of(source.recipe, changes, swaps), split, seed, device)
     opened, open_cases = cases[0].run, cases
     if control != "none":

@@ -9,7 +9,6 @@ from badger_agents.badger.growth import Change
 from leaderboards.cells import Case, Cell, prepare
 from leaderboards.growth import (
     badger_of,
-    curves,
     grow_and_compare,
     growing_agent,
     growth_records,
@@ -39,12 +38,13 @@ def grow(
     env: tuple[str, ...] = (),
     agent: tuple[str, ...] = (),
     figure: Path | None = None,
+    trust: tuple[str, ...] = (),
     device: str = "cpu",
     json: bool = False,
 ) -> None:
     """Let experts come and go in the middle of every trial, weights untouched, and report what it is worth.
 
-    The same test tasks are lived through three times: as the agent is; with the change; and with the
+    The same test tasks are met three times: by the agent as it is; with the change; and with the
     experts that there are after it from the start, which tells what more experts do from what a change in
     mid-trial does. Gains are paired over tasks, and above 0 whenever the first of the two is better.
 
@@ -63,8 +63,9 @@ def grow(
         env: Settings of the environment to change, such as dims=6 horizon=40.
         agent: Settings of the agent at the start to change, such as experts=4.
         figure: Picture to draw (png, svg or pdf): loss at each step.
+        trust: Files and packages of yours whose code a recipe or run may name, such as my_package.
         device: Where to compute: cpu, cuda, cuda:1, ...
-        json: Print every number, those of each step too, as one JSON object.
+        json: Print the result as one JSON object.
     """
     check_seed(seed)
     check_device(device)
@@ -78,30 +79,26 @@ def grow(
         )
     if figure is not None:
         check_ending(figure)
-    cases = cases_of(runs, pretrained, env, agent, seed, device)
+    cases = cases_of(runs, pretrained, env, agent, trust, seed, device)
     when = cases[0].family.horizon // 2 if at is None else at
     growing = [growing_agent(case, when, change, seed, device) for case in cases]
     if figure is not None:
         make_folder(figure.parent)  # now, and not after minutes of measuring
     with progress_bar() as bar:
         line = bar.add_task(cases[0].run.name, total=len(cases), note="")
-        found = [
-            grow_and_compare(case, each, trials, seed, device, lambda: bar.advance(line))
-            for case, each in zip(cases, growing, strict=True)
-        ]
-    results = growth_records(found, growing[0], when)
+        found = []
+        for case, each in zip(cases, growing, strict=True):
+            found.append(grow_and_compare(case, each, trials, seed, device))
+            bar.advance(line)
+    results = growth_records(found, when)
     title = f"Growth of {cases[0].run.name} on {cases[0].run.recipe.env.id}, after {when} steps"
     note = "; ".join(filter(None, [f"interval: 95 % over {trials} tasks", said_of_outer_seeds(cases)]))
-    losses, gains = curves(found, growing[0], when)
+    drawn = ""
     if figure is not None:
-        save_figure(draw_growth(losses, gains, f"{title}\n{note}"), figure)
-    if json:
-        steps = [row for sweep in (*losses, *gains) for row in sweep.records()]
-        files = [] if figure is None else [record("picture", str(figure))]
-        show([*results, *steps, *files], as_json=True, title=title, note=note)
-    else:
-        drawn = "" if figure is None else f". picture: {figure}"
-        show(results, as_json=False, title=title, note=f"{note}{drawn}")
+        save_figure(draw_growth(found, when, f"{title}\n{note}"), figure)
+        results += [record("picture", str(figure))] if json else []
+        drawn = f". picture: {figure}"
+    show(results, as_json=json, title=title, note=f"{note}{drawn}")
 
 
 def transplant(
@@ -113,6 +110,7 @@ def transplant(
     seed: int = 0,
     env: tuple[str, ...] = (),
     agent: tuple[str, ...] = (),
+    trust: tuple[str, ...] = (),
     device: str = "cpu",
     json: bool = False,
 ) -> None:
@@ -130,13 +128,14 @@ def transplant(
         seed: Which tasks.
         env: Settings of the environment to change, such as dims=5 horizon=40.
         agent: Settings of the agents to change, such as experts=6.
+        trust: Files and packages of yours whose code a recipe or run may name, such as my_package.
         device: Where to compute: cpu, cuda, cuda:1, ...
         json: Print the result as one JSON object.
     """
     check_seed(seed)
     check_device(device)
     check_trials(trials, least=2)
-    donors, receivers = (cases_of(runs, pretrained, env, agent, seed, device) for _ in range(2))
+    donors, receivers = (cases_of(runs, pretrained, env, agent, trust, seed, device) for _ in range(2))
     horizon = donors[0].family.horizon
     when = horizon // 2 if at is None else at
     if not 0 <= when < horizon:
@@ -162,16 +161,17 @@ def cases_of(
     pretrained: str | None,
     env: tuple[str, ...],
     agent: tuple[str, ...],
+    trust: tuple[str, ...],
     seed: int,
     device: str,
 ) -> list[Case]:
-    """Agents and where they live, from what a command was told; outer seeds of one recipe, test split.
+    """Agents and their families, from what a command was told; outer seeds of one recipe, test split.
 
     Raises:
         ValueError: there is none, they are of several recipes, or a setting is refused.
     """
     swaps, changes = parse_settings(agent, "--agent"), family_settings(env)
-    sources: list[Source] = [find(run, pretrained) for run in runs or (None,)]
+    sources: list[Source] = [find(run, pretrained, trust) for run in runs or (None,)]
     names = sorted({source.recipe.name for source in sources})
     if len(names) > 1:
         raise ValueError(f"the runs are of different recipes ({', '.join(names)}); give outer seeds of one")

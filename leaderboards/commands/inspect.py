@@ -27,6 +27,7 @@ def inspect(
     seed: int = 0,
     env: tuple[str, ...] = (),
     agent: tuple[str, ...] = (),
+    trust: tuple[str, ...] = (),
     device: str = "cpu",
     json: bool = False,
 ) -> None:
@@ -45,6 +46,7 @@ def inspect(
         seed: Which tasks.
         env: Settings of the environment to change, such as dims=5 horizon=40.
         agent: Settings of the agent to change, such as experts=6 topology=ring.
+        trust: Files and packages of yours whose code a recipe or run may name, such as my_package.
         device: Where to compute: cpu, cuda, cuda:1, ...
         json: Print every result as one JSON object.
     """
@@ -52,7 +54,7 @@ def inspect(
     check_device(device)
     check_trials(trials, least=10)
     swaps, changes = parse_settings(agent, "--agent"), family_settings(env)
-    source = find(run, pretrained)
+    source = find(run, pretrained, trust)
     (case,) = prepare(source, [Cell(changes, swaps)], "test", seed, device)
     badger, receiver = the_badger(case), the_badger(case._replace(run=source.open(device, **swaps)))
     path = out if out is not None else Path(f"{case.run.name}-inside.png")
@@ -62,7 +64,7 @@ def inspect(
     treated = treatments(badger, receiver, case.family.horizon)
     with progress_bar() as bar:
         line = bar.add_task(case.run.name, total=len(treated) + 2, note="")
-        judged = list(outcomes(case, treated, trials, seed, device, lambda: bar.advance(line)))
+        changed = list(outcomes(case, treated, trials, seed, device, lambda: bar.advance(line)))
         inside = look_inside(case, trials, seed, device)
         bar.advance(line)
     title = f"Inside {case.run.name} on {case.settings['env']}"
@@ -70,7 +72,7 @@ def inspect(
     note = f"interval: 95 % over tasks{preliminary}"
     arrays = {name: tensor.cpu().numpy() for name, tensor in inside.trace.tensors.items()}
     figure = draw_inside(
-        arrays, inside.influence, judged, case.family.outcome, f"{title}\n{trials:,} test tasks, {note}"
+        arrays, inside.influence, changed, case.family.outcome, f"{title}\n{trials:,} test tasks, {note}"
     )
     save_figure(figure, path)
     kept = path.with_suffix(".safetensors")
@@ -79,10 +81,10 @@ def inspect(
     )
     files = [record("picture", str(path)), record("trace", str(kept))]
     if json:
-        results = [*judged, *inside.summary, *inside.records, *files]
+        results = [*changed, *inside.summary, *inside.records, *files]
         show(results, as_json=True, title=title, note=note)
         return
-    show(judged, as_json=False, title=f"{title}: what interventions change", note=note)
+    show(changed, as_json=False, title=f"{title}: what interventions change", note=note)
     show(
         inside.summary, as_json=False, title=f"{title}: measures beside their nulls",
         note=f"{note}. picture: {path}; trace of {min(trials, KEPT)} trials: {kept}",

@@ -11,7 +11,7 @@ import tyro
 
 from badger_envs.registry import TABLE, family_of
 from badger_envs.topology import BUILDERS
-from leaderboards.results import columns_of, record, show
+from leaderboards.results import Record, columns_of, show
 from leaderboards.words import nearest
 
 Row = dict[str, Any]
@@ -34,10 +34,10 @@ def list_(what: Annotated[str | None, tyro.conf.Positional] = None, *, json: boo
     else:
         rows, title, note = LISTS[what](), what, ""
     if json:
-        results = []
+        results: list[Record] = []
         for row in rows:
             (_, id), *more, (_, about) = row.items()
-            results.append(record(what or "list", about, id=id, **dict(more)))
+            results.append({"name": what or "list", "id": id, **dict(more), "value": about})
         show(results, as_json=True, title=title, note=note)
         return
     print("\n".join([*columns_of(rows), *(["", note] if note else [])]))

@@ -1,4 +1,4 @@
-"""`badger play`: a person lives through trials in the terminal, and hears their score."""
+"""`badger play`: a person plays trials in the terminal, and gets their score."""
 
 import inspect
 import secrets
@@ -63,7 +63,7 @@ def play(
         game.say("\nended before the end of the trial", "dim")
     finally:
         game.env.close()
-    results, note = judged(id, family, outcomes, changes, seed)
+    results, note = scored(id, family, outcomes, changes, seed)
     if json or results:
         show(results, as_json=json, title=f"you on {id}", note=note)
 
@@ -206,7 +206,7 @@ def parsed(typed: str, family: Family, used: np.ndarray) -> Any:
     return action
 
 
-def judged(
+def scored(
     id: str, family: Family, outcomes: list[float], changes: dict[str, Any], seed: int
 ) -> tuple[list[Record], str]:
     """Results over the finished trials beside floor and ceiling, and a line about them."""

@@ -5,8 +5,15 @@ from typing import Annotated, Any
 
 import tyro
 
-from leaderboards.plots.learning import Over, by_recipe, draw_learning, median, read_curve, smooth
-from leaderboards.plots.seeds import said_of_counts
+from leaderboards.plots.learning import (
+    Over,
+    by_recipe,
+    draw_learning,
+    median,
+    read_curve,
+    said_of_counts,
+    smooth,
+)
 from leaderboards.plots.style import check_ending, save_figure
 from leaderboards.results import record, show
 from leaderboards.runs import make_folder
@@ -17,6 +24,7 @@ def plot(
     *,
     over: Over = "steps",
     smoothing: int = 10,
+    trust: tuple[str, ...] = (),
     out: Path = Path("plot.png"),
     json: bool = False,
 ) -> None:
@@ -29,6 +37,7 @@ def plot(
         runs: Run folders of `badger train`.
         over: What is on the horizontal axis: outer steps, or seconds of training.
         smoothing: Rows of the log of which each loss is a running mean; 1 for the losses as they are.
+        trust: Files and packages of yours whose code a recipe or run may name, such as my_package.
         out: Picture to write (png, svg or pdf).
         json: Print the result as one JSON object.
     """
@@ -37,7 +46,7 @@ def plot(
     if not runs:
         raise ValueError("there is nothing to draw; give run folders of `badger train`")
     check_ending(out)
-    groups = by_recipe([read_curve(run) for run in runs])
+    groups = by_recipe([read_curve(run, trust) for run in runs])
     figure = draw_learning(groups, over, smoothing)
     make_folder(out.parent)
     save_figure(figure, out)

@@ -23,6 +23,7 @@ def trace(
     seed: int = 0,
     env: tuple[str, ...] = (),
     agent: tuple[str, ...] = (),
+    trust: tuple[str, ...] = (),
     device: str = "cpu",
     json: bool = False,
 ) -> None:
@@ -35,12 +36,13 @@ def trace(
         seed: Which tasks (of the test split).
         env: Settings of the environment to change, such as dims=5.
         agent: Settings of the agent to change, such as topology=none.
+        trust: Files and packages of yours whose code a recipe or run may name, such as my_package.
         device: Where to compute: cpu, cuda, cuda:1, ...
         json: Print the result as one JSON object.
     """
     check_seed(seed)
     check_device(device)
-    opened = find(run, pretrained).open(device, **parse_settings(agent, "--agent"))
+    opened = find(run, pretrained, trust).open(device, **parse_settings(agent, "--agent"))
     changes = family_settings(env)
     family = opened.recipe.family(**{**changes, "split": "test"})
     keys = keyed_random.outer_keys(seed, 0, 10, "test", like=torch.zeros((), device=device))

@@ -11,14 +11,16 @@ import torch
 import tyro
 from rich.progress import Progress
 
+from badger_agents.estimators.process_group import joined
 from badger_agents.recipe.loading import Recipe
 from badger_agents.training import loop
 from badger_agents.training.checkpoint import Checkpoint
 from badger_agents.training.log import read_log
-from badger_agents.training.process_group import joined
+from badger_agents.training.own_code import keep_code
+from badger_agents.training.run import RunPlan, last_checkpoint
 from leaderboards.options import check_device, check_seeds, progress_bar
 from leaderboards.results import Record, record, show
-from leaderboards.runs import changed_recipe, find_recipe, keep_code, make_folder
+from leaderboards.runs import changed_recipe, find_recipe, make_folder
 
 THREADS = 2
 """Of a population, where there are so many cores; a single training this small loses by a second one."""
@@ -36,6 +38,7 @@ def train(
     env: tuple[str, ...] = (),
     agent: tuple[str, ...] = (),
     training: tuple[str, ...] = (),
+    trust: tuple[str, ...] = (),
     device: str = "cpu",
     tensorboard: bool = False,
     json: bool = False,
@@ -60,6 +63,7 @@ def train(
         env: Settings of the environment to change, such as dims=5. What is changed goes into the run's name.
         agent: Settings of the agent to change, such as topology=none policy_settings.state_noise=0.0.
         training: Settings of the training to change, such as learning_rate=1e-3.
+        trust: Files and packages of yours whose code a recipe or run may name, such as my_package.
         device: Where to compute: cpu, cuda, cuda:1, ... (under torchrun, cuda gives each process its own.)
         tensorboard: Also write TensorBoard events (needs badger-suite[tensorboard]).
         json: Print the result as one JSON object.
@@ -67,7 +71,7 @@ def train(
     check_seeds(seed, seeds)
     check_device(device)
     words = {"env": env, "agent": agent, "training": training}
-    recipe_ = changed_recipe(find_recipe(recipe), policy, outer_steps, words)
+    recipe_ = changed_recipe(find_recipe(recipe, trust), policy, outer_steps, words)
     if recipe_.training is None:
         raise ValueError(
             f"recipe {recipe_.name!r} has nothing to train; evaluate it: badger evaluate {recipe}"
@@ -75,27 +79,27 @@ def train(
     if seeds > 1 and "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(min(THREADS, os.cpu_count() or 1))
     numbers = range(seed, seed + seeds)
-    with joined(device) as team:
-        if not team.writes:
-            team.any(False)  # wait until folders are made
-        plans = make_plans(recipe_, numbers, out, resume, write=team.writes)
+    with joined(device) as group:
+        if not group.writes:
+            group.any(False)  # wait until folders are made
+        plans = make_plans(recipe_, numbers, out, resume, write=group.writes)
         for plan in plans:
-            loop.last_checkpoint(*plan, resume, team.device)  # raises before a bar is drawn
-        if team.writes:
-            team.any(False)
-        with progress_bar(visible=team.writes) as bar:
+            last_checkpoint(plan, resume, group.device)  # raises before a bar is drawn
+        if group.writes:
+            group.any(False)
+        with progress_bar(visible=group.writes) as bar:
             done = loop.train_population(
                 plans,
                 resume=resume,
-                device=team.device,
+                device=group.device,
                 tensorboard=tensorboard,
                 on_step=follower(bar, recipe_.name, numbers, recipe_.training.outer_steps),
                 on_alone=lambda reason: bar.console.print(
                     f"seeds take turns, unstacked: {reason}", markup=False
                 ),
-                team=team,
+                group=group,
             )
-        if not team.writes:
+        if not group.writes:
             return
     results = [row for plan, last in zip(plans, done, strict=True) for row in run_records(plan, last)]
     note = f"next: badger evaluate {plans[0].folder}" + (", and so on" if seeds > 1 else "")
@@ -121,7 +125,7 @@ def follower(bar: Progress, name: str, seeds: range, outer_steps: int) -> Callab
 
 def make_plans(
     recipe: Recipe, seeds: Sequence[int], out: Path | None, resume: bool, write: bool = True
-) -> list[loop.Plan]:
+) -> list[RunPlan]:
     """The runs to be made, with their folders, once it is known that all of them can be written.
 
     Args:
@@ -145,10 +149,10 @@ def make_plans(
             loop.check_folder(folder, resume)
         for folder in folders.values():
             make_folder(folder)
-    return [loop.Plan(keep_code(recipe, folder), seed, folder) for seed, folder in folders.items()]
+    return [RunPlan(keep_code(recipe, folder), seed, folder) for seed, folder in folders.items()]
 
 
-def run_records(plan: loop.Plan, done: Checkpoint) -> list[Record]:
+def run_records(plan: RunPlan, done: Checkpoint) -> list[Record]:
     """What a finished run came to, by its log and last checkpoint."""
     rows = read_log(plan.folder / loop.LOG)
     last = (

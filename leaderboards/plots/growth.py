@@ -3,60 +3,54 @@
 from collections.abc import Sequence
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from leaderboards.plots.seeds import Sweep, draw_seeds, said_of_seeds
+from badger_agents.evaluation import Evaluation
+from leaderboards.growth import Grown
 from leaderboards.plots.style import COLOURS, STYLE, log_errors
 
 
-def draw_growth(losses: Sequence[Sweep], gains: Sequence[Sweep], title: str) -> Figure:
+def draw_growth(found: Sequence[Grown], at: int, title: str) -> Figure:
     """Left: loss over the steps of a trial by condition; right: paired gains. A line where experts change.
 
     Args:
-        losses: over "step", with `settings` "condition", "experts", "then" and "at".
-        gains: over "step", with `settings` "condition" and "against".
+        found: outer seeds of one recipe; of several, the median is drawn over each.
+        at: after how many steps experts change.
         title: over the picture.
     """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(11.5, 5.2), layout="constrained")
         figure.suptitle(title)
         left, right = figure.subplots(1, 2)
-        for colour, sweep in zip(COLOURS, losses, strict=False):
-            draw_seeds(left, sweep, colour, f"{sweep.settings['condition']}: {_experts(sweep)}", marker="")
-        for colour, sweep in zip(COLOURS[3:], gains, strict=False):
-            label = f"{sweep.settings['condition']}, against {sweep.settings['against']}"
-            draw_seeds(right, sweep, colour, label, marker="")
-        at = losses[0].settings["at"]
+        for colour, name in zip(COLOURS, found[0].outcomes, strict=False):
+            first, then = found[0].experts[name]
+            count = f"{first} experts" if first == then else f"{first} experts, then {then}"
+            _draw(left, [one.outcomes[name] for one in found], colour, f"{name}: {count}")
+        for colour, pair in zip(COLOURS[3:], found[0].gains, strict=False):
+            _draw(right, [one.gains[pair] for one in found], colour, f"{pair[0]}, against {pair[1]}")
         for axis in (left, right):
             axis.axvline(at + 0.5, color="0.35", linewidth=1, linestyle="--")
             axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-            axis.set(xlabel="inner-loop step", xlim=(0.5, len(losses[0].places) + 0.5))
+            axis.set_xlabel("inner-loop step")
+            axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), fontsize=8)
         right.axhline(0, color="0.35", linewidth=1)
-        if min(float(sweep.mean.min()) for sweep in losses) > 0:
+        if min(float(one.loss.min()) for each in found for one in each.outcomes.values()) > 0:
             log_errors(left)
-        left.set(ylabel="loss")
-        right.set(ylabel="loss saved, paired over tasks: above 0 is better")
-        left.set_title(f"loss at each step; experts change after step {at} (dashed)")
-        right.set_title("gain at each step")
-        for axis in (left, right):
-            _legend_below(axis)
-        one = len(losses[0].seeds) == 1
-        band = "; bands: 95 % over tasks" if one else ""
-        figure.supxlabel(
-            f"{losses[0].agent}: {said_of_seeds(losses[0])}; {losses[0].trials:,} test tasks, the same for"
-            f" every line{band}",
-            fontsize=8, color="0.35",
-        )  # fmt: skip
+        left.set(ylabel="loss", title=f"loss at each step; experts change after step {at} (dashed)")
+        right.set(ylabel="loss saved, paired over tasks: above 0 is better", title="gain at each step")
     return figure
 
 
-def _experts(sweep: Sweep) -> str:
-    """How many there are, in words."""
-    first, then = sweep.settings["experts"], sweep.settings["then"]
-    return f"{first} experts" if first == then else f"{first} experts, then {then}"
-
-
-def _legend_below(axis: Axes) -> None:
-    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), fontsize=8)
+def _draw(axis: Axes, results: Sequence[Evaluation], colour: str, label: str) -> None:
+    """One outer seed with its band of 95 % over tasks; of several each thin, their median thick."""
+    losses = np.array([one.loss.numpy() for one in results])  # [S, T]
+    steps = np.arange(1, losses.shape[1] + 1)
+    if len(results) == 1:
+        low, high = results[0].loss_ci95
+        axis.fill_between(steps, low.numpy(), high.numpy(), color=colour, alpha=0.25, linewidth=0)
+    else:
+        axis.plot(steps, losses.T, color=colour, linewidth=0.7, alpha=0.6)
+    axis.plot(steps, np.median(losses, axis=0), color=colour, linewidth=2.2, label=label)

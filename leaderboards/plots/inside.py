@@ -24,15 +24,15 @@ SAMPLES = 4_000
 
 
 def draw_inside(
-    trace: dict[str, np.ndarray], influence: np.ndarray, judged: Sequence[Record], outcome: str, title: str
+    trace: dict[str, np.ndarray], influence: np.ndarray, changes: Sequence[Record], outcome: str, title: str
 ) -> Figure:
     """Four rows: tasks over time; who hears whom, when; what messages are about; what the talk is worth.
 
     Args:
         trace: arrays [T, B, ...] of a `badger_agents.whitebox.Trace`.
         influence: [E, S], of speakers' messages on listeners' writings.
-        judged: records of differences of the outcome, with "intervention" and "ci95".
-        outcome: what is judged.
+        changes: records of differences of the outcome, with "intervention" and "ci95".
+        outcome: the outcome's name.
         title: over the picture.
     """
     with matplotlib.rc_context(STYLE):
@@ -43,7 +43,7 @@ def draw_inside(
         _draw_matrices(middle, trace)
         left, right = bottom.subfigures(1, 2, squeeze=False, width_ratios=(1, 1))[0]
         _draw_meaning(left, trace, influence)
-        _draw_worth(right, judged, outcome)
+        _draw_worth(right, changes, outcome)
     return figure
 
 
@@ -120,10 +120,10 @@ def _draw_meaning(figure: SubFigure, trace: dict[str, np.ndarray], influence: np
     bar.ax.tick_params(labelsize=7)
 
 
-def _draw_worth(figure: SubFigure, judged: Sequence[Record], outcome: str) -> None:
+def _draw_worth(figure: SubFigure, changes: Sequence[Record], outcome: str) -> None:
     """Differences of the outcome with their intervals."""
-    rows = [row for row in judged if "intervention" in row]
-    base = next(row["value"] for row in judged if row["name"] == outcome)
+    rows = [row for row in changes if "intervention" in row]
+    base = next(row["value"] for row in changes if row["name"] == outcome)
     axis = figure.subplots()
     for place, row in enumerate(rows):
         low, high = row["ci95"]

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from badger_agents.training.log import read_log
-from badger_agents.training.loop import LOG
-from leaderboards.plots.seeds import said_of_counts
+from badger_agents.training.run import LOG
+from leaderboards.card import ENOUGH
 from leaderboards.plots.style import COLOURS, STYLE, log_errors
 from leaderboards.runs import find_source
 
@@ -50,13 +50,13 @@ class Curve(NamedTuple):
         return {int(self.stage[row]): int(row) for row in rises}
 
 
-def read_curve(folder: str) -> Curve:
-    """The curve of a run folder.
+def read_curve(folder: str, trust: Sequence[str] = ()) -> Curve:
+    """The curve of a run folder, whose recipe may name code of trusted files and packages.
 
     Raises:
         ValueError: it is none, or nothing has been logged.
     """
-    source = find_source(folder)
+    source = find_source(folder, trust)
     if source.checkpoint is None:
         raise ValueError(f"{folder} was not trained; give run folders of `badger train`")
     rows = [row for row in read_log(Path(folder) / LOG) if np.isfinite(row["loss"])]
@@ -196,6 +196,19 @@ def draw_learning(groups: Mapping[str, Sequence[Curve]], over: Over, window: int
         below.set_xlabel(LABELS[over])
         figure.legend(loc="outside lower center", ncols=1, fontsize=8)
     return figure
+
+
+def said_of_counts(counts: Sequence[int], drawn: str = "median (thin: each)") -> str:
+    """How many outer seeds stand behind each of several lines, and whether they are few.
+
+    Args:
+        counts: of each line.
+        drawn: what is drawn, or told, of several.
+    """
+    few, many = min(counts), max(counts)
+    said = f"{few} outer seed{'s' if few > 1 else ''}" if few == many else f"{few} to {many} outer seeds"
+    said += f", {drawn}" if many > 1 and drawn else ""
+    return f"{said}{': preliminary' if few < ENOUGH else ''}"
 
 
 def _mark_stages(axis: Axes, curve: Curve, places: np.ndarray, longest: float, colour: str) -> None:

@@ -21,7 +21,7 @@ def draw_trace(
     tasks: int = 10,
     loss: np.ndarray | None = None,
     mean: np.ndarray | None = None,
-    judged: tuple[int, int] | None = None,
+    counted: tuple[int, int] | None = None,
 ) -> Figure:
     """A picture of rollouts and nothing else; see `draw_rollouts`.
 
@@ -31,7 +31,7 @@ def draw_trace(
         tasks: how many are drawn at the most.
         loss: [T, B].
         mean: [T], of the loss over many tasks.
-        judged: first and last step that training judged.
+        counted: first and last step that count in the loss of training.
     """
     rows = 1 + _talk_rows(trace) + (loss is not None)
     columns = min(tasks, trace["outputs"].shape[1])
@@ -39,7 +39,7 @@ def draw_trace(
         size = (max(7.0, min(14.0, 1.3 + 3.2 * columns)), 1.2 + 1.7 * rows)
         figure = Figure(figsize=size, layout="constrained")
         figure.suptitle(title)
-        draw_rollouts(figure, trace, tasks=tasks, loss=loss, mean=mean, judged=judged)
+        draw_rollouts(figure, trace, tasks=tasks, loss=loss, mean=mean, counted=counted)
     return figure
 
 
@@ -50,7 +50,7 @@ def draw_rollouts(
     tasks: int,
     loss: np.ndarray | None = None,
     mean: np.ndarray | None = None,
-    judged: tuple[int, int] | None = None,
+    counted: tuple[int, int] | None = None,
     names: str = "task {}",
 ) -> None:
     """A column per task over the steps of a trial; rows for what there is in the trace.
@@ -65,7 +65,7 @@ def draw_rollouts(
         tasks: how many of the first tasks are drawn at the most.
         loss: [T, B], in a row of its own.
         mean: [T], of the loss over many tasks, in grey.
-        judged: first and last step that training judged, shaded.
+        counted: first and last step that count in the loss of training, shaded.
         names: title of a column, with its number.
     """
     length, trials = trace["outputs"].shape[:2]
@@ -87,8 +87,8 @@ def draw_rollouts(
     if loss is not None:
         _draw_loss(axes[-1], loss, mean)
     for axis in axes.flat:
-        if judged not in (None, (1, length)):
-            axis.axvspan(judged[0] - 0.5, judged[1] + 0.5, color="0.87", linewidth=0, zorder=0)
+        if counted not in (None, (1, length)):
+            axis.axvspan(counted[0] - 0.5, counted[1] + 0.5, color="0.87", linewidth=0, zorder=0)
         axis.set_xlim(*steps)
         axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         axis.tick_params(labelsize=7)

@@ -1,1 +1,1 @@
-"""Submissions to a leaderboard: raw rows and weights, checked without running a submitter's code."""
+"""Submissions to a leaderboard: checked without running a submitter's code, and measured again here."""

@@ -1,66 +1,59 @@
-"""Submissions on their board: each that is valid is a line of it, with how much of it was verified."""
+"""Submissions on their board: what maintainers measured of them, and nothing else, is a line of it."""
 
+import shutil
 from pathlib import Path
 
+from badger_agents.atomic_files import write_atomically
+from leaderboards.boards import results as board_results
 from leaderboards.boards.board import Board, BoardError, EntrantTable
-from leaderboards.boards.rows import RunRows
-from leaderboards.submissions.rows import by_seed
-from leaderboards.submissions.schema import FILE, Manifest
-from leaderboards.submissions.validation import Report, validate
+from leaderboards.boards.results import Run
+from leaderboards.submissions.manifest import FILE, RECIPE, RESULTS, SubmissionError
+from leaderboards.submissions.results import Row, read_results, write_results
+from leaderboards.submissions.validation import Submission
 
-FOLDER = Path(__file__).parent
-"""Where the suite's submissions lie, as BOARD/NAME/."""
+FOLDER = Path(__file__).parent / "verified"
+"""Where `badger board verify --out` puts the suite's, as BOARD/NAME/: written by maintainers only."""
 
 
-def with_submissions(board: Board, folder: Path) -> tuple[Board, dict[str, list[RunRows]]]:
-    """The board with a line more for each submission, and what those lines say. None of their code is run.
+def write_verified(folder: Path, submission: Submission, rows: list[Row]) -> None:
+    """Keep what was measured of a submission, with its manifest, recipe and code."""
+    target = folder / submission.board.name / submission.manifest.name
+    target.mkdir(parents=True, exist_ok=True)
+    for name in {FILE, *submission.manifest.files} - {RESULTS}:
+        shutil.copy(submission.folder / name, target / name)
+    write_atomically(target / RESULTS, write_results(rows).encode())
 
-    They are trained as their own recipes say: the board's budget does not hold for them.
+
+def with_submissions(board: Board, folder: Path) -> tuple[Board, dict[str, list[Run]]]:
+    """The board with a line more for each submission that was verified, and the runs of those lines.
 
     Args:
         board: the board.
-        folder: with submissions, as BOARD/NAME/, such as the suite's `FOLDER`.
+        folder: in which `write_verified` wrote.
 
     Raises:
-        BoardError: one of them is not valid.
+        BoardError: what is there cannot be read.
     """
     lines: dict[str, EntrantTable] = {}
-    runs: dict[str, list[RunRows]] = {}
-    for place in sorted(path.parent for path in (folder / board.name).glob(f"*/{FILE}")):
-        report = validate(place, board)
-        manifest = report.manifest
-        wrong = list(report.violations)
-        if manifest is not None and manifest.name != place.name:  # so no two have one name
-            wrong.append(f"it is called {manifest.name!r}; its folder must be called so too")
-        if manifest is None or wrong:
+    rows: list[board_results.Row] = []
+    for path in sorted((folder / board.name).glob(f"*/{RESULTS}")):
+        line = f"{path.parent.name} (submitted)"
+        try:
+            found = read_results(path.read_text())
+        except (SubmissionError, OSError) as error:
             raise BoardError(
-                f"submission {place.name} to {board.name} is not valid: {wrong[0]}"
-                f" (all that is wrong: badger board validate {place})"
-            )
-        line = f"{manifest.name} ({_standing(report, manifest)})"
-        lines[line] = EntrantTable(
-            recipe=str(place / manifest.recipe.path), cells=list(manifest.cells), own_budget=True
-        )
-        runs[line] = _runs(line, board, report, manifest)
-    return board.model_copy(update={"agents": {**board.agents, **lines}}), runs
+                f"the submission {path.parent.name} to {board.name} is damaged: {error}"
+            ) from None
+        cells = sorted({row.cell for row in found})
+        lines[line] = EntrantTable(recipe=str(path.with_name(RECIPE)), cells=cells)
+        rows += [_row(line, row) for row in found]
+    whole = board.model_copy(update={"agents": {**board.agents, **lines}})
+    runs = board_results.group(whole, rows, "submissions")
+    return whole, {line: runs[line] for line in lines}
 
 
-def _standing(report: Report, manifest: Manifest) -> str:
-    """How many of its outer seeds somebody has measured again."""
-    seeds = sorted(set(report.verified) & set(manifest.seeds))
-    if not seeds:
-        return "self-reported"
-    few = len(seeds) < len(manifest.seeds)
-    return f"verified: {len(seeds)} of {len(manifest.seeds)} seeds" if few else "verified"
-
-
-def _runs(line: str, board: Board, report: Report, manifest: Manifest) -> list[RunRows]:
-    """A run for each outer seed, failed ones without rows."""
-    outcomes = {cell: by_seed(report.rows, manifest.seeds, cell, board.tasks) for cell in manifest.cells}
-    found = []
-    for run in sorted(manifest.runs, key=lambda run: run.seed):
-        costs = run.model_dump(include={"parameters", "outer_steps", "trials", "seconds"}, exclude_none=True)
-        place = manifest.seeds.index(run.seed) if run.ok else 0
-        rows = {cell: values[place] for cell, values in outcomes.items()} if run.ok else {}
-        found.append(RunRows(line, run.seed, rows, {"status": run.status, **costs}))
-    return found
+def _row(line: str, row: Row) -> board_results.Row:
+    """A row of a submission as one of the board."""
+    numbers = (row.mean, row.std) if row.ok else (None, None)
+    costs = (row.outer_steps, None, None, row.parameters, None, row.seconds, None, None, None)
+    return board_results.Row(line, row.seed, row.cell, row.status, *numbers, row.tasks, *costs, row.weights)

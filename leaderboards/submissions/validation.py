@@ -1,264 +1,242 @@
 """Validation: what is wrong with a submission, a line each, found without running any of its code."""
 
+import itertools
 import json
+import re
+import tomllib
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
 
 from badger_agents.recipe.loading import Recipe
+from badger_agents.training.checkpoint import FORMAT
 from leaderboards.boards.board import Board, board_names, load_board
-from leaderboards.card import ENOUGH
-from leaderboards.submissions.artifacts import (
-    ArtifactError,
-    check_hash,
-    check_weights,
-    inside,
-    read_text,
-    sha256_of,
-    walk,
-)
-from leaderboards.submissions.episodes import read_episodes, read_held_out
-from leaderboards.submissions.own_code import files_of, parse_recipe
-from leaderboards.submissions.packed import LIMIT as ROWS_LIMIT
-from leaderboards.submissions.rows import Key
-from leaderboards.submissions.schema import (
+from leaderboards.boards.bounds import outcome_bounds
+from leaderboards.boards.weights import weights_sha256
+from leaderboards.submissions.contestants import own_code, parse_recipe, refusals
+from leaderboards.submissions.manifest import (
     FILE,
-    LARGEST,
+    RECIPE,
+    RESULTS,
     Manifest,
-    ManifestError,
-    MeasuredTable,
+    SubmissionError,
+    golden_sha256,
+    read,
     read_manifest,
     read_tables,
+    sha256,
+    source_sha256,
+    weights_file,
 )
-from leaderboards.submissions.seasons import HELD_OUT_NAME, Season
-from leaderboards.submissions.sources import golden_sha256, source_sha256
+from leaderboards.submissions.results import Row, read_results
+from leaderboards.toml_text import recipe_text
 
-VERIFIED = "verified.json"
-"""What whoever verifies a submission puts beside it."""
+LARGEST_WEIGHTS = 2**30
+"""Bytes that the weights of one outer seed may have."""
+
+NEAR = 1e-2
+"""Relative distance within which two outer seeds' weights are copies: trainings apart differ by about 1."""
+
+_KNOWN = re.compile(r"submission\.toml|recipe\.toml|results\.csv|README\.md|weights-seed\d+\.safetensors")
 
 
-class Report(NamedTuple):
-    """What validation found.
+class Submission(NamedTuple):
+    """A submission that is valid.
 
     Attributes:
-        violations: what is wrong, a line each; a submission with any is refused.
+        folder: where it lies.
+        manifest: what it says of itself.
+        board: on which leaderboard.
+        recipe: as data.
+        rows: its results.
         notes: what else there is to know, a line each.
-        manifest: of the submission; None if it cannot be read.
-        board: the board; None if it is not known.
-        recipe: as data; None if it cannot be read.
-        rows: outcomes; empty if they cannot be read.
-        held_out: outcomes on tasks of seasons, by the season's name.
-        verified: outer seeds that somebody has measured again.
     """
 
-    violations: list[str]
+    folder: Path
+    manifest: Manifest
+    board: Board
+    recipe: Recipe
+    rows: list[Row]
     notes: list[str]
-    manifest: Manifest | None = None
-    board: Board | None = None
-    recipe: Recipe | None = None
-    rows: dict[Key, float] = {}  # noqa: RUF012 (never changed)
-    held_out: dict[str, dict[Key, float]] = {}  # noqa: RUF012
-    verified: tuple[int, ...] = ()
+
+    @property
+    def seeds(self) -> list[int]:
+        """Outer seeds with weights."""
+        return sorted({row.seed for row in self.rows if row.ok})
+
+    @property
+    def failed(self) -> list[int]:
+        """Outer seeds whose training failed, as it says."""
+        return sorted({row.seed for row in self.rows if not row.ok})
+
+    @property
+    def cells(self) -> list[str]:
+        """Cells of the board in which it was measured."""
+        named = {row.cell for row in self.rows}
+        return [cell for cell in self.board.cells if cell in named]
 
 
-class Invalid(ValueError):
-    """A submission with violations."""
-
-    def __init__(self, violations: list[str]) -> None:
-        super().__init__("; ".join(violations))
-        self.violations = violations
-
-
-def validate(folder: Path, board: Board | None = None, season: Season | None = None) -> Report:
+def validate(folder: Path, board: Board | None = None) -> Submission:
     """Check a submission.
 
     Args:
         folder: the submission.
         board: a board that is not the suite's.
-        season: a season that is not the suite's, to which held-out rows may belong.
+
+    Raises:
+        SubmissionError: it is not valid; all that is wrong.
     """
-    found: list[str] = []
-    notes: list[str] = []
     if not folder.is_dir():
-        return Report([f"{folder} is no folder; give that of a submission"], notes)
+        raise SubmissionError(f"{folder} is no folder; give that of a submission")
+    manifest = read_manifest(folder)
+    if board is None and manifest.board in board_names():
+        board = load_board(manifest.board)
+    if board is None or board.name != manifest.board:
+        known = ", ".join(board_names()) if board is None else board.name
+        raise SubmissionError(f"{FILE}: no board {manifest.board!r} here, but {known}")
+    found = list(_files(folder, manifest))
     try:
-        manifest = read_manifest(folder)
-    except (ManifestError, ArtifactError) as error:
-        return Report(_lines(error), notes)
-    known = _board(manifest, board, found)
-    if known is not None:
-        found += _of_board(manifest, known)
-        left = [name for name in known.cells if name not in manifest.cells]
-        notes += [f"not measured: {', '.join(left)}"] if left else []
-    found += _environments(manifest) + _artifacts(folder, manifest) + _undeclared(folder, manifest)
-    recipe = _recipe(folder, manifest, found)
-    rows = read_episodes(folder, manifest, known, found)
-    held = {} if known is None else read_held_out(folder, manifest, known, season, found)
-    if manifest.suite.source_sha256 != source_sha256():
-        notes.append("made with another source of badger_envs; its golden trajectories are the same")
-    failed = [run.seed for run in manifest.runs if not run.ok]
-    notes += [f"failed outer seeds: {failed}"] if failed else []
-    notes += ["fewer than 10 outer seeds: preliminary"] if len(manifest.seeds) < ENOUGH else []
-    verified = _verified(folder, found)
-    notes.append(
-        f"verified: outer seeds {list(verified)}" if verified else "self-reported: nobody has verified it"
-    )
-    return Report(found, notes, manifest, known, recipe, rows, held, verified)
-
-
-def _board(manifest: Manifest, given: Board | None, found: list[str]) -> Board | None:
-    if given is not None:
-        if given.name == manifest.board:
-            return given
-        found.append(f"{FILE}: board is {manifest.board!r}; the one given is {given.name!r}")
-    elif manifest.board in board_names():
-        return load_board(manifest.board)
-    else:
-        found.append(f"{FILE}: board {manifest.board!r} is not known; boards are {', '.join(board_names())}")
-    return None
-
-
-def cells_of(board: Board) -> dict[str, MeasuredTable]:
-    """The cells of a board as a manifest tells them."""
-    return {
-        name: MeasuredTable.model_validate(
-            {
-                "id": cell.id,
-                "settings": json.loads(json.dumps(cell.model_extra or {})),
-                "agent": json.loads(json.dumps(cell.agent)),
-            }
-        )
-        for name, cell in board.cells.items()
+        recipe = parse_recipe(read_tables(folder, RECIPE), RECIPE)
+        rows = read_results(read(folder, RESULTS).decode(errors="replace"))
+    except SubmissionError as error:
+        raise SubmissionError(*dict.fromkeys([*found, *error.lines])) from None
+    code = own_code(recipe)
+    found += [f"{RECIPE}: {line}" for line in (*refusals(recipe), *_budget(recipe, board))]
+    found += [f"{RECIPE}: names {name}, which is not declared" for name in code if name not in manifest.files]
+    found += [f"{RESULTS}: {line}" for line in list(_grid(rows, manifest, board)) or _values(rows, board)]
+    for id in sorted({board.cells[row.cell].id for row in rows if row.cell in board.cells}):
+        if manifest.environments.get(id) != golden_sha256(id):
+            found.append(f"{FILE}: {id} was another environment there (by its golden trajectory)")
+    found = found or [*_weights(folder, recipe, rows)]
+    if found:
+        raise SubmissionError(*found)
+    made = Submission(folder, manifest, board, recipe, rows, [])
+    left = [cell for cell in board.cells if cell not in made.cells]
+    other = manifest.source_sha256 != source_sha256()
+    notes = {
+        f"not measured: {', '.join(left)}": left,
+        f"failed outer seeds: {made.failed}": made.failed,
+        f"code of its own, which nobody has run: {', '.join(code)}": code,
+        "made with other code of environments, which plays their golden trajectories alike": other,
     }
+    return made._replace(notes=[note for note, holds in notes.items() if holds])
 
 
-def _of_board(manifest: Manifest, board: Board) -> list[str]:
-    """Cells and outer seeds that are not the board's."""
-    found = []
-    cells = cells_of(board)
-    for name, measured in manifest.cells.items():
-        if name not in cells:
-            found.append(f"{FILE}: cell {name!r} is not of {board.name}, which has {', '.join(cells)}")
-            continue
-        wanted = cells[name]
-        if measured.id != wanted.id:
-            found.append(f"{FILE}: cells.{name}.id is {measured.id!r}; on {board.name} it is {wanted.id!r}")
-        for table in ("settings", "agent"):
-            here, there = getattr(measured, table), getattr(wanted, table)
-            for key in sorted(here.keys() | there.keys()):
-                one, other = here.get(key), there.get(key)
-                if type(one) is not type(other) or one != other:
-                    found.append(
-                        f"{FILE}: cells.{name}.{table}.{key} is {_said(one)};"
-                        f" on {board.name} it is {_said(other)}"
-                    )
-    if board.main not in manifest.cells:
-        found.append(f"{FILE}: cells lack {board.main!r}, by which {board.name} is ordered")
-    told = [run.seed for run in manifest.runs]
-    lost = sorted(set(range(board.seeds)) - set(told))
-    alien = sorted(set(told) - set(range(board.seeds)))
-    twice = sorted(seed for seed, times in Counter(told).items() if times > 1)
-    if lost:
-        found.append(
-            f"{FILE}: runs lack outer seeds {lost}; {board.name} takes 0 to {board.seeds - 1}, failed or not"
-        )
-    found += [f"{FILE}: runs have outer seeds {alien}, which are not of {board.name}"] if alien else []
-    found += [f"{FILE}: runs have outer seeds {twice} more than once"] if twice else []
-    found += [] if manifest.seeds else [f"{FILE}: no outer seed has the status 'ok'"]
-    return found
-
-
-def _environments(manifest: Manifest) -> list[str]:
-    """Environments that are not those of the cells, or not what they are here."""
-    found = []
-    named = {table.id: table.golden_sha256 for table in manifest.environments}
-    used = {cell.id for cell in manifest.cells.values()}
-    found += [f"{FILE}: environments lack {id}, which a cell uses" for id in sorted(used - named.keys())]
-    found += [f"{FILE}: environments have {id}, which no cell uses" for id in sorted(named.keys() - used)]
-    for id in sorted(used & named.keys()):
-        golden = golden_sha256(id)
-        if golden is None:
-            found.append(f"{FILE}: environment {id} is not known; ids are those of `badger list`")
-        elif golden != named[id]:
-            found.append(f"{FILE}: {id} has the golden hash {named[id][:12]}...; here it is {golden[:12]}...")
-    return found
-
-
-def _artifacts(folder: Path, manifest: Manifest) -> list[str]:
-    """Files that are missing, changed, or not what they should be."""
-    found = []
-    for file in (manifest.recipe, manifest.rows, *manifest.code):
-        limit = ROWS_LIMIT if file is manifest.rows else LARGEST
+def _files(folder: Path, manifest: Manifest) -> Iterator[str]:
+    """Files that are missing, changed, links, or of no submission."""
+    for name, declared in {RECIPE: "", RESULTS: "", **manifest.files}.items():
         try:
-            check_hash(inside(folder, file.path), file.sha256, limit)
-        except ArtifactError as error:
-            found.append(str(error))
-    holders: dict[str, int] = {}
-    for run in manifest.runs:
-        if run.weights is None:
-            continue
+            if sha256(read(folder, name)) != declared:
+                yield f"{name} has another SHA-256 than {FILE} says"
+        except SubmissionError as error:
+            yield from error.lines
+    names = {path.name for path in folder.iterdir()} - manifest.files.keys()
+    if strange := sorted(name for name in names if not _KNOWN.fullmatch(name)):
+        yield f"{len(strange)} file(s) belong to no submission, such as {strange[0]!r}; take them out"
+
+
+def _budget(recipe: Recipe, board: Board) -> Iterator[str]:
+    """Settings of the training that the board sets, and that are others."""
+    training = {} if recipe.training is None else recipe.training.model_dump(mode="json")
+    for name, value in board.training.items():
+        if training.get(name) != value:
+            yield f"training.{name} is {training.get(name)!r}; the budget of {board.name} is {value!r}"
+
+
+def _grid(rows: Sequence[Row], manifest: Manifest, board: Board) -> Iterator[str]:
+    """What keeps rows from being all outer seeds in all cells that were measured, each with its facts."""
+    cells, count = {row.cell for row in rows}, Counter((row.seed, row.cell) for row in rows)
+    wanted = {(seed, cell) for seed in range(board.seeds) for cell in cells | {board.main}}
+    for what, keys in {
+        "missing": wanted - count.keys(),
+        f"not of {board.name}": {key for key in count if key not in wanted or key[1] not in board.cells},
+        "there twice": {key for key, times in count.items() if times > 1},
+    }.items():
+        if keys:
+            yield "{} row(s) {}, such as outer seed {} in cell {}".format(len(keys), what, *min(keys))
+    if strangers := {row.agent for row in rows} - {manifest.name}:
+        yield f"{min(strangers)!r} is not {manifest.name!r}"
+    facts = {(row.seed, row.status, row.outer_steps, row.parameters, row.weights) for row in rows}
+    if len(facts) > len({row.seed for row in rows}):
+        yield "an outer seed has other facts in one cell than in another"
+    if not any(row.ok for row in rows):
+        yield "no outer seed is ok"
+
+
+def _values(rows: Sequence[Row], board: Board) -> list[str]:
+    """Rows that cannot be: a line for the last of each kind."""
+    found = {}
+    for row in rows:
+        where = f"outer seed {row.seed} in cell {row.cell}"
+        low, high = outcome_bounds(board.cells[row.cell].family())
+        if not row.ok:
+            if not row.status.startswith("failed: ") or row.weights:
+                found["status"] = f"{where} is neither ok nor failed, with a reason and without weights"
+        elif row.tasks != board.tasks:
+            found["tasks"] = f"{where} has {row.tasks} tasks; {board.name} has {board.tasks}"
+        elif not (low <= row.mean <= high and 0 <= row.std <= high - low):  # nor is nan
+            found["bounds"] = f"{where} is out of bounds {low:g}, {high:g}: {row.mean:g} +- {row.std:g}"
+    return list(found.values())
+
+
+def _weights(folder: Path, recipe: Recipe, rows: Sequence[Row]) -> Iterator[str]:
+    """Weights that are not what the results say, or that are copies."""
+    assert recipe.training is not None
+    runs = {weights_file(row.seed): row for row in rows if row.ok}
+    vectors: dict[int, np.ndarray] = {}
+    for name, row in runs.items():
         try:
-            numbers = check_weights(inside(folder, run.weights.path), run.weights.sha256)
-        except ArtifactError as error:
-            found.append(str(error))
+            facts, weights = read_weights(folder / name)
+            trained = parse_recipe(tomllib.loads(recipe_text(facts["recipe"], name)), name)
+            seed, step, waits = facts["seed"], facts["step"], facts["place"][-1]
+        except SubmissionError as error:
+            yield from error.lines
             continue
-        if numbers != run.parameters:
-            found.append(f"{run.weights.path} holds {numbers} numbers; {FILE} says {run.parameters}")
-        other = holders.setdefault(run.weights.sha256, run.seed)
-        if other != run.seed:
-            found.append(f"outer seeds {other} and {run.seed} have the same weights; one is a copy")
-    return found
+        except (KeyError, TypeError, IndexError, AttributeError, ValueError):
+            yield f"{name} does not say how it was trained"
+            continue
+        vectors[row.seed] = np.concatenate([part.ravel().astype(np.float64) for part in weights.values()])
+        if trained.model_dump() != recipe.model_dump() or seed != row.seed:
+            yield f"{name} is of another recipe or outer seed than {RECIPE} and {RESULTS} say"
+        elif step != row.outer_steps or not recipe.training.ends(step, waits):
+            yield f"{name} is at outer step {step}; {RESULTS} says {row.outer_steps}"
+        if weights_sha256(weights) != row.weights or len(vectors[row.seed]) != row.parameters:
+            yield f"{name} has other weights than {RESULTS} says, by their hash or number"
+    for name in sorted({path.name for path in folder.glob("weights-*")} - runs.keys()):
+        yield f"{name} belongs to no outer seed that is ok"
+    for one, two in copies(vectors):
+        yield f"outer seeds {one} and {two} have the same weights, or nearly; one is a copy"
 
 
-def _undeclared(folder: Path, manifest: Manifest) -> list[str]:
-    """Files that nobody has told of: one line."""
-    declared = {FILE, VERIFIED, *(file.path for file in manifest.files)}
-    strange = [name for name in walk(folder) if name not in declared and not HELD_OUT_NAME.fullmatch(name)]
-    strange = [name for name in strange if name != "README.md" or (folder / name).is_symlink()]
-    count = "1 file is" if len(strange) == 1 else f"{len(strange)} files are"
-    return [f"{count} not declared, such as {strange[0]!r}; take them out"] if strange else []
+def copies(vectors: dict[int, np.ndarray]) -> list[tuple[int, int]]:
+    """Outer seeds whose weights are nearly those of one before, and that one."""
+    return [
+        (one, two)
+        for one, two in itertools.combinations(sorted(vectors), 2)
+        if vectors[one].shape == vectors[two].shape
+        and np.linalg.norm(vectors[one] - vectors[two]) <= NEAR * np.linalg.norm(vectors[one])
+    ]
 
 
-def _recipe(folder: Path, manifest: Manifest, found: list[str]) -> Recipe | None:
-    """The recipe as data; what is wrong with it is added to what is found."""
+def read_weights(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Facts and weights of a checkpoint; nothing in it is run.
+
+    Raises:
+        SubmissionError: it is none, such as a pickle under another name.
+    """
+    if path.is_symlink() or not path.is_file() or path.stat().st_size > LARGEST_WEIGHTS:
+        raise SubmissionError(f"{path.name} is missing, a symbolic link, or over {LARGEST_WEIGHTS} bytes")
     try:
-        recipe = parse_recipe(read_tables(inside(folder, manifest.recipe.path)), manifest.recipe.path)
-    except ArtifactError:
-        return None  # found already, with its hash
-    except ManifestError as error:
-        found += error.violations
-        return None
-    if recipe.training is None:
-        found.append(f"{manifest.recipe.path} has no [training]; submissions are of trained agents")
-    declared, named = {file.path for file in manifest.code}, files_of(recipe)
-    for place, file in named.items():
-        if file not in declared:
-            found.append(f"{manifest.recipe.path}: agent.{place} names {file!r}, which code does not declare")
-    for file in sorted(declared - set(named.values())):
-        found.append(f"{FILE}: code declares {file!r}, which the recipe does not name")
-    return recipe
-
-
-def _verified(folder: Path, found: list[str]) -> tuple[int, ...]:
-    """Outer seeds that somebody has verified; that it was another submission is added to `found`."""
-    if not (folder / VERIFIED).exists():
-        return ()
-    try:
-        said = json.loads(read_text(inside(folder, VERIFIED), LARGEST))
-        seeds = sorted(int(seed) for seed in said["seeds"])
-        if said["manifest_sha256"] != sha256_of(folder / FILE):
-            raise ValueError("it is of another manifest")
-        for name, sha256 in said["seasons"].items():
-            check_hash(inside(folder, name), sha256, ROWS_LIMIT)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        found.append(f"{VERIFIED} cannot be used: {error}; verify again")
-        return ()
-    return tuple(seeds)
-
-
-def _lines(error: ManifestError | ArtifactError) -> list[str]:
-    return error.violations if isinstance(error, ManifestError) else [str(error)]
-
-
-def _said(value: object) -> str:
-    return "not given" if value is None else repr(value)[:80]
+        with safe_open(path, framework="numpy") as file:
+            names = [name for name in file.keys() if name.startswith("weights/")]  # noqa: SIM118
+            weights = {name.removeprefix("weights/"): file.get_tensor(name) for name in names}
+            facts = json.loads((file.metadata() or {}).get(FORMAT, "null"))
+    except (SafetensorError, ValueError, RecursionError):
+        raise SubmissionError(f"{path.name} is no safetensors file; other formats can run code") from None
+    if not weights or not all(np.isfinite(part).all() for part in weights.values()):
+        raise SubmissionError(f"{path.name} holds no weights, or some that are not finite")
+    return facts, weights

@@ -1,257 +1,165 @@
-"""Verification: a maintainer loads a submission's weights, measures them again, and compares.
+"""Verification: weights are measured again, here and on tasks that nobody knew, and some are trained again.
 
-Rows made on another machine differ by rounding, and where an action hangs on a close comparison a trial can
-go another way. So a submission is verified if at most `SHARE` of its rows in each cell differ by more than
-`TOLERANCE`.
+No file of the submitter is trusted: what counts is what is found here. Another kind of processor rounds
+otherwise, and a trial can then go another way. So means are compared within their standard errors, not rows.
 """
 
-import hashlib
-import json
 import math
-import platform
-import tempfile
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+import random
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
-import torch
-from safetensors.torch import load_file
+from scipy import stats
 
-import badger_envs
-from badger_agents.agent import LearnedAgent
-from badger_agents.atomic_files import write_together
-from badger_agents.recipe.loading import Recipe, check_recipe
-from badger_agents.training import loop
+from badger_agents.evaluation import evaluate
 from leaderboards.boards.board import Board
-from leaderboards.statistics import student_quantile
-from leaderboards.submissions.artifacts import inside, sha256_of
-from leaderboards.submissions.bounds import outcome_bounds
-from leaderboards.submissions.measuring import board_keys, outcomes_of
-from leaderboards.submissions.own_code import files_of, foreign, with_files
-from leaderboards.submissions.packed import pack
-from leaderboards.submissions.rows import Key, by_seed, write_held_out
-from leaderboards.submissions.schema import FILE, Manifest, RunTable, read_tables
-from leaderboards.submissions.seasons import Season, belonging, keys_of
-from leaderboards.submissions.validation import VERIFIED
+from leaderboards.submissions.contestants import own_code
+from leaderboards.submissions.manifest import artifact
+from leaderboards.submissions.remote_agent import RemoteAgent, remote_agent
+from leaderboards.submissions.results import Row, find
+from leaderboards.submissions.season import held_out_seed
+from leaderboards.submissions.validation import Submission
 
-TOLERANCE = 1e-4
-"""Share of an outcome by which it may differ, as rounding differs between machines."""
+STANDARD_ERRORS = 5.0
+"""Standard errors over tasks by which the mean of an outer seed may differ."""
 
-FLOOR = 1e-6
-"""Number by which it may differ besides: near 0 a share says nothing."""
+LEVEL = 0.9999
+"""Quantile of Student's t beyond which all outer seeds together are too good to be what was measured."""
 
-SHARE = 0.01
-"""Share of rows that may differ by more."""
+ROUNDING = 1e-4
+"""Share of an outcome by which it may differ besides."""
 
-LEVEL = 0.995
-"""Quantile of Student's t that makes a 99 % interval for the mean of trainings that are made again."""
+CHUNK = 500
+"""Trials at a time."""
 
 
-class VerificationError(ValueError):
-    """A submission that cannot be verified; the message says why."""
-
-
-class Compared(NamedTuple):
-    """Rows of some outer seeds in one cell, and those measured again.
+class Verified(NamedTuple):
+    """What was found.
 
     Attributes:
-        cell: of the board.
-        rows: how many.
-        differing: how many differ by more than the tolerance.
-        submitted: mean outcome of the submission's rows.
-        found: mean outcome of those measured again.
+        rows: the results as they were measured here; the only ones to be shown.
+        held_out: the same on tasks that nobody knew.
+        trained: mean outcome in the main cell of outer seeds trained again; nan of one that diverged.
+        refusals: why it is not verified, a line each; empty if it is.
     """
 
-    cell: str
-    rows: int
-    differing: int
-    submitted: float
-    found: float
+    rows: list[Row]
+    held_out: list[Row]
+    trained: dict[int, float]
+    refusals: list[str]
 
 
-class Retrained(NamedTuple):
-    """Outer seeds trained again, as a distribution beside the submission's.
-
-    Attributes:
-        seeds: those trained again.
-        means: mean outcome of each in the board's main cell; nan of one that failed.
-        low: lower end of a 99 % interval for their mean, from the submission's outer seeds.
-        high: its upper end.
-        within: whether their mean lies in it, and those failed that the submission says failed.
-    """
-
-    seeds: tuple[int, ...]
-    means: tuple[float, ...]
-    low: float
-    high: float
-    within: bool
-
-
-def open_recipe(folder: Path, manifest: Manifest, recipe: Recipe, trust_code: bool) -> Recipe:
-    """The recipe, built and tried out; its own code is loaded only if that is trusted.
-
-    Raises:
-        VerificationError: it names code or environments that are not the suite's, and nobody trusts them.
-    """
-    if (others := foreign(recipe)) and not trust_code:
-        raise VerificationError(
-            f"the recipe names {', '.join(map(repr, others))}, which is not the suite's and would be run;"
-            " read it, and give --trust-code if you trust it"
-        )
-    tables = read_tables(inside(folder, manifest.recipe.path))
-    own = {place: inside(folder, file).resolve() for place, file in files_of(recipe).items()}
-    return check_recipe(with_files(tables, own), manifest.recipe.path)
-
-
-def open_agent(
-    folder: Path, recipe: Recipe, run: RunTable, changes: Mapping[str, Any] | None = None
-) -> LearnedAgent:
-    """The agent of an outer seed, with some settings changed.
-
-    Raises:
-        VerificationError: its weights do not fit the recipe.
-    """
-    assert run.weights is not None
-    path = run.weights.path
-    agent = recipe.make_agent(run.seed, **(changes or {}))
-    if not isinstance(agent, LearnedAgent):
-        raise VerificationError(f"the recipe's agent has no weights, so that {path} is not its")
-    try:
-        agent.load_state_dict(load_file(inside(folder, path)))
-    except RuntimeError as error:
-        raise VerificationError(f"{path} does not fit the recipe's agent: {error}") from None
-    return agent.eval()
-
-
-def compare(
-    folder: Path,
-    manifest: Manifest,
-    board: Board,
-    recipe: Recipe,
-    rows: Mapping[Key, float],
-    seeds: Sequence[int],
-) -> list[Compared]:
-    """Measure outer seeds again in all cells, on the board's tasks.
+def verify(submission: Submission, nonce: str, *, trust: bool = False, retrain: int = 1) -> Verified:
+    """Measure a submission again.
 
     Args:
-        folder: the submission.
-        manifest: of it.
-        board: the board.
-        recipe: from `open_recipe`.
-        rows: of the submission.
-        seeds: outer seeds with the status "ok".
-    """
-    runs = [run for run in manifest.runs if run.seed in seeds]
-    found = []
-    for cell in manifest.cells:
-        table = board.cells[cell]
-        family = table.family()
-        agents = [open_agent(folder, recipe, run, table.agent) for run in runs]
-        keys = board_keys(board, family)
-        again = np.stack([outcomes_of(agent, family, keys) for agent in agents])  # (seeds, N)
-        told = by_seed(rows, [run.seed for run in runs], cell, board.tasks)  # (seeds, N)
-        differing = int((~(np.abs(again - told) <= FLOOR + TOLERANCE * np.abs(told))).sum())
-        found.append(Compared(cell, told.size, differing, float(told.mean()), float(again.mean())))
-    return found
-
-
-def agree(compared: Sequence[Compared]) -> bool:
-    """Whether so few rows differ, in every cell, that the submission is verified."""
-    return all(each.differing <= SHARE * each.rows for each in compared)
-
-
-def retrain(
-    manifest: Manifest, board: Board, recipe: Recipe, rows: Mapping[Key, float], seeds: Sequence[int]
-) -> Retrained:
-    """Train outer seeds again, failed ones too, and hold their mean against the submission's outer seeds.
+        submission: from `validate`.
+        nonce: it makes, with the submission's hash, the held-out tasks, and says who is trained again.
+        trust: run the submitter's own code, in the process of its own in which the agent lives anyway.
+        retrain: how many outer seeds to train again, besides those that are said to have failed.
 
     Raises:
-        VerificationError: the submission has fewer than two outer seeds that did not fail.
+        ValueError: it has code of its own that nobody trusts, or its agent does not answer as agents do.
     """
-    means = by_seed(rows, manifest.seeds, board.main, board.tasks).mean(-1)  # (seeds,)
-    count = len(means)
-    if count < 2:
-        raise VerificationError("one outer seed tells nothing of the spread; --retrain needs two or more")
-    table = board.cells[board.main]
-    family = table.family()
-    again = []
-    for seed in seeds:
-        with tempfile.TemporaryDirectory() as place:
-            try:
-                trained = loop.train(recipe, seed, Path(place))
-            except loop.DivergenceError:
-                again.append(math.nan)
-                continue
-            agent = trained.agent(**table.agent).eval()
-            again.append(float(outcomes_of(agent, family, board_keys(board, family)).mean()))
-    finite = [mean for mean in again if math.isfinite(mean)]
-    half = student_quantile(count - 1, LEVEL) * float(means.std(ddof=1))
-    half *= math.sqrt(1 / count + 1 / max(1, len(finite)))
-    half += FLOOR + TOLERANCE * abs(float(means.mean()))
-    worst, best = outcome_bounds(family)
-    low, high = max(worst, float(means.mean()) - half), min(best, float(means.mean()) + half)
-    failed = {run.seed for run in manifest.runs if not run.ok}
-    as_told = all((seed in failed) == math.isnan(mean) for seed, mean in zip(seeds, again, strict=True))
-    within = as_told and (not finite or low <= float(np.mean(finite)) <= high)
-    return Retrained(tuple(seeds), tuple(again), low, high, within)
+    board, rows = submission.board, submission.rows
+    if (code := own_code(submission.recipe)) and not trust:
+        raise ValueError(
+            f"the recipe names code of its own, which would be run; read {', '.join(code)}, then --trust"
+        )
+    chosen = random.Random(nonce).sample(submission.seeds, min(retrain, len(submission.seeds)))
+    seed = held_out_seed(nonce, artifact(submission.folder))
+    found, held_out, twins = [], [], set()
+    with remote_agent(submission.folder, board) as agent:
+        for cell in submission.cells:
+            seen: dict[bytes, int] = {}
+            for outer_seed in submission.seeds:
+                told = find(rows, outer_seed, cell)
+                agent.open(outer_seed, cell)
+                outcomes = _outcomes(agent, board, cell, board.task_seed)
+                found.append(_measured(told, outcomes))
+                held_out.append(_measured(told, _outcomes(agent, board, cell, seed)))
+                if len(np.unique(outcomes)) > len(outcomes) / 2:  # where success is yes or no, many are alike
+                    first = seen.setdefault(np.float32(outcomes).round(4).tobytes(), outer_seed)
+                    twins |= {(first, outer_seed)} - {(outer_seed, outer_seed)}
+        trained = {
+            again: float(_outcomes(agent, board, board.main, board.task_seed).mean())
+            if agent.open(submission.seeds[0], board.main, train=again)
+            else math.nan
+            for again in sorted({*chosen, *submission.failed})
+        }
+    refusals = [
+        f"outer seeds {one} and {two} have the same outcomes, task by task" for one, two in sorted(twins)
+    ]
+    refusals += _differing(rows, found, "again") + _differing(rows, held_out, "on held-out tasks")
+    refusals += list(_flattering(submission, found)) + list(_untrained(submission, found, trained))
+    failed = [row for row in rows if not row.ok]
+    return Verified([*found, *failed], held_out, trained, refusals)
 
 
-def held_out(folder: Path, manifest: Manifest, board: Board, recipe: Recipe, season: Season) -> bytes:
-    """Measure all outer seeds on a closed season's tasks.
-
-    Returns:
-        The packed file of rows.
-
-    Raises:
-        SeasonError: the season is open, or the submission did not take part.
-    """
-    seeds = belonging(season, manifest, board)
-    outcomes: dict[int, dict[str, np.ndarray]] = {}
-    for run in manifest.runs:
-        if run.ok:
-            outcomes[run.seed] = {}
-            for cell, own in seeds.items():
-                table = board.cells[cell]
-                family = table.family()
-                agent = open_agent(folder, recipe, run, table.agent)
-                outcomes[run.seed][cell] = outcomes_of(agent, family, keys_of(own, family.split))
-    return pack(write_held_out(outcomes, seeds))
+def _outcomes(agent: RemoteAgent, board: Board, cell: str, task_seed: int) -> np.ndarray:
+    """[N], outcomes of the agent on the tasks of a seed; the environment plays in this process."""
+    family = board.cells[cell].family()
+    return evaluate(agent, family, board.tasks, seed=task_seed, chunk=CHUNK).outcomes.double().numpy()
 
 
-def write_verified(
-    folder: Path,
-    seeds: Sequence[int],
-    compared: Sequence[Compared],
-    retrained: Retrained | None,
-    held: Mapping[str, bytes],
-) -> None:
-    """Write what was verified beside the submission, with rows of seasons; no date: it can be made again.
-
-    Rows of other seasons that are there already stay.
-    """
-    seasons = {name: hashlib.sha256(content).hexdigest() for name, content in held.items()}
-    for path in folder.glob("heldout-*.csv.gz"):
-        seasons.setdefault(path.name, sha256_of(inside(folder, path.name)))
-    facts = {
-        "manifest_sha256": sha256_of(folder / FILE),
-        "seeds": sorted(seeds),
-        "rows": sum(each.rows for each in compared),
-        "rows_differing": sum(each.differing for each in compared),
-        "tolerance": [TOLERANCE, FLOOR],
-        "retrained": None if retrained is None else _plain(retrained),
-        "seasons": dict(sorted(seasons.items())),
-        "versions": {
-            "suite": badger_envs.__version__,
-            "torch": str(torch.__version__),
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-        },
-    }
-    files = {folder / name: content for name, content in held.items()}
-    write_together({**files, folder / VERIFIED: (json.dumps(facts, indent=1) + "\n").encode()})
+def _measured(row: Row, outcomes: np.ndarray) -> Row:
+    return row._replace(mean=float(outcomes.mean()), std=float(outcomes.std(ddof=1)))
 
 
-def _plain(retrained: Retrained) -> dict[str, Any]:
-    means = [None if math.isnan(mean) else mean for mean in retrained.means]
-    return {**retrained._asdict(), "means": means}
+def _differing(told: Sequence[Row], found: Sequence[Row], where: str) -> list[str]:
+    """The row that differs most from what was found, if it does by too much."""
+    worst, line = 1.0, []
+    for row in found:
+        said = find(told, row.seed, row.cell)
+        error = math.hypot(row.std, said.std) / math.sqrt(row.tasks)
+        most = STANDARD_ERRORS * error + ROUNDING * (abs(row.mean) + row.std)
+        if abs(row.mean - said.mean) > worst * most:
+            worst = abs(row.mean - said.mean) / most
+            line = [
+                f"outer seed {row.seed} in cell {row.cell} has the mean {said.mean:.6g}; measured {where}"
+                f" {row.mean:.6g}, which may differ by {most:.2g}"
+            ]
+    return line
+
+
+def _flattering(submission: Submission, found: Sequence[Row]) -> Iterator[str]:
+    """Cells in which outer seeds are better than measured again, each a little, and more than by chance."""
+    for cell in submission.cells:
+        rows = [row for row in found if row.cell == cell]
+        if len(rows) < 2:
+            continue
+        better = 1 if submission.board.cells[cell].family().higher_is_better else -1
+        gains = np.array([better * (find(submission.rows, row.seed, cell).mean - row.mean) for row in rows])
+        error = float(gains.std(ddof=1)) / math.sqrt(len(gains))
+        scale = float(np.mean([abs(row.mean) + row.std for row in rows]))
+        if gains.mean() > float(stats.t.ppf(LEVEL, len(gains) - 1)) * error + ROUNDING * scale:
+            again = float(np.mean([row.mean for row in rows]))
+            gain = f"{gains.mean():.2g}"
+            yield f"cell {cell} is better by {gain} in all outer seeds; measured again {again:.6g}"
+
+
+def _untrained(submission: Submission, found: Sequence[Row], trained: dict[int, float]) -> Iterator[str]:
+    """Outer seeds that, trained again, are not what the submission says."""
+    board = submission.board
+    for seed in submission.failed:
+        if math.isfinite(trained[seed]):
+            yield f"outer seed {seed} is said to have failed; trained again it does not"
+    means = np.array([row.mean for row in found if row.cell == board.main])
+    again = [trained[seed] for seed in trained if seed not in submission.failed]
+    if not again:
+        return
+    if not np.isfinite(again).all():
+        yield "an outer seed that is said to be ok diverges when it is trained again"
+        return
+    if len(means) < 2:
+        yield "one outer seed tells nothing of the spread; train two or more"
+        return
+    middle, mean = float(means.mean()), float(np.mean(again))
+    half = float(stats.t.ppf(0.995, len(means) - 1)) * float(means.std(ddof=1))
+    half = half * math.sqrt(1 / len(means) + 1 / len(again)) + ROUNDING * abs(middle)
+    if abs(mean - middle) > half:
+        yield (
+            f"outer seeds {sorted(trained)} trained again have the mean {mean:.4g}; 99 % of such means lie in"
+            f" [{middle - half:.4g}, {middle + half:.4g}]"
+        )

@@ -1,20 +1,27 @@
 """Small recipes, agents and policies that several tests here use."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from badger_agents.agent import Agent
-from badger_agents.badger.agent import BadgerAgent, BadgerSettings
+from badger_agents.agent import Agent, LearnedAgent
+from badger_agents.badger.agent import BadgerAgent
 from badger_agents.badger.policies.expert_policy import ExpertPolicy
+from badger_agents.badger.settings import BadgerSettings
+from badger_agents.class_loading import Trust
+from badger_agents.estimators import GradientEstimator, Memory, Trials, Update, Weights
 from badger_agents.recipe.loading import Recipe, check_recipe
+from badger_agents.training.state import trained_weights
 from badger_envs import keyed_random
 from badger_envs.families.guessing_game import GuessingGame
 from badger_envs.family import Family, Observation
 
 HORIZON = 4
+TRUST = Trust.of("tests")
+"""Of recipes here: policies of the tests."""
 
 
 def keys(rows: int, seed: int = 0, step: int = 0) -> Tensor:
@@ -26,7 +33,7 @@ def small_tables(**tables: dict[str, Any] | str) -> dict[str, Any]:
     start: dict[str, Any] = {
         "name": "small",
         "env": {"id": "Badger/GuessingGame-v0", "horizon": HORIZON},
-        "agent": {"feedback_to": "one", "policy_settings": {"hidden_size": 8, "message_size": 4}},
+        "agent": {"feedback_to": "one", "policy": {"hidden_size": 8, "message_size": 4}},
         "training": {"outer_steps": 6, "batch_size": 8, "checkpoint_every": 2, "log_every": 1},
     }
     for key, change in tables.items():
@@ -45,8 +52,8 @@ ESTIMATOR_SETTINGS: dict[str, list[dict[str, Any]]] = {
 EVERY_ESTIMATOR = [(name, settings) for name, each in ESTIMATOR_SETTINGS.items() for settings in each]
 
 
-def small_recipe(**tables: dict[str, Any] | str) -> Recipe:
-    return check_recipe(small_tables(**tables), "small.toml")
+def small_recipe(trust: Trust = TRUST, **tables: dict[str, Any] | str) -> Recipe:
+    return check_recipe(small_tables(**tables), "small.toml", trust)
 
 
 TOML = """
@@ -56,7 +63,7 @@ id = "Badger/GuessingGame-v0"
 horizon = 4
 [agent]
 feedback_to = "one"
-[agent.policy_settings]
+[agent.policy]
 hidden_size = 8
 message_size = 4
 [training]
@@ -77,10 +84,26 @@ def small_family(**settings: Any) -> GuessingGame:
     return GuessingGame(**{"horizon": HORIZON, "dtype": "float64", **settings})
 
 
+def badger_settings(**settings: Any) -> BadgerSettings:
+    """Settings of a Badger agent; of the channel's and membrane's tables some keys may be given alone.
+
+    Args:
+        settings: as of `BadgerSettings`; `topology` and `received_attention` are the channel's, and a name of
+            a membrane is its kind.
+    """
+    tables = dict(settings)
+    talk = {name: tables.pop(name) for name in ("topology", "received_attention") if name in tables}
+    if talk:
+        tables["channel"] = {**tables.get("channel", {}), **talk}
+    if isinstance(tables.get("membrane"), str):
+        tables["membrane"] = {"kind": tables["membrane"]}
+    return BadgerSettings.model_validate(tables, context={"trust": Trust.of("tests")})
+
+
 def random_agent(family: Family, scale: float = 0.5, **settings: Any) -> BadgerAgent:
     """A Badger agent none of whose weights are zero, so that all that can influence does."""
     policy = {"hidden_size": 6, "message_size": 3, "key_size": 2}
-    agent = BadgerAgent(family, BadgerSettings(**{"policy_settings": policy, **settings}))
+    agent = BadgerAgent(family, badger_settings(**{"policy": policy, **settings}))
     agent.to(getattr(torch, family.dtype))
     shake(agent, scale)
     return agent
@@ -155,3 +178,22 @@ def seen_at(family: Family, names: Tensor, time: int = 0) -> Observation:
         action = 2 * torch.rand(len(names), family.slots.outputs, generator=generator) - 1
         world = family.step(task, world, action.to(getattr(torch, family.dtype)), noise[:, step]).state
     return family.observe(task, world)
+
+
+def updates_of(
+    estimator: GradientEstimator,
+    agent: LearnedAgent,
+    trials: Trials,
+    memory: Memory | None = None,
+    weights: Weights | None = None,
+) -> list[Update]:
+    """What an estimator yields while nobody moves the weights."""
+    weights = trained_weights(agent) if weights is None else weights
+    updates = estimator.updates(
+        agent, weights, trials, estimator.initial_memory(weights) if memory is None else memory
+    )
+    found = [next(updates)]
+    with suppress(StopIteration):
+        while True:
+            found.append(updates.send(weights))
+    return found

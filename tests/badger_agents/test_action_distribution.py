@@ -16,7 +16,8 @@ from badger_agents.action_distribution import (
     log_probability,
     logits_of,
 )
-from badger_agents.badger.agent import BadgerAgent, BadgerSettings
+from badger_agents.badger.agent import BadgerAgent
+from badger_agents.badger.growth import Change, grow
 from badger_agents.evaluation import evaluate
 from badger_agents.rollout import rollout
 from badger_agents.whitebox.interventions import Intervened, Intervention, Silence
@@ -28,7 +29,7 @@ from badger_envs.families.guessing_game import GuessingGame
 from badger_envs.families.xor import XOR
 from badger_envs.family import ActionKind, Family
 from baselines.monolith.monolith import Monolith, MonolithSettings
-from tests.badger_agents.small import keys, shake
+from tests.badger_agents.small import badger_settings, keys, shake
 
 SCORES = torch.tensor([[2.0, -1.0, 0.5, 9.0]])
 MASK = torch.tensor([[1.0, 1.0, 1.0, 0.0]])
@@ -48,7 +49,7 @@ def bandit(**settings: Any) -> Bandit:
 
 
 def lively(family: Family, **settings: Any) -> BadgerAgent:
-    agent = BadgerAgent(family, BadgerSettings(**{"policy_settings": {"hidden_size": 8}, **settings}))
+    agent = BadgerAgent(family, badger_settings(**{"policy": {"hidden_size": 8}, **settings}))
     shake(agent)
     return agent
 
@@ -136,6 +137,17 @@ def test_chance_drawn_for_many_steps_is_that_of_each(kind: ActionKind) -> None:
         )
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_highest_draw_picks_no_slot_that_is_not_in_use(dtype: torch.dtype) -> None:
+    highest = torch.nextafter(torch.ones(1, dtype=dtype), torch.zeros(1, dtype=dtype))  # below 1
+    lowest = torch.zeros(1, dtype=dtype)
+    mask = torch.tensor([[1.0, 1.0, 0.0]], dtype=dtype)
+    logits = logits_of("categorical", torch.zeros(1, 3, dtype=dtype), mask, 1.0)
+    chance = torch.cat([lowest, highest, highest])[None]
+    assert choose("categorical", logits, mask, chance).tolist() == [1]
+    assert choose("categorical", logits, mask, chance[:, [0, 0, 1]]).tolist() == [0]
+
+
 def test_scores_are_not_for_continuous_actions() -> None:
     with pytest.raises(ValueError, match="'increment' or 'absolute'"):
         is_drawn("continuous", "score")
@@ -217,7 +229,7 @@ def test_a_grown_agent_goes_on_drawing_where_it_was() -> None:
     agent, own = lively(family, experts=3, topology="none"), keyed_random.agent_keys(keys(64))
     task = family.sample_task(keys(64))
     seen = family.observe(task, family.initial_state(task))
-    mind, first, _ = agent.act(agent.initial_state(family, own), seen, own, 0)
-    grown, after = agent.grow(mind, own, add=2)
-    assert torch.equal(grown.act(after, seen, own, 1)[1], agent.act(mind, seen, own, 1)[1])
-    assert not torch.equal(first, agent.act(mind, seen, own, 1)[1])
+    state, first, _ = agent.act(agent.initial_state(family, own), seen, own, 0)
+    grown, after = grow(agent, state, own, Change(add=2), 1)
+    assert torch.equal(grown.act(after, seen, own, 1)[1], agent.act(state, seen, own, 1)[1])
+    assert not torch.equal(first, agent.act(state, seen, own, 1)[1])

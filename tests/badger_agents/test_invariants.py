@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from badger_agents.badger.agent import BadgerAgent
-from badger_agents.badger.channel.edges import Wiring
+from badger_agents.badger.channel.edges import Edges
 from badger_agents.badger.channel.sparse import as_edges
+from badger_agents.badger.growth import Change, grow
 from badger_agents.rollout import rollout
 from badger_agents.whitebox import equivariance, influence
 from badger_envs import keyed_random
@@ -55,7 +56,7 @@ def living(topology: str, channel: str, membrane: str, **more: Any) -> BadgerAge
         "channel": CHANNELS[channel],
         "membrane": membrane,
         "identities": "random",
-        "policy_settings": POLICY,
+        "policy": POLICY,
     }
     family = small_family(dims=(1, 2), horizon=3)  # room for 4 outputs: the test split's
     return random_agent(family, **{**settings, **more})
@@ -63,7 +64,7 @@ def living(topology: str, channel: str, membrane: str, **more: Any) -> BadgerAge
 
 @combinations
 def test_experts_are_exchangeable(topology: str, channel: str, membrane: str) -> None:
-    for more in ({"echo": True}, {"rounds": 2, "policy_settings": {**POLICY, "halts": True}}):
+    for more in ({"received_attention": True}, {"rounds": 2, "policy": {**POLICY, "halts": True}}):
         agent = living(topology, channel, membrane, **more)
         assert equivariance(agent, small_family(dims=(1, 2), horizon=3), keys(3, seed=5)) < 1e-9
 
@@ -91,9 +92,9 @@ def test_who_cannot_be_heard_has_no_influence_at_all(topology: str, channel: str
     family, names = small_family(dims=(1, 2)), keys(4, seed=2)  # 4 steps: what is late by 2 arrives in time
     agent = living(topology, channel, membrane)
     told = torch.from_numpy(influence(agent, family, names))  # (B, E, E)
-    wiring = Wiring(TOPOLOGIES[topology], EXPERTS)
-    links = wiring.links(wiring.draw(keyed_random.agent_keys(names)))
-    edges = links if isinstance(links, torch.Tensor) else as_edges(links)
+    own = Edges(TOPOLOGIES[topology], EXPERTS)
+    found = own.of(own.draw(keyed_random.agent_keys(names)))
+    edges = found if isinstance(found, torch.Tensor) else as_edges(found)
     deaf = ~edges.expand(len(names), -1, -1)
     assert float(told[deaf].sum()) == 0.0
     if topology not in ("none", "self"):
@@ -104,16 +105,16 @@ def test_who_cannot_be_heard_has_no_influence_at_all(topology: str, channel: str
 def test_those_who_come_leave_the_others_as_they_were(topology: str, channel: str, membrane: str) -> None:
     family, names = small_family(dims=(1, 2), horizon=3), keys(3)
     agent = living("all" if topology == "matrix" else topology, channel, membrane)
-    task, mind = family.sample_task(names), agent.initial_state(family, names)
+    task, state = family.sample_task(names), agent.initial_state(family, names)
     world = family.initial_state(task)
     for step in range(2):
-        mind, action, _ = agent.act(mind, family.observe(task, world), names, step)
+        state, action, _ = agent.act(state, family.observe(task, world), names, step)
         world = family.step(task, world, action, names).state
-    grown, larger = agent.grow(mind, names, add=1, clone=[0])
-    assert torch.equal(larger.experts[:, :EXPERTS], mind.experts)
-    assert torch.equal(larger.emission.value[:, :EXPERTS], mind.emission.value)
-    for old, new in zip(mind.line.under_way, larger.line.under_way, strict=True):
-        assert torch.equal(new.value[:, :EXPERTS], old.value)
-        assert torch.equal(new.value[:, -2], old.value[:, 0])  # the clone's are on their way as well
-        assert not new.value[:, -1].any()  # a fresh expert has said nothing
+    grown, larger = grow(agent, state, names, Change(add=1, clone=[0]), 2)
+    assert torch.equal(larger.experts[:, :EXPERTS], state.experts)
+    assert torch.equal(larger.emission.value[:, :EXPERTS], state.emission.value)
+    for (old, _), (new, _) in zip(state.channel.delay_buffer, larger.channel.delay_buffer, strict=True):
+        assert torch.equal(new[:, :EXPERTS], old)
+        assert torch.equal(new[:, -2], old[:, 0])  # the clone's are on their way as well
+        assert not new[:, -1].any()  # a fresh expert has said nothing
     grown.act(larger, family.observe(task, world), names, 2)

@@ -1,12 +1,15 @@
-"""Pretrained policies: found by name, weights only, and each as its recipe and its card say."""
+"""Trained agents: found by name, ready to act; pretrained ones as their recipes and cards say."""
 
 from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from badger_agents import loading
-from badger_agents.loading import load_pretrained, pretrained_names
+from badger_agents.badger.policies.expert_policy import ExpertPolicy
+from badger_agents.evaluation import evaluate
+from badger_agents.loading import load, load_pretrained, pretrained_names
 from badger_agents.recipe.loading import load_recipe
 from badger_agents.training.checkpoint import (
     Checkpoint,
@@ -15,9 +18,10 @@ from badger_agents.training.checkpoint import (
     save_checkpoint,
     weights_only,
 )
-from badger_agents.training.loop import CHECKPOINT, train
+from badger_agents.training.loop import train
+from badger_agents.training.run import CHECKPOINT
 from tests.badger_agents.pretrained_files import check_published
-from tests.badger_agents.small import small_recipe
+from tests.badger_agents.small import TRUST, small_recipe
 
 
 @pytest.fixture
@@ -60,6 +64,54 @@ def test_an_unknown_name_is_told_the_known_ones(folder: Path, trained: Checkpoin
     for name in ("x", "", "../pretrained/a", "a.safetensors"):
         with pytest.raises(CheckpointError, match=r"there are: a, b$"):
             load_pretrained(name)
+
+
+class Careless(ExpertPolicy):
+    """Forgets half of what it reads in training, and nothing in use."""
+
+    def __init__(self, reading_size: int) -> None:
+        super().__init__()
+        self.message_size = 2
+        self.forget = torch.nn.Dropout(0.5)
+        self.linear = torch.nn.Linear(reading_size + 2, 3)
+
+    def initial_state(self, draws: Tensor) -> Tensor:
+        return draws
+
+    def forward(self, state: Tensor, inbox: Tensor, reading: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        out = self.linear(self.forget(torch.cat([inbox, reading], dim=-1)))
+        return state, out[..., 1:], out[..., :1]
+
+
+def test_an_agent_that_is_loaded_is_in_evaluation_mode_and_has_no_dropout(tmp_path: Path) -> None:
+    agent = {"policy": {"kind": f"{__name__}:Careless"}}
+    stages = [{"outer_steps": 1, "until": 1e9, "agent": {"rounds": [1, 2]}}, {}]
+    training = {"outer_steps": 3, "validate_every": 1, "validation_trials": 4, "stages": stages}
+    recipe = small_recipe(agent=agent, training=training)
+    last = train(recipe, 0, tmp_path / "run")
+    train(recipe, 0, tmp_path / "again")  # also where validations come between
+    assert (tmp_path / "run" / CHECKPOINT).read_bytes() == (tmp_path / "again" / CHECKPOINT).read_bytes()
+    trained = load(tmp_path / "run", trust=TRUST)
+    for made in (last.agent(), last.agent(rounds=2), trained.agent, trained.with_settings(experts=5).agent):
+        assert not made.training  # type: ignore[union-attr]
+        results = [evaluate(made, trained.family(), 20).mean for _ in range(3)]  # type: ignore[arg-type]
+        assert len(set(results)) == 1
+
+
+def test_a_trained_agent_is_loaded_by_name_folder_file_or_recipe(tmp_path: Path) -> None:
+    train(small_recipe(training={"outer_steps": 1}), 3, tmp_path / "run")
+    for target in (tmp_path / "run", tmp_path / "run" / CHECKPOINT):
+        trained = load(target)
+        assert (trained.recipe.name, trained.checkpoint and trained.checkpoint.seed) == ("small", 3)
+        assert trained.family(horizon=3).horizon == 3
+        assert trained.with_settings(experts=7).agent.settings.experts == 7  # type: ignore[attr-defined]
+    assert load("guessing-zeros").checkpoint is None
+    for name in pretrained_names()[:1]:
+        assert load(name).recipe.name == name
+    with pytest.raises(CheckpointError, match=r"has to be trained first: badger train guessing-self-loop"):
+        load("guessing-self-loop")
+    with pytest.raises(CheckpointError, match=r"no trained agent 'nothing'; give a run folder"):
+        load("nothing")
 
 
 @pytest.mark.parametrize("name", pretrained_names())

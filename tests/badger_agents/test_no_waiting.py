@@ -14,11 +14,14 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from badger_agents.agent import LearnedAgent
+from badger_agents.estimators.base import leaves
 from badger_agents.estimators.objectives import OBJECTIVES
 from badger_agents.estimators.trials import Trials
+from badger_agents.functional import FunctionalAgent
 from badger_agents.recipe.loading import load_recipe, recipe_files
 from badger_agents.rollout import rollout
 from badger_agents.training.curriculum import Curriculum, Place
+from badger_agents.training.state import trained_weights
 from badger_envs import keyed_random
 from tests.badger_agents.small import (
     EVERY_ESTIMATOR,
@@ -27,6 +30,7 @@ from tests.badger_agents.small import (
     random_agent,
     small_family,
     small_recipe,
+    updates_of,
 )
 
 STEPS = 2
@@ -59,22 +63,24 @@ def test_trials_of_every_recipe_run_without_values(name: str) -> None:
     curriculum = Curriculum(recipe, agent.to("meta"), 0)
     for stage in {0, len(curriculum.stages) - 1}:
         place = Place(stage)
+        sampled = curriculum.sample(place, 0)
         trials = Trials(
-            curriculum.family(place, 0),
+            sampled.family,
             names(2),
             OBJECTIVES[training.objective],
-            curriculum.penalties(place),
+            sampled.penalties,
             gradient_limit=training.clip_trial,
             draw_key=keyed_random.outer_keys(0, 0, 1),
         )
-        living = curriculum.living(place, 0)
-        steps, start = min(STEPS, trials.horizon), trials.begin(living)
+        weights = leaves(trained_weights(agent))
+        acting = FunctionalAgent(sampled.agent, weights)
+        steps, start = min(STEPS, trials.horizon), trials.start(acting)
         with torch.set_grad_enabled(training.estimator != "policy_gradient"), NothingSent():
-            loss, life = trials.unroll(living, start, steps)
+            loss, carry = trials.loss(acting, start, steps)
         assert loss.device.type == "meta"
-        assert life.step == steps
+        assert carry.step == steps
         if loss.requires_grad:
-            gradients = torch.autograd.grad(loss.sum(), tuple(agent.parameters()), allow_unused=True)
+            gradients = torch.autograd.grad(loss.sum(), tuple(weights.values()), allow_unused=True)
             assert any(gradient is not None for gradient in gradients)
 
 
@@ -88,7 +94,7 @@ def test_updates_of_every_estimator_are_found_without_values(name: str, settings
 def test_updates_of_policy_gradients_are_found_without_values(settings: dict[str, Any]) -> None:
     recipe = small_recipe(
         env={"id": "Badger/Bandit-k5-n10-v0"},
-        agent={"membrane": "attentional", "feedback_to": "all"},
+        agent={"membrane": {"kind": "attentional"}, "feedback_to": "all"},
         training={"estimator": "policy_gradient", "estimator_settings": settings},
     )
     check_updates(recipe)
@@ -100,10 +106,10 @@ def check_updates(recipe: Any) -> None:
     estimator = training.make_estimator()
     draw = keyed_random.outer_keys(0, 0, 1)
     trials = Trials(recipe.family(), names(8), OBJECTIVES[training.objective], draw_key=draw)
-    updates = list(estimator.updates(agent, trials, estimator.initial_state(agent)))
+    updates = updates_of(estimator, agent, trials)
     assert updates
     for update in updates:
-        assert all(part.device.type == "meta" for part in (update.loss, *update.gradients))
+        assert all(part.device.type == "meta" for part in (update.loss, *update.gradients.values()))
 
 
 def looks() -> None:

@@ -64,4 +64,4 @@ def test_outcomes_that_are_no_numbers_are_refused(outcome: float) -> None:
 
 def test_the_file_is_what_would_be_written_again() -> None:
     assert scoring.FILE.read_text(encoding="utf-8") == scoring.to_json(scoring.scales())
-    assert json.loads(scoring.FILE.read_text(encoding="utf-8"))["command"].startswith("badger score")
+    assert json.loads(scoring.FILE.read_text(encoding="utf-8"))["command"].startswith("badger admin score")

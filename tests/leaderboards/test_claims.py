@@ -10,7 +10,7 @@ from badger_agents.evaluation import evaluate
 from badger_agents.loading import load_pretrained
 from badger_agents.training.checkpoint import Checkpoint
 
-ANCHORS = Path(__file__).parents[2] / "leaderboards" / "anchors" / "figure7_badger2019.csv"
+ANCHORS = Path(__file__).parents[2] / "paper" / "figure7_badger2019.csv"
 
 
 @cache

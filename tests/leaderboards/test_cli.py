@@ -14,7 +14,7 @@ import torch
 import badger_envs
 from badger_agents.loading import pretrained_names
 from badger_agents.recipe.loading import recipe_files
-from badger_agents.training.loop import CHECKPOINT, LOG
+from badger_agents.training.run import CHECKPOINT, LOG
 from badger_envs import TABLE
 from badger_envs.topology import BUILDERS
 from leaderboards.boards.board import board_names

@@ -1,22 +1,19 @@
-"""Transmission: what becomes of a message between speaker and listener, and how many bits that leaves."""
+"""The channel's codec: what becomes of a message on its way, and how many bits that leaves."""
 
 import math
-from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from badger_agents.agent import Settings
-from badger_agents.badger.channel.edges import Links
 from badger_agents.badger.policies.expert_policy import Emission
+from badger_agents.settings import Settings
 from badger_envs import keyed_random
-from badger_envs.neighbours import Neighbours
 
 
-class ChannelSettings(Settings):
-    """Settings of a channel, [agent.channel]; by default messages arrive at once and as they were sent.
+class CodecSettings(Settings):
+    """What becomes of what is sent; by default it arrives as it was sent.
 
     Attributes:
         vocabulary: V; messages are symbols: every V numbers of a message are the log-odds of V symbols, one
@@ -27,8 +24,6 @@ class ChannelSettings(Settings):
         bits: each number of message and key is sent as the nearest of 2**bits levels between -1 and 1,
             after a tanh (the gradient is tanh's); 0: as it is.
         noise: standard deviation of noise on each number sent; all listeners hear the same.
-        dropout: chance that a link fails, at each delivery anew: nothing is heard over it.
-        delay: rounds that messages arrive late.
     """
 
     vocabulary: int = Field(default=0, ge=0)
@@ -36,11 +31,9 @@ class ChannelSettings(Settings):
     temperature: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     bits: int = Field(default=0, ge=0, le=16)
     noise: float = Field(default=0.0, ge=0, allow_inf_nan=False)
-    dropout: float = Field(default=0.0, ge=0, le=1)
-    delay: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
-    def _one_code(self) -> "ChannelSettings":
+    def _one_code(self) -> "CodecSettings":
         if self.vocabulary == 1:
             raise ValueError("a vocabulary of 1 symbol says nothing; it must be 2 or more (0: numbers)")
         if self.vocabulary and self.bits:
@@ -48,76 +41,44 @@ class ChannelSettings(Settings):
         return self
 
 
-class Line(NamedTuple):
-    """What is on its way.
-
-    Attributes:
-        under_way: what was sent, the oldest first, and has not arrived; as many as the delay has rounds.
-        sent: rounds so far, which says where in a trial's draws the next ones stand.
-    """
-
-    under_way: tuple[Emission, ...] = ()
-    sent: int = 0
-
-
-class Transmission:
-    """What becomes of messages on their way, by the settings of a channel.
+class Codec:
+    """Symbols, rounded numbers and noise, by settings: pure functions of what is sent and the trials' keys.
 
     Args:
-        settings: see `ChannelSettings`.
+        settings: see `CodecSettings`.
         message_size: M.
 
     Raises:
         ValueError: the message is no whole number of symbols.
     """
 
-    def __init__(self, settings: ChannelSettings, message_size: int) -> None:
+    def __init__(self, settings: CodecSettings, message_size: int) -> None:
         if settings.vocabulary and message_size % settings.vocabulary:
             raise ValueError(
                 f"a message of {message_size} numbers is no whole number of symbols of a vocabulary of"
                 f" {settings.vocabulary}: make the policy's message_size a multiple of it"
             )
         self.settings = settings
-        self.message_size = message_size
 
-    def begin(self, silence: Emission) -> Line:
-        """The line at the start of a trial: silence is under way."""
-        return Line((silence,) * self.settings.delay)
+    def encode(self, emission: Emission, keys: Int[Tensor, "B 4"], position: int) -> Emission:
+        """What leaves the speakers: symbols, rounded numbers, noise. Queries are listeners' own and stay.
 
-    def send(self, line: Line, emission: Emission, keys: Int[Tensor, "B 4"]) -> tuple[Line, Emission]:
-        """What leaves the speakers: symbols, rounded numbers, noise. Queries are listeners' own and stay."""
+        Args:
+            emission: what experts send.
+            keys: of the trials.
+            position: rounds before this one in the trial: where its draws stand in the streams.
+        """
         settings, (value, key, query) = self.settings, emission
         if settings.vocabulary:
-            value = self._symbols(value, keys, line.sent)  # (B, E, M)
-            key = None if key is None else rounded(key, 1)  # (B, E, K)
+            value = self._symbols(value, keys, position)  # (B, E, M)
+            key = rounded(key, 1)  # (B, E, K)
         elif settings.bits:
-            value = rounded(value, settings.bits)  # (B, E, M)
-            key = None if key is None else rounded(key, settings.bits)  # (B, E, K)
+            value, key = rounded(value, settings.bits), rounded(key, settings.bits)  # (B, E, M), (B, E, K)
         if settings.noise:
-            value = value + settings.noise * self.draws(keys, "message noise", value, line.sent)  # (B, E, M)
-            if key is not None:
-                key = key + settings.noise * self.draws(keys, "key noise", key, line.sent)
-        return line._replace(sent=line.sent + 1), Emission(value, key, query)
-
-    def arrive(self, line: Line, emission: Emission) -> tuple[Line, Emission]:
-        """What reaches listeners, who have the queries of now, when this is the last that was sent."""
-        if not line.under_way:
-            return line, emission
-        late = line.under_way[0]
-        line = line._replace(under_way=(*line.under_way[1:], emission))
-        return line, Emission(late.value, late.key, emission.query)
-
-    def links(self, line: Line, links: Tensor | Neighbours, keys: Int[Tensor, "B 4"]) -> Links:
-        """The links that do not fail at this delivery."""
-        if not self.settings.dropout:
-            return links
-        mask = links if isinstance(links, Tensor) else links.mask  # ([B], E, c)
-        size = mask.shape[-2] * mask.shape[-1]
-        draws = keyed_random.uniform(keys, "channel dropout", size, line.sent * size)  # (B, E*c)
-        kept = mask & (draws.view(len(keys), *mask.shape[-2:]) >= self.settings.dropout)  # (B, E, c)
-        if isinstance(links, Tensor):
-            return kept
-        return Neighbours(links.index.expand(kept.shape), kept)
+            value = value + settings.noise * draws(keys, "message noise", value, position)  # (B, E, M)
+            if key.shape[-1]:
+                key = key + settings.noise * draws(keys, "key noise", key, position)  # (B, E, K)
+        return Emission(value, key, query)
 
     def bits(self, emission: Emission) -> float:
         """Bits of one message with its key; of a number that is sent as it is, all of its bits.
@@ -125,39 +86,39 @@ class Transmission:
         Args:
             emission: something that was sent.
         """
-        value, key, _ = emission
-        numbers = 0 if key is None else key.shape[-1]  # of the key
+        value, numbers = emission.value, emission.key.shape[-1]  # numbers of the key
         if self.settings.vocabulary:
             symbols = value.shape[-1] // self.settings.vocabulary
             return symbols * math.log2(self.settings.vocabulary) + numbers
         return float((value.shape[-1] + numbers) * (self.settings.bits or 8 * value.element_size()))
 
-    def draws(self, keys: Int[Tensor, "B 4"], name: str, like: Tensor, sent: int) -> Float[Tensor, "B E N"]:
-        """Uniform numbers in [0, 1) or, if the name ends in "noise", normal ones, for all sent in a round.
-
-        Args:
-            keys: of the trials.
-            name: of the stream.
-            like: [B, E, N], what is sent.
-            sent: rounds before this one.
-        """
-        size, dtype = like[0].numel(), str(like.dtype).removeprefix("torch.")
-        draw = keyed_random.normal if name.endswith("noise") else keyed_random.uniform
-        return draw(keys, f"channel {name}", size, sent * size, dtype).view_as(like)  # (B, E, N)
-
     def _symbols(
-        self, scores: Float[Tensor, "B E M"], keys: Int[Tensor, "B 4"], sent: int
+        self, scores: Float[Tensor, "B E M"], keys: Int[Tensor, "B 4"], position: int
     ) -> Float[Tensor, "B E M"]:
         """One of each V symbols, drawn by their log-odds, as a 1 among zeros."""
         if self.settings.sampling:
             tiny = torch.finfo(scores.dtype).tiny
-            draws = self.draws(keys, "symbols", scores, sent).clamp(min=tiny)  # (B, E, M)
-            gumbel = -(-draws.log()).clamp(min=tiny).log()  # (B, E, M)
+            drawn = draws(keys, "symbols", scores, position).clamp(min=tiny)  # (B, E, M)
+            gumbel = -(-drawn.log()).clamp(min=tiny).log()  # (B, E, M)
             scores = scores + self.settings.sampling * gumbel  # (B, E, M)
         options = scores.unflatten(-1, (-1, self.settings.vocabulary))  # (B, E, M/V, V)
         soft = torch.softmax(options / self.settings.temperature, dim=-1)  # (B, E, M/V, V)
         hard = torch.zeros_like(soft).scatter(-1, options.argmax(-1, keepdim=True), 1.0)  # (B, E, M/V, V)
         return (hard + (soft - soft.detach())).flatten(-2)  # (B, E, M)
+
+
+def draws(keys: Int[Tensor, "B 4"], name: str, like: Tensor, position: int) -> Float[Tensor, "B E N"]:
+    """Uniform numbers in [0, 1) or, if the name ends in "noise", normal ones, for all sent in a round.
+
+    Args:
+        keys: of the trials.
+        name: of the stream.
+        like: [B, E, N], what is sent.
+        position: rounds before this one.
+    """
+    size, dtype = like[0].numel(), str(like.dtype).removeprefix("torch.")
+    draw = keyed_random.normal if name.endswith("noise") else keyed_random.uniform
+    return draw(keys, f"channel {name}", size, position * size, dtype).view_as(like)  # (B, E, N)
 
 
 def rounded(value: Float[Tensor, "B E N"], bits: int) -> Float[Tensor, "B E N"]:

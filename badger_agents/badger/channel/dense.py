@@ -1,4 +1,4 @@
-"""The channel: carries messages between experts along a topology, by attention."""
+"""Delivery over a matrix of edges: messages travel along it by attention."""
 
 import math
 
@@ -12,7 +12,7 @@ from badger_agents.badger.policies.expert_policy import Emission
 def attention(
     query: Float[Tensor, "B E K"], key: Float[Tensor, "B E K"], edges: Bool[Tensor, "*trials E E"]
 ) -> Float[Tensor, "B E E"]:
-    """Who hears whom, and how much: softmax over the senders that each expert is linked to.
+    """Who hears whom, and how much: softmax over the senders that each expert can hear.
 
     Rows sum to 1, or to 0 (with gradient 0) where an expert has no neighbours.
 
@@ -21,10 +21,10 @@ def attention(
         key: of the senders.
         edges: [i, j]: i hears j; one matrix, or one per trial.
     """
-    linked = edges.any(-1, keepdim=True)  # ([B], E, 1)
-    barrier = torch.where(edges | ~linked, query.new_zeros(()), -math.inf)  # ([B], E, E)
+    hears = edges.any(-1, keepdim=True)  # ([B], E, 1)
+    barrier = torch.where(edges | ~hears, query.new_zeros(()), -math.inf)  # ([B], E, E)
     scores = torch.baddbmm(barrier, query, key.mT, alpha=1 / math.sqrt(key.shape[-1]))  # (B, E, E)
-    return torch.softmax(scores, dim=-1) * linked  # (B, E, E), zeros and not NaN in rows without neighbours
+    return torch.softmax(scores, dim=-1) * hears  # (B, E, E), zeros and not NaN in rows without neighbours
 
 
 def deliver(
@@ -32,7 +32,7 @@ def deliver(
 ) -> tuple[Float[Tensor, "B E M"], Float[Tensor, "B E E"]]:
     """Messages as they arrive.
 
-    Without keys or queries an expert hears the mean of its neighbours.
+    With keys or queries of width 0 all are alike, and an expert hears the mean of its neighbours.
 
     Args:
         emission: what every expert sent.
@@ -42,7 +42,7 @@ def deliver(
         Inboxes [B, E, M] (zeros without neighbours) and the attention [B, E, E].
     """
     value, key, query = emission
-    if key is None or query is None:
+    if key.shape[-1] == 0 or query.shape[-1] == 0:
         weights = edges.to(value.dtype) / edges.sum(-1, keepdim=True).clamp(min=1)  # ([B], E, E)
         weights = weights.expand(value.shape[0], -1, -1)  # (B, E, E)
     else:
@@ -50,7 +50,9 @@ def deliver(
     return weights @ value, weights
 
 
-def echo(attention: Float[Tensor, "B E E"], edges: Bool[Tensor, "*trials E E"]) -> Float[Tensor, "B E 1"]:
+def received_attention(
+    attention: Float[Tensor, "B E E"], edges: Bool[Tensor, "*trials E E"]
+) -> Float[Tensor, "B E 1"]:
     """Attention that each expert gets, as a mean over those who can hear it: from 0 to 1."""
     listeners = edges.sum(dim=-2).clamp(min=1)  # ([B], E)
     return (attention.sum(dim=-2) / listeners)[..., None]  # (B, E, 1)

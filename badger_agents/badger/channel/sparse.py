@@ -1,4 +1,4 @@
-"""The channel over neighbour lists: the same as the dense one, at a cost linear in the links."""
+"""Delivery over lists of neighbours: the same as over a matrix, at a cost linear in the edges."""
 
 import math
 
@@ -10,57 +10,57 @@ from badger_agents.badger.policies.expert_policy import Emission
 from badger_envs.neighbours import Neighbours
 
 
-def deliver_sparsely(
-    emission: Emission, links: Neighbours, k: int | None = None
+def deliver(
+    emission: Emission, edges: Neighbours, k: int | None = None
 ) -> tuple[Float[Tensor, "B E M"], Float[Tensor, "B E c"]]:
     """Messages as they arrive (see `badger_agents.badger.channel.dense.deliver`).
 
     Args:
         emission: what every expert sent.
-        links: tensors [E, c] or [B, E, c]: whom each expert can hear.
+        edges: tensors [E, c] or [B, E, c]: whom each expert can hear.
         k: each hears no more than so many, those with the highest scores; the gradient flows through
-            the scores of the chosen. Without keys or queries all score alike, and it hears them all.
+            the scores of the chosen. With keys or queries of width 0 all score alike, and it hears them all.
 
     Returns:
         Inboxes [B, E, M] (zeros without neighbours) and the attention [B, E, c] that the experts of
-        `links.index` get; 0 on padding.
+        `edges.index` get; 0 on padding.
     """
     value, key, query = emission
-    index, mask = (part.expand(len(value), -1, -1) for part in links)  # (B, E, c)
-    if key is None or query is None:
+    index, mask = (part.expand(len(value), -1, -1) for part in edges)  # (B, E, c)
+    if key.shape[-1] == 0 or query.shape[-1] == 0:
         weights = mask.to(value.dtype) / mask.sum(-1, keepdim=True).clamp(min=1)  # (B, E, c)
         return _weighted(weights, _of(value, index)), weights
-    linked = mask.any(-1, keepdim=True)  # (B, E, 1)
+    hears = mask.any(-1, keepdim=True)  # (B, E, 1)
     scores = (_of(key, index) * query[:, :, None]).sum(-1) / math.sqrt(key.shape[-1])  # (B, E, c)
-    scores = scores.masked_fill(~mask & linked, -math.inf)  # (B, E, c), rows of padding finite: no NaN
+    scores = scores.masked_fill(~mask & hears, -math.inf)  # (B, E, c), rows of padding finite: no NaN
     if k is None or k >= index.shape[-1]:
-        weights = torch.softmax(scores, dim=-1) * linked  # (B, E, c)
+        weights = torch.softmax(scores, dim=-1) * hears  # (B, E, c)
         return _weighted(weights, _of(value, index)), weights
     best, place = scores.topk(k, dim=-1)  # (B, E, k)
-    chosen = torch.softmax(best, dim=-1) * linked  # (B, E, k)
+    chosen = torch.softmax(best, dim=-1) * hears  # (B, E, k)
     inbox = _weighted(chosen, _of(value, index.gather(-1, place)))  # (B, E, M)
     return inbox, torch.zeros_like(scores).scatter(-1, place, chosen)
 
 
-def echo_sparsely(attention: Float[Tensor, "B E c"], links: Neighbours) -> Float[Tensor, "B E 1"]:
+def received_attention(attention: Float[Tensor, "B E c"], edges: Neighbours) -> Float[Tensor, "B E 1"]:
     """Attention that each expert gets, as a mean over those who can hear it: from 0 to 1."""
-    index, mask = (part.expand(attention.shape).flatten(1) for part in links)  # (B, E*c)
+    index, mask = (part.expand(attention.shape).flatten(1) for part in edges)  # (B, E*c)
     nothing = attention.new_zeros(attention.shape[:2])  # (B, E)
     got = nothing.scatter_add(1, index, attention.flatten(1))  # (B, E)
     listeners = nothing.scatter_add(1, index, mask.to(attention.dtype))  # (B, E)
     return (got / listeners.clamp(min=1))[..., None]  # (B, E, 1)
 
 
-def as_edges(links: Neighbours) -> Bool[Tensor, "*B E E"]:
+def as_edges(lists: Neighbours) -> Bool[Tensor, "*B E E"]:
     """Lists [E, c] or [B, E, c] as edges: [..., i, j] says that i hears j."""
-    return _spread(links.mask, links.index)
+    return _spread(lists.mask, lists.index)
 
 
 def as_matrix(attention: Float[Tensor, "*B E c"], senders: Tensor) -> Float[Tensor, "*B E E"]:
     """Attention over lists as a matrix: [..., i, j] is what i gives j.
 
     Args:
-        attention: what `deliver_sparsely` gives, or a record or trace of it.
+        attention: what `deliver` gives, or a record or trace of it.
         senders: int64, of the same shape: whom it is given.
     """
     return _spread(attention, senders)

@@ -1,77 +1,28 @@
-"""The membrane: what experts read of an observation and how their writings become outputs."""
+"""The hardwired membrane: expert i has slot i."""
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from badger_agents.agent import feedback_and_change
-from badger_envs.family import FLAGS, Family, Observation, Slots
+from badger_agents.badger.membrane.base import Membrane, limited
+from badger_agents.settings import Settings
+from badger_envs.family import FLAGS, Family, Observation
 
-FeedbackTo = Literal["all", "one", "chosen"]
-Writing = Literal["increment", "absolute", "score"]
+
+class HardwiredSettings(Settings):
+    """Settings of a hardwired membrane, [agent.membrane]: it has none but its kind."""
+
+    kind: Literal["hardwired"] = "hardwired"
 
 
-class MembraneState(NamedTuple):
+class HardwiredState(NamedTuple):
     """feedback: [B, G], of the last step, to tell its change."""
 
     feedback: Tensor
-
-
-class Membrane(nn.Module):
-    """Base of membranes.
-
-    Args:
-        slots: the family's sizes; only the widths of slots and feedback matter to the weights.
-        feedback_to: "all" experts hear the global feedback, or only "one", or of categorical actions the
-            one whose slot was "chosen" last.
-        writing: what an expert writes is an "increment" of its output, its "absolute" value, or a "score"
-            by which an action is drawn (see `badger_agents.action_distribution`).
-    """
-
-    def __init__(self, slots: Slots, feedback_to: FeedbackTo = "all", writing: Writing = "increment") -> None:
-        super().__init__()
-        self.slots = slots
-        self.feedback_to = feedback_to
-        self.writing = writing
-
-    @property
-    def reading_size(self) -> int:
-        """R, numbers an expert reads."""
-        raise NotImplementedError
-
-    def initial_state(self, family: Family, keys: Int[Tensor, "B 4"], experts: int) -> Any:
-        """State at the start of the trials: a tuple of tensors with a leading batch axis."""
-        raise NotImplementedError
-
-    def read(self, state: Any, observation: Observation, experts: int) -> tuple[Any, Float[Tensor, "B E R"]]:
-        """The next state, and what each expert reads."""
-        raise NotImplementedError
-
-    def scores(
-        self, state: Any, observation: Observation, writing: Float[Tensor, "B E 1"]
-    ) -> Float[Tensor, "B O"]:
-        """What is written to each output slot, as it is; 0 where nobody writes."""
-        raise NotImplementedError
-
-    def write(
-        self, state: Any, observation: Observation, writing: Float[Tensor, "B E 1"]
-    ) -> Float[Tensor, "B O"]:
-        """Outputs in [-1, 1] from the experts' writings."""
-        raise NotImplementedError
-
-    def grow(self, state: Any, keys: Int[Tensor, "B 4"], order: Sequence[int], first: int) -> Any:
-        """The state once experts have come and gone (see `badger_agents.badger.growth`).
-
-        Args:
-            state: of the E experts before.
-            keys: of the trials.
-            order: by place, who is there now: below E one of those before, from E on a new one.
-            first: number of the first new expert among all that there ever were in these trials.
-        """
-        raise NotImplementedError
 
 
 class HardwiredMembrane(Membrane):
@@ -92,7 +43,7 @@ class HardwiredMembrane(Membrane):
         slots = self.slots
         return 2 + slots.output_feedback + slots.input_size + 1 + 2 * slots.feedback + 1 + len(FLAGS)
 
-    def initial_state(self, family: Family, keys: Int[Tensor, "B 4"], experts: int) -> MembraneState:
+    def initial_state(self, family: Family, keys: Int[Tensor, "B 4"], experts: int) -> HardwiredState:
         """Nothing heard yet.
 
         Raises:
@@ -100,11 +51,11 @@ class HardwiredMembrane(Membrane):
         """
         _check_experts(experts, family.slots.outputs)
         dtype = getattr(torch, family.dtype)
-        return MembraneState(torch.zeros(len(keys), self.slots.feedback, dtype=dtype, device=keys.device))
+        return HardwiredState(torch.zeros(len(keys), self.slots.feedback, dtype=dtype, device=keys.device))
 
     def read(
-        self, state: MembraneState, observation: Observation, experts: int
-    ) -> tuple[MembraneState, Float[Tensor, "B E R"]]:
+        self, state: HardwiredState, observation: Observation, step: int, experts: int
+    ) -> tuple[HardwiredState, Float[Tensor, "B E R"]]:
         """What each expert reads, in the order that `reading_size` lists."""
         _check_experts(experts, observation.outputs.shape[1])
         own_output = torch.cat(
@@ -123,16 +74,16 @@ class HardwiredMembrane(Membrane):
             heard = heard * _pad_experts(observation.outputs[..., None], experts)  # (B, E, 2G+1)
         flags = observation.flags[:, None].expand(-1, experts, -1)  # (B, E, 3)
         slots = [_pad_experts(own_output, experts), _pad_experts(own_input, experts)]
-        return MembraneState(observation.feedback), torch.cat([*slots, heard, flags], dim=-1)  # (B, E, R)
+        return HardwiredState(observation.feedback), torch.cat([*slots, heard, flags], dim=-1)  # (B, E, R)
 
     def scores(
-        self, state: MembraneState, observation: Observation, writing: Float[Tensor, "B E 1"]
+        self, state: HardwiredState, observation: Observation, writing: Float[Tensor, "B E 1"]
     ) -> Float[Tensor, "B O"]:
         """What the experts that have an output write."""
         return writing[:, : observation.outputs.shape[1], 0]  # (B, O)
 
     def write(
-        self, state: MembraneState, observation: Observation, writing: Float[Tensor, "B E 1"]
+        self, state: HardwiredState, observation: Observation, writing: Float[Tensor, "B E 1"]
     ) -> Float[Tensor, "B O"]:
         """Outputs in [-1, 1] from the experts' writings."""
         own = self.scores(state, observation, writing)  # (B, O)
@@ -141,22 +92,10 @@ class HardwiredMembrane(Membrane):
         return (observation.outputs + own).clamp(-1, 1)  # (B, O)
 
     def grow(
-        self, state: MembraneState, keys: Int[Tensor, "B 4"], order: Sequence[int], first: int
-    ) -> MembraneState:
-        """The wires are fixed to places: who is at a place now has its slots."""
+        self, state: HardwiredState, keys: Int[Tensor, "B 4"], order: Sequence[int], first: int, step: int
+    ) -> HardwiredState:
+        """Slots belong to places: who is at a place now has its slots."""
         return state
-
-
-def widened(observation: Observation, slots: Slots) -> Observation:
-    """An observation as wide as `slots`: zeros for numbers that its family does not have.
-
-    So weights made for one family serve all that show no more numbers per slot and no more feedback.
-    """
-    wide = {"inputs": slots.input_size, "feedback": slots.feedback, "output_feedback": slots.output_feedback}
-    missing = {name: size - getattr(observation, name).shape[-1] for name, size in wide.items()}
-    return observation._replace(
-        **{name: nn.functional.pad(getattr(observation, name), (0, n)) for name, n in missing.items() if n}
-    )
 
 
 def _check_experts(experts: int, outputs: int) -> None:
@@ -174,33 +113,3 @@ def _pad_experts(features: Float[Tensor, "B N F"], experts: int) -> Float[Tensor
     if missing > 0:
         return torch.nn.functional.pad(features, (0, 0, 0, missing))
     return features[:, :experts]
-
-
-class _Limited(torch.autograd.Function):
-    """Clamp to [-1, 1] that passes the gradients by which descent leads back inside."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(value: Tensor) -> Tensor:
-        return value.clamp(-1, 1)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
-        ctx.save_for_backward(*inputs)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        (value,), (gradient,) = ctx.saved_tensors, gradients
-        outwards = ((value > 1) & (gradient < 0)) | ((value < -1) & (gradient > 0))
-        return gradient.masked_fill(outwards, 0)
-
-
-def limited(value: Float[Tensor, "B O"]) -> Float[Tensor, "B O"]:
-    """Clamp to [-1, 1]; a value beyond has a gradient where descent would bring it back.
-
-    With a plain clamp an answer that has grown beyond the limits on the wrong side could never be
-    unlearned. For increments the plain clamp is right: gradients that run on through outputs at their
-    limits, step after step, explode.
-    """
-    return _Limited.apply(value)

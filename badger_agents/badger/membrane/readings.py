@@ -20,15 +20,15 @@ class Reading(NamedTuple):
         feedback: global feedback, times the number of outputs in use and the membrane's `feedback_scale`,
             in units of `LEVEL`, G wide; as all that follows up to `hears`, 0 for those who do not hear it.
         change: its change since the last step, times both; 0 at the first step.
-        since_start: the same since the start of the sitting.
+        since_start: the same since the start of the attention window.
         hears: 1 for those who hear the global feedback.
         outputs: number of outputs in use, in units of `USUAL`.
         per_output: 1 over that number.
         inputs: number of inputs in use, in units of `USUAL`.
         per_input: 1 over that number.
-        begins: 1 at the first step of a sitting.
-        gone: how much of the sitting is gone, in [0, 1).
-        length: of a sitting, over the membrane's `span`, less 1: in (-1, 0].
+        begins: 1 at the first step of an attention window.
+        gone: how much of the window is gone, in [0, 1).
+        length: of a window, over the membrane's `window_length`, less 1: in (-1, 0].
         first: 1 at the first step of the trial.
         query: the family's flag.
     """

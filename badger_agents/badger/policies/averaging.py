@@ -4,8 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from badger_agents.badger.policies.expert_policy import Emission, ExpertPolicy
-from badger_envs.family import check_integer
+from badger_agents.badger.policies.expert_policy import Emission, ExpertPolicy, Size
 
 SPREAD = 4.0
 """Factor, at the start, of the weights that say what is worth remembering: some heads choose sharply."""
@@ -32,21 +31,13 @@ class AveragingPolicy(ExpertPolicy):
         self,
         reading_size: int,
         *,
-        heads: int = 8,
-        hidden_size: int = 32,
-        message_size: int = 16,
-        key_size: int = 8,
+        heads: Size = 8,
+        hidden_size: Size = 32,
+        message_size: Size = 16,
+        key_size: Size = 8,
     ) -> None:
         super().__init__()
-        sizes = {
-            "heads": heads,
-            "hidden_size": hidden_size,
-            "message_size": message_size,
-            "key_size": key_size,
-        }
-        for name, size in sizes.items():
-            check_integer(name, size, low=1)
-        self.heads, self.message_size = heads, message_size
+        self.heads, self.message_size, self.key_size = heads, message_size, key_size
         self.draw_size = 1  # of which nothing is used: it says how many experts there are
         self.sizes = (message_size, key_size, key_size, 1)
         heard = message_size + reading_size

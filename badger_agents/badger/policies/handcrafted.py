@@ -1,15 +1,17 @@
 """Handcrafted expert policies: what membrane and channel can carry, with nothing to learn."""
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import torch
 from jaxtyping import Float
+from pydantic import Field
 from torch import Tensor
 
-from badger_agents.badger.membrane.attentional import SPAN, USUAL
+from badger_agents import tree
+from badger_agents.badger.membrane.attentional import USUAL, WINDOW_LENGTH
 from badger_agents.badger.membrane.readings import Reading, reading_widths, split_reading
-from badger_agents.badger.policies.expert_policy import Emission, ExpertPolicy
-from badger_envs.family import Slots, check_integer
+from badger_agents.badger.policies.expert_policy import Emission, ExpertPolicy, Size
+from badger_envs.family import Slots
 
 LOUD = 64.0
 """A query this large makes whole-numbered keys that differ by 1 differ by a factor of exp(64): the
@@ -44,9 +46,9 @@ class HandcraftedPolicy(ExpertPolicy):
         wanted = sum(reading_widths(SLOTS))
         if reading_size != wanted:
             raise ValueError(
-                f"{type(self).__name__} reads {wanted} numbers, not {reading_size}: it needs membrane ="
-                " 'attentional' without echo and identities, and a family with one number per input, one"
-                " global feedback and none per output"
+                f"{type(self).__name__} reads {wanted} numbers, not {reading_size}: it needs an attentional"
+                " membrane, neither received attention nor identities, a family with one number per input,"
+                " one global feedback and none per output"
             )
 
     def parts(self, reading: Float[Tensor, "B E R"]) -> Reading:
@@ -54,15 +56,15 @@ class HandcraftedPolicy(ExpertPolicy):
         return split_reading(reading, SLOTS)
 
 
-class TurnState(NamedTuple):
+class ScheduleState(NamedTuple):
     """What an expert of `TriangulationPolicy` remembers.
 
     Attributes:
-        rank: [B, E, 2], two random whole numbers; whose turn it is goes by the first, on ties by the second.
+        rank: [B, E, 2], two random whole numbers; who is next goes by the first, on ties by the second.
         stage: [B, E, 1], one of `WAITING`, ...
-        base: [B, E, 1], d times the error if no output were being probed, less that at the sitting's start.
+        base: [B, E, 1], d times the error if no output were being probed, less that at the window's start.
         found: [B, E, 1], its target, once it is known.
-        clock: [B, E, 1], how much of the sitting was gone at the last call; -1 before the first.
+        clock: [B, E, 1], how much of the window was gone at the last call; -1 before the first.
         rounds: [B, E, 1], rounds of this step before this one.
     """
 
@@ -84,40 +86,44 @@ class TriangulationPolicy(HandcraftedPolicy):
     that this leaves, which is what the next prober has to compare with. So every step but the last can
     begin a probe, as in the plain algorithm.
 
-    Experts without an output, and all when the sitting ends before an answer could come, keep silent. An
-    output that is not 0 was found in an earlier sitting and is left alone. Needs at least 2 rounds, all
+    Experts without an output, and all when the window ends before an answer could come, keep silent. An
+    output that is not 0 was found in an earlier window and is left alone. Needs at least 2 rounds, all
     to hear the feedback and each other, one-to-one matching, and writing by increments.
 
     Args:
         reading_size: R.
-        span: of the membrane.
+        window_length: of the membrane.
         feedback_scale: of the membrane.
     """
 
     message_size = 3  # rank and base; the first number is the key as well
+    key_size = 1
     draw_size = 2
 
-    def __init__(self, reading_size: int, *, span: int = SPAN, feedback_scale: float = 1.0) -> None:
+    def __init__(
+        self,
+        reading_size: int,
+        *,
+        window_length: Size = WINDOW_LENGTH,
+        feedback_scale: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0,
+    ) -> None:
         super().__init__(reading_size)
-        check_integer("span", span, low=1)
-        if not feedback_scale > 0:
-            raise ValueError(f"feedback_scale is {feedback_scale}; it must be above 0")
-        self.span = span
+        self.window_length = window_length
         self.feedback_scale = feedback_scale
 
-    def initial_state(self, draws: Float[Tensor, "B E 2"]) -> TurnState:
+    def initial_state(self, draws: Float[Tensor, "B E 2"]) -> ScheduleState:
         """Ranks from the draws; nothing done."""
         rank = (torch.special.ndtr(draws) * (RANKS - 1)).round() + 1  # (B, E, 2)
         zero = torch.zeros_like(draws[..., :1])  # (B, E, 1)
-        return TurnState(rank, zero, zero, zero, zero - 1, zero)
+        return ScheduleState(rank, zero, zero, zero, zero - 1, zero)
 
     def forward(
-        self, state: TurnState, inbox: Float[Tensor, "B E 3"], reading: Float[Tensor, "B E R"]
-    ) -> tuple[TurnState, Emission, Float[Tensor, "B E 1"]]:
+        self, state: ScheduleState, inbox: Float[Tensor, "B E 3"], reading: Float[Tensor, "B E R"]
+    ) -> tuple[ScheduleState, Emission, Float[Tensor, "B E 1"]]:
         """Both rounds are computed, and each row takes the one that it is in."""
         seen = self.parts(reading)
         state = _where(seen.gone != state.clock, self._step_begins(state, inbox, seen), state)
-        left = (1 - seen.gone) * (seen.length + 1) * self.span  # (B, E, 1), steps of the sitting
+        left = (1 - seen.gone) * (seen.length + 1) * self.window_length  # (B, E, 1), steps of the window
         waits = (state.stage == WAITING) & (seen.output_share > 0) & (seen.output == 0)
         waits = waits & (left > 1 + 1e-3)  # (B, E, 1), a probe's answer comes one step later
         rank, heard = state.rank, inbox[..., :2]  # (B, E, 2)
@@ -134,7 +140,9 @@ class TriangulationPolicy(HandcraftedPolicy):
         state = state._replace(stage=stage, rounds=state.rounds + 1)
         return state, Emission(message, key, torch.full_like(key, LOUD)), wanted - seen.output
 
-    def _step_begins(self, state: TurnState, inbox: Float[Tensor, "B E 3"], seen: Reading) -> TurnState:
+    def _step_begins(
+        self, state: ScheduleState, inbox: Float[Tensor, "B E 3"], seen: Reading
+    ) -> ScheduleState:
         """The state once the step's feedback is known, and what was said at the end of the last step."""
         spoken = inbox[..., :1] > 0  # (B, E, 1)
         base = torch.where(spoken, inbox[..., 2:], state.base)  # (B, E, 1)
@@ -144,7 +152,7 @@ class TriangulationPolicy(HandcraftedPolicy):
         found = torch.where(answered, answer, state.found)  # (B, E, 1)
         base = torch.where(answered, base - 3 * answer**2, base)  # (B, E, 1)
         stage = torch.where(answered, ANSWERED, torch.where(state.stage == ANSWERED, DONE, state.stage))
-        return TurnState(
+        return ScheduleState(
             state.rank,
             torch.where(begins, WAITING, stage),
             torch.where(begins, 0, base),
@@ -163,6 +171,7 @@ class ParityPolicy(HandcraftedPolicy):
     """
 
     message_size = 1
+    key_size = 1
 
     def initial_state(self, draws: Float[Tensor, "B E 0"]) -> Float[Tensor, "B E 1"]:
         """No bit yet."""
@@ -227,7 +236,7 @@ class RingParityPolicy(HandcraftedPolicy):
         within = 2 * rounds <= count  # (B, E, 1), what lies further was counted from the other side
         total = state.total + torch.where(within, half * now, 0)  # (B, E, 1)
         odd = ((count - total) / 2).round() % 2  # (B, E, 1), whether the number of -1 is odd
-        return RingParityState(now, state.now, total, rounds), Emission(now), 1 - 2 * odd
+        return RingParityState(now, state.now, total, rounds), Emission.alike(now), 1 - 2 * odd
 
 
 def _precedes(low: Float[Tensor, "B E 2"], high: Float[Tensor, "B E 2"]) -> Tensor:
@@ -236,6 +245,7 @@ def _precedes(low: Float[Tensor, "B E 2"], high: Float[Tensor, "B E 2"]) -> Tens
     return below[..., :1] | tie[..., :1] & below[..., 1:]
 
 
-def _where(condition: Tensor, yes: TurnState, no: TurnState) -> TurnState:
+def _where(condition: Tensor, yes: ScheduleState, no: ScheduleState) -> ScheduleState:
     """One state or the other, expert by expert."""
-    return TurnState(*(torch.where(condition, one, other) for one, other in zip(yes, no, strict=True)))
+    chosen: ScheduleState = tree.map(lambda one, other: torch.where(condition, one, other), yes, no)
+    return chosen

@@ -1,15 +1,14 @@
 """Mixed policies: several shared policies in one agent, learned and handcrafted ones side by side."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from badger_agents import tree
 from badger_agents.badger.policies.expert_policy import Emission, ExpertPolicy
-from badger_agents.class_loading import PROJECT_ONLY, Trust
-from badger_agents.tree import by_parts
+from badger_agents.badger.policies.policy_settings import PolicySettings
 
 
 class MixedPolicy(ExpertPolicy):
@@ -21,42 +20,23 @@ class MixedPolicy(ExpertPolicy):
 
     Args:
         reading_size: R.
-        policies: of each its "policy" ("module:Class") and, if it needs them, its "policy_settings". Their
-            messages, and the keys of those who send any, must have the same width.
-        pattern: numbers of policies, expert by expert, repeated where there are more experts; if not
-            given, each in turn. It must name them all.
-        trust: whose code the policies may be.
+        policies: settings of each, as in [agent.policy]. Their messages, and the keys of those who send any,
+            must have the same width.
+        pattern: numbers of policies, expert by expert, repeated where there are more experts; empty: each
+            in turn. It must name them all.
 
     Raises:
-        ValueError, TypeError: policies or pattern cannot be used.
+        ValueError: policies or pattern cannot be used.
     """
 
-    made_of_others = True
-
     def __init__(
-        self,
-        reading_size: int,
-        *,
-        policies: Sequence[Mapping[str, Any]],
-        pattern: Sequence[int] | None = None,
-        trust: Trust = PROJECT_ONLY,
+        self, reading_size: int, *, policies: tuple[PolicySettings, ...], pattern: tuple[int, ...] = ()
     ) -> None:
         super().__init__()
-        from badger_agents.badger.settings import make_policy  # which needs this module's base
-
         if not policies:
-            raise ValueError("policies is empty; give a table for each, with its policy as 'module:Class'")
-        made = []
-        for number, table in enumerate(policies):
-            unknown = set(table) - {"policy", "policy_settings"}
-            if unknown or "policy" not in table:
-                raise ValueError(
-                    f"policies[{number}] has the keys {sorted(table)}; it must have policy, and may have"
-                    " policy_settings"
-                )
-            own = dict(table.get("policy_settings", {}))
-            made.append(make_policy(table["policy"], reading_size, own, trust))
-        self.pattern = tuple(range(len(made)) if pattern is None else pattern)
+            raise ValueError("policies is empty; give a table for each, with its kind")
+        made = [settings.make(reading_size) for settings in policies]
+        self.pattern = pattern or tuple(range(len(made)))
         if set(self.pattern) != set(range(len(made))):
             raise ValueError(
                 f"pattern is {list(self.pattern)}; it must name each policy, 0 to {len(made) - 1}"
@@ -64,10 +44,14 @@ class MixedPolicy(ExpertPolicy):
         sizes = {policy.message_size for policy in made}
         if len(sizes) > 1:
             raise ValueError(f"messages of the policies are {sorted(sizes)} wide; they must be alike")
+        keys = {policy.key_size for policy in made} - {0}
+        if len(keys) > 1:
+            raise ValueError(f"keys of the policies are {sorted(keys)} wide; they must be alike")
         if any(policy.halts for policy in made):
             raise ValueError("policies that vote on when to stop cannot be mixed")
         self.policies = nn.ModuleList(made)
         self.message_size = sizes.pop()
+        self.key_size = max(policy.key_size for policy in made)
         self.draw_size = max(policy.draw_size for policy in made)
 
     def initial_state(self, draws: Float[Tensor, "B E S"]) -> tuple[Any, ...]:
@@ -82,40 +66,25 @@ class MixedPolicy(ExpertPolicy):
     ) -> tuple[tuple[Any, ...], Emission, Float[Tensor, "B E 1"]]:
         """Every policy for every expert; each expert sends and writes what its own says."""
         own, *states = state
-        after, sent, writings = [], [], []
-        for policy, before in zip(self._members(), states, strict=True):
+        after = []
+        for number, (policy, before) in enumerate(zip(self._members(), states, strict=True)):
             following, message, writing = policy(before, inbox, reading)
             after.append(following)
-            sent.append(message if isinstance(message, Emission) else Emission(message))
-            writings.append(writing)
-        emissions = self._alike(sent)
-        emission, writing = emissions[0], writings[0]
-        for number in range(1, len(states)):
-            mine = own == number  # (B, E, 1)
-            emission = by_parts(
-                lambda old, new, mine=mine: torch.where(mine, new, old), emission, emissions[number]
-            )
-            writing = torch.where(mine, writings[number], writing)  # (B, E, 1)
-        return (own, *after), emission, writing
+            said = (self._with_keys(message), writing)
+            if number == 0:
+                chosen = said
+            else:
+                mine = own == number  # (B, E, 1)
+                chosen = tree.map(lambda new, old, mine=mine: torch.where(mine, new, old), said, chosen)
+        return (own, *after), *chosen
 
     def _members(self) -> list[ExpertPolicy]:
         return [policy for policy in self.policies if isinstance(policy, ExpertPolicy)]
 
-    @staticmethod
-    def _alike(sent: Sequence[Emission]) -> list[Emission]:
-        """Emissions with keys and queries all, of zeros for who has none: heard, and hearing, all alike.
-
-        Raises:
-            ValueError: keys differ in width.
-        """
-        keys = [part for emission in sent for part in (emission.key, emission.query) if part is not None]
-        if not keys:
-            return list(sent)
-        if len({part.shape[-1] for part in keys}) > 1:
-            sizes = sorted({part.shape[-1] for part in keys})
-            raise ValueError(f"keys of the policies are {sizes} wide; they must be alike")
-        none = torch.zeros_like(keys[0])  # (B, E, K)
-        return [
-            Emission(value, none if key is None else key, none if query is None else query)
-            for value, key, query in sent
-        ]
+    def _with_keys(self, message: Tensor | Emission) -> Emission:
+        """With keys and queries of zeros for who has none: heard, and hearing, all alike."""
+        emission = message if isinstance(message, Emission) else Emission.alike(message)
+        if emission.key.shape[-1] == self.key_size:
+            return emission
+        none = emission.value.new_zeros(*emission.value.shape[:2], self.key_size)  # (B, E, K)
+        return Emission(emission.value, none, none)

@@ -146,6 +146,11 @@ class FamilyParallelEnv(ParallelEnv[str, np.ndarray, Any]):
         self._inboxes: np.ndarray  # [E, inbox_size]
         self._time = 0
 
+    @property
+    def agent_keys(self) -> np.ndarray:
+        """Keys under which one agent that is all the experts draws, int64 [1, 4]: see `FamilyEnv.agent_keys`."""
+        return self._game.agent_keys
+
     def observation_space(self, agent: str) -> spaces.Space[Any]:
         """The agent's observation space, always the same object."""
         return self.observation_spaces[agent]

@@ -9,7 +9,7 @@ from badger_agents.atomic_files import write_atomically
 from badger_agents.recipe.loading import Recipe
 from baselines.monolith.matching import MONOLITH, Measures, NoMatchError, Quantity, learned, matched, measure
 from leaderboards.results import Record, record, show
-from leaderboards.runs import changed_recipe, parse_settings
+from leaderboards.runs import changed_recipe, find_recipe, parse_settings
 from leaderboards.toml_text import recipe_text
 
 QUANTITIES: tuple[Quantity, ...] = ("parameters", "operations", "state")
@@ -23,6 +23,7 @@ def match(
     env: tuple[str, ...] = (),
     agent: tuple[str, ...] = (),
     size: str = "hidden_size",
+    trust: tuple[str, ...] = (),
     out: Path | None = None,
     json: bool = False,
 ) -> None:
@@ -40,6 +41,7 @@ def match(
             number of slots in all stages.
         agent: Settings of the other agent, such as core=lstm.
         size: The other agent's setting to find.
+        trust: Files and packages of yours whose code a recipe or run may name, such as my_package.
         out: Write the baseline's recipe to this TOML file (of one matching: give --by).
         json: Print the result as one JSON object.
     """
@@ -47,7 +49,7 @@ def match(
         raise ValueError("--out is for one matching; give --by parameters, operations or state too")
     if out is not None and out.suffix != ".toml":
         raise ValueError(f"--out is {str(out)!r}; it must end in .toml")
-    read = changed_recipe(find_recipe(recipe), words={"env": env})
+    read = changed_recipe(find_recipe(recipe, trust), words={"env": env})
     kind = MONOLITH if baseline == "monolith" else baseline
     settings = parse_settings(agent, "--agent")
     results, notes = table(read, "-"), []

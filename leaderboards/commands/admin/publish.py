@@ -8,16 +8,17 @@ from typing import Annotated, Any
 import tyro
 
 from badger_agents.atomic_files import write_together
+from badger_agents.class_loading import code_files
 from badger_agents.loading import FOLDER
 from badger_agents.recipe.loading import Recipe
 from badger_agents.training.checkpoint import Checkpoint, save_checkpoint, weights_only
 from badger_agents.training.log import read_log
-from badger_agents.training.loop import CHECKPOINT, LOG
+from badger_agents.training.run import CHECKPOINT, LOG
 from leaderboards.card import Candidate, card, rows
 from leaderboards.cells import Case, cells_of, measure, prepare
 from leaderboards.options import check_device, check_trials, progress_bar
 from leaderboards.results import Record, record, show
-from leaderboards.runs import Source, find_source, make_folder
+from leaderboards.runs import Source, find_recipe, find_source, make_folder
 
 LEAST = 3
 """Outer seeds that are needed for one to be the median."""
@@ -31,6 +32,7 @@ def publish(
     trials: int = 10_000,
     validation_trials: int = 2_000,
     note: str = "",
+    trust: tuple[str, ...] = (),
     device: str = "cpu",
     json: bool = False,
 ) -> None:
@@ -46,14 +48,15 @@ def publish(
         trials: Number of test tasks per combination.
         validation_trials: Number of validation tasks per combination.
         note: A sentence for the card, such as what machine the training times hold for.
+        trust: Files and packages of yours whose code a recipe or run may name, such as my_package.
         device: Where to compute: cpu, cuda, cuda:1, ...
         json: Print the result as one JSON object.
     """
     check_device(device)
     check_trials(trials, 2, "--trials")
     check_trials(validation_trials, 2, "--validation-trials")
-    plan = find_recipe(recipe)
-    sources = [open_finished(plan, recipe, run) for run in runs]
+    plan = find_recipe(recipe, trust)
+    sources = [open_finished(plan, recipe, run, trust) for run in runs]
     check_seeds([checkpoint.seed for checkpoint, _ in sources])
     work = [cases_of(plan, checkpoint, device) for checkpoint, _ in sources]
     if not any(case.settings["env"] in plan.met for case in work[0][0]):
@@ -116,7 +119,9 @@ def publish(
     show(results, as_json=json, title=f"published {plan.name}", note=f"the median of {len(runs)} outer seeds")
 
 
-def open_finished(plan: Recipe, recipe: str, run: Path) -> tuple[Checkpoint, dict[str, Any]]:
+def open_finished(
+    plan: Recipe, recipe: str, run: Path, trust: tuple[str, ...]
+) -> tuple[Checkpoint, dict[str, Any]]:
     """The checkpoint of a finished run of the recipe, and the last row of its log.
 
     Raises:
@@ -124,15 +129,11 @@ def open_finished(plan: Recipe, recipe: str, run: Path) -> tuple[Checkpoint, dic
     """
     if plan.training is None:
         raise ValueError(f"recipe {plan.name!r} has nothing to train, so nothing to publish")
-    for key in ("kind", "policy"):
-        path = (plan.agent.model_dump().get(key) or "").rpartition(":")[0]
-        if path.endswith(".py"):
-            raise ValueError(
-                f"agent.{key} is in the file {path}; only code of installed packages is published"
-            )
+    for path in code_files(plan.model_dump()):
+        raise ValueError(f"the recipe names the file {path}; only code of installed packages is published")
     if not run.is_dir():
         raise ValueError(f"no run folder {str(run)!r}; give folders of `badger train`")
-    checkpoint = find_source(str(run / CHECKPOINT)).checkpoint
+    checkpoint = find_source(str(run / CHECKPOINT), trust).checkpoint
     assert checkpoint is not None  # a file is never a recipe without weights
     other = differing(plan, checkpoint.recipe)
     if other is not None:

@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from badger_agents.badger.agent import BadgerAgent, BadgerState
-from badger_agents.badger.membrane.hardwired import HardwiredMembrane, MembraneState
+from badger_agents.badger.membrane.hardwired import HardwiredMembrane, HardwiredState
 from badger_agents.badger.policies.expert_policy import Emission
-from badger_agents.badger.settings import make_policy
 from badger_agents.rollout import rollout
 from badger_envs.families.guessing_game import GuessingGame, Task
 from badger_envs.family import Observation
@@ -25,47 +24,46 @@ rounds_1_to_3 = pytest.mark.parametrize("rounds", [1, 2, 3])
 
 
 def live(
-    agent: BadgerAgent, family: GuessingGame, task: Task, mind: BadgerState, steps: int
+    agent: BadgerAgent, family: GuessingGame, task: Task, state: BadgerState, steps: int
 ) -> tuple[BadgerState, Tensor, dict[str, Tensor]]:
     """A trial on a given task from a given state of the experts."""
     world = family.initial_state(task)
     names = keys(len(task.target))
     for step in range(steps):
-        mind, action, record = agent.act(mind, family.observe(task, world), names, step)
+        state, action, record = agent.act(state, family.observe(task, world), names, step)
         world = family.step(task, world, action, names).state
-    return mind, world.outputs, record
+    return state, world.outputs, record
 
 
-class Rewired(HardwiredMembrane):
-    """A hardwired membrane whose wires to the experts are crossed: expert i is where order[i] was."""
+class Crossed(HardwiredMembrane):
+    """A hardwired membrane whose ties to the experts are crossed: expert i is where order[i] was."""
 
     def __init__(self, membrane: HardwiredMembrane, order: Tensor) -> None:
         super().__init__(membrane.slots, membrane.feedback_to, membrane.writing)
         self.order = order
 
     def read(
-        self, state: MembraneState, observation: Observation, experts: int
-    ) -> tuple[MembraneState, Tensor]:
-        state, reading = super().read(state, observation, experts)
+        self, state: HardwiredState, observation: Observation, step: int, experts: int
+    ) -> tuple[HardwiredState, Tensor]:
+        state, reading = super().read(state, observation, step, experts)
         return state, reading[:, self.order]
 
-    def write(self, state: MembraneState, observation: Observation, writing: Tensor) -> Tensor:
+    def write(self, state: HardwiredState, observation: Observation, writing: Tensor) -> Tensor:
         return super().write(state, observation, writing[:, self.order.argsort()])
 
 
 def permuted(state: BadgerState, order: Tensor) -> BadgerState:
-    return BadgerState(
-        state.experts[:, order],
-        Emission(state.emission.value[:, order]),
-        state.membrane,
-        state.identity[:, order],
+    return state._replace(
+        experts=state.experts[:, order],
+        emission=Emission(*(part[:, order] for part in state.emission)),
+        identity=state.identity[:, order],
     )
 
 
 def check_permuted(
-    order: Tensor, mind: BadgerState, record: dict, other: BadgerState, other_record: dict
+    order: Tensor, state: BadgerState, record: dict, other: BadgerState, other_record: dict
 ) -> None:
-    torch.testing.assert_close(other.experts, mind.experts[:, order])
+    torch.testing.assert_close(other.experts, state.experts[:, order])
     torch.testing.assert_close(other_record["messages"], record["messages"][:, order])
     torch.testing.assert_close(other_record["attention"], record["attention"][:, order][:, :, order])
 
@@ -82,12 +80,12 @@ def test_permuting_states_edges_and_wires_permutes_everything(
     agent = random_agent(family, experts=5, topology=topology, rounds=rounds, feedback_to=feedback_to)
     names, place = keys(3, seed), torch.tensor(order)
     task, start = family.sample_task(names), agent.initial_state(family, names)
-    mind, outputs, record = live(agent, family, task, start, 3)
-    agent.wiring.edges = agent.edges[place][:, place]
-    agent.membrane = Rewired(agent.membrane, place)
+    state, outputs, record = live(agent, family, task, start, 3)
+    agent.channel.edges.matrix = agent.channel.edges.as_matrix()[place][:, place]
+    agent.membrane = Crossed(agent.membrane, place)
     other, same_outputs, other_record = live(agent, family, task, permuted(start, place), 3)
     torch.testing.assert_close(same_outputs, outputs)
-    check_permuted(place, mind, record, other, other_record)
+    check_permuted(place, state, record, other, other_record)
 
 
 @topologies
@@ -100,12 +98,12 @@ def test_permuting_states_edges_and_output_slots_permutes_everything(
     agent = random_agent(family, experts=5, topology=topology, feedback_to="one")
     names, place = keys(3, seed), torch.tensor([0, *order, 4])  # expert 0 hears, expert 4 has no slot
     task, start = family.sample_task(names), agent.initial_state(family, names)
-    mind, outputs, record = live(agent, family, task, start, 3)
-    agent.wiring.edges = agent.edges[place][:, place]
+    state, outputs, record = live(agent, family, task, start, 3)
+    agent.channel.edges.matrix = agent.channel.edges.as_matrix()[place][:, place]
     moved = Task(*(part[:, place[:4]] for part in task))
     other, moved_outputs, other_record = live(agent, family, moved, permuted(start, place), 3)
     torch.testing.assert_close(moved_outputs, outputs[:, place[:4]])
-    check_permuted(place, mind, record, other, other_record)
+    check_permuted(place, state, record, other, other_record)
 
 
 def distances(edges: np.ndarray) -> np.ndarray:
@@ -140,11 +138,11 @@ def test_messages_travel_one_edge_a_round_and_nowhere_else(
     observation = family.observe(task := family.sample_task(names), family.initial_state(task))
 
     def end(nudge: float) -> Tensor:
-        mind = agent.initial_state(family, names)
-        mind.experts[:, changed] += nudge
+        state = agent.initial_state(family, names)
+        state.experts[:, changed] += nudge
         for step in range(steps):  # one observation throughout: only the channel connects the experts
-            mind, _, _ = agent.act(mind, observation, names, step)
-        return mind.experts[0]
+            state, _, _ = agent.act(state, observation, names, step)
+        return state.experts[0]
 
     influenced = (end(0.0) != end(1.0)).any(dim=-1).numpy()
     np.testing.assert_array_equal(influenced, distances(np.array(matrix))[:, changed] <= rounds * steps - 1)
@@ -156,13 +154,13 @@ def test_a_cut_channel_has_no_influence_whatever_is_sent(topology: str, rounds: 
     family = small_family()
     agent = random_agent(family, topology=topology, rounds=rounds)
     names = keys(5)
-    task, mind = family.sample_task(names), agent.initial_state(family, names)
+    task, state = family.sample_task(names), agent.initial_state(family, names)
     observation = family.observe(task, family.initial_state(task))
-    mind, _, record = agent.act(mind, observation, names, 0)
-    shouting = Emission(mind.emission.value.clone(), mind.emission.key, mind.emission.query)
+    state, _, record = agent.act(state, observation, names, 0)
+    shouting = Emission(state.emission.value.clone(), state.emission.key, state.emission.query)
     shouting.value[:, 1:] = 1e6
-    quiet, action, _ = agent.act(mind, observation, names, 1)
-    loud, same_action, _ = agent.act(mind._replace(emission=shouting), observation, names, 1)
+    quiet, action, _ = agent.act(state, observation, names, 1)
+    loud, same_action, _ = agent.act(state._replace(emission=shouting), observation, names, 1)
     assert torch.equal(quiet.experts[:, 0], loud.experts[:, 0])
     assert torch.equal(action[:, 0], same_action[:, 0])
     assert (record["inbox"] == 0).all() or topology == "self"
@@ -189,10 +187,10 @@ def test_with_one_round_what_is_read_now_is_heard_at_the_next_step() -> None:
     louder = seen._replace(feedback=seen.feedback + 1)
 
     def states(*shown: Observation) -> Tensor:
-        mind = agent.initial_state(family, names)
+        state = agent.initial_state(family, names)
         for step, observation in enumerate(shown):
-            mind, _, _ = agent.act(mind, observation, names, step)
-        return mind.experts
+            state, _, _ = agent.act(state, observation, names, step)
+        return state.experts
 
     now, other = states(seen), states(louder)
     assert (now[:, 0] != other[:, 0]).any()
@@ -206,11 +204,11 @@ def test_a_trial_leaves_the_weights_as_they_are(topology: Any, rounds: int) -> N
     family = small_family(dims=3)
     agent = random_agent(family, experts=5, topology=topology, rounds=rounds)
     before = {name: value.clone() for name, value in agent.state_dict().items()}
-    edges = agent.edges.clone()
+    edges = agent.channel.edges.as_matrix().clone()
     rollout(agent, family, keys(4)).loss.mean().backward()
     after = agent.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
-    assert torch.equal(edges, agent.edges)
+    assert torch.equal(edges, agent.channel.edges.as_matrix())
 
 
 @topologies
@@ -273,47 +271,3 @@ def test_a_family_that_does_not_fit_is_refused(settings_: dict[str, Any], messag
     agent = random_agent(small_family())
     with pytest.raises(ValueError, match=message):
         agent.initial_state(small_family(**settings_), keys(1))
-
-
-class _Silent(torch.nn.Module):
-    """No expert policy."""
-
-
-@pytest.mark.parametrize(
-    ("path", "settings_", "message"),
-    [
-        ("badger_agents.badger.policies.expert_policy:GRUPolicy", {"hiden_size": 3}, "hiden_size"),
-        ("badger_agents.badger.policies.expert_policy:GRUPolicy", {"hidden_size": 0}, "hidden_size is 0"),
-        (
-            "badger_agents.badger.policies.expert_policy:GRUPolicy",
-            {"hidden_size": 2.5},
-            "(?s)hidden_size.*2.5",
-        ),
-        ("badger_agents.badger.policies.expert_policy:GRUPolicy", {"message_size": -1}, "message_size is -1"),
-        (
-            "badger_agents.badger.policies.expert_policy:GRUPolicy",
-            {"state_noise": "x"},
-            "(?s)state_noise.*'x'",
-        ),
-        (
-            "badger_agents.badger.policies.expert_policy:GRUPolicy",
-            {"state_noise": -0.5},
-            "state_noise is -0.5",
-        ),
-        (
-            "badger_agents.badger.policies.expert_policy:GRUPolicy",
-            {"state_noise": float("inf")},
-            "state_noise is inf",
-        ),
-        (
-            "badger_agents.badger.policies.expert_policy:ExpertPolicy",
-            {},
-            "does not take these settings|message_size",
-        ),
-        ("tests.badger_agents.badger.test_agent:_Silent", {}, "not a subclass"),
-        ("badger_agents.badger.policies.expert_policy:Nothing", {}, "cannot be loaded"),
-    ],
-)
-def test_policies_that_cannot_be_made(path: str, settings_: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        make_policy(path, 5, settings_)

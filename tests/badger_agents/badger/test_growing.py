@@ -5,32 +5,32 @@ from typing import Any
 import pytest
 import torch
 
-from badger_agents.badger.agent import BadgerAgent, BadgerSettings
+from badger_agents.badger.agent import BadgerAgent
 from badger_agents.badger.growing import Growing, measure_gain
-from badger_agents.badger.growth import Change
+from badger_agents.badger.growth import Change, grow
 from badger_agents.evaluation import evaluate
 from badger_agents.rollout import rollout
 from badger_envs import keyed_random
 from badger_envs.families.guessing_game import GuessingGame
 from badger_envs.families.xor import XOR
-from tests.badger_agents.small import keys, random_agent, small_family
+from tests.badger_agents.small import badger_settings, keys, random_agent, small_family
 
 
 def test_a_growing_agent_lives_as_one_that_is_grown_by_hand() -> None:
     family = small_family(dims=3, horizon=6)
-    agent = random_agent(family, experts=2, membrane="attentional", echo=True)
+    agent = random_agent(family, experts=2, membrane="attentional", received_attention=True)
     change, last = Change(clone=(0, 1), clone_noise=0.1), Change(remove=(0,))
     names = keys(3)
     task = family.sample_task(names)
     world, noise, own = family.initial_state(task), family.noise(names, 6), keyed_random.agent_keys(names)
-    living, mind = agent, agent.initial_state(family, own)
+    living, state = agent, agent.initial_state(family, own)
     losses, sizes = [], []
     for time in range(6):
         if time == 2:
-            living, mind = living.grow(mind, own, clone=[0, 1], clone_noise=0.1)
+            living, state = grow(living, state, own, change, time)
         if time == 4:
-            living, mind = living.grow(mind, own, remove=[0])
-        mind, action, _ = living.act(mind, family.observe(task, world), own, time)
+            living, state = grow(living, state, own, last, time)
+        state, action, _ = living.act(state, family.observe(task, world), own, time)
         world, _, loss, _ = family.step(task, world, action, noise[:, time])
         losses.append(loss)
         sizes.append(living.settings.experts)
@@ -58,8 +58,8 @@ def test_an_agent_that_never_grows_is_the_agent() -> None:
 def handcrafted(family: Any, policy: str, **settings: Any) -> BadgerAgent:
     return BadgerAgent(
         family,
-        BadgerSettings(
-            policy=f"badger_agents.badger.policies.handcrafted:{policy}",
+        badger_settings(
+            policy={"kind": f"badger_agents.badger.policies.handcrafted:{policy}"},
             rounds=2,
             membrane="attentional",
             **settings,

@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from badger_agents.badger.halting import EPSILON, Talk, talk_on
+from badger_agents.badger.halting import EPSILON, Stopping, talk_on
 from badger_agents.evaluation import evaluate
 from badger_agents.recipe.loading import RecipeError
 from badger_agents.rollout import rollout
 from badger_agents.training.loop import train
-from tests.badger_agents.small import keys, random_agent, small_family, small_recipe
+from tests.badger_agents.small import keys, random_agent, seen_at, small_family, small_recipe
 
 HALTS = {"hidden_size": 6, "message_size": 3, "key_size": 2, "halts": True}
 
@@ -21,13 +21,13 @@ def odds(*chances: float) -> Tensor:
     return torch.tensor([math.log(p / (1 - p)) for p in chances], dtype=torch.float64).view(-1, 1, 1)
 
 
-def talked(chances: list[list[float]]) -> Talk:
+def talked(chances: list[list[float]]) -> Stopping:
     """Rounds with given chances of stopping, [round][trial]; states and writings are the round's number."""
     talk = None
     for number, row in enumerate(chances):
         value = torch.full((len(row), 1, 1), float(number), dtype=torch.float64)
         final = number == len(chances) - 1
-        talk = talk_on(talk, odds(*row), (value, value.long()), value, (value, None), final=final)
+        talk = talk_on(talk, odds(*row), (value, value.long()), value, (value, ()), final=final)
     assert talk is not None
     return talk
 
@@ -63,11 +63,11 @@ def test_the_vote_is_everybodys_and_gets_a_gradient_from_cost_and_writing() -> N
 
 def test_an_agent_that_votes_to_stop_is_one_that_has_fewer_rounds() -> None:
     family, names = small_family(), keys(5)
-    agent = random_agent(family, rounds=4, policy_settings=HALTS)
+    agent = random_agent(family, rounds=4, policy=HALTS)
     with torch.no_grad():
         agent.policy.stop.weight.zero_()
         agent.policy.stop.bias.fill_(50.0)  # everybody is certain at once
-    single = random_agent(family, rounds=1, policy_settings=HALTS)
+    single = random_agent(family, rounds=1, policy=HALTS)
     single.load_state_dict(agent.state_dict())
     ours, theirs = rollout(agent, family, names, record=True), rollout(single, family, names, record=True)
     torch.testing.assert_close(ours.loss, theirs.loss)
@@ -75,16 +75,37 @@ def test_an_agent_that_votes_to_stop_is_one_that_has_fewer_rounds() -> None:
     assert bool((ours.trace["rounds"] == 1).all())
 
 
+def test_a_trial_that_stopped_early_keeps_what_was_on_its_way_then_messages_and_keys_alike() -> None:
+    family, names = small_family(), keys(8)
+    channel = {"delay": 1, "noise": 0.1}
+    agents = {
+        rounds: random_agent(family, rounds=rounds, policy=HALTS, channel=channel) for rounds in (1, 2, 3)
+    }
+    with torch.no_grad():
+        for agent in agents.values():
+            agent.policy.stop.weight *= 40  # some stop at once
+    seen, ends = seen_at(family, names), {}
+    for rounds, agent in agents.items():
+        state, _, record = agent.act(agent.initial_state(family, names), seen, names, 0)
+        ends[rounds] = state.channel.delay_buffer
+    used = record["rounds"].long()
+    assert set(used.tolist()) > {1}
+    for row, rounds in enumerate(used.tolist()):
+        for (value, key), (alone, its) in zip(ends[3], ends[rounds], strict=True):
+            torch.testing.assert_close(value[row], alone[row])
+            torch.testing.assert_close(key[row], its[row])
+
+
 def test_evaluation_reports_rounds() -> None:
     family = small_family()
-    result = evaluate(random_agent(family, rounds=5, policy_settings=HALTS), family, 20)
+    result = evaluate(random_agent(family, rounds=5, policy=HALTS), family, 20)
     assert result.rounds is not None
     assert 1 <= float(result.rounds.min()) <= float(result.rounds.max()) <= 5
     assert evaluate(random_agent(family), family, 20).rounds is None
 
 
 def test_rounds_that_cost_become_fewer(tmp_path) -> None:
-    agent = {"rounds": 6, "policy_settings": {**HALTS, "hidden_size": 8, "message_size": 4}}
+    agent = {"rounds": 6, "policy": {**HALTS, "hidden_size": 8, "message_size": 4}}
     stages = [{"outer_steps": 5}, {"halting_cost": 1.0}]
     training = {"outer_steps": 60, "learning_rate": 0.03, "stages": stages}
     recipe = small_recipe(agent=agent, training=training)

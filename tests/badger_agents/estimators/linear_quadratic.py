@@ -76,7 +76,7 @@ class Pusher(LearnedAgent):
     Settings = Settings
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(None, "continuous")
         self.first = nn.Parameter(torch.tensor([0.3], dtype=torch.float64))
         self.second = nn.Parameter(torch.tensor([-0.2], dtype=torch.float64))
 

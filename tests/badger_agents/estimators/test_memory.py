@@ -1,5 +1,6 @@
 """Memory of estimators: grows with the horizon or does not, counted to the byte."""
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from badger_agents.estimators import make_estimator
 from badger_agents.estimators.objectives import OBJECTIVES, Penalty, collapse
 from badger_agents.estimators.trials import Trials
+from badger_agents.training.state import trained_weights
 from benchmarks.memory import peak_memory
 from tests.badger_agents.small import keys, random_agent, small_family
 
@@ -20,8 +22,12 @@ def needed(name: str, settings: dict[str, Any], horizon: int) -> int:
 
     def outer_step() -> None:
         trials = Trials(family, keys(16), OBJECTIVES["as_soon_as_possible"], penalties)
-        for _ in estimator.updates(agent, trials, {}):
-            pass
+        weights = trained_weights(agent)
+        updates = estimator.updates(agent, weights, trials, {})
+        next(updates)
+        with suppress(StopIteration):
+            while True:
+                updates.send(weights)
 
     return peak_memory(outer_step, "cpu")
 

@@ -12,18 +12,20 @@ from badger_agents.agent import LearnedAgent
 from badger_agents.estimators import make_estimator
 from badger_agents.estimators.advantages import advantages, centred, spread_of
 from badger_agents.estimators.objectives import as_soon_as_possible
-from badger_agents.estimators.stacked import Stacked
 from badger_agents.estimators.trials import Trials
 from badger_agents.recipe.loading import RecipeError
 from badger_agents.training.checkpoint import load_checkpoint
-from badger_agents.training.loop import CHECKPOINT, train
+from badger_agents.training.loop import train
+from badger_agents.training.run import CHECKPOINT
+from badger_agents.training.state import trained_weights
 from badger_envs.families.bandit import Bandit
 from badger_envs.families.guessing_game import GuessingGame
 from badger_envs.family import Family, Observation
-from tests.badger_agents.small import keys, small_recipe
+from tests.badger_agents.small import keys, small_recipe, updates_of
 
 ARMS, PULLS = 2, 3
 PLAIN = {"discount": 1.0, "scaled": False}
+FIRST = "linear.weight"
 VARIANTS: list[dict[str, Any]] = [{}, {"expected_reward": True}, {"value_size": 8}]
 
 
@@ -31,45 +33,27 @@ class Reader(LearnedAgent):
     """Scores arms by a linear function of what it sees: no memory, few weights, known probabilities."""
 
     def __init__(self, weight: float = 0.7) -> None:
-        super().__init__()
+        super().__init__(None, "categorical")
         generator = torch.Generator().manual_seed(0)
         self.linear = nn.Linear(2 * ARMS + 1, ARMS, dtype=torch.float64)
         with torch.no_grad():
             for part in self.parameters():
                 part.copy_(weight * torch.randn(part.shape, generator=generator, dtype=part.dtype))
 
-    def initial_state(self, family: Family, own: Tensor) -> tuple[int]:
-        return (0,)
+    def initial_state(self, family: Family, own: Tensor) -> tuple[()]:
+        return ()
 
     def scores(self, outputs: Tensor, reward: Tensor) -> Tensor:
         return self.linear(torch.cat([outputs, outputs * reward, reward - 0.5], dim=-1))
 
     def act(
-        self, state: tuple[int], seen: Observation, own: Tensor, step: int
+        self, state: tuple[()], seen: Observation, own: Tensor, step: int
     ) -> tuple[Any, Tensor, dict[str, Tensor]]:
         scores = self.scores(seen.outputs, seen.feedback)
         logits = logits_of("categorical", scores, seen.output_mask, 1.0)
-        choice = draw("categorical", logits, seen.output_mask, own, state[0])
+        choice = draw("categorical", logits, seen.output_mask, own, step)
         record = {"logits": logits, "choice": choice, "states": logits.detach()[..., None]}
-        return (state[0] + 1,), choice, record
-
-
-class SideBySide(LearnedAgent):
-    """Several as one, each in its own rows; weights are stacked."""
-
-    def __init__(self, agents: list[Reader]) -> None:
-        super().__init__()
-        parts = [dict(agent.named_parameters()) for agent in agents]
-        self.stack = nn.ParameterList([torch.stack([part[name] for part in parts]) for name in parts[0]])
-        self.all = Stacked(agents[0], dict(zip(parts[0], self.stack, strict=True)))
-
-    def initial_state(self, family: Family, own: Tensor) -> Any:
-        return self.all.initial_state(family, own)
-
-    def act(
-        self, state: Any, seen: Observation, own: Tensor, step: int
-    ) -> tuple[Any, Tensor, dict[str, Tensor]]:
-        return self.all.act(state, seen, own, step)
+        return state, choice, record
 
 
 def bandit() -> Bandit:
@@ -104,14 +88,14 @@ def exact_loss(agent: Reader, mean: Tensor) -> Tensor:
 def test_in_expectation_it_is_the_exact_gradient(settings: dict[str, Any]) -> None:
     agent, repeats, rows = Reader(), 16, 4_096
     estimator = make_estimator("policy_gradient", {**PLAIN, **settings})
-    memory = estimator.initial_state(agent)
+    memory = None
     found, wanted = [], []
     for seed in range(repeats):
         lived = trials(rows, seed)
-        (update,) = estimator.updates(agent, lived, memory)
-        memory = update.state
-        found.append(torch.cat([part.flatten() for part in update.gradients]))
-        exact = torch.autograd.grad(exact_loss(agent, lived.scene.task.mean), tuple(agent.parameters()))
+        (update,) = updates_of(estimator, agent, lived, memory)
+        memory = update.memory
+        found.append(torch.cat([part.flatten() for part in update.gradients.values()]))
+        exact = torch.autograd.grad(exact_loss(agent, lived.batch.task.mean), tuple(agent.parameters()))
         wanted.append(torch.cat([part.flatten() for part in exact]))
     found, wanted = torch.stack(found), torch.stack(wanted)  # (repeats, weights)
     error = found - wanted
@@ -125,7 +109,7 @@ class Guesser(LearnedAgent):
     noise = 0.2
 
     def __init__(self, through: bool) -> None:
-        super().__init__()
+        super().__init__(None, "continuous")
         generator = torch.Generator().manual_seed(2)
         self.linear = nn.Linear(3, 2, dtype=torch.float64)
         self.through = through
@@ -133,19 +117,19 @@ class Guesser(LearnedAgent):
             for part in self.parameters():
                 part.copy_(0.1 * torch.randn(part.shape, generator=generator, dtype=part.dtype))
 
-    def initial_state(self, family: Family, own: Tensor) -> tuple[int]:
-        return (0,)
+    def initial_state(self, family: Family, own: Tensor) -> tuple[()]:
+        return ()
 
     def act(
-        self, state: tuple[int], seen: Observation, own: Tensor, step: int
+        self, state: tuple[()], seen: Observation, own: Tensor, step: int
     ) -> tuple[Any, Tensor, dict[str, Tensor]]:
         mean = self.linear(torch.cat([seen.outputs, seen.feedback], dim=-1))  # (B, O)
         logits = logits_of("continuous", mean, seen.output_mask, self.noise)
-        choice = draw("continuous", logits, seen.output_mask, own, state[0])
+        choice = draw("continuous", logits, seen.output_mask, own, step)
         if self.through:
             choice = choice + logits - logits.detach()
         record = {"logits": logits, "choice": choice, "states": logits.detach()[..., None]}
-        return (state[0] + 1,), self.noise * choice, record
+        return state, self.noise * choice, record
 
 
 @pytest.mark.parametrize("settings", [{}, {"value_size": 8}], ids=str)
@@ -162,8 +146,8 @@ def test_of_continuous_actions_it_is_in_expectation_the_gradient_through_the_fam
     for seed in range(repeats):
         for estimator, agent, gradients in zip(estimators, agents, found, strict=True):
             lived = Trials(family, keys(rows, seed), as_soon_as_possible)
-            (update,) = estimator.updates(agent, lived, estimator.initial_state(agent))
-            gradients.append(torch.cat([part.flatten() for part in update.gradients]))
+            (update,) = updates_of(estimator, agent, lived)
+            gradients.append(torch.cat([part.flatten() for part in update.gradients.values()]))
     by_reward, exact = (torch.stack(part) for part in found)  # (repeats, weights) each
     error = by_reward - exact
     assert (error.mean(0).abs() < 4.5 * error.std(0) / repeats**0.5 + 1e-6).all()
@@ -175,18 +159,18 @@ def test_expected_rewards_make_it_less_noisy() -> None:
     noise = []
     for settings in VARIANTS[:2]:
         estimator = make_estimator("policy_gradient", {**PLAIN, **settings})
-        updates = [next(estimator.updates(agent, t, estimator.initial_state(agent))) for t in lived]
-        noise.append(torch.stack([update.gradients[0] for update in updates]).var(0).sum())
+        updates = [updates_of(estimator, agent, t)[0] for t in lived]
+        noise.append(torch.stack([update.gradients[FIRST] for update in updates]).var(0).sum())
     assert noise[1] < 0.5 * noise[0]
 
 
-def test_advantages_without_values_are_discounted_returns_and_with_exact_values_surprises() -> None:
+def test_advantages_without_values_are_discounted_returns_and_with_exact_values_td_errors() -> None:
     reward = torch.tensor([[1.0], [0.0], [2.0]])
     nothing = torch.zeros(3, 1)
     assert advantages(reward, nothing, 0.5, 1.0)[:, 0].tolist() == [1.5, 1.0, 2.0]
     value = advantages(reward, nothing, 0.5, 1.0)
-    for trace in (0.0, 0.3, 1.0):
-        torch.testing.assert_close(advantages(reward, value, 0.5, trace), nothing)
+    for gae_lambda in (0.0, 0.3, 1.0):
+        torch.testing.assert_close(advantages(reward, value, 0.5, gae_lambda), nothing)
     one_step = advantages(reward, torch.ones(3, 1), 0.5, 0.0)
     assert one_step[:, 0].tolist() == [0.5, -0.5, 1.0]
 
@@ -198,9 +182,9 @@ def test_the_discount_rises_outer_step_by_outer_step(steps: int, discount: float
     updates = []
     for settings in (rising, {**PLAIN, "discount": discount}):
         estimator = make_estimator("policy_gradient", settings)
-        (update,) = estimator.updates(agent, lived, {"steps": torch.tensor(steps)})
+        (update,) = updates_of(estimator, agent, lived, {"steps": torch.tensor(steps)})
         updates.append(update)
-    for one, other in zip(updates[0].gradients, updates[1].gradients, strict=True):
+    for one, other in zip(updates[0].gradients.values(), updates[1].gradients.values(), strict=True):
         torch.testing.assert_close(one, other)
 
 
@@ -216,16 +200,17 @@ def test_agents_side_by_side_get_the_gradients_they_would_get_alone() -> None:
     alone = []
     for number, agent in enumerate(agents):
         estimator = make_estimator("policy_gradient", settings)
-        (update,) = estimator.updates(agent, trials(8, number), estimator.initial_state(agent))
+        (update,) = updates_of(estimator, agent, trials(8, number))
         alone.append(update)
     both = Trials(bandit(), torch.cat([keys(8, 0), keys(8, 1)]), as_soon_as_possible, groups=2)
     estimator = make_estimator("policy_gradient", settings)
-    beside = SideBySide(agents)
-    (update,) = estimator.updates(beside, both, estimator.initial_state(beside))
+    own = [trained_weights(agent) for agent in agents]
+    weights = {name: torch.stack([each[name] for each in own]) for name in own[0]}
+    (update,) = updates_of(estimator, agents[0], both, weights=weights)
     for number, single in enumerate(alone):
         torch.testing.assert_close(update.loss[number], single.loss[0])
-        for part, wanted in zip(update.gradients, single.gradients, strict=True):
-            torch.testing.assert_close(part[number], wanted)
+        for name, wanted in single.gradients.items():
+            torch.testing.assert_close(update.gradients[name][number], wanted)
 
 
 @pytest.mark.parametrize("settings", VARIANTS, ids=str)
@@ -234,11 +219,11 @@ def test_the_first_of_several_epochs_is_the_one_pass(settings: dict[str, Any]) -
     for epochs in (1, 2):
         torch.manual_seed(0)
         estimator = make_estimator("policy_gradient", {**settings, "entropy": 0.1, "epochs": epochs})
-        updates = list(estimator.updates(agent, trials(32), estimator.initial_state(agent)))
+        updates = updates_of(estimator, agent, trials(32))
         assert len(updates) == epochs
         results.append(updates[0])
     assert torch.equal(results[0].loss, results[1].loss)
-    for one, other in zip(results[0].gradients, results[1].gradients, strict=True):
+    for one, other in zip(results[0].gradients.values(), results[1].gradients.values(), strict=True):
         torch.testing.assert_close(one, other)
 
 
@@ -246,28 +231,24 @@ def test_each_epoch_deals_whole_trials_out_anew_and_minibatches_add_up() -> None
     agent = Reader()
     settings = {"minibatches": 4, "epochs": 3, **PLAIN}
     estimator = make_estimator("policy_gradient", settings)
-    updates = list(estimator.updates(agent, trials(32), estimator.initial_state(agent)))  # none is applied
-    (whole,) = (make := make_estimator("policy_gradient", PLAIN)).updates(
-        agent, trials(32), make.initial_state(agent)
-    )
+    updates = updates_of(estimator, agent, trials(32))  # none is applied
+    (whole,) = updates_of(make_estimator("policy_gradient", PLAIN), agent, trials(32))
     assert len(updates) == 12
     for epoch in range(3):
-        parts = torch.stack([update.gradients[0] for update in updates[4 * epoch : 4 * epoch + 4]])
-        torch.testing.assert_close(parts.mean(0), whole.gradients[0])
-    assert not torch.allclose(updates[0].gradients[0], updates[4].gradients[0])
-    assert int(updates[-1].state["steps"]) == 1
+        parts = torch.stack([update.gradients[FIRST] for update in updates[4 * epoch : 4 * epoch + 4]])
+        torch.testing.assert_close(parts.mean(0), whole.gradients[FIRST])
+    assert not torch.allclose(updates[0].gradients[FIRST], updates[4].gradients[FIRST])
+    assert int(updates[-1].memory["steps"]) == 1
 
 
 def test_what_has_moved_too_far_moves_no_further() -> None:
     agent = Reader()
     estimator = make_estimator("policy_gradient", {"epochs": 2, "clip": 1e-6, **PLAIN})
-    updates = estimator.updates(agent, trials(64), estimator.initial_state(agent))
+    weights = trained_weights(agent)
+    updates = estimator.updates(agent, weights, trials(64), estimator.initial_memory(weights))
     first = next(updates)
-    with torch.no_grad():
-        for weight, gradient in zip(agent.parameters(), first.gradients, strict=True):
-            weight -= 0.1 * gradient
-    second = next(updates)
-    pairs = zip(first.gradients, second.gradients, strict=True)
+    second = updates.send({name: part - 0.1 * first.gradients[name] for name, part in weights.items()})
+    pairs = zip(first.gradients.values(), second.gradients.values(), strict=True)
     along = torch.stack([(one * other).sum() for one, other in pairs]).sum()
     assert float(along) < 0  # what went the right way is cut off, and what went wrong is left to be undone
 
@@ -279,8 +260,12 @@ def recipe(estimator: dict[str, Any], **tables: Any) -> Any:
         "agent": {
             "experts": 2,
             "feedback_to": "chosen",
-            "policy": "badger_agents.badger.policies.averaging:AveragingPolicy",
-            "policy_settings": {"heads": 2, "hidden_size": 8, "message_size": 4},
+            "policy": {
+                "kind": "badger_agents.badger.policies.averaging:AveragingPolicy",
+                "heads": 2,
+                "hidden_size": 8,
+                "message_size": 4,
+            },
         },
         "training": {"outer_steps": 6, "batch_size": 8, "objective": "as_soon_as_possible", **training},
     }
@@ -308,7 +293,7 @@ def test_a_run_that_was_stopped_ends_bit_identical(tmp_path: Path, estimator: di
     assert files[0] == files[1]
     memory = load_checkpoint(tmp_path / "whole" / CHECKPOINT).estimator
     assert int(memory["steps"]) == 6
-    assert ("value/one.weight/moment2" in memory) == ("value_size" in estimator)
+    assert ("value/adam/one.weight/exp_avg_sq" in memory) == ("value_size" in estimator)
 
 
 def test_it_needs_draws_and_equal_minibatches() -> None:

@@ -14,11 +14,11 @@ PENALTIES = (Penalty("anti_collapse", 0.7, "messages", collapse),)
 
 
 def in_windows(trials: Trials, agent: LearnedAgent, windows: list[int]) -> torch.Tensor:
-    life, total = trials.begin(agent), torch.zeros(())
+    carry, total = trials.start(agent), torch.zeros(())
     for steps in windows:
-        cost, life = trials.unroll(agent, life, steps)
+        cost, carry = trials.loss(agent, carry, steps)
         total = total + cost
-    assert life.step == trials.horizon
+    assert carry.step == trials.horizon
     return total
 
 
@@ -27,8 +27,8 @@ def in_windows(trials: Trials, agent: LearnedAgent, windows: list[int]) -> torch
 def test_the_costs_of_windows_sum_to_the_objective(objective: str, windows: list[int]) -> None:
     family = small_family(horizon=7)
     agent = random_agent(family)
-    lived = rollout(agent, family, keys(3), record=("messages",))
-    expected = OBJECTIVES[objective](lived.loss) + 0.7 * collapse(lived.trace["messages"])
+    played = rollout(agent, family, keys(3), record=("messages",))
+    expected = OBJECTIVES[objective](played.loss) + 0.7 * collapse(played.trace["messages"])
     trials = Trials(family, keys(3), OBJECTIVES[objective], PENALTIES)
     total = in_windows(trials, agent, windows)
     torch.testing.assert_close(total, expected[None])
@@ -40,11 +40,11 @@ def test_the_costs_of_windows_sum_to_the_objective(objective: str, windows: list
 def test_a_whole_trial_costs_its_objective_to_the_bit() -> None:
     family = small_family(dtype="float32")
     agent = random_agent(family)
-    lived = rollout(agent, family, keys(7)).loss
+    played = rollout(agent, family, keys(7)).loss
     for objective in OBJECTIVES.values():
         trials = Trials(family, keys(7), objective)
-        cost, _ = trials.unroll(agent, trials.begin(agent), trials.horizon)
-        assert torch.equal(cost, objective(lived)[None])
+        cost, _ = trials.loss(agent, trials.start(agent), trials.horizon)
+        assert torch.equal(cost, objective(played)[None])
 
 
 @pytest.mark.parametrize("windows", [[4], [3, 1]])
@@ -72,11 +72,11 @@ def test_groups_limit_gradients_as_they_would_apart() -> None:
     torch.testing.assert_close(both, first + second)
 
 
-def test_only_steps_with_weight_or_penalty_are_judged() -> None:
+def test_only_steps_with_weight_or_penalty_count_in_the_loss() -> None:
     family = small_family(horizon=6)
     trials = Trials(family, keys(2), OBJECTIVES["second_half"])
-    assert [trials.judged(start, 2) for start in (0, 1, 2, 4)] == [False, False, True, True]
-    assert Trials(family, keys(2), OBJECTIVES["last_step"], PENALTIES).judged(0, 1)
+    assert [trials.counts(start, 2) for start in (0, 1, 2, 4)] == [False, False, True, True]
+    assert Trials(family, keys(2), OBJECTIVES["last_step"], PENALTIES).counts(0, 1)
 
 
 def test_noise_is_that_of_the_whole_trial_also_in_windows() -> None:
@@ -87,10 +87,10 @@ def test_noise_is_that_of_the_whole_trial_also_in_windows() -> None:
     family = Bandit(arms=3, horizon=9)
     whole = rollout(First(), family, keys(20))
     trials = Trials(family, keys(20), OBJECTIVES["as_soon_as_possible"])
-    life, losses = trials.begin(First()), []
+    carry, losses = trials.start(First()), []
     for steps in (2, 3, 4):
-        lived, life = trials.live(First(), life, steps)
-        losses.append(lived.loss)
+        segment, carry = trials.segment(First(), carry, steps)
+        losses.append(segment.loss)
     assert torch.equal(torch.cat(losses), whole.loss)
     assert whole.loss.std() > 0
 

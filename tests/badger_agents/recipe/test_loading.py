@@ -9,16 +9,17 @@ import torch
 
 from badger_agents.agent import LearnedAgent
 from badger_agents.class_loading import Trust
-from badger_agents.recipe.loading import Recipe, RecipeError, check_recipe, load_recipe, recipe_files
-from tests.badger_agents.small import keys, small_recipe, small_tables, small_toml
+from badger_agents.recipe.loading import RecipeError, check_recipe, load_recipe, recipe_files
+from tests.badger_agents.small import TRUST, keys, small_recipe, small_tables, small_toml
 
 WRONG: list[tuple[dict[str, Any], list[str]]] = [
     # unknown keys, at each level
     ({"foo": 1}, ["foo: unknown key", "training"]),
     ({"training": {"foo": 1}}, ["training.foo: unknown key", "outer_steps"]),
     ({"env": {"foo": 1}}, ["env: ", "'foo'", "dims"]),
-    ({"agent": {"foo": 1}}, ["agent.foo: unknown key", "topology"]),
-    ({"agent": {"policy_settings": {"foo": 1}}}, ["agent: ", "foo"]),
+    ({"agent": {"foo": 1}}, ["agent.foo: unknown key", "experts"]),
+    ({"agent": {"policy": {"foo": 1}}}, ["agent.policy.foo: unknown key", "hidden_size"]),
+    ({"agent": {"channel": {"foo": 1}}}, ["agent.channel.foo: unknown key", "topology"]),
     # missing keys
     ({"env": "Badger/GuessingGame-v0"}, ["env is 'Badger/GuessingGame-v0'", "dictionary"]),
     ({"training": "none"}, ["training is 'none'"]),
@@ -28,9 +29,9 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
     ({"env": {"dims": "a"}}, ["env: dims is 'a'", "integer"]),
     ({"agent": {"experts": 3.5}}, ["agent.experts is 3.5", "integer"]),
     ({"agent": {"experts": True}}, ["agent.experts is True", "integer"]),
-    ({"agent": {"topology": 3}}, ["agent.topology is 3", "string", "tuple"]),
-    ({"agent": {"policy_settings": 3}}, ["agent.policy_settings is 3", "dictionary"]),
-    ({"agent": {"policy_settings": {"hidden_size": "a"}}}, ["agent: ", "hidden_size", "'a'"]),
+    ({"agent": {"channel": {"topology": 3}}}, ["agent.channel.topology is 3", "string", "tuple"]),
+    ({"agent": {"policy": 3}}, ["agent.policy is 3", "dictionary"]),
+    ({"agent": {"policy": {"hidden_size": "a"}}}, ["agent.policy", "hidden_size", "'a'"]),
     ({"training": {"learning_rate": "fast"}}, ["training.learning_rate is 'fast'", "number"]),
     ({"training": {"outer_steps": 1.5}}, ["training.outer_steps is 1.5", "integer"]),
     # impossible values
@@ -41,9 +42,12 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
     ({"env": {"dims": 4}}, ["agent: 3 experts for 4 outputs", "experts=4"]),
     ({"agent": {"experts": 0}}, ["agent.experts is 0", "greater than or equal to 1"]),
     ({"agent": {"rounds": 0}}, ["agent.rounds is 0"]),
-    ({"agent": {"topology": [[0, 1], [1, 0]]}}, ["agent: topology has shape (2, 2)", "(3, 3)"]),
-    ({"agent": {"topology": [[0, 2, 0]] * 3}}, ["agent: topology", "0 and 1"]),
-    ({"agent": {"policy_settings": {"hidden_size": 0}}}, ["agent: hidden_size is 0", "at least 1"]),
+    ({"agent": {"channel": {"topology": [[0, 1], [1, 0]]}}}, ["agent: topology has shape (2, 2)", "(3, 3)"]),
+    ({"agent": {"channel": {"topology": [[0, 2, 0]] * 3}}}, ["agent: topology", "0 and 1"]),
+    (
+        {"agent": {"policy": {"hidden_size": 0}}},
+        ["agent.policy", "hidden_size", "greater than"],
+    ),
     ({"training": {"learning_rate": 0.0}}, ["training.learning_rate is 0.0", "greater than 0"]),
     ({"training": {"learning_rate": float("inf")}}, ["training.learning_rate is inf", "finite"]),
     ({"training": {"clip_norm": float("nan")}}, ["training.clip_norm is nan"]),
@@ -56,13 +60,16 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
     ({"env": {"id": "no_such_module:X-v0"}}, ["env: "]),
     ({"agent": {"kind": "nonsense"}}, ["agent: ", "'nonsense'", "module:Class"]),
     ({"agent": {"kind": "collections:Counter"}}, ["not of this project", "--trust collections"]),
-    ({"agent": {"topology": "everyone"}}, ["agent: topology is 'everyone'", "all, none, self, ring"]),
+    (
+        {"agent": {"channel": {"topology": "everyone"}}},
+        ["topology is 'everyone'", "all, none, self, ring"],
+    ),
     ({"agent": {"feedback_to": "two"}}, ["agent.feedback_to is 'two'", "'all', 'one' or 'chosen'"]),
     (
-        {"agent": {"policy": "badger_agents.badger.policies.expert_policy:LSTMPolicy"}},
-        ["agent: ", "LSTMPolicy"],
+        {"agent": {"policy": {"kind": "badger_agents.badger.policies.gru:LSTMPolicy"}}},
+        ["agent.policy", "LSTMPolicy"],
     ),
-    ({"agent": {"policy": "mine.py:Mine"}}, ["agent: ", "mine.py"]),
+    ({"agent": {"policy": {"kind": "mine.py:Mine"}}}, ["agent.policy", "--trust mine.py"]),
     ({"training": {"objective": "fast"}}, ["training.objective is 'fast'", "second_half"]),
     ({"training": {"estimator": "magic"}}, ["training.estimator is 'magic'", "backpropagation"]),
     (
@@ -80,7 +87,7 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
     (
         {
             "training": {"estimator": "evolution", "estimator_settings": {"pairs": 4}},
-            "agent": {"policy": "tests.badger_agents.small:LookingPolicy"},
+            "agent": {"policy": {"kind": "tests.badger_agents.small:LookingPolicy"}},
         },
         ["agent: ", "vmap", ".item()"],
     ),
@@ -102,7 +109,7 @@ def test_what_is_wrong_is_one_line_that_names_file_key_and_cure(
     change: dict[str, Any], words: list[str]
 ) -> None:
     with pytest.raises(RecipeError) as caught:
-        check_recipe(wrong_tables(change), "some/file.toml")
+        check_recipe(wrong_tables(change), "some/file.toml", TRUST)
     message = str(caught.value)
     assert message.startswith("some/file.toml: ")
     assert "\n" not in message
@@ -138,8 +145,10 @@ def test_every_recipe_of_the_suite_loads_builds_and_takes_a_step(name: str) -> N
 
 
 def test_a_recipe_survives_json() -> None:
-    recipe = small_recipe(agent={"topology": [[0, 1, 0], [0, 0, 1], [1, 0, 0]]}, env={"dims": [1, 1]})
-    assert Recipe.from_json(recipe.to_json()) == recipe
+    recipe = small_recipe(
+        agent={"channel": {"topology": [[0, 1, 0], [0, 0, 1], [1, 0, 0]]}}, env={"dims": [1, 1]}
+    )
+    assert check_recipe(json.loads(recipe.to_json()), "recipe") == recipe
 
 
 def test_a_path_and_a_name_are_found(tmp_path: Path) -> None:
@@ -228,7 +237,7 @@ class Mine(ExpertPolicy):
     tables = {
         "name": "mine",
         "env": {"id": "Badger/GuessingGame-v0"},
-        "agent": {"policy": f"{tmp_path / 'mine.py'}:Mine"},
+        "agent": {"policy": {"kind": f"{tmp_path / 'mine.py'}:Mine"}},
         "training": {"outer_steps": 1},
     }
     with pytest.raises(RecipeError, match=told) as refused:

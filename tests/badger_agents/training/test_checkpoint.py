@@ -11,6 +11,7 @@ import safetensors.torch
 import torch
 
 from badger_agents.agent import LearnedAgent
+from badger_agents.class_loading import Trust
 from badger_agents.recipe.loading import Recipe
 from badger_agents.training.checkpoint import (
     FORMAT,
@@ -85,9 +86,9 @@ def test_equal_checkpoints_are_equal_files(tmp_path: Path) -> None:
 
 def test_settings_can_be_changed_where_the_weights_still_fit(saved: Path) -> None:
     checkpoint = load_checkpoint(saved)
-    assert checkpoint.agent(experts=9, topology="none").settings.experts == 9
+    assert checkpoint.agent(experts=9, channel={"topology": "none"}).settings.experts == 9
     with pytest.raises(CheckpointError, match="do not fit"):
-        checkpoint.agent(policy_settings={"hidden_size": 9, "message_size": 4})
+        checkpoint.agent(policy={"hidden_size": 9, "message_size": 4})
 
 
 @pytest.mark.parametrize("part", [0.0, 1e-3, 0.1, 0.3, 0.6, 0.9, 0.999])
@@ -215,19 +216,20 @@ def test_a_folder_with_a_user_s_code_can_be_moved(tmp_path: Path, monkeypatch: p
     run.mkdir()
     (run / "mine.py").write_text(POLICY)
     monkeypatch.chdir(tmp_path)
-    recipe = small_recipe(agent={"policy": "run/mine.py:Mine", "policy_settings": {}})
+    recipe = small_recipe(Trust.of(run), agent={"policy": {"kind": "run/mine.py:Mine"}})
     checkpoint = made(recipe)
     save_checkpoint(run / "c", checkpoint)
     elsewhere = tmp_path / "far" / "away"
     shutil.move(run, elsewhere)
     monkeypatch.chdir("/")
-    agent = load_checkpoint(elsewhere / "c").agent()
+    trust = Trust.of(elsewhere)
+    agent = load_checkpoint(elsewhere / "c", trust=trust).agent()
     for name, value in agent.state_dict().items():  # tied weights and buffers among them
         assert torch.equal(value, checkpoint.weights[name])
     assert {"policy.first.weight", "policy.tied.weight", "policy.scale"} <= set(agent.state_dict())
     (elsewhere / "mine.py").unlink()
     with pytest.raises(CheckpointError, match=r"cannot be used.*mine\.py"):
-        load_checkpoint(elsewhere / "c")
+        load_checkpoint(elsewhere / "c", trust=trust)
 
 
 def test_code_outside_the_folder_is_found_from_anywhere(
@@ -236,8 +238,10 @@ def test_code_outside_the_folder_is_found_from_anywhere(
     (tmp_path / "mine.py").write_text(POLICY)
     (tmp_path / "run").mkdir()
     monkeypatch.chdir(tmp_path)
-    save_checkpoint(
-        Path("run/c"), made(small_recipe(agent={"policy": "mine.py:Mine", "policy_settings": {}}))
-    )
+    trust = Trust.of("mine.py")
+    recipe = small_recipe(trust, agent={"policy": {"kind": "mine.py:Mine"}})
+    save_checkpoint(Path("run/c"), made(recipe))
     monkeypatch.chdir("/")
-    assert load_checkpoint(tmp_path / "run/c").agent().policy.message_size == 2
+    assert load_checkpoint(tmp_path / "run/c", trust=trust).agent().policy.message_size == 2
+    with pytest.raises(CheckpointError, match="did not name"):
+        load_checkpoint(tmp_path / "run/c", trust=Trust.of(tmp_path / "run"))

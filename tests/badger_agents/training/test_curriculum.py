@@ -5,13 +5,20 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from badger_agents.agent import LearnedAgent
+from badger_agents.badger.policies.expert_policy import ExpertPolicy
+from badger_agents.recipe.checking import check_same_weights
 from badger_agents.recipe.loading import Recipe, RecipeError, check_recipe
+from badger_agents.training import curriculum as curriculum_module
 from badger_agents.training.checkpoint import load_checkpoint
-from badger_agents.training.curriculum import Curriculum, Place, share_weights
+from badger_agents.training.curriculum import Curriculum, Place
 from badger_agents.training.log import read_log
-from badger_agents.training.loop import CHECKPOINT, LOG, train
+from badger_agents.training.loop import train
+from badger_agents.training.run import CHECKPOINT, LOG
+from badger_agents.training.state import trained_weights
+from tests.badger_agents.small import TRUST
 
 STAGES: list[dict[str, Any]] = [
     {"outer_steps": 3, "env": {"dims": 1}, "learning_rate": 1e-4},
@@ -24,11 +31,13 @@ STAGES: list[dict[str, Any]] = [
 ]
 
 
-def staged(stages: list[dict[str, Any]] = STAGES, **training: Any) -> Recipe:
+def staged(
+    stages: list[dict[str, Any]] = STAGES, agent: dict[str, Any] | None = None, **training: Any
+) -> Recipe:
     tables = {
         "name": "staged",
         "env": {"id": "Badger/GuessingGame-v0", "horizon": 4},
-        "agent": {"membrane": "attentional", "policy_settings": {"hidden_size": 4}},
+        "agent": {"membrane": {"kind": "attentional"}, "policy": {"hidden_size": 4}, **(agent or {})},
         "training": {
             "outer_steps": 12,
             "batch_size": 4,
@@ -40,7 +49,7 @@ def staged(stages: list[dict[str, Any]] = STAGES, **training: Any) -> Recipe:
             **training,
         },
     }
-    return check_recipe(tables, "recipe")
+    return check_recipe(tables, "recipe", TRUST)
 
 
 def curriculum(recipe: Recipe) -> Curriculum:
@@ -52,28 +61,55 @@ def curriculum(recipe: Recipe) -> Curriculum:
 def test_a_stage_draws_within_its_pairs_and_the_same_for_the_same_step() -> None:
     one, other = curriculum(staged()), curriculum(staged())
     place = Place(1, 0)
-    experts = [one.living(place, step).settings.experts for step in range(60)]
-    horizons = [one.family(place, step).horizon for step in range(60)]
+    samples = [one.sample(place, step) for step in range(60)]
+    experts = [sampled.agent.settings.experts for sampled in samples]
+    horizons = [sampled.family.horizon for sampled in samples]
     assert set(experts) == {1, 2, 3, 4}
     assert set(horizons) == {2, 3, 4, 5}
-    assert experts == [other.living(place, step).settings.experts for step in range(60)]
+    assert experts == [other.sample(place, step).agent.settings.experts for step in range(60)]
     assert len({(e, h) for e, h in zip(experts, horizons, strict=True)}) > 8  # drawn apart
 
 
-def test_agents_of_all_stages_have_the_very_same_weights() -> None:
-    made = curriculum(staged())
-    for step in range(20):
-        living = made.living(Place(1, 0), step)
-        for mine, theirs in zip(made.agent.parameters(), living.parameters(), strict=True):
-            assert mine is theirs
+class Centred(ExpertPolicy):
+    """Keeps a running mean of what it reads in a buffer that is saved."""
+
+    def __init__(self, reading_size: int) -> None:
+        super().__init__()
+        self.message_size = 1
+        self.norm = torch.nn.BatchNorm1d(reading_size)
+        self.linear = torch.nn.Linear(reading_size + 1, 2)
+
+    def initial_state(self, draws: Tensor) -> Tensor:
+        return draws
+
+    def forward(self, state: Tensor, inbox: Tensor, reading: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        centred = self.norm(reading.flatten(0, 1)).view_as(reading)
+        out = self.linear(torch.cat([inbox, centred], dim=-1))
+        return state, out[..., 1:], out[..., :1]
+
+
+def test_agents_of_all_stages_have_the_very_same_saved_buffers(tmp_path: Path) -> None:
+    stages = [{"outer_steps": 4, "agent": {"rounds": [2, 3]}}, {}]
+    recipe = staged(stages, agent={"policy": {"kind": f"{__name__}:Centred"}})
+    train(recipe, 0, tmp_path / "whole")
+
+    def interrupt(progress: Any) -> None:
+        if progress.step == 3:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        train(recipe, 0, tmp_path / "parts", on_step=interrupt)
+    last = train(recipe, 0, tmp_path / "parts", resume=True)
+    assert last.weights["policy.norm.num_batches_tracked"] > 12 * 4
+    assert (tmp_path / "parts" / CHECKPOINT).read_bytes() == (tmp_path / "whole" / CHECKPOINT).read_bytes()
 
 
 def test_weights_of_another_shape_are_not_shared() -> None:
-    small, large = staged().make_agent(), staged().make_agent(policy_settings={"hidden_size": 5})
+    small, large = staged().make_agent(), staged().make_agent(policy={"hidden_size": 5})
     assert isinstance(small, LearnedAgent)
     assert isinstance(large, LearnedAgent)
     with pytest.raises(ValueError, match="other weights"):
-        share_weights(small, large)
+        check_same_weights(small, large)
 
 
 def test_stages_end_by_steps_and_by_validation(tmp_path: Path) -> None:
@@ -123,7 +159,7 @@ def test_a_resumed_run_is_the_same_in_every_stage(tmp_path: Path) -> None:
         ([{"until": 0.1}, {"until": 0.1}], r"stages\[1\]: until is given, but the last stage"),
         ([{"agent": {"experts": [4, 2]}}], r"stages\[0\]: experts is \[4, 2\]; a pair must be"),
         ([{"agent": {"experts": [0, 2]}}], r"a pair must be"),
-        ([{"agent": {"policy_settings": {"hidden_size": 5}}}], r"stages\[0\]: other weights"),
+        ([{"agent": {"policy": {"hidden_size": 5}}}], r"stages\[0\]: other weights"),
         ([{"env": {"dims": "three"}}], r"stages\[0\]: dims"),
         ([{"agent": {"musical": True}}], r"stages\[0\]: agent.musical: unknown key"),
         ([{"outer_steps": 0}, {}], "outer_steps is 0"),
@@ -134,12 +170,53 @@ def test_wrong_stages_are_told_before_training(stages: list[dict[str, Any]], mes
         staged(stages)
 
 
+def test_what_is_validated_is_what_is_sampled_but_for_the_split() -> None:
+    """A stage with a long horizon and much support; the recipe's own horizon is too short for it."""
+    env = {"horizon": 30, "support": 25}
+    tables = {
+        "name": "long",
+        "env": {"id": "Badger/VariableIO-v0"},
+        "agent": {"policy": {"hidden_size": 4}, "experts": 5},
+        "training": {"outer_steps": 2, "batch_size": 2, "validation_trials": 2, "validate_every": 1},
+    }
+    stages = [
+        {"until": 1e9, "env": env, "agent": {"rounds": [1, 2]}},
+        {"env": {"horizon": [22, 24], "support": 20}},
+    ]
+    tables["training"] |= {"stages": stages, "keep_best": True}
+    made = curriculum(check_recipe(tables, "recipe"))
+    met: list[Any] = []
+    made_evaluate = curriculum_module.evaluate
+
+    def spy(agent: Any, family: Any, trials: int, *, seed: int, device: str) -> Any:
+        met.append((family, agent, seed))
+        return made_evaluate(agent, family, trials, seed=seed, device=device)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(curriculum_module, "evaluate", spy)
+        weights = trained_weights(made.agent)
+        place, _ = made.next(Place(), 1, weights)
+        assert place == Place(1, 1)
+        made.next(place, 2, weights)
+    (first, _, seed), (second, _, other_seed) = met
+    sampled = made.sample(Place(), 0)
+    assert {**sampled.family.settings(), "split": "validation"} == {**first.settings(), "split": "validation"}
+    assert first.split == second.split == "validation"
+    assert (first.horizon, first.support, second.horizon, second.support) == (30, 25, 24, 20)
+    assert seed == other_seed == 0  # the same tasks for all outer seeds
+
+
+def test_a_validation_that_cannot_be_is_told_before_training() -> None:
+    with pytest.raises(RecipeError, match=r"stages\[0\]"):
+        staged([{"until": 0.1, "env": {"dims": [1, 2], "horizon": [0, 5]}}, {}])
+
+
 def test_tables_within_are_merged() -> None:
-    recipe = staged([{"agent": {"membrane_settings": {"span": 7}, "policy_settings": {"state_noise": 0.0}}}])
-    living = curriculum(recipe).living(Place(), 0)
-    assert living.membrane.span == 7
-    assert living.policy.state_noise == 0
-    assert living.policy.cell.hidden_size == 4
+    recipe = staged([{"agent": {"membrane": {"window_length": 7}, "policy": {"state_noise": 0.0}}}])
+    agent: Any = curriculum(recipe).sample(Place(), 0).agent
+    assert agent.settings.membrane.window_length == 7
+    assert agent.policy.state_noise == 0
+    assert agent.policy.cell.hidden_size == 4
 
 
 def test_the_anti_collapse_term_counts_and_needs_messages(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from badger_agents.recipe.loading import Recipe, RecipeError
 from badger_agents.training.checkpoint import load_checkpoint
 from badger_agents.training.curriculum import Curriculum, Place
 from badger_agents.training.log import read_log
-from badger_agents.training.loop import CHECKPOINT, LOG, train
-from badger_agents.training.run import BEST
+from badger_agents.training.loop import train
+from badger_agents.training.run import BEST, CHECKPOINT, LOG
 from tests.badger_agents.small import small_recipe
 
 
@@ -49,9 +49,9 @@ def test_training_ends_when_patience_does(tmp_path: Path, monkeypatch: pytest.Mo
 def test_higher_outcomes_are_better_where_the_family_says_so() -> None:
     recipe = small_recipe(env={"id": "Badger/XOR-v0"}, training={"keep_best": True, "validate_every": 1})
     made = Curriculum(recipe, recipe.make_agent(0), 0)
-    made._validated = lambda entry: 0.6
-    assert made.next(Place(best=0.5, waits=3), 1)[0] == Place(best=0.6)
-    assert made.next(Place(best=0.7, waits=3), 1)[0] == Place(best=0.7, waits=4)
+    made._validated = lambda entry, weights: 0.6
+    assert made.next(Place(best=0.5, waits=3), 1, {})[0] == Place(best=0.6)
+    assert made.next(Place(best=0.7, waits=3), 1, {})[0] == Place(best=0.7, waits=4)
 
 
 @pytest.mark.parametrize("stop", [3, 4, 7])

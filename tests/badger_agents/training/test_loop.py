@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 import torch
 
+from badger_agents.class_loading import Trust
 from badger_agents.recipe.loading import Recipe
 from badger_agents.recipe.schema import TrainingTable
 from badger_agents.training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from badger_agents.training.log import read_log
-from badger_agents.training.loop import CHECKPOINT, LOG, DivergenceError, Progress, train
-from tests.badger_agents.small import EVERY_ESTIMATOR, FaultyPolicy, small_recipe
+from badger_agents.training.loop import train
+from badger_agents.training.run import CHECKPOINT, LOG, DivergenceError, Progress
+from tests.badger_agents.small import EVERY_ESTIMATOR, TRUST, FaultyPolicy, small_recipe
 
 
 def log_of(folder: Path) -> list[dict[str, Any]]:
@@ -35,7 +37,7 @@ def stop_after(step: int) -> Callable[[Progress], None]:
 
 
 def faulty(bad: set[int], **training: Any) -> Recipe:
-    agent = {"policy": "tests.badger_agents.small:FaultyPolicy", "policy_settings": {}}
+    agent = {"policy": {"kind": "tests.badger_agents.small:FaultyPolicy"}}
     recipe = small_recipe(agent=agent, training={"outer_steps": 16, **training})  # tries the policy out
     FaultyPolicy.restart(bad)
     return recipe
@@ -91,7 +93,10 @@ class Noisy(ExpertPolicy):
 
 def test_a_policy_that_draws_from_torch_resumes_bit_identical_too(tmp_path: Path) -> None:
     (tmp_path / "noisy.py").write_text(DROPOUT)
-    recipe = small_recipe(agent={"policy": f"{tmp_path}/noisy.py:Noisy", "policy_settings": {}})
+    recipe = small_recipe(
+        agent={"policy": {"kind": f"{tmp_path}/noisy.py:Noisy"}},
+        trust=Trust.of(tmp_path / "noisy.py"),
+    )
     before = torch.get_rng_state()
     train(recipe, 3, tmp_path / "whole")
     assert torch.equal(before, torch.get_rng_state())
@@ -129,7 +134,7 @@ def test_a_signal_ends_a_run_after_its_step_with_a_checkpoint(tmp_path: Path, nu
     with pytest.raises(KeyboardInterrupt):
         train(recipe, 0, tmp_path / "a", on_step=interrupt)
     assert signal.getsignal(number) is before
-    assert load_checkpoint(tmp_path / "a" / CHECKPOINT).step == 3
+    assert load_checkpoint(tmp_path / "a" / CHECKPOINT, trust=TRUST).step == 3
     train(recipe, 0, tmp_path / "a", resume=True)
     train(recipe, 0, tmp_path / "b")
     assert (tmp_path / "a" / CHECKPOINT).read_bytes() == (tmp_path / "b" / CHECKPOINT).read_bytes()
@@ -150,7 +155,7 @@ def test_an_existing_run_is_left_alone(tmp_path: Path) -> None:
         (small_recipe(), 0, False, "holds a run already; use --resume"),
         (small_recipe(), 1, True, "another recipe or seed"),
         (small_recipe(training={"outer_steps": 7}), 0, True, "another recipe or seed"),
-        (small_recipe(agent={"topology": "none"}), 0, True, "another recipe or seed"),
+        (small_recipe(agent={"channel": {"topology": "none"}}), 0, True, "another recipe or seed"),
     ]
     for recipe, seed, resume, message in refused:
         with pytest.raises(CheckpointError, match=message):
@@ -188,7 +193,7 @@ def test_up_to_nine_bad_steps_in_a_row_are_skipped_and_counted(tmp_path: Path, b
     rows = log_of(tmp_path)
     assert [row["step"] for row in rows if row["loss"] != row["loss"]] == [step + 1 for step in sorted(bad)]
     assert rows[-1]["skipped"] == len(bad)
-    assert load_checkpoint(tmp_path / CHECKPOINT).skipped == len(bad)
+    assert load_checkpoint(tmp_path / CHECKPOINT, trust=TRUST).skipped == len(bad)
 
 
 def test_a_skipped_step_changes_no_weights(tmp_path: Path) -> None:
@@ -204,7 +209,7 @@ def test_ten_bad_steps_in_a_row_stop_the_run_with_the_last_good_checkpoint(
 ) -> None:
     with pytest.raises(DivergenceError, match=r"10 outer steps in a row.*kept in .*learning_rate"):
         train(faulty(set(range(first, 16))), 0, tmp_path)
-    kept = load_checkpoint(tmp_path / CHECKPOINT)
+    kept = load_checkpoint(tmp_path / CHECKPOINT, trust=TRUST)
     assert (kept.step, kept.skipped) == (4, 0)
     assert all(value.isfinite().all() for value in kept.weights.values())
     FaultyPolicy.restart(set(), step=4)  # whatever was wrong is put right
@@ -223,7 +228,7 @@ def test_an_interrupted_run_with_skipped_steps_ends_as_one_that_was_not(tmp_path
     train(faulty({3, 4, 9}), 0, tmp_path / "whole")
     with pytest.raises(RuntimeError, match="crash"):
         train(faulty({3, 4, 9}), 0, tmp_path / "parts", on_step=stop_after(5))
-    assert load_checkpoint(tmp_path / "parts" / CHECKPOINT).step == 2  # none while steps are bad
+    assert load_checkpoint(tmp_path / "parts" / CHECKPOINT, trust=TRUST).step == 2  # none while steps are bad
     recipe = faulty({3, 4, 9})
     FaultyPolicy.restart({3, 4, 9}, step=2)
     FaultyPolicy.calls -= 2  # loading the checkpoint tries the policy out
@@ -280,14 +285,14 @@ def test_it_works_in_a_thread_where_signals_cannot_be_caught(tmp_path: Path) -> 
     thread = threading.Thread(target=train, args=(small_recipe(), 0, tmp_path))
     thread.start()
     thread.join()
-    assert load_checkpoint(tmp_path / CHECKPOINT).step == 6
+    assert load_checkpoint(tmp_path / CHECKPOINT, trust=TRUST).step == 6
 
 
 @pytest.mark.parametrize("group", ["weights", "optimiser"])
 def test_tensors_of_other_shapes_are_refused_on_resuming(tmp_path: Path, group: str) -> None:
     recipe = small_recipe()
     train(small_recipe(training={"outer_steps": 6, "checkpoint_every": 2}), 0, tmp_path)
-    kept = load_checkpoint(tmp_path / CHECKPOINT)
+    kept = load_checkpoint(tmp_path / CHECKPOINT, trust=TRUST)
     tensors = dict(getattr(kept, group))
     name = next(name for name, tensor in tensors.items() if tensor.dim() == 2)
     tensors[name] = torch.zeros(2, 3)

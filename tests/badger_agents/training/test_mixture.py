@@ -7,16 +7,18 @@ import pytest
 import torch
 
 from badger_agents.agent import LearnedAgent
-from badger_agents.badger.membrane.hardwired import widened
+from badger_agents.badger.agent import BadgerAgent
+from badger_agents.badger.membrane.base import widened
 from badger_agents.recipe.loading import Recipe, RecipeError, check_recipe
 from badger_agents.rollout import rollout
 from badger_agents.training.checkpoint import load_checkpoint
 from badger_agents.training.curriculum import Curriculum, Place
 from badger_agents.training.log import read_log
-from badger_agents.training.loop import CHECKPOINT, LOG, train
+from badger_agents.training.loop import train
+from badger_agents.training.run import CHECKPOINT, LOG
 from badger_envs.family import Slots
 from badger_envs.registry import family_of
-from tests.badger_agents.small import keys, random_agent, seen_at
+from tests.badger_agents.small import badger_settings, keys, seen_at
 
 GAME = {"id": "Badger/GuessingGame-v0", "horizon": 4}
 MIXTURE: list[dict[str, Any]] = [
@@ -30,7 +32,7 @@ def mixed(stages: list[dict[str, Any]] | None = None, **training: Any) -> Recipe
     tables = {
         "name": "mixed",
         "env": {"id": "Badger/VariableIO-v0", "support": 2, "horizon": 4},
-        "agent": {"membrane": "attentional", "policy_settings": {"hidden_size": 4}},
+        "agent": {"membrane": {"kind": "attentional"}, "policy": {"hidden_size": 4}},
         "training": {
             "outer_steps": 10,
             "batch_size": 4,
@@ -53,9 +55,9 @@ def curriculum(recipe: Recipe, seed: int = 0) -> Curriculum:
 def test_entries_are_sampled_by_weight_and_the_same_for_the_same_seed_and_step() -> None:
     one, other, another = (curriculum(mixed(), seed) for seed in (0, 0, 1))
     steps = range(600)
-    names = [type(one.family(Place(), step)).__name__ for step in steps]
-    assert names == [type(other.family(Place(), step)).__name__ for step in steps]
-    assert names != [type(another.family(Place(), step)).__name__ for step in steps]
+    names = [type(one.sample(Place(), step).family).__name__ for step in steps]
+    assert names == [type(other.sample(Place(), step).family).__name__ for step in steps]
+    assert names != [type(another.sample(Place(), step).family).__name__ for step in steps]
     for name, share in (("VariableIO", 3 / 6), ("GuessingGame", 1 / 6), ("XOR", 2 / 6)):
         assert names.count(name) / len(names) == pytest.approx(share, abs=0.06)
 
@@ -64,8 +66,8 @@ def test_each_entry_has_its_own_settings_and_pairs() -> None:
     made = curriculum(mixed())
     met: dict[str, set[tuple[int, int]]] = {}
     for step in range(200):
-        family, living = made.family(Place(), step), made.living(Place(), step)
-        met.setdefault(type(family).__name__, set()).add((family.horizon, living.settings.experts))
+        family, agent, *_ = made.sample(Place(), step)
+        met.setdefault(type(family).__name__, set()).add((family.horizon, agent.settings.experts))
     assert met["VariableIO"] == {(horizon, experts) for horizon in (3, 4) for experts in (1, 2, 3)}
     assert met["GuessingGame"] == {(4, 3)}
     assert met["XOR"] == {(4, 3)}  # its own horizon, not the recipe's
@@ -150,13 +152,14 @@ def test_what_a_family_lacks_reads_as_zeros(id: str) -> None:
 
 @pytest.mark.parametrize("membrane", ["attentional", "hardwired"])
 @pytest.mark.parametrize("id", ["Badger/GuessingGame-v0", "Badger/HotCold-v0", "Badger/XOR-v0"])
-def test_an_agent_made_for_one_family_lives_in_narrower_ones(id: str, membrane: str) -> None:
+def test_an_agent_made_for_one_family_acts_in_narrower_ones(id: str, membrane: str) -> None:
     settings = {"dtype": "float64"}
     home, family = family_of("Badger/VariableIO-v0", **settings), family_of(id, **settings)
-    agent = random_agent(home, membrane=membrane, experts=6)
-    lived = rollout(agent, family, keys(5))
-    assert lived.loss.shape == (family.horizon, 5)
-    assert lived.loss.isfinite().all()
-    other = random_agent(family, membrane=membrane, experts=6)
+    made = badger_settings(membrane=membrane, experts=6)
+    agent = BadgerAgent(home, made, action_kind=family.action_kind).double()
+    played = rollout(agent, family, keys(5))
+    assert played.loss.shape == (family.horizon, 5)
+    assert played.loss.isfinite().all()
+    other = BadgerAgent(family, made, action_kind=home.action_kind).double()
     with pytest.raises(ValueError, match="output_feedback = 0, not 2"):
         other.initial_state(home, keys(2))

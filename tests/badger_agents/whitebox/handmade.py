@@ -55,4 +55,4 @@ class Seated(Parrot):
 def made_of(policy: type[ExpertPolicy], family: Family, **settings: Any) -> BadgerAgent:
     """An agent of these experts; no weights."""
     named = f"tests.badger_agents.whitebox.handmade:{policy.__name__}"
-    return random_agent(family, policy=named, policy_settings={}, **settings)
+    return random_agent(family, policy={"kind": named}, **settings)

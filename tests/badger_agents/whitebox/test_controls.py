@@ -15,8 +15,8 @@ from badger_envs.families.guessing_game import GuessingGame
 from badger_envs.families.variable_io import VariableIO
 from badger_envs.family import Family, Observation
 from baselines.bandits.classical import Greedy
-from baselines.memoryless import MemorylessTriangulation, WinStayLoseShift
-from baselines.optimisers.triangulation import Triangulation
+from baselines.bandits.win_stay_lose_shift import WinStayLoseShift
+from baselines.optimisers.triangulation import MemorylessTriangulation, Triangulation
 from baselines.supervised.classical import LeastSquares, MeanPredictor
 from tests.badger_agents.small import keys
 
@@ -72,9 +72,9 @@ def test_its_clock_goes_on() -> None:
     seen, clocks = family.observe(task, family.initial_state(task)), []
 
     class Clocked(Greedy):
-        def scores(self, seen: Any, keys: torch.Tensor) -> torch.Tensor:
-            clocks.append(seen.time)
-            return super().scores(seen, keys)
+        def act(self, state: Any, seen: Observation, own: torch.Tensor, step: int) -> Any:
+            clocks.append(step)
+            return super().act(state, seen, own, step)
 
     agent = Forgetful(Clocked())
     state = agent.initial_state(family, keys(2))

@@ -7,9 +7,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from badger_agents.evaluation import evaluate
 from badger_agents.rollout import rollout
 from badger_agents.whitebox import INTERVENTIONS, Intervened, Silence, record_trace
 from badger_agents.whitebox.interventions import (
+    GROUP,
     Delay,
     Noise,
     ShuffleExperts,
@@ -25,7 +27,7 @@ from tests.badger_agents.whitebox.handmade import Clock, Parrot, made_of
 AGENTS: list[dict[str, Any]] = [
     {"experts": 4},
     {"experts": 4, "rounds": 2, "feedback_to": "one"},
-    {"experts": 5, "membrane": "attentional", "echo": True},
+    {"experts": 5, "membrane": "attentional", "received_attention": True},
     {"experts": 4, "topology": "ring", "identities": "random"},
 ]
 agents = pytest.mark.parametrize("settings", AGENTS)
@@ -70,7 +72,7 @@ def test_who_hears_nobody_is_not_touched(name: str) -> None:
         assert torch.equal(plain.tensors[what], other.tensors[what])
 
 
-@given(st.integers(2, 40), st.integers(0, 1000))
+@given(st.integers(2, 240).filter(lambda rows: rows % GROUP != 1), st.integers(0, 1000))
 def test_every_trial_hears_another_and_none_is_heard_twice(rows: int, seed: int) -> None:
     heard = other_rows(keys(rows, seed), "x")
     assert sorted(heard.tolist()) == list(range(rows))
@@ -152,9 +154,26 @@ def test_uniform_attention_hears_the_mean_of_the_neighbours() -> None:
     family = small_family()
     agent = random_agent(family, experts=5, topology="ring")
     trace = record_trace(Intervened(agent, UniformAttention()), family, keys(3)).tensors
-    edges = agent.edges.to(torch.float64)
+    edges = agent.channel.edges.as_matrix().to(torch.float64)
     assert torch.equal(trace["attention"], (edges / 2).expand_as(trace["attention"]))
     torch.testing.assert_close(trace["inbox"][1:], edges / 2 @ trace["messages"][:-1])
+
+
+@pytest.mark.parametrize("name", ["mean message", "moment-matched noise", "shuffle across tasks"])
+def test_what_an_evaluation_says_does_not_depend_on_chunks_or_on_how_many_trials_follow(name: str) -> None:
+    family = small_family()
+    agent = Intervened(random_agent(family), INTERVENTIONS[name]())
+    found = {chunk: evaluate(agent, family, 201, chunk=chunk) for chunk in (1, 100, 150, 500)}
+    for result in found.values():
+        torch.testing.assert_close(result.outcomes, found[100].outcomes)
+    torch.testing.assert_close(evaluate(agent, family, 77).outcomes, found[100].outcomes[:77])
+    assert len(found[100].outcomes) == 201
+
+
+def test_trials_are_mixed_within_their_group() -> None:
+    heard = other_rows(keys(GROUP + 30), "x")
+    assert (heard // GROUP == torch.arange(GROUP + 30) // GROUP).all()
+    assert torch.equal(heard[:GROUP], other_rows(keys(GROUP), "x"))
 
 
 def test_what_cannot_be_is_refused() -> None:
@@ -163,6 +182,8 @@ def test_what_cannot_be_is_refused() -> None:
     for lonely in (ShuffleTasks(), Noise()):
         with pytest.raises(ValueError, match="needs at least 2 trials side by side, not 1"):
             rollout(Intervened(agent, lonely), family, keys(1))
+        with pytest.raises(ValueError, match="not 1: 201 trials make groups of 100 and of 1"):
+            rollout(Intervened(agent, lonely), family, keys(201))
     with pytest.raises(TypeError, match="ConstantAgent has no channel"):
         Intervened(ConstantAgent(), Silence())  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="at least 1 step"):

@@ -63,8 +63,7 @@ def test_influence_counts_every_round_of_a_step() -> None:
     xor = XOR(bits=3, horizon=3, dtype="float64")
     settings = {
         "membrane": "attentional",
-        "policy": "badger_agents.badger.policies.handcrafted:ParityPolicy",
-        "policy_settings": {},
+        "policy": {"kind": "badger_agents.badger.policies.handcrafted:ParityPolicy"},
     }
     agent = random_agent(xor, experts=3, rounds=2, writing="absolute", **settings)
     found = influence(agent, xor, keys(1000)).mean(0)
@@ -84,7 +83,7 @@ def test_some_of_the_speakers() -> None:
     "changes",
     [
         {"experts": 4, "topology": "ring", "feedback_to": "one", "rounds": 2},
-        {"experts": 5, "membrane": "attentional", "echo": True, "identities": "random"},
+        {"experts": 5, "membrane": "attentional", "received_attention": True, "identities": "random"},
         {"experts": 4, "identities": "learned"},
     ],
 )

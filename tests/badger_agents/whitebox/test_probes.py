@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from badger_agents.whitebox.probes import (
-    dealt,
     places,
+    reassigned,
     ridge_accuracy,
     role_decodability,
+    schedule,
     trial_permutations,
-    turns,
 )
 from badger_envs import keyed_random
 
@@ -32,7 +32,7 @@ def test_a_probe_separates_what_a_plane_separates() -> None:
 def test_roles_in_the_states_are_found_and_others_are_not() -> None:
     rng = np.random.default_rng(0)
     roles = rng.permuted(places(TRIALS, EXPERTS), axis=1)
-    control = dealt(roles, keyed_random.outer_keys(0, 0, TRIALS))
+    control = reassigned(roles, keyed_random.outer_keys(0, 0, TRIALS))
     noise = rng.normal(size=(STEPS, TRIALS, EXPERTS, 8))
     nothing = role_decodability(noise, roles, control)
     assert nothing.chance == 1 / EXPERTS
@@ -47,7 +47,7 @@ def test_the_control_task_uncovers_a_probe_that_learns_by_heart() -> None:
     rng = np.random.default_rng(0)
     roles = rng.permuted(places(6, EXPERTS), axis=1)
     names = np.eye(6 * EXPERTS).reshape(1, 6, EXPERTS, -1) + 0.01 * rng.normal(size=(STEPS, 6, EXPERTS, 24))
-    learned = role_decodability(names, roles, dealt(roles, keyed_random.outer_keys(1, 0, 6)))
+    learned = role_decodability(names, roles, reassigned(roles, keyed_random.outer_keys(1, 0, 6)))
     assert learned.accuracy == learned.control == 1.0
 
 
@@ -55,27 +55,27 @@ def test_experts_without_a_role_are_left_out() -> None:
     rng = np.random.default_rng(0)
     roles = np.where(np.arange(EXPERTS) < 2, places(TRIALS, EXPERTS), -1)
     states = rng.normal(size=(STEPS, TRIALS, EXPERTS, 4))
-    control = dealt(roles, keyed_random.outer_keys(0, 0, TRIALS))
+    control = reassigned(roles, keyed_random.outer_keys(0, 0, TRIALS))
     other = np.where(roles[None, ..., None] < 0, 1e3 * rng.normal(size=states.shape), states)
     assert role_decodability(other, roles, control) == role_decodability(states, roles, control)
     assert role_decodability(states, roles, control).chance == 0.5
 
 
-def test_turns_by_hand() -> None:
+def test_schedule_by_hand() -> None:
     writing = np.zeros((4, 2, 4))
     writing[2, 0, 0], writing[0, 0, 1], writing[2, 0, 3] = 1.0, -0.5, -2.0  # expert 2 writes nothing
     writing[0, 0, 0] = 0.3  # not its largest
-    assert turns(writing)[0].tolist() == [2, 0, -1, 1]
-    assert turns(writing)[1].tolist() == [-1] * 4
+    assert schedule(writing)[0].tolist() == [2, 0, -1, 1]
+    assert schedule(writing)[1].tolist() == [-1] * 4
 
 
 @given(
     st.lists(st.lists(st.integers(-1, 3), min_size=5, max_size=5), min_size=1, max_size=6),
     st.integers(0, 99),
 )
-def test_roles_are_dealt_among_those_who_have_one(rows: list[list[int]], seed: int) -> None:
+def test_roles_are_reassigned_among_those_who_have_one(rows: list[list[int]], seed: int) -> None:
     roles = np.array(rows)
-    control = dealt(roles, keyed_random.outer_keys(seed, 0, len(rows)))
+    control = reassigned(roles, keyed_random.outer_keys(seed, 0, len(rows)))
     assert ((control < 0) == (roles < 0)).all()
     assert (np.sort(control) == np.sort(roles)).all()
 

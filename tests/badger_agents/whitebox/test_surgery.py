@@ -60,7 +60,7 @@ def test_states_that_are_tuples_are_frozen_and_moved_too() -> None:
     [
         {},
         {"rounds": 2, "feedback_to": "one", "identities": "random"},
-        {"membrane": "attentional", "experts": 5, "echo": True},
+        {"membrane": "attentional", "experts": 5, "received_attention": True},
     ],
 )
 def test_a_fresh_agent_goes_on_with_anothers_states_to_the_bit(settings: dict[str, Any]) -> None:

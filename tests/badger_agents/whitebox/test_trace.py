@@ -37,12 +37,12 @@ def test_a_trace_is_what_happened() -> None:
 
 def test_recorded_states_are_those_that_the_next_step_begins_with() -> None:
     family = small_family()
-    agent = random_agent(family, rounds=2, echo=True)
+    agent = random_agent(family, rounds=2, received_attention=True)
     names = keys(2)
     task = family.sample_task(names)
     shown = family.observe(task, family.initial_state(task))
-    mind, _, record = agent.act(agent.initial_state(family, names), shown, names, 0)
-    assert torch.equal(record["states"], mind.experts)
+    state, _, record = agent.act(agent.initial_state(family, names), shown, names, 0)
+    assert torch.equal(record["states"], state.experts)
     assert record["readings"].shape[-1] == agent.membrane.reading_size + 1
 
 

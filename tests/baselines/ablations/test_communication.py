@@ -9,7 +9,8 @@ from badger_agents.badger.agent import BadgerAgent
 from badger_agents.badger.settings import BadgerSettings
 from badger_agents.recipe.loading import Recipe, check_recipe
 from badger_agents.rollout import rollout
-from badger_agents.training.loop import Plan, train_population
+from badger_agents.training.loop import train_population
+from badger_agents.training.run import RunPlan
 from badger_agents.whitebox import equivariance
 from badger_envs.families.bandit import Bandit
 from badger_envs.families.hot_cold import HotCold
@@ -20,16 +21,17 @@ from baselines.ablations.communication import OracleChannel
 from baselines.oracle import Oracle
 from tests.badger_agents.small import keys, random_agent, shake, small_family, small_recipe
 
+SMALL = {"hidden_size": 8, "message_size": 4}
 FROZEN = "baselines.ablations.communication:FrozenSenderPolicy"
 
 
 def frozen() -> Recipe:
-    return small_recipe(agent={"policy": FROZEN, "policy_settings": {"hidden_size": 8, "message_size": 4}})
+    return small_recipe(agent={"policy": {"kind": FROZEN, "of": SMALL}})
 
 
 def test_a_frozen_speaker_stays_as_it_was_drawn_and_its_listener_learns(tmp_path: Path) -> None:
     recipe, seeds = frozen(), (0, 1)
-    done = train_population([Plan(recipe, seed, tmp_path / str(seed)) for seed in seeds])
+    done = train_population([RunPlan(recipe, seed, tmp_path / str(seed)) for seed in seeds])
     for seed, last in zip(seeds, done, strict=True):
         before = recipe.make_agent(seed).state_dict()  # type: ignore[attr-defined]
         moved = {name for name, weight in last.weights.items() if not torch.equal(weight, before[name])}
@@ -40,7 +42,7 @@ def test_a_frozen_speaker_stays_as_it_was_drawn_and_its_listener_learns(tmp_path
 
 def test_what_is_heard_is_the_frozen_speakers_message() -> None:
     family = small_family()
-    agent = random_agent(family, policy=FROZEN, policy_settings={"hidden_size": 8, "message_size": 4})
+    agent = random_agent(family, policy={"kind": FROZEN, "of": SMALL})
     trace = rollout(agent, family, keys(3), record=True).trace
     states = trace["states.0"][1], trace["states.1"][1]
     value = agent.policy.speaker.emit(states[0])[..., :4]
@@ -49,20 +51,24 @@ def test_what_is_heard_is_the_frozen_speakers_message() -> None:
 
 
 def test_speakers_of_any_policy_can_be_frozen() -> None:
-    averaging = {
-        "policy": "badger_agents.badger.policies.averaging:AveragingPolicy",
-        "heads": 2,
-        "hidden_size": 6,
-    }
-    family, settings = small_family(), {**averaging, "message_size": 3}
-    agent = random_agent(family, policy=FROZEN, policy_settings=settings)
+    kind = "badger_agents.badger.policies.averaging:AveragingPolicy"
+    averaging = {"kind": kind, "heads": 2, "hidden_size": 6, "message_size": 3}
+    family = small_family()
+    agent = random_agent(family, policy={"kind": FROZEN, "of": averaging})
     rollout(agent, family, keys(4)).loss.mean().backward()
     grown = {name for name, weight in agent.named_parameters() if weight.grad is not None}
     assert {"policy.listener.remember.weight", "policy.listener.emit.weight"} <= grown
     assert not [name for name in grown if ".speaker." in name]
-    for wrong, reason in (({"policy": "nothing"}, "module:Class"), ({"size": 3}, "size")):
+    for wrong, reason in (({"kind": "nothing"}, "module:Class"), ({"size": 3}, "size: unknown key")):
         with pytest.raises(ValueError, match=reason):
-            random_agent(family, policy=FROZEN, policy_settings=wrong)
+            random_agent(family, policy={"kind": FROZEN, "of": wrong})
+
+
+def test_speakers_whose_messages_are_plain_tensors_can_be_frozen() -> None:
+    family, names = small_family(), keys(4)
+    of = {"kind": "tests.badger_agents.whitebox.handmade:Parrot"}
+    trace = rollout(random_agent(family, policy={"kind": FROZEN, "of": of}), family, names, record=True).trace
+    assert torch.equal(trace["messages"][0], trace["states.0"][0])  # a parrot says its state: the speaker's
 
 
 def oracle_channel(**settings: object) -> Recipe:
@@ -78,8 +84,9 @@ def test_the_channel_tells_each_expert_what_to_write_and_nothing_else() -> None:
     answer = rollout(Oracle(), family, names, record=True).trace["action"]  # (T, B, O)
     torch.testing.assert_close(trace["inbox"][..., 0], answer)
     assert not trace["inbox"][..., 1:].any()
-    badger = agent.badger  # type: ignore[attr-defined]
-    assert isinstance(badger, BadgerAgent)
+    told = agent.badger  # type: ignore[attr-defined]
+    assert isinstance(told, BadgerAgent)
+    badger = told.with_parts(channel=told.channel.channel)
     assert rollout(badger, family, names, record=True).trace["inbox"].std() > 0  # untouched by it
 
 
@@ -115,14 +122,14 @@ def test_the_oracle_is_right_at_every_step() -> None:
 
 
 def test_it_learns_to_write_what_it_is_told(tmp_path: Path) -> None:
-    tables = oracle_channel(topology="none").model_dump()
+    tables = oracle_channel(channel={"topology": "none"}).model_dump()
     tables["training"] |= {"outer_steps": 80, "batch_size": 64, "learning_rate": 2e-2}
     recipe = check_recipe(tables, "a test's recipe")
-    (last,) = train_population([Plan(recipe, 0, tmp_path)])
+    (last,) = train_population([RunPlan(recipe, 0, tmp_path)])
     losses = rollout(last.agent(), recipe.family(), keys(64)).loss
     assert losses[-1].mean() < 0.1 < losses[0].mean()
 
 
 def test_it_wants_an_answer_for_each_expert() -> None:
     with pytest.raises(ValueError, match="hardwired"):
-        oracle_channel(membrane="attentional")
+        oracle_channel(membrane={"kind": "attentional"})

@@ -1,4 +1,4 @@
-"""Classical bandit algorithms: their rules, their draws (and numbers: tests/leaderboards/test_table.py)."""
+"""Classical bandit algorithms: their rules, their draws (and numbers: tests/paper/test_bandits.py)."""
 
 from typing import Any
 
@@ -110,8 +110,8 @@ def test_random_arms_are_uniform_over_those_in_use() -> None:
 def test_thompson_draws_from_the_beta_posterior(successes: int, failures: int) -> None:
     rows, arms = 4_000, 5
     reward = torch.full((rows, arms), float(successes))
-    seen = Counts(reward + failures, reward, time=7)
-    draws = Thompson().scores(seen, keys_of(rows)).double()
+    seen = Counts(reward + failures, reward, reward[:, :1], reward[:, :0])
+    draws = Thompson().scores(seen, keys_of(rows), 7).double()
     a, b, count = 1 + successes, 1 + failures, rows * arms
     posterior = torch.distributions.Beta(torch.tensor(float(a)), torch.tensor(float(b)))
     assert abs(draws.mean() - posterior.mean) < 4 * (posterior.variance / count) ** 0.5
@@ -127,7 +127,8 @@ def test_thompson_draws_from_the_beta_posterior(successes: int, failures: int) -
 
 def test_thompson_draws_anew_at_every_step_for_every_arm_and_trial() -> None:
     flat = torch.zeros(2_000, 3)
-    first, second = (Thompson().scores(Counts(flat, flat, time), keys_of(2_000)) for time in (0, 1))
+    seen = Counts(flat, flat, flat[:, :1], flat[:, :0])
+    first, second = (Thompson().scores(seen, keys_of(2_000), step) for step in (0, 1))
     columns = torch.cat([first, second], dim=1)  # (B, 6)
     correlation = torch.corrcoef(columns.T) - torch.eye(6)
     assert correlation.abs().max() < 4.5 / 2_000**0.5

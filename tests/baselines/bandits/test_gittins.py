@@ -7,7 +7,7 @@ import torch
 from badger_agents.evaluation import evaluate
 from badger_envs.families.bandit import Bandit
 from baselines.bandits import gittins
-from baselines.bandits.classical import Counts, Greedy
+from baselines.bandits.classical import Greedy
 from baselines.bandits.gittins import SCALE, Gittins, gittins_indices
 from baselines.bandits.posteriors import pairs
 from baselines.tuned_settings import all_tuned
@@ -96,12 +96,13 @@ def test_the_agent_pulls_the_arm_of_the_highest_index() -> None:
     for discount in (0.5, 0.8):
         agent = Gittins(discount)
         state = agent.initial_state(family, keys(1))
-        scores = agent.scores(state._replace(pulls=pulls, reward=reward), keys(1))[0]
+        scores = agent.scores(state._replace(pulls=pulls, reward=reward), keys(1), 0)[0]
         indices = gittins_indices(4, discount)
         np.testing.assert_allclose(scores.numpy(), indices[[0, pairs(1) + 1, pairs(3) + 3]], atol=1e-4)
-    none = Counts(pulls, reward, 0, 10, 0.0)
-    means = Gittins(0.0).scores(none, keys(1))
-    torch.testing.assert_close(means, Greedy().scores(none, keys(1)), atol=1e-6, rtol=0)
+    start = Gittins(0.0).initial_state(family, keys(1))
+    none = start._replace(pulls=pulls, reward=reward)
+    means = Gittins(0.0).scores(none, keys(1), 0)
+    torch.testing.assert_close(means, Greedy().scores(none, keys(1), 0), atol=1e-6, rtol=0)
 
 
 def test_rewards_that_are_not_0_or_1_are_refused() -> None:

@@ -17,7 +17,7 @@ def scores(agent: BanditAlgorithm, pulls: list[float], reward: list[float], rows
     family = Bandit(arms=len(pulls), horizon=40)
     state = agent.initial_state(family, keys(rows))
     seen = state._replace(pulls=torch.tensor([pulls] * rows), reward=torch.tensor([reward] * rows))
-    return agent.scores(seen, keys(rows)).sin() ** 2
+    return agent.scores(seen, keys(rows), 0).sin() ** 2
 
 
 def test_one_draw_is_thompson_sampling() -> None:
@@ -67,8 +67,8 @@ def test_rows_live_alone(agent: BanditAlgorithm) -> None:
     family = Bandit(arms=4, horizon=6)
     state = agent.initial_state(family, keys(9))
     assert isinstance(state, Counts)
-    together = agent.scores(state, keys(9))
-    alone = agent.scores(agent.initial_state(family, keys(9)[2:3]), keys(9)[2:3])
+    together = agent.scores(state, keys(9), 0)
+    alone = agent.scores(agent.initial_state(family, keys(9)[2:3]), keys(9)[2:3], 0)
     torch.testing.assert_close(together[2:3], alone)
 
 

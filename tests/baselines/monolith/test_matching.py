@@ -42,7 +42,7 @@ def test_a_monolith_counts_as_by_hand(
 def test_badger_counts_as_by_hand(rounds: int) -> None:
     family, experts, hidden, message, key = small_family(), 3, 6, 4, 2
     policy = {"hidden_size": hidden, "message_size": message, "key_size": key}
-    agent = BadgerAgent(family, BadgerSettings(policy_settings=policy, rounds=rounds)).double()
+    agent = BadgerAgent(family, BadgerSettings(policy=policy, rounds=rounds)).double()
     heard = message + agent.membrane.reading_size
     cell = 2 * 3 * hidden * (heard + hidden)
     emission = 2 * hidden * (message + 2 * key + 1)
@@ -65,7 +65,7 @@ def test_the_size_that_comes_closest_is_found() -> None:
 @pytest.mark.parametrize("core", ["gru", "lstm", "transformer"])
 @pytest.mark.parametrize("by", ["parameters", "operations", "state"])
 def test_the_three_matchings(core: str, by: Any) -> None:
-    recipe = small_recipe(agent={"experts": 3, "policy_settings": {"hidden_size": 40}})
+    recipe = small_recipe(agent={"experts": 3, "policy": {"hidden_size": 40}})
     settings = {"core": core, **({"core_settings": {"window": 2}} if core == "transformer" else {})}
     other = matched(recipe, by, settings=settings)
     size = other.agent_settings()["hidden_size"]
@@ -89,7 +89,7 @@ def test_what_is_badgers_own_is_left_out_and_ways_of_writing_are_kept() -> None:
     training = {"stages": stages, "anti_collapse": 0.1}
     recipe = small_recipe(
         training=training,
-        agent={"writing": "absolute", "rounds": 2, "policy_settings": {"halts": True}},
+        agent={"writing": "absolute", "rounds": 2, "policy": {"halts": True}},
         evaluation={"agent": {"rounds": [1, 2]}},
     )
     other = matched(recipe, "parameters")

@@ -148,7 +148,6 @@ def test_a_monolith_sees_again_what_it_saw(core: str, family: Family, settings: 
         mind, _, step = agent.act(mind, Observation(*(part[now] for part in both)), own, now)
         torch.testing.assert_close(step["logits"], record["logits"][now])
         torch.testing.assert_close(step["states"], record["states"][now])
-    assert state.time == mind.time
     last = Observation(*(part[-1] for part in both))
     (_, action, _), (_, wanted, _) = (
         agent.act(state, last, own, family.horizon),

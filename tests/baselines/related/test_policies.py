@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from badger_agents.badger.policies.averaging import AveragingPolicy
-from badger_agents.badger.policies.expert_policy import Emission, GRUPolicy
+from badger_agents.badger.policies.expert_policy import Emission
+from badger_agents.badger.policies.gru import GRUPolicy
 from badger_agents.recipe.loading import load_recipe
 from badger_agents.rollout import rollout
 from badger_agents.whitebox import equivariance
@@ -86,9 +87,7 @@ def test_a_gate_is_open_or_shut_and_always_has_a_gradient() -> None:
 
 def test_gates_differ_from_expert_to_expert() -> None:
     family = small_family()
-    agent = random_agent(
-        family, policy=GATED, policy_settings={"hidden_size": 6, "message_size": 3}, experts=5
-    )
+    agent = random_agent(family, policy={"kind": GATED, "hidden_size": 6, "message_size": 3}, experts=5)
     spoken = rollout(agent, family, keys(20), record=True).trace["messages"].any(dim=-1)
     assert spoken.any()
     assert not spoken.all()
@@ -141,9 +140,9 @@ def test_independent_averaging_experts_are_averaging_policies_side_by_side() -> 
 def test_independent_experts_are_not_exchangeable_and_their_number_is_fixed() -> None:
     family, names = small_family(), keys(4)
     settings = {"places": 3, "hidden_size": 6, "message_size": 3}
-    agent = random_agent(family, policy=INDEPENDENT, policy_settings=settings)
+    agent = random_agent(family, policy={"kind": INDEPENDENT, **settings})
     assert equivariance(agent, family, names) > 1e-3
-    more = random_agent(family, policy=INDEPENDENT, policy_settings=settings, experts=4)
+    more = random_agent(family, policy={"kind": INDEPENDENT, **settings}, experts=4)
     with pytest.raises(ValueError, match="3 experts have weights of their own, and there are 4"):
         rollout(more, family, names)
 
@@ -153,7 +152,7 @@ def test_a_set_network_remembers_nothing() -> None:
     torch.manual_seed(0)
     family, names = small_family(), keys(4)
     settings = {"hidden_size": 6, "message_size": 3}
-    agent = random_agent(family, policy=SETS, policy_settings=settings, rounds=2)
+    agent = random_agent(family, policy={"kind": SETS, **settings}, rounds=2)
     assert equivariance(agent, family, names) < 1e-9
     lived = rollout(agent, family, names, record=True).trace
     now = lived["readings"][2]  # (B, E, R)
@@ -166,5 +165,5 @@ def test_a_set_network_remembers_nothing() -> None:
 
 
 def test_bad_settings_say_what_would_do() -> None:
-    with pytest.raises(ValueError, match="places"):
-        IndependentPolicy(4, places=0)
+    with pytest.raises(ValueError, match=r"policy.places\n.*greater than or equal to 1"):
+        random_agent(small_family(), policy={"kind": INDEPENDENT, "places": 0})

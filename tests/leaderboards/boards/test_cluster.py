@@ -1,46 +1,149 @@
-"""Boards on a Ray cluster: the same rows as without; a lost node loses nothing, and nothing counts twice."""
+"""Boards on several machines: the same runs as on one; a lost node loses nothing, no run counts twice."""
 
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from badger_agents.training.loop import CHECKPOINT
-from leaderboards.boards import cluster
+from badger_agents.training import loop
+from badger_agents.training.loop import CHECKPOINT, DivergenceError, Plan
 from leaderboards.boards.board import Board
-from leaderboards.boards.cluster import work_on_cluster
-from leaderboards.boards.parcels import Parcel, pack
-from leaderboards.boards.rows import RunRows
+from leaderboards.boards.cluster import make_elsewhere, packed, put_files, work_on_cluster
+from leaderboards.boards.rows import RunRows, write_run
 from leaderboards.boards.units import Unit, missing, run_folder, units_of
-from leaderboards.boards.work import Told, make
+from leaderboards.boards.work import DIVERGED, Told, make
+from leaderboards.commands.board import with_policy
 from leaderboards.toml_text import recipe_text
-from tests.leaderboards.boards.test_parcels import checkpoints
 from tests.leaderboards.boards.test_work import contents
 from tests.leaderboards.boards.tiny import tiny_board
-from tests.leaderboards.test_killing import ROOT
+from tests.leaderboards.command import refused
+from tests.leaderboards.commands.test_killing import ROOT
 
-pytest.importorskip("ray", reason="Ray is not installed; pip install 'badger-suite[cluster]'")
-pytestmark = pytest.mark.slow
+POLICY = """
+import torch
+from badger_agents import ExpertPolicy
 
+class Own(ExpertPolicy):
+    message_size = 2
+    draw_size = 3
+
+    def __init__(self, reading_size):
+        super().__init__()
+        self.linear = torch.nn.Linear(3 + 2 + reading_size, 6)
+
+    def initial_state(self, draws):
+        return draws
+
+    def forward(self, state, inbox, reading):
+        state, message, writing = self.linear(torch.cat([state, inbox, reading], -1)).split([3, 2, 1], -1)
+        return state.tanh(), message.tanh(), writing
+"""
 MEMORY = 80 * 2**20
-OUTER_STEPS = 600
 AGENTS = ("talk", "silent", "shuffled", "zeros")
+
+
+@pytest.fixture
+def board(tmp_path: Path) -> Board:
+    return tiny_board(tmp_path)
+
+
+def sent(unit: Unit) -> list[RunRows]:
+    """Make a unit as a node would, and keep here what it sends."""
+    runs, files = make_elsewhere(packed(unit))
+    put_files(unit.out, files)
+    unit.rows.mkdir(parents=True, exist_ok=True)
+    for run in runs:
+        write_run(unit.rows, run)
+    return runs
+
+
+def checkpoints(out: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(out)): path.read_bytes() for path in out.rglob(CHECKPOINT)}
+
+
+def test_made_elsewhere_weights_and_rows_are_the_same_to_the_bit(
+    tmp_path: Path, board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for unit in units_of(board, tmp_path / "here", AGENTS):
+        assert len(list(make(unit))) == len(unit.wanted)
+    units = units_of(board, tmp_path / "sent", AGENTS)
+    told = [(run.agent, run.seed) for unit in units for run in sent(unit)]
+    assert Counter(told) == Counter(run for unit in units for run in unit.wanted)
+    assert missing(units) == []
+    assert contents(tmp_path / "sent") == contents(tmp_path / "here")
+    assert checkpoints(tmp_path / "sent") == checkpoints(tmp_path / "here")
+    monkeypatch.setattr("badger_agents.training.run.Run.sample", lambda run: pytest.fail("trained once more"))
+    other = units_of(tiny_board(tmp_path, tasks=7), tmp_path / "sent", AGENTS)
+    assert sum(len(sent(unit)) for unit in other) == 7
+
+
+def test_a_users_policy_and_recipe_travel(tmp_path: Path, board: Board) -> None:
+    file = tmp_path / "own.py"
+    file.write_text(POLICY)
+    board, own = with_policy(board, f"{file}:Own")
+    (unit,) = units_of(board, tmp_path / "out", (own,), seeds=1)
+    here, parcel = board.fingerprint(own), packed(unit)
+    folder = run_folder(unit.out, board, own, 0).relative_to(unit.out)
+    file.unlink()
+    (tmp_path / "small.toml").unlink()
+    (run,), files = make_elsewhere(parcel)
+    assert run.facts["fingerprint"] == here
+    assert files[f"{folder}/own.py"] == POLICY.encode()
+    assert f"{folder}/{CHECKPOINT}" in files
+
+
+def test_a_training_that_diverged_is_known_elsewhere(
+    tmp_path: Path, board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def diverge(plans: list[Plan], **settings: object) -> None:
+        raise DivergenceError("lost", {plan.seed: "no finite loss" for plan in plans})
+
+    (unit,) = units_of(board, tmp_path, ("talk",))
+    monkeypatch.setattr(loop, "train_population", diverge)
+    assert [run.ok for run in sent(unit)] == [False, False]
+    assert (run_folder(tmp_path, board, "talk", 1) / DIVERGED).read_text() == "no finite loss"
+    monkeypatch.setattr(loop, "train_population", lambda *_, **__: pytest.fail("it is not tried again"))
+    assert [run.ok for run in sent(unit)] == [False, False]
+
+
+def test_a_node_with_another_version_of_the_suite_is_refused(tmp_path: Path, board: Board) -> None:
+    (unit,) = units_of(board, tmp_path, ("zeros",))
+    with pytest.raises(ValueError, match=r"was sent work of 0\.0\.0"):
+        make_elsewhere(packed(unit)._replace(version="0.0.0"))
+
+
+def test_a_cluster_that_is_not_there_is_one_line(
+    tmp_path: Path, board: Board, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "tiny-v1.toml"
+    file.write_text(recipe_text(board.model_dump(exclude_none=True), "For tests."))
+    words = ("board", "run", file, "--out", tmp_path / "out", "--agents", "zeros", "--ray")
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert "pip install 'badger-suite[cluster]'" in refused(capsys, *words, "local")
+    monkeypatch.setitem(sys.modules, "ray", ModuleType("ray"))
+    for wrong in ("somewhere", "127.0.0.1:port", "ray://127.0.0.1:10001", ":6379"):
+        assert "HOST:PORT" in refused(capsys, *words, wrong)
+    line = refused(capsys, *words, "127.0.0.1:1")
+    assert "no Ray cluster answers" in line
+    assert "ray start" in line
 
 
 @pytest.fixture
 def ray_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Where Ray puts its files: its sockets want a short path. No process of it may be left in the end."""
+    pytest.importorskip("ray", reason="Ray is not installed; pip install 'badger-suite[cluster]'")
     folder = Path(tempfile.mkdtemp(prefix="ray", dir="/tmp"))
     monkeypatch.setenv("RAY_TMPDIR", str(folder))
-    monkeypatch.setenv("TMPDIR", str(folder))  # a killed node leaves its unit's folder behind
+    monkeypatch.setenv("TMPDIR", str(folder))  # where nodes have their units' folders
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     monkeypatch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
@@ -68,31 +171,17 @@ def processes_of(folder: Path) -> list[str]:
     return found
 
 
-def board_in(folder: Path) -> Board:
-    """A board whose trainings take long enough to be disturbed."""
-    return tiny_board(folder, OUTER_STEPS, training={"checkpoint_every": 20})
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The board made without Ray."""
-    folder = tmp_path_factory.mktemp("whole")
-    for unit in units_of(board_in(folder), folder, AGENTS):
-        assert len(list(make(unit))) == len(unit.wanted)
-    return folder
-
-
+@pytest.mark.slow
 def test_a_node_killed_in_mid_run_loses_nothing_and_nothing_counts_twice(
-    tmp_path: Path, whole: Path, ray_folder: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, ray_folder: Path
 ) -> None:
     from ray.cluster_utils import Cluster
 
-    board = board_in(tmp_path)
+    board = tiny_board(tmp_path, 600, training={"checkpoint_every": 20})
+    for unit in units_of(board, tmp_path / "whole", AGENTS):
+        assert len(list(make(unit))) == len(unit.wanted)
     units = units_of(board, tmp_path / "out", AGENTS)
-    sent: list[Parcel] = []
-    monkeypatch.setattr(cluster, "pack", lambda unit: sent.append(pack(unit)) or sent[-1])
     runs: list[tuple[str, int | None]] = []
-    killed = False
     nodes = Cluster(
         initialize_head=True,
         head_node_args={"num_cpus": 1, "include_dashboard": False, "object_store_memory": MEMORY},
@@ -100,64 +189,26 @@ def test_a_node_killed_in_mid_run_loses_nothing_and_nothing_counts_twice(
     try:
         second = nodes.add_node(num_cpus=1, object_store_memory=MEMORY)
 
-        def on_told(unit: Unit, told: Told) -> None:
-            nonlocal killed
-            if isinstance(told, RunRows):
-                runs.append((told.agent, told.seed))
-            folders = [run_folder(unit.out, board, agent, 0) for agent in AGENTS[:2]]
-            if not killed and all((folder / CHECKPOINT).exists() for folder in folders):
-                assert len(runs) < 2, "a training ended before the node could be killed"
-                killed = True  # each of the two nodes is training one of the two
-                nodes.remove_node(second, allow_graceful=False)
+        def kill() -> None:
+            """When both nodes are in mid of a training, of which each has written checkpoints."""
+            until = time.monotonic() + 300
+            while len({path.parts[3] for path in ray_folder.glob(f"badger-*/*/*/*/{CHECKPOINT}")}) < 2:
+                assert time.monotonic() < until
+                time.sleep(0.05)
+            nodes.remove_node(second, allow_graceful=False)
 
+        def on_told(unit: Unit, told: Told) -> None:
+            assert isinstance(told, RunRows)
+            runs.append((told.agent, told.seed))
+
+        killer = threading.Thread(target=kill)
+        killer.start()
         work_on_cluster(units, nodes.address, on_told)
+        killer.join()
     finally:
         nodes.shutdown()
-    assert killed
+    assert len(list(ray_folder.glob("badger-*"))) == 1  # the killed node could not delete its unit's folder
     assert Counter(runs) == Counter(run for unit in units for run in unit.wanted)
     assert missing(units) == []
-    assert len(sent) > len(units)
-    again = sent[len(units)]
-    assert any(name.endswith(CHECKPOINT) for name in again.files)  # it did not begin anew
-    assert contents(tmp_path / "out") == contents(whole)
-    assert checkpoints(tmp_path / "out") == checkpoints(whole)
-
-
-def test_interrupted_it_cleans_up_and_goes_on_without_ray(
-    tmp_path: Path, whole: Path, ray_folder: Path
-) -> None:
-    board = board_in(tmp_path)
-    file = tmp_path / "tiny-v1.toml"
-    file.write_text(recipe_text(board.model_dump(exclude_none=True), "For tests."))
-    (tmp_path / "temporary").mkdir()
-    command = [sys.executable, "-m", "leaderboards.cli", "board", "run", str(file), "--json"]
-    command += ["--out", str(tmp_path / "out"), "--agents", "talk"]
-    surroundings = {**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": str(tmp_path / "temporary")}
-    process = subprocess.Popen(
-        [*command, "--ray", "local"],
-        cwd=ROOT,
-        env=surroundings,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-    until = time.monotonic() + 300
-    while not checkpoints(tmp_path / "out"):
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < until
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=300)
-    assert process.returncode == 130, err
-    assert out == b""
-    assert b"Traceback" not in err
-    assert not list((tmp_path / "temporary").glob("badger-*"))
-    before = checkpoints(tmp_path / "out")
-    assert len(before) == 2
-    assert all(weights != checkpoints(whole)[name] for name, weights in before.items())
-    done = subprocess.run(command, cwd=ROOT, env=surroundings, capture_output=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    rows = contents(tmp_path / "out")
-    assert len(rows) == 4
-    assert rows == {name: contents(whole)[name] for name in rows}
-    assert {name: checkpoints(whole)[name] for name in before} == checkpoints(tmp_path / "out")
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+    assert checkpoints(tmp_path / "out") == checkpoints(tmp_path / "whole")

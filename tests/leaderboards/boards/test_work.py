@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,12 +23,12 @@ from badger_agents.training.loop import CHECKPOINT, DivergenceError, Plan, train
 from badger_agents.training.run import Run
 from leaderboards.boards.board import Board, BoardError
 from leaderboards.boards.rows import RunRows, read_run, read_runs, write_run
-from leaderboards.boards.units import checkpoint_of, missing, rows_folder, units_of
+from leaderboards.boards.units import checkpoint_of, missing, rows_folder, shard_of, units_of
 from leaderboards.boards.work import first_below, make
 from leaderboards.runs import open_run
 from leaderboards.toml_text import recipe_text
 from tests.leaderboards.boards.tiny import tiny_board
-from tests.leaderboards.test_killing import ROOT
+from tests.leaderboards.commands.test_killing import ROOT
 
 
 def made(out: Path, board: Board, agents: tuple[str, ...] = ()) -> list[RunRows]:
@@ -166,6 +167,26 @@ def test_what_a_board_does_not_have_is_refused(tmp_path: Path) -> None:
         units_of(board, tmp_path, ("chess",))
     with pytest.raises(ValueError, match="--seeds"):
         units_of(board, tmp_path, seeds=3)
+
+
+def test_shards_are_disjoint_and_together_one_run(tmp_path: Path) -> None:
+    board = tiny_board(tmp_path)
+    made(tmp_path / "whole", board)
+    for shard in ("1/3", "2/3", "3/3"):
+        for unit in shard_of(units_of(board, tmp_path / shard[0]), shard):
+            assert list(make(unit))
+        copied = tmp_path / shard[0] / "tiny-v1" / "rows"
+        names = {path.name for path in copied.iterdir()}
+        assert names.isdisjoint(contents(tmp_path / "all") if (tmp_path / "all").exists() else ())
+        shutil.copytree(tmp_path / shard[0], tmp_path / "all", dirs_exist_ok=True)
+    assert missing(units_of(board, tmp_path / "all")) == []
+    assert contents(tmp_path / "all") == contents(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("shard", ["0/2", "3/2", "1", "a/b", "-1/2"])
+def test_what_is_no_shard_is_refused(tmp_path: Path, shard: str) -> None:
+    with pytest.raises(ValueError, match="1/4, 2/4"):
+        shard_of(units_of(tiny_board(tmp_path), tmp_path), shard)
 
 
 def test_seeds_that_cannot_be_stacked_are_units_of_their_own(tmp_path: Path) -> None:

@@ -179,8 +179,6 @@ def test_a_pretrained_policy_is_evaluated_as_its_run(
     monkeypatch.setattr(loading, "FOLDER", folder)
     by_name = run(capsys, "evaluate", "--pretrained", "swept", "--trials", 20, "--json")
     assert by_name.results == run(capsys, "evaluate", folder / "swept", "--trials", 20, "--json").results
-    listed = run(capsys, "list", "--json").results
-    assert {row["id"] for row in listed if row["name"] == "pretrained"} == {"plain", "swept"}
     assert "no pretrained policy 'x'; there are: plain, swept" in refused(
         capsys, "evaluate", "--pretrained", "x"
     )
@@ -191,7 +189,7 @@ def test_a_pretrained_policy_is_evaluated_as_its_run(
     (folder / "guessing-hardwired.safetensors").unlink()
     both = refused(capsys, "evaluate", folder / "plain", "--pretrained", "plain")
     assert "give a run or --pretrained, not both" in both
-    assert "--pretrained NAME (plain, swept)" in refused(capsys, "evaluate")
+    assert "--pretrained NAME" in refused(capsys, "evaluate")
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,11 @@ import pytest
 from badger_agents.estimators import ESTIMATORS
 from badger_agents.training.checkpoint import load_checkpoint
 from badger_agents.training.log import read_log
-from badger_agents.training.loop import CHECKPOINT, LOG
+from badger_agents.training.run import CHECKPOINT, LOG
 from tests.badger_agents.small import ESTIMATOR_SETTINGS, small_toml
 from tests.leaderboards.command import run
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 STEPS = 320
 
 

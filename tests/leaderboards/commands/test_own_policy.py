@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from badger_agents.training.checkpoint import load_checkpoint
-from badger_agents.training.loop import CHECKPOINT
+from badger_agents.training.run import CHECKPOINT
 from tests.badger_agents.small import small_toml
 from tests.leaderboards.command import refused, run
 

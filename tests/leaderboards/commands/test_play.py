@@ -167,7 +167,7 @@ def test_every_id_can_be_played_as_its_prompt_says(monkeypatch: Any, capsys: Any
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["Badger/Nothing-v0"], "`badger list`"),
+        (["Badger/Nothing-v0"], "`badger list envs`"),
         (["nowhere:Badger/XOR-v0"], "No module named 'nowhere'"),
         (["CartPole-v1"], "no environment of a badger_envs family"),
         ([GAME, "--trials", "0"], "--trials is 0"),

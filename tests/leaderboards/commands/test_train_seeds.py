@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from badger_agents.training.checkpoint import load_checkpoint
-from badger_agents.training.loop import CHECKPOINT, LOG
+from badger_agents.training.run import CHECKPOINT, LOG
 from tests.badger_agents.small import small_toml
 from tests.leaderboards.command import refused, run
-from tests.leaderboards.test_killing import log_of, start, wait_for_rows
+from tests.leaderboards.commands.test_killing import log_of, start, wait_for_rows
 
 STEPS = 160
 

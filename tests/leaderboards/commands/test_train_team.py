@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from badger_agents.training.checkpoint import load_checkpoint
-from badger_agents.training.loop import CHECKPOINT, LOG
+from badger_agents.training.run import CHECKPOINT, LOG
 from tests.badger_agents.small import small_toml
 from tests.leaderboards.command import run
-from tests.leaderboards.test_killing import ROOT, log_of, wait_for_rows
+from tests.leaderboards.commands.test_killing import ROOT, log_of, wait_for_rows
 
 Workers = list[subprocess.Popen[str]]
 EVOLUTION = ("--training", "estimator=evolution", "estimator_settings.pairs=4")

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import io
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,15 +11,16 @@ from typing import Any, NamedTuple
 
 from leaderboards.boards.board import Board, load_board
 from leaderboards.cli import main
-from leaderboards.submissions.packed import pack, unpack
-from leaderboards.submissions.schema import FILE
+from leaderboards.submissions.manifest import FILE, RESULTS, SubmissionError
+from leaderboards.submissions.results import Row, read_results, write_results
 from leaderboards.submissions.validation import validate
 from leaderboards.toml_text import recipe_text
 from tests.leaderboards.boards.tiny import tiny_board
 
-SEEDS = 3
+SEEDS, TASKS = 3, 40
 NAME = "mine"
-ROWS = "episodes.csv.gz"
+LOST: dict[str, Any] = {"mean": math.nan, "std": math.nan, "tasks": 0, "parameters": 0, "weights": ""}
+"""What a row of an outer seed has whose training failed, beside its status."""
 
 
 class Place(NamedTuple):
@@ -58,13 +60,18 @@ class Place(NamedTuple):
         path.write_bytes(content)
         self.edit(old, hashlib.sha256(content).hexdigest())
 
-    def change_rows(self, change: Callable[[str], str]) -> None:
-        """Other rows, with their hash declared."""
-        self.declare(ROWS, pack(change(unpack(self.submission / ROWS))))
+    def change_rows(self, change: Callable[[Row], Row | None]) -> None:
+        """Other results, with their hash declared; rows that become None are taken out."""
+        rows = [change(row) for row in read_results((self.submission / RESULTS).read_text())]
+        self.declare(RESULTS, write_results(row for row in rows if row is not None).encode())
 
     def violations(self) -> list[str]:
         """What is wrong with the submission."""
-        return validate(self.submission, self.table).violations
+        try:
+            validate(self.submission, self.table)
+        except SubmissionError as error:
+            return error.lines
+        return []
 
 
 def make(folder: Path, *words: str, **changes: Any) -> Place:
@@ -75,13 +82,13 @@ def make(folder: Path, *words: str, **changes: Any) -> Place:
         words: further words for `badger train`.
         changes: of the tiny board.
     """
-    board = tiny_board(folder, **{"seeds": SEEDS, **changes})
+    changes = {"seeds": SEEDS, "tasks": TASKS, "training": {"outer_steps": 3}, **changes}
+    board = tiny_board(folder, **changes)
     file = folder / "tiny-v1.toml"
     file.write_text(recipe_text(board.model_dump(exclude_none=True), "For tests."))
-    say("train", folder / "small.toml", "--seeds", SEEDS, "--out", folder / "runs", *words)
+    say("train", folder / "small.toml", "--seeds", board.seeds, "--out", folder / "runs", *words)
     name = next((folder / "runs").glob("*-seed0")).name.removesuffix("-seed0")
-    words = ("board", "prepare", file, name, "--runs", folder / "runs", "--author", "A. Nobody")  # type: ignore[assignment]
-    say(*words, "--out", folder / NAME)
+    say("board", "prepare", file, name, "--runs", folder / "runs", "--author", "A", "--out", folder / NAME)
     return Place(folder, file, folder / NAME)
 
 

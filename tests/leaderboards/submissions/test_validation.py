@@ -1,111 +1,119 @@
 """Validation: each way of tampering is told in one clear line, and nothing of a submission is run."""
 
-import hashlib
+import json
+import os
 import pickle
+import random
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 
-from leaderboards.submissions.artifacts import LARGEST_WEIGHTS
-from leaderboards.submissions.packed import pack, unpack
-from leaderboards.submissions.schema import FILE, LARGEST, read_manifest
-from leaderboards.submissions.validation import validate
-from tests.leaderboards.submissions.made import ROWS, Place
+from badger_agents.recipe.loading import recipe_files
+from badger_agents.training.checkpoint import FORMAT
+from leaderboards.boards.weights import weights_sha256
+from leaderboards.submissions.contestants import parse_recipe, refusals
+from leaderboards.submissions.manifest import FILE, LARGEST, RECIPE, RESULTS, SubmissionError, read_tables
+from leaderboards.submissions.results import Row
+from leaderboards.submissions.validation import LARGEST_WEIGHTS, validate
+from leaderboards.toml_text import recipe_text
+from tests.leaderboards.submissions.made import LOST, SEEDS, Place
+
+WEIGHTS = "weights-seed1.safetensors"
 
 
-def test_a_prepared_submission_is_valid(made: Place) -> None:
-    report = validate(made.submission, made.table)
-    assert report.violations == []
-    assert len(report.rows) == 3 * 2 * 6
-    assert "self-reported: nobody has verified it" in report.notes
+def rewrite_weights(place: Place, seed: int, weights: dict[str, np.ndarray]) -> None:
+    """Other weights in the file of an outer seed, with their hash declared wherever it stands."""
+    path = place.submission / f"weights-seed{seed}.safetensors"
+    with safe_open(path, framework="numpy") as file:
+        facts = file.metadata()
+    save_file(weights, path, facts)
+    digest = weights_sha256({name.removeprefix("weights/"): value for name, value in weights.items()})
+    place.change_rows(lambda row: row._replace(weights=digest) if row.seed == seed else row)
 
 
-def score_in_manifest(place: Place) -> None:
-    place.edit('status = "ok"', 'status = "ok"\nscore = 0.001')
+def change_recipe(place: Place, change: Callable[[dict[str, Any]], None]) -> None:
+    """Another recipe, with its hash declared, in the file and in all weights."""
+    tables = read_tables(place.submission, RECIPE)
+    change(tables)
+    place.declare(RECIPE, recipe_text(tables, "changed").encode())
+    for path in place.submission.glob("weights-*"):
+        with safe_open(path, framework="numpy") as file:
+            facts = json.loads(file.metadata()[FORMAT])
+        change(facts["recipe"])
+        save_file(load_file(path), path, {FORMAT: json.dumps(facts)})
+
+
+# Results.
 
 
 def changed_value(place: Place) -> None:
-    text = unpack(place.submission / ROWS).splitlines()
-    text[3] = text[3].rpartition(",")[0] + ",0.0001"
-    (place.submission / ROWS).write_bytes(pack("\n".join(text) + "\n"))
+    file = place.submission / RESULTS
+    file.write_text(file.read_text().replace(",ok,1", ",ok,0", 1))
 
 
 def dropped_seed(place: Place) -> None:
     """A bad outer seed, taken out wherever it stands."""
-    file = place.submission / FILE
-    file.write_text(re.sub(r"\n\[\[runs]]\nseed = 1\n(.+\n)+", "\n", file.read_text()))
-    (place.submission / "weights-seed1.safetensors").unlink()
-    place.change_rows(lambda text: re.sub(r"\n1,.*", "", text))
+    (place.submission / WEIGHTS).unlink()
+    place.change_rows(lambda row: None if row.seed == 1 else row)
 
 
-def dropped_rows(place: Place) -> None:
-    place.change_rows(lambda text: re.sub(r"\n1,.*", "", text))
-
-
-def easier_env(place: Place) -> None:
-    place.edit("horizon = 6", "horizon = 60")
-
-
-def other_env(place: Place) -> None:
-    file = place.submission / FILE
-    file.write_text(file.read_text().replace("Badger/GuessingGame-v0", "Badger/GuessingGame-d3-v0"))
-
-
-def unknown_env(place: Place) -> None:
-    file = place.submission / FILE
-    file.write_text(file.read_text().replace("Badger/GuessingGame-v0", "Badger/Chess-v0"))
-
-
-def other_meaning(place: Place) -> None:
-    golden = read_manifest(place.submission).environments[0].golden_sha256
-    place.edit(golden, "0" * 64)
-
-
-def pickled_weights(place: Place) -> None:
-    place.declare("weights-seed0.safetensors", pickle.dumps({"w": [1.0]}))
-
-
-def path_out(place: Place) -> None:
-    (place.submission.parent / "secret.toml").write_bytes((place.submission / "recipe.toml").read_bytes())
-    place.edit('"recipe.toml"', '"../secret.toml"')
-
-
-def absolute_path(place: Place) -> None:
-    place.edit('"recipe.toml"', '"/etc/hostname"')
-
-
-def link(place: Place) -> None:
-    path = place.submission / "weights-seed2.safetensors"
-    path.rename(place.submission.parent / "elsewhere")
-    path.symlink_to(place.submission.parent / "elsewhere")
-
-
-def linked_manifest(place: Place) -> None:
-    path = place.submission / FILE
-    path.rename(place.submission.parent / FILE)
-    path.symlink_to(place.submission.parent / FILE)
-
-
-def not_a_number(place: Place) -> None:
-    place.change_rows(lambda text: re.sub(r"(\n0,short,3),.*", r"\1,nan", text))
-
-
-def out_of_bounds(place: Place) -> None:
-    place.change_rows(lambda text: re.sub(r"(\n0,short,3),.*", r"\1,-0.5", text))
+def dropped_cell_of_a_seed(place: Place) -> None:
+    place.change_rows(lambda row: None if (row.seed, row.cell) == (1, "long") else row)
 
 
 def row_twice(place: Place) -> None:
-    place.change_rows(lambda text: text + text.splitlines()[-1] + "\n")
+    text = (place.submission / RESULTS).read_text()
+    place.declare(RESULTS, (text + text.splitlines()[-1] + "\n").encode())
+
+
+def another_cell(place: Place) -> None:
+    place.change_rows(lambda row: row._replace(cell="easy") if row.cell == "long" else row)
+
+
+def fewer_tasks(place: Place) -> None:
+    place.change_rows(lambda row: row._replace(tasks=2))
+
+
+def set_one(**changes: Any) -> Callable[[Place], None]:
+    """Other values in one row."""
+
+    def change(place: Place) -> None:
+        where = (0, "short")
+        place.change_rows(lambda row: row._replace(**changes) if (row.seed, row.cell) == where else row)
+
+    return change
+
+
+def failed_with_weights(place: Place) -> None:
+    place.change_rows(lambda row: row._replace(status="failed: lost") if row.seed == 1 else row)
+
+
+def score_of_ones_own(place: Place) -> None:
+    text = (place.submission / RESULTS).read_text()
+    place.declare(RESULTS, "\n".join(f"{line},score" for line in text.splitlines()).encode())
+
+
+# Manifest and files.
 
 
 def extra_field(place: Place) -> None:
-    place.edit("format = 1", 'format = 1\nfavourite_colour = "red"')
+    place.edit("format = 1", "format = 1\nscore = 0.001")
 
 
 def unknown_board(place: Place) -> None:
     place.edit('"tiny-v1"', '"chess-v1"')
+
+
+def other_environment(place: Place) -> None:
+    file = place.submission / FILE
+    file.write_text(re.sub(r'(GuessingGame-v0" = )"\w+"', rf'\1"{"0" * 64}"', file.read_text()))
 
 
 def huge_manifest(place: Place) -> None:
@@ -121,132 +129,261 @@ def no_toml(place: Place) -> None:
     (place.submission / FILE).write_bytes(b"format = ")
 
 
-def copied_weights(place: Place) -> None:
-    place.declare(
-        "weights-seed1.safetensors",
-        (place.submission / "weights-seed0.safetensors").read_bytes(),
-    )
+def path_out(place: Place) -> None:
+    place.edit('"results.csv"', '"../results.csv"')
 
 
-def too_many_parameters(place: Place) -> None:
-    place.edit("parameters = 765", "parameters = 10")
+def linked_manifest(place: Place) -> None:
+    (place.submission / FILE).rename(place.submission.parent / FILE)
+    (place.submission / FILE).symlink_to(place.submission.parent / FILE)
+
+
+def linked_weights(place: Place) -> None:
+    (place.submission / WEIGHTS).rename(place.submission.parent / "elsewhere")
+    (place.submission / WEIGHTS).symlink_to(place.submission.parent / "elsewhere")
+
+
+def pipe(place: Place) -> None:
+    """Whoever reads it hangs."""
+    (place.submission / RECIPE).unlink()
+    os.mkfifo(place.submission / RECIPE)
 
 
 def stranger(place: Place) -> None:
     (place.submission / "run_me.py").write_text("raise SystemExit('run')")
 
 
-def linked_words(place: Place) -> None:
-    (place.submission / "README.md").symlink_to("/etc/hostname")
+def forged_verification(place: Place) -> None:
+    (place.submission / "verified.json").write_text('{"seeds": [0, 1, 2], "seasons": {}}')
+
+
+# Weights.
+
+
+def pickled_weights(place: Place) -> None:
+    (place.submission / WEIGHTS).write_bytes(pickle.dumps({"w": [1.0]}))
 
 
 def huge_weights(place: Place) -> None:
-    with (place.submission / "weights-seed0.safetensors").open("r+b") as file:
+    with (place.submission / WEIGHTS).open("r+b") as file:
         file.truncate(LARGEST_WEIGHTS + 1)  # a hole; nothing is read of it
 
 
-def own_code_not_declared(place: Place) -> None:
-    text = (place.submission / "recipe.toml").read_text()
-    changed = text.replace("[agent]", '[agent]\npolicy = "policy.py:MyPolicy"')
-    place.declare("recipe.toml", changed.encode())
+def other_weights(place: Place) -> None:
+    path = place.submission / WEIGHTS
+    with safe_open(path, framework="numpy") as file:
+        facts = file.metadata()
+    save_file({name: value * 1.5 for name, value in load_file(path).items()}, path, facts)
 
 
-def code_for_nothing(place: Place) -> None:
-    (place.submission / "more.py").write_text("")
-    empty = hashlib.sha256(b"").hexdigest()
-    place.edit("code = []", f'code = [{{ path = "more.py", sha256 = "{empty}" }}]')
+def copied_weights(place: Place) -> None:
+    rewrite_weights(place, 1, load_file(place.submission / "weights-seed0.safetensors"))
 
 
-def strange_recipe(place: Place) -> None:
-    text = (place.submission / "recipe.toml").read_text()
-    place.declare("recipe.toml", text.replace("batch_size = 8", "batch_size = 0").encode())
+def nearly_copied_weights(place: Place) -> None:
+    """The best seed once more, with one weight moved by 1e-7."""
+    weights = load_file(place.submission / "weights-seed0.safetensors")
+    name = next(iter(weights))
+    weights[name].flat[0] += 1e-7
+    rewrite_weights(place, 1, weights)
 
 
-def forged_verification(place: Place) -> None:
-    text = f'{{"manifest_sha256": "{"0" * 64}", "seeds": [0], "seasons": {{}}}}'
-    (place.submission / "verified.json").write_text(text)
+def weights_of_another_seed(place: Place) -> None:
+    """The file with its facts, as the file of another seed."""
+    content = (place.submission / "weights-seed0.safetensors").read_bytes()
+    (place.submission / WEIGHTS).write_bytes(content)
 
 
-UNDECLARED = (stranger, linked_words)
+# Recipe.
 
 
-@pytest.mark.parametrize(
-    ("tamper", "message"),
-    [
-        (score_in_manifest, "runs.0.score is not known here"),
-        (changed_value, f"{ROWS} has SHA-256"),
-        (dropped_seed, r"runs lack outer seeds \[1\]"),
-        (dropped_rows, "12 rows are missing, such as outer seed 1"),
-        (easier_env, "cells.long.settings.horizon is 60; on tiny-v1 it is 6"),
-        (other_meaning, "has the golden hash 000000000000"),
-        (pickled_weights, "weights-seed0.safetensors is no safetensors file"),
-        (absolute_path, "leads out of the submission's folder"),
-        (link, "symbolic link"),
-        (linked_manifest, "symbolic link"),
-        (not_a_number, "outcome nan"),
-        (out_of_bounds, "outside"),
-        (row_twice, "repeats outer seed 2, cell long, task 5"),
-        (extra_field, "favourite_colour is not known here"),
-        (unknown_board, "board is 'chess-v1'"),
-        (huge_manifest, "larger than 262144 bytes"),
-        (deep_manifest, "nested too deeply"),
-        (no_toml, "is no TOML"),
-        (copied_weights, "outer seeds 0 and 1 have the same weights"),
-        (too_many_parameters, "holds 765 numbers; submission.toml says 10"),
-        (stranger, "1 file is not declared, such as 'run_me.py'"),
-        (linked_words, "1 file is not declared, such as 'README.md'"),
-        (huge_weights, "weights-seed0.safetensors is larger than 1073741824 bytes"),
-        (own_code_not_declared, "agent.policy names 'policy.py', which code does not declare"),
-        (code_for_nothing, "code declares 'more.py', which the recipe does not name"),
-        (strange_recipe, "recipe.toml: training.batch_size"),
-        (forged_verification, "verified.json cannot be used: it is of another manifest"),
-    ],
-    ids=lambda value: getattr(value, "__name__", ""),
-)
-def test_tampering_is_told_in_one_line(place: Place, tamper: Callable[[Place], None], message: str) -> None:
+def oracle_channel(place: Place) -> None:
+    """Reads the answers from its keys."""
+    kind = "baselines.ablations.communication:OracleChannel"
+    change_recipe(place, lambda tables: tables["agent"].update(kind=kind))
+
+
+def handcrafted_in_a_mixture(place: Place) -> None:
+    parts = ["badger_agents:GRUPolicy", "badger_agents.badger.policies.handcrafted:ParityPolicy"]
+    policies = {"policies": [{"policy": part} for part in parts]}
+    policy = {"policy": "badger_agents.badger.policies.mixed:MixedPolicy", "policy_settings": policies}
+    change_recipe(place, lambda tables: tables["agent"].update(policy))
+
+
+def agent_without_weights(place: Place) -> None:
+    change_recipe(place, lambda tables: tables["agent"].update(kind="baselines.constant_policies:Constant"))
+
+
+def on_the_test_split(place: Place) -> None:
+    change_recipe(place, lambda tables: tables["env"].update(split="test"))
+
+
+def on_the_test_split_in_a_stage(place: Place) -> None:
+    stages = [{"env": {"split": "test"}}]
+    change_recipe(place, lambda tables: tables["training"].update(stages=stages))
+
+
+def foreign_code(text: str) -> Callable[[Place], None]:
+    return lambda place: change_recipe(place, lambda tables: tables["agent"].update(policy=text))
+
+
+def foreign_environment(place: Place) -> None:
+    change_recipe(place, lambda tables: tables["env"].update(id="my_module:Mine-v0"))
+
+
+def cheaper_recipe(place: Place) -> None:
+    """The recipe alone says one outer step."""
+    place.declare(
+        RECIPE, (place.submission / RECIPE).read_bytes().replace(b"outer_steps = 3", b"outer_steps = 1")
+    )
+
+
+def cheaper_costs(place: Place) -> None:
+    """Results say one outer step; recipe and weights know better."""
+    place.change_rows(lambda row: row._replace(outer_steps=1))
+
+
+def cheaper_everywhere(place: Place) -> None:
+    """Recipe, weights and results say one outer step: it is not the board's budget."""
+    change_recipe(place, lambda tables: tables["training"].update(outer_steps=1))
+    cheaper_costs(place)
+
+
+def broken_recipe(place: Place) -> None:
+    text = (place.submission / RECIPE).read_bytes()
+    place.declare(RECIPE, text.replace(b"batch_size = 8", b"batch_size = 0"))
+
+
+ATTACKS: list[tuple[Callable[[Place], None], str]] = [
+    (changed_value, "results.csv has another SHA-256"),
+    (dropped_seed, r"2 row\(s\) missing, such as outer seed 1"),
+    (dropped_cell_of_a_seed, r"1 row\(s\) missing, such as outer seed 1 in cell long"),
+    (row_twice, r"1 row\(s\) there twice, such as outer seed 2"),
+    (another_cell, r"3 row\(s\) not of tiny-v1, such as outer seed 0 in cell easy"),
+    (fewer_tasks, "has 2 tasks; tiny-v1 has 40"),
+    (set_one(mean=float("nan")), "out of bounds .*: nan"),
+    (set_one(mean=-0.5), "out of bounds"),
+    (set_one(mean=12.5), "out of bounds"),
+    (set_one(std=100.0), "out of bounds"),
+    (set_one(outer_steps=2), "other facts in one cell"),
+    (set_one(agent="another"), "'another' is not 'mine'"),
+    (failed_with_weights, "neither ok nor failed"),
+    (score_of_ones_own, "another header"),
+    (extra_field, "score: not known here"),
+    (unknown_board, "no board 'chess-v1' here, but tiny-v1"),
+    (other_environment, "was another environment"),
+    (huge_manifest, "larger than 1048576 bytes"),
+    (deep_manifest, "is no TOML"),
+    (no_toml, "is no TOML"),
+    (path_out, "files"),
+    (linked_manifest, "symbolic link"),
+    (linked_weights, "symbolic link"),
+    (pipe, "recipe.toml is missing"),
+    (stranger, "belong to no submission, such as 'run_me.py'"),
+    (forged_verification, "belong to no submission, such as 'verified.json'"),
+    (pickled_weights, "no safetensors file"),
+    (huge_weights, "over 1073741824 bytes"),
+    (other_weights, "other weights than results.csv says"),
+    (copied_weights, "outer seeds 0 and 1 have the same weights"),
+    (nearly_copied_weights, "outer seeds 0 and 1 have the same weights, or nearly"),
+    (oracle_channel, "OracleChannel', which knows or looks up answers"),
+    (handcrafted_in_a_mixture, "ParityPolicy', which knows or looks up answers"),
+    (agent_without_weights, "has no weights"),
+    (on_the_test_split, 'the split "test"'),
+    (on_the_test_split_in_a_stage, 'the split "test"'),
+    (foreign_code("os:system"), "'os:system', which is neither the suite's code"),
+    (foreign_code("evil_module:Agent"), "'evil_module:Agent', which is neither"),
+    (foreign_code("badger_agents_evil:X"), "neither the suite's code"),
+    (foreign_code("../policy.py:X"), "neither the suite's code"),
+    (foreign_code("policy.py:X"), "names policy.py, which is not declared"),
+    (foreign_code("badger_agents:Nothing"), "cannot be loaded"),
+    (foreign_environment, "'my_module:Mine-v0', which is not the suite's"),
+    (cheaper_recipe, "training.outer_steps is 1; the budget of tiny-v1 is 3"),
+    (cheaper_costs, "is at outer step 3; results.csv says 1"),
+    (cheaper_everywhere, "training.outer_steps is 1; the budget of tiny-v1 is 3"),
+    (broken_recipe, "recipe.toml: training.batch_size"),
+]
+
+
+@pytest.mark.parametrize(("tamper", "message"), ATTACKS)
+def test_tampering_is_refused_in_one_line(
+    place: Place, tamper: Callable[[Place], None], message: str
+) -> None:
     tamper(place)
-    lines = [line for line in place.violations() if "is not declared" not in line or tamper in UNDECLARED]
-    assert len(lines) == 1, lines
+    lines = list(dict.fromkeys(re.sub(r"weights-seed\d", "weights", line) for line in place.violations()))
+    assert len(lines) == 1, lines  # once for all outer seeds
     assert re.search(message, lines[0]), lines
     assert "\n" not in lines[0]
 
 
-@pytest.mark.parametrize(
-    ("tamper", "messages"),
-    [
-        (other_env, ["cells.short.id", "cells.long.id"]),
-        (unknown_env, ["cells.short.id", "cells.long.id", "Badger/Chess-v0 is not known"]),
-        (path_out, ["'../secret.toml' leads out", "not declared, such as 'recipe.toml'"]),
-    ],
-)
-def test_what_is_wrong_in_several_ways_has_a_line_for_each(
-    place: Place, tamper: Callable[[Place], None], messages: list[str]
-) -> None:
-    tamper(place)
-    for line, message in zip(place.violations(), messages, strict=True):
-        assert message in line
+def test_an_honest_submission_is_valid(made: Place) -> None:
+    submission = validate(made.submission, made.table)
+    assert len(submission.rows) == SEEDS * 2
+    assert submission.seeds == [0, 1, 2]
+    assert submission.cells == ["short", "long"]
+    assert submission.notes == []
 
 
-def test_a_board_that_is_not_the_suites_is_not_known_by_itself(place: Place) -> None:
-    (line,) = validate(place.submission).violations
-    assert "board 'tiny-v1' is not known; boards are" in line
+def test_weights_of_another_outer_seed_are_refused(place: Place) -> None:
+    weights_of_another_seed(place)
+    assert any("another recipe or outer seed" in line for line in place.violations())
 
 
-def test_all_violations_are_told_at_once(place: Place) -> None:
-    for tamper in (easier_env, other_meaning, pickled_weights, not_a_number, stranger):
+def test_all_that_is_wrong_is_told_at_once(place: Place) -> None:
+    for tamper in (other_environment, stranger, fewer_tasks, on_the_test_split):
         tamper(place)
-    assert len(place.violations()) == 5
+    assert len(place.violations()) == 4
 
 
-def test_a_failed_seed_is_kept_and_told(place: Place) -> None:
-    dropped_seed(place)
-    place.edit("[[runs]]", '[[runs]]\nseed = 1\nstatus = "failed: it diverged"\nouter_steps = 2\n\n[[runs]]')
-    report = validate(place.submission, place.table)
-    assert report.violations == []
-    assert "failed outer seeds: [1]" in report.notes
-    assert len(report.rows) == 2 * 2 * 6
+def test_a_failed_seed_and_other_code_of_environments_are_told(place: Place) -> None:
+    (place.submission / WEIGHTS).unlink()
+
+    def fail(row: Row) -> Row:
+        return row._replace(status="failed: it diverged", **LOST) if row.seed == 1 else row
+
+    place.change_rows(fail)
+    file = place.submission / FILE
+    file.write_text(re.sub(r'source_sha256 = "\w+"', f'source_sha256 = "{"0" * 64}"', file.read_text()))
+    submission = validate(place.submission, place.table)
+    assert submission.seeds == [0, 2]
+    assert submission.failed == [1]
+    assert any("other code of environments" in note for note in submission.notes)
 
 
-def test_what_is_no_folder_is_told(tmp_path: Path) -> None:
-    assert "is no folder" in validate(tmp_path / "nowhere").violations[0]
-    assert f"'{FILE}' is not in" in validate(tmp_path).violations[0]
+def test_a_board_that_is_not_the_suites_is_not_known_by_itself(made: Place, tmp_path: Path) -> None:
+    with pytest.raises(SubmissionError, match="no board 'tiny-v1'"):
+        validate(made.submission)
+    for folder, message in ((tmp_path / "nowhere", "is no folder"), (tmp_path, f"{FILE} is missing")):
+        with pytest.raises(SubmissionError, match=message):
+            validate(folder)
+
+
+@pytest.mark.parametrize("name", sorted(recipe_files()))
+def test_recipes_of_the_suite_that_train_learned_agents_may_take_part(name: str) -> None:
+    recipe = parse_recipe(read_tables(recipe_files()[name].parent, f"{name}.toml"), name)
+    said = refusals(recipe)
+    assert (said == []) == (recipe.training is not None and name != "guessing-handcrafted"), said
+
+
+def test_no_code_of_a_submission_is_run(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    witness = place.submission.parent / "witness"
+    monkeypatch.syspath_prepend(str(place.submission))
+    for name in ("evil_module.py", "policy.py"):
+        (place.submission / name).write_text(f"open({str(witness)!r}, 'w').close()\n")
+    for text in ("policy.py:MyPolicy", "evil_module:Agent"):
+        foreign_code(text)(place)
+        assert place.violations()
+    assert not witness.exists()
+    assert "evil_module" not in sys.modules
+
+
+def test_a_byte_changed_anywhere_is_told_and_never_an_accident(made: Place, tmp_path: Path) -> None:
+    draws = random.Random(0)
+    for trial in range(20):
+        place = made.copy(tmp_path / str(trial))
+        path = draws.choice(sorted(place.submission.glob("[!s]*")))  # the manifest may have comments
+        content = bytearray(path.read_bytes())
+        where = draws.randrange(len(content))
+        content[where] ^= 1 << draws.randrange(8)
+        path.write_bytes(content[: where + 1] if trial % 2 else content)
+        assert path.name in " ".join(place.violations())

@@ -1,4 +1,4 @@
-"""The channel: attention over a topology, and what arrives."""
+"""Delivery over a matrix: attention over a topology, and what arrives."""
 
 import math
 
@@ -80,7 +80,7 @@ def test_attention_follows_the_scaled_dot_product() -> None:
 def test_without_keys_everyone_hears_the_mean_of_its_neighbours(topology: str, experts: int) -> None:
     edges = adjacency(topology, experts)
     value = draw(2, experts, 3)
-    for emission in (Emission(value), Emission(value, key=value), Emission(value, query=value)):
+    for emission in (Emission.alike(value), Emission(value, value, value[..., :0])):
         inbox, weights = deliver(emission, torch.from_numpy(edges))
         for hearer in range(experts):
             heard = value[:, edges[hearer]]

@@ -1,4 +1,4 @@
-"""Wiring: which form an agent's topology takes, and agents over every topology."""
+"""Edges: which form an agent's topology takes, and agents over every topology."""
 
 import subprocess
 import sys
@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from badger_agents.badger.channel.edges import SMALL, THIN, Wiring
+from badger_agents.badger.agent import BadgerAgent
+from badger_agents.badger.channel.edges import SMALL, THIN, Edges
 from badger_agents.badger.channel.sparse import as_edges, as_matrix
 from badger_agents.rollout import rollout
 from badger_envs import keyed_random
@@ -26,21 +27,21 @@ EVERY = [*SPARSE, "all", "clusters", "layered", "random:degree=9,seed=trial"]
 
 
 @pytest.mark.parametrize("topology", EVERY)
-def test_few_experts_have_matrices_and_many_have_lists_where_links_are_few(topology: str) -> None:
+def test_few_experts_have_matrices_and_many_have_lists_where_edges_are_few(topology: str) -> None:
     for experts, many in ((1, False), (SMALL, False), (SMALL * 10, topology in SPARSE)):
-        wiring = Wiring(topology, experts)
-        links = wiring.links(wiring.draw(keys(2)))
-        assert isinstance(links, Neighbours) == (many or topology.startswith("top-k"))
-        held = [*wiring.buffers(), *(links if isinstance(links, Neighbours) else ())]
+        own = Edges(topology, experts)
+        edges = own.of(own.draw(keys(2)))
+        assert isinstance(edges, Neighbours) == (many or topology.startswith("top-k"))
+        held = [*own.buffers(), *(edges if isinstance(edges, Neighbours) else ())]
         assert not many or max(part.numel() for part in held) <= 2 * experts * experts / THIN
-        assert not wiring.state_dict()
+        assert not own.state_dict()
 
 
 @pytest.mark.parametrize("topology", EVERY)
 @pytest.mark.parametrize("experts", [7, 170])
 def test_agents_live_over_every_topology_and_rows_keep_to_themselves(topology: str, experts: int) -> None:
     family = small_family(dims=(1, 3), shuffle_slots=True)
-    agent = random_agent(family, experts=experts, topology=topology, rounds=2, echo=True)
+    agent = random_agent(family, experts=experts, topology=topology, rounds=2, received_attention=True)
     names, others = keys(3), keys(3)
     others[1] = keys(1, seed=9)[0]
     first, second = (
@@ -63,10 +64,10 @@ def test_agents_live_over_every_topology_and_rows_keep_to_themselves(topology: s
 @pytest.mark.parametrize("topology", SPARSE)
 def test_a_sparse_agent_lives_as_a_dense_one_does(topology: str, monkeypatch: pytest.MonkeyPatch) -> None:
     family, experts = small_family(), 200
-    sparse = random_agent(family, experts=experts, topology=topology, echo=True)
+    sparse = random_agent(family, experts=experts, topology=topology, received_attention=True)
     ours = rollout(sparse, family, keys(2), record=True).trace
     monkeypatch.setattr("badger_agents.badger.channel.edges.SMALL", experts)
-    dense = random_agent(family, experts=experts, topology=topology, echo=True)
+    dense = random_agent(family, experts=experts, topology=topology, received_attention=True)
     theirs = rollout(dense, family, keys(2), record=True).trace
     torch.testing.assert_close(ours["outputs"], theirs["outputs"])
     torch.testing.assert_close(ours["messages"], theirs["messages"])
@@ -94,7 +95,7 @@ class Largest(TorchDispatchMode):
 def test_no_tensor_grows_as_the_square_of_the_experts(topology: str) -> None:
     family, experts = small_family(), 2000
     with Largest() as largest:
-        agent = random_agent(family, experts=experts, topology=topology, echo=True, rounds=2)
+        agent = random_agent(family, experts=experts, topology=topology, received_attention=True, rounds=2)
         rollout(agent, family, keys(1), record=True).loss.mean().backward()
     assert experts < largest.numbers < experts * experts / 4
 
@@ -109,7 +110,7 @@ from tests.badger_agents.small import keys, random_agent, small_family
 torch.set_num_threads(1)
 family = small_family(horizon=2)
 def live(experts):
-    agent = random_agent(family, experts=experts, topology="ring", echo=True)
+    agent = random_agent(family, experts=experts, topology="ring", received_attention=True)
     rollout(agent, family, keys(1), record=True).loss.mean().backward()
     if sys.platform == "linux":  # getrusage would count what the parent had before exec
         return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
@@ -132,39 +133,40 @@ def test_a_ring_of_20000_experts_takes_less_memory_than_a_matrix_of_bits_would()
     assert int(done.stdout) * unit < 20_000**2 / 2
 
 
-def test_links_are_drawn_by_the_trial_and_stay_for_its_life() -> None:
+def test_edges_are_drawn_by_the_trial_and_stay_for_its_life() -> None:
     family = small_family()
     agent = random_agent(family, experts=200, topology="top-k:k=2,candidates=4")
     trace = rollout(agent, family, keys(3), record=True).trace
     senders = trace["senders"]
     assert (senders == senders[:1]).all()
     assert (senders[0, 0] != senders[0, 1]).any()
-    links = agent.initial_state(family, keyed_random.agent_keys(keys(3))).links
-    assert isinstance(links, Neighbours)
-    assert torch.equal(links.index, senders[0])
+    drawn = agent.initial_state(family, keyed_random.agent_keys(keys(3))).channel.drawn
+    assert isinstance(drawn, Neighbours)
+    assert torch.equal(drawn.index, senders[0])
     with pytest.raises(ValueError, match="drawn anew in each trial"):
-        _ = agent.edges
+        _ = agent.channel.edges.as_matrix()
 
 
 @pytest.mark.parametrize("topology", ["ring", "small-world"])
 def test_edges_are_made_on_demand(topology: str) -> None:
     for experts in (5, 300):
         agent = random_agent(small_family(), experts=experts, topology=topology)
-        assert torch.equal(agent.edges, torch.from_numpy(adjacency(topology, experts)))
+        assert torch.equal(agent.channel.edges.as_matrix(), torch.from_numpy(adjacency(topology, experts)))
 
 
 def test_dense_draws_are_matrices_per_trial() -> None:
-    wiring = Wiring("random:seed=trial", 10)
-    drawn = wiring.draw(keys(4))
+    drawn = Edges("random:seed=trial", 10).draw(keys(4))
     assert isinstance(drawn, Tensor)
     assert drawn.shape == (4, 10, 10)
     assert (drawn[0] != drawn[1]).any()
-    other = Wiring("top-k:candidates=9", 10).draw(keys(2))
+    other = Edges("top-k:candidates=9", 10).draw(keys(2))
     assert isinstance(other, Neighbours)
     assert torch.equal(as_edges(other)[0], ~torch.eye(10, dtype=torch.bool))
 
 
 @pytest.mark.parametrize("topology", ["grid", "random:degree=2,seed=trial", "top-k:k=1,candidates=2"])
 def test_recipes_take_topologies_with_arguments(topology: str) -> None:
-    recipe = small_recipe(agent={"topology": topology})
-    assert recipe.make_agent(topology="small-world:neighbours=6", experts=9).edges.sum() == 6 * 9
+    recipe = small_recipe(agent={"channel": {"topology": topology}})
+    agent = recipe.make_agent(channel={"topology": "small-world:neighbours=6"}, experts=9)
+    assert isinstance(agent, BadgerAgent)
+    assert agent.channel.edges.as_matrix().sum() == 6 * 9

@@ -1,4 +1,4 @@
-"""The channel over neighbour lists: the same as the dense one, and top-k."""
+"""Delivery over lists of neighbours: the same as over a matrix, and top-k."""
 
 import pytest
 import torch
@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from badger_agents.badger.channel.dense import deliver, echo
-from badger_agents.badger.channel.sparse import as_edges, as_matrix, deliver_sparsely, echo_sparsely
+from badger_agents.badger.channel import dense, sparse
+from badger_agents.badger.channel.sparse import as_edges, as_matrix
 from badger_agents.badger.policies.expert_policy import Emission
 from badger_envs import keyed_random
 from badger_envs.neighbours import Neighbours
@@ -35,7 +35,7 @@ def emissions(experts: int, seed: int = 0, scale: float = 1.0) -> Emission:
 
 
 def gradients(inbox: Tensor, weights: Tensor, emission: Emission) -> list[Tensor]:
-    parts = [part for part in emission if part is not None]
+    parts = list(emission)
     loss = (inbox * torch.arange(3.0)).sum() + (weights**2).sum()
     found = torch.autograd.grad(loss, parts, retain_graph=True, allow_unused=True, materialize_grads=True)
     return list(found)
@@ -46,16 +46,18 @@ def gradients(inbox: Tensor, weights: Tensor, emission: Emission) -> list[Tensor
 @settings(max_examples=15)
 @given(experts=st.integers(1, 25), seed=st.integers(0, 99))
 def test_it_is_the_dense_delivery(topology: str, keyless: bool, experts: int, seed: int) -> None:
-    links, emission = lists_of(topology, experts, seed), emissions(experts, seed)
+    lists, emission = lists_of(topology, experts, seed), emissions(experts, seed)
     if keyless:
-        emission = Emission(emission.value)
-    edges = as_edges(links)
-    inbox, weights = deliver_sparsely(emission, links)
-    expected, attention = deliver(emission, edges)
-    senders = links.index.expand(weights.shape)
+        emission = Emission.alike(emission.value)
+    edges = as_edges(lists)
+    inbox, weights = sparse.deliver(emission, lists)
+    expected, attention = dense.deliver(emission, edges)
+    senders = lists.index.expand(weights.shape)
     torch.testing.assert_close(inbox, expected)
     torch.testing.assert_close(as_matrix(weights, senders), attention)
-    torch.testing.assert_close(echo_sparsely(weights, links), echo(attention, edges))
+    torch.testing.assert_close(
+        sparse.received_attention(weights, lists), dense.received_attention(attention, edges)
+    )
     ours = gradients(inbox, as_matrix(weights, senders), emission)
     theirs = gradients(expected, attention, emission)
     torch.testing.assert_close(ours, theirs)
@@ -65,20 +67,18 @@ def test_it_is_the_dense_delivery(topology: str, keyless: bool, experts: int, se
 @settings(max_examples=20)
 @given(experts=st.integers(1, 25), seed=st.integers(0, 99))
 def test_the_k_best_candidates_are_heard_and_no_others(k: int, experts: int, seed: int) -> None:
-    links, emission = lists_of("top-k:candidates=9", experts, seed), emissions(experts, seed)
-    inbox, weights = deliver_sparsely(emission, links, k)
-    edges = as_edges(links)
-    assert emission.key is not None
-    assert emission.query is not None
+    lists, emission = lists_of("top-k:candidates=9", experts, seed), emissions(experts, seed)
+    inbox, weights = sparse.deliver(emission, lists, k)
+    edges = as_edges(lists)
     scores = (emission.query @ emission.key.mT).masked_fill(~edges, -torch.inf)  # (B, E, E)
     worst = scores.sort(dim=-1, descending=True).values[..., min(k, experts) - 1, None]
     heard = (scores >= worst) & edges
-    expected, attention = deliver(emission, heard)
+    expected, attention = dense.deliver(emission, heard)
     torch.testing.assert_close(inbox, expected)
-    torch.testing.assert_close(as_matrix(weights, links.index), attention)
-    ours = gradients(inbox, as_matrix(weights, links.index), emission)
+    torch.testing.assert_close(as_matrix(weights, lists.index), attention)
+    ours = gradients(inbox, as_matrix(weights, lists.index), emission)
     torch.testing.assert_close(ours, gradients(expected, attention, emission))
-    count = min(k, links.index.shape[-1])
+    count = min(k, lists.index.shape[-1])
     assert ((weights > 0).sum(-1) == count).all()
     if experts > 1:
         torch.testing.assert_close(weights.sum(-1), torch.ones(BATCH, experts, dtype=torch.float64))
@@ -90,16 +90,14 @@ def test_the_k_best_candidates_are_heard_and_no_others(k: int, experts: int, see
 def test_permuting_experts_and_lists_permutes_what_arrives(
     topology: str, order: list[int], seed: int, k: int | None
 ) -> None:
-    links, emission, place = lists_of(topology, 9, seed), emissions(9, seed), torch.tensor(order)
-    inbox, weights = deliver_sparsely(emission, links, k)
-    moved = Neighbours(place.argsort()[links.index[..., place, :]], links.mask[..., place, :])
+    lists, emission, place = lists_of(topology, 9, seed), emissions(9, seed), torch.tensor(order)
+    inbox, weights = sparse.deliver(emission, lists, k)
+    moved = Neighbours(place.argsort()[lists.index[..., place, :]], lists.mask[..., place, :])
     value, key, query = emission
-    assert key is not None
-    assert query is not None
-    other = deliver_sparsely(Emission(value[:, place], key[:, place], query[:, place]), moved, k)
+    other = sparse.deliver(Emission(value[:, place], key[:, place], query[:, place]), moved, k)
     torch.testing.assert_close(other, (inbox[:, place], weights[:, place]))
-    back = echo_sparsely(weights, links)[:, place]
-    torch.testing.assert_close(echo_sparsely(other[1], moved), back)
+    back = sparse.received_attention(weights, lists)[:, place]
+    torch.testing.assert_close(sparse.received_attention(other[1], moved), back)
 
 
 @pytest.mark.parametrize("k", [None, 1, 2])
@@ -107,7 +105,7 @@ def test_experts_without_neighbours_hear_zeros_and_gradients_are_finite(k: int |
     index = torch.tensor([[1, 2, 3], [1, 1, 1], [0, 1, 2], [3, 3, 3]])
     mask = torch.tensor([[1, 1, 1], [0, 0, 0], [1, 1, 0], [0, 0, 0]], dtype=torch.bool)
     emission = emissions(4, scale=30.0)
-    inbox, weights = deliver_sparsely(emission, Neighbours(index, mask), k)
+    inbox, weights = sparse.deliver(emission, Neighbours(index, mask), k)
     deaf = ~mask.any(-1)
     assert (inbox[:, deaf] == 0).all()
     assert (weights[:, ~mask] == 0).all()
@@ -120,16 +118,16 @@ def test_experts_without_neighbours_hear_zeros_and_gradients_are_finite(k: int |
 
 
 def test_float32_scores_of_any_size_give_no_nan() -> None:
-    links = lists_of("grid", 9)
+    lists = lists_of("grid", 9)
     value, huge = torch.ones(BATCH, 9, 2), torch.full((BATCH, 9, 1), 1e19)
-    inbox, weights = deliver_sparsely(Emission(value, huge, -huge), links)
+    inbox, weights = sparse.deliver(Emission(value, huge, -huge), lists)
     torch.testing.assert_close(inbox, value)
     assert weights.isfinite().all()
 
 
 def test_top_k_without_scores_hears_all_candidates_alike() -> None:
-    links, value = lists_of("top-k:candidates=4", 9), emissions(9).value
-    _, weights = deliver_sparsely(Emission(value), links, 2)
+    lists, value = lists_of("top-k:candidates=4", 9), emissions(9).value
+    _, weights = sparse.deliver(Emission.alike(value), lists, 2)
     torch.testing.assert_close(weights, torch.full((BATCH, 9, 4), 0.25, dtype=torch.float64))
 
 
@@ -137,7 +135,7 @@ def test_experts_learn_whom_to_choose() -> None:
     """Gradients through the scores of the chosen lead listeners to the one who knows."""
     batch, experts = 16, 9
     generator = torch.Generator().manual_seed(0)
-    links = Neighbours(
+    lists = Neighbours(
         *neighbours("top-k:candidates=8", experts, keyed_random.outer_keys(0, 0, batch, like=torch.zeros(())))
     )
     kind = torch.nn.functional.one_hot(torch.arange(experts) % 3, 3).float()  # 0, 3 and 6 know
@@ -148,7 +146,7 @@ def test_experts_learn_whom_to_choose() -> None:
     def heard() -> Tensor:
         noise = torch.randn(batch, experts, 2, generator=generator)  # of random states: all are tried
         sent = Emission(value, (kind @ to_key).expand(batch, -1, -1) + 0.1 * noise, to_query + noise)
-        return deliver_sparsely(sent, links, 2)[0]
+        return sparse.deliver(sent, lists, 2)[0]
 
     before = float(heard().mean().detach())
     for _ in range(60):

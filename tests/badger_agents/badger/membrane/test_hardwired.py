@@ -4,13 +4,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from badger_agents.badger.membrane.hardwired import HardwiredMembrane, MembraneState
+from badger_agents.badger.membrane.hardwired import HardwiredMembrane, HardwiredState
 from badger_envs.family import Observation, Slots
 from tests.badger_agents.small import keys, small_family
 
-BEFORE = MembraneState(torch.tensor([[2.0]]))
 SLOTS = Slots(inputs=2, input_size=2, outputs=3, feedback=1, output_feedback=1)
-STATE = MembraneState(torch.tensor([[2.0]]))
+STATE = HardwiredState(torch.tensor([[2.0]]))
 
 
 def observation(first: float = 0.0) -> Observation:
@@ -26,7 +25,7 @@ def observation(first: float = 0.0) -> Observation:
 
 
 def read(membrane: HardwiredMembrane, experts: int, first: float = 0.0) -> Tensor:
-    state, reading = membrane.read(STATE, observation(first), experts)
+    state, reading = membrane.read(STATE, observation(first), 0, experts)
     assert torch.equal(state.feedback, torch.tensor([[5.0]]))
     assert reading.shape == (1, experts, membrane.reading_size)
     return reading[0]

@@ -7,7 +7,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from badger_agents.badger.membrane.attentional import LEVEL, USUAL, AttentionalMembrane, AttentionalState
+from badger_agents.badger.membrane.attentional import (
+    LEVEL,
+    USUAL,
+    AttentionalMembrane,
+    AttentionalSettings,
+    AttentionalState,
+)
 from badger_agents.badger.membrane.readings import Reading, split_reading
 from badger_envs.families.guessing_game import GuessingGame
 from badger_envs.families.variable_io import VariableIO
@@ -23,7 +29,7 @@ def read(
     state = membrane.initial_state(family, keys(rows), experts)
     states, readings = [], []
     for time in range(steps):
-        state, reading = membrane.read(state, seen_at(family, keys(rows), time), experts)
+        state, reading = membrane.read(state, seen_at(family, keys(rows), time), time, experts)
         assert reading.shape == (rows, experts, membrane.reading_size)
         states.append(state)
         readings.append(split_reading(reading, membrane.slots))
@@ -32,7 +38,9 @@ def read(
 
 def test_parts_of_a_reading_are_what_they_are_called() -> None:
     family = XOR(bits=2, capacity=3, function="table", horizon=4)
-    membrane = AttentionalMembrane(family.slots, span=8, feedback_scale=3.0)
+    membrane = AttentionalMembrane(
+        family.slots, settings=AttentionalSettings(window_length=8, feedback_scale=3.0)
+    )
     names = keys(1)
     state = membrane.initial_state(family, names, 2)
     first = seen_at(family, names)._replace(feedback=torch.tensor([[0.25]]))
@@ -43,8 +51,8 @@ def test_parts_of_a_reading_are_what_they_are_called() -> None:
         feedback=torch.tensor([[0.75]]),
         flags=torch.tensor([[0.0, 1.0, 0.25]]),
     )
-    state, began = membrane.read(state, first, 2)
-    state, reading = membrane.read(state, second, 2)
+    state, began = membrane.read(state, first, 0, 2)
+    state, reading = membrane.read(state, second, 1, 2)
     start, now = split_reading(began, family.slots), split_reading(reading, family.slots)
     mine, own = (
         state.writers[0].argmax(dim=0),
@@ -88,7 +96,7 @@ def test_parts_of_a_reading_are_what_they_are_called() -> None:
     ids=["guessing", "table", "variable-io"],
 )
 def test_unused_slots_and_other_rows_are_not_read(family: Family, matching: Any) -> None:
-    membrane = AttentionalMembrane(family.slots, matching=matching)
+    membrane = AttentionalMembrane(family.slots, settings=AttentionalSettings(matching=matching))
     names, others = keys(3), keys(3)
     others[1] = keys(1, seed=5)[0]
     one, other = (membrane.initial_state(family, each, 4) for each in (names, others))
@@ -99,8 +107,8 @@ def test_unused_slots_and_other_rows_are_not_read(family: Family, matching: Any)
             outputs=changed.outputs + 7 * (1 - changed.output_mask),
             output_feedback=changed.output_feedback + 7 * (1 - changed.output_mask)[..., None],
         )
-        one, reading = membrane.read(one, seen, 4)
-        other, same = membrane.read(other, changed, 4)
+        one, reading = membrane.read(one, seen, time, 4)
+        other, same = membrane.read(other, changed, time, 4)
         assert torch.equal(reading[[0, 2]], same[[0, 2]])
         assert not torch.equal(reading[1], same[1])
 
@@ -109,7 +117,13 @@ def test_unused_slots_and_other_rows_are_not_read(family: Family, matching: Any)
 @pytest.mark.parametrize("experts", [1, 2, 7])
 def test_feedback_to_one_reaches_exactly_one(experts: int, matching: Any) -> None:
     family = GuessingGame(dims=4)
-    _, readings = read(AttentionalMembrane(family.slots, "one", matching=matching), family, experts, 200, 3)
+    _, readings = read(
+        AttentionalMembrane(family.slots, "one", settings=AttentionalSettings(matching=matching)),
+        family,
+        experts,
+        200,
+        3,
+    )
     hears = readings[0].hears[..., 0]  # (B, E)
     assert torch.equal(hears.sum(dim=-1), torch.ones(200))
     assert experts == 1 or (hears.sum(dim=0) > 0).all()  # another one from trial to trial
@@ -122,17 +136,17 @@ def test_feedback_to_one_reaches_exactly_one(experts: int, matching: Any) -> Non
 
 @given(bits=st.integers(1, 9), experts=st.integers(1, 6))
 @settings(max_examples=25)
-def test_more_inputs_than_experts_are_read_in_turn(bits: int, experts: int) -> None:
+def test_more_inputs_than_experts_are_read_one_after_the_other(bits: int, experts: int) -> None:
     family = XOR(bits=bits, capacity=10, horizon=30)
     membrane = AttentionalMembrane(family.slots)
     rounds = -(-bits // experts)
     state = membrane.initial_state(family, keys(2), experts)
     seen = seen_at(family, keys(2))
     seen = seen._replace(inputs=(1 + torch.arange(10.0))[None, :, None].expand(2, -1, -1))
-    for _ in range(2):  # once all have been read, it begins again
+    for cycle in range(2):  # once all have been read, it begins again
         met: list[list[float]] = [[], []]
-        for _ in range(rounds):
-            state, reading = membrane.read(state, seen, experts)
+        for number in range(rounds):
+            state, reading = membrane.read(state, seen, cycle * rounds + number, experts)
             now = split_reading(reading, family.slots)
             for row in range(2):
                 met[row] += now.input[row][now.input_share[row] == 1].tolist()

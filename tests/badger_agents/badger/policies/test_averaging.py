@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from badger_agents.badger.agent import BadgerAgent, BadgerSettings
+from badger_agents.badger.agent import BadgerAgent
 from badger_agents.badger.policies.averaging import AveragingPolicy
 from badger_agents.estimators import make_estimator
 from badger_agents.estimators.objectives import as_soon_as_possible
@@ -15,7 +15,7 @@ from badger_agents.evaluation import evaluate
 from badger_agents.whitebox.controls import Forgetful, WithheldFeedback
 from badger_envs.families.bandit import Bandit
 from badger_envs.family import Family, Observation
-from tests.badger_agents.small import keys
+from tests.badger_agents.small import badger_settings, keys
 
 
 def policy(**settings: Any) -> AveragingPolicy:
@@ -50,13 +50,6 @@ def test_it_counts_what_is_worth_it() -> None:
     torch.testing.assert_close(state, torch.tensor([[[2.0, 12.0]]]))
 
 
-def test_settings_that_are_none_are_refused() -> None:
-    with pytest.raises(ValueError, match="heads is 0"):
-        policy(heads=0)
-    with pytest.raises(TypeError, match="hidden_size"):
-        policy(hidden_size=2.5)
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Silent(Bandit):
     """A bandit that never tells what a pull paid."""
@@ -71,12 +64,11 @@ def learned(family: Family, steps: int) -> BadgerAgent:
     settings = {"heads": 4, "hidden_size": 16, "message_size": 2, "key_size": 2}
     agent = BadgerAgent(
         family,
-        BadgerSettings(
+        badger_settings(
             experts=3,
             topology="none",
             feedback_to="chosen",
-            policy="badger_agents.badger.policies.averaging:AveragingPolicy",
-            policy_settings=settings,
+            policy={"kind": "badger_agents.badger.policies.averaging:AveragingPolicy", **settings},
         ),
     )
     estimator = make_estimator("policy_gradient", {"expected_reward": True, "entropy": 0.02})

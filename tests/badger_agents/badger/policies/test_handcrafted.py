@@ -8,25 +8,26 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from badger_agents.badger.agent import BadgerAgent, BadgerSettings
+from badger_agents.badger.agent import BadgerAgent
 from badger_agents.badger.policies.handcrafted import PROBE, RANKS
 from badger_agents.rollout import rollout
 from badger_envs.families.guessing_game import GuessingGame
 from badger_envs.families.xor import XOR
 from baselines.optimisers.triangulation import Triangulation
-from tests.badger_agents.small import keys
+from tests.badger_agents.small import badger_settings, keys
+
+POLICY = "badger_agents.badger.policies.handcrafted:TriangulationPolicy"
 
 
 def triangulators(family: GuessingGame, experts: int, **changes: Any) -> BadgerAgent:
-    policy = "badger_agents.badger.policies.handcrafted:TriangulationPolicy"
-    start = {"experts": experts, "policy": policy, "rounds": 2, "membrane": "attentional"}
-    return BadgerAgent(family, BadgerSettings(**{**start, **changes}))
+    start = {"experts": experts, "policy": {"kind": POLICY}, "rounds": 2, "membrane": "attentional"}
+    return BadgerAgent(family, badger_settings(**{**start, **changes}))
 
 
 def counters(family: XOR, experts: int, **changes: Any) -> BadgerAgent:
     policy = "badger_agents.badger.policies.handcrafted:ParityPolicy"
-    start = {"experts": experts, "policy": policy, "rounds": 2, "membrane": "attentional"}
-    return BadgerAgent(family, BadgerSettings(**{**start, "writing": "absolute", **changes}))
+    start = {"experts": experts, "policy": {"kind": policy}, "rounds": 2, "membrane": "attentional"}
+    return BadgerAgent(family, badger_settings(**{**start, "writing": "absolute", **changes}))
 
 
 # triangulation
@@ -62,7 +63,9 @@ def test_idle_experts_unused_slots_and_more_rounds_change_nothing(
 def test_it_knows_the_membrane_s_scale_of_feedback() -> None:
     family = GuessingGame(dims=6, dtype="float64")
     scale = {"feedback_scale": 0.2}
-    agent = triangulators(family, 7, membrane_settings=scale, policy_settings=scale)
+    agent = triangulators(
+        family, 7, membrane={"kind": "attentional", **scale}, policy={"kind": POLICY, **scale}
+    )
     assert float(rollout(agent, family, keys(20)).loss[-1].max()) < 1e-25
 
 
@@ -86,32 +89,33 @@ def test_few_experts_find_six_numbers_one_after_the_other(experts: int) -> None:
     assert float(rollout(triangulators(family, experts), family, keys(200)).loss[-1].max()) < 1e-8
 
 
-def test_with_fewer_experts_one_number_is_left_for_each_further_sitting() -> None:
+def test_with_fewer_experts_one_number_is_left_for_each_further_window() -> None:
     d, errors = 19, []
     family = GuessingGame(dims=d)
     for experts in range(1, d + 2):
         lived = rollout(triangulators(family, experts), family, keys(200), record=True)
         left = lived.trace["outputs"][-1] == 0
-        sittings = math.ceil(d / experts)
-        assert (left.sum(dim=-1) == sittings - 1).all(), experts  # of 20 steps, all but one per sitting probe
+        windows = math.ceil(d / experts)
+        assert (left.sum(dim=-1) == windows - 1).all(), experts  # of 20 steps, all but one per window probe
         lost = 3 / d * (left * lived.trace["solution"][-1] ** 2).sum(dim=-1)
         torch.testing.assert_close(lived.loss[-1], lost, atol=1e-6, rtol=1e-4)
-        errors.append((sittings, float(lived.loss[-1].mean())))
-    by_sittings = {sittings: error for sittings, error in reversed(errors)}
-    assert sorted(by_sittings) == sorted(by_sittings, key=by_sittings.__getitem__)
-    assert all(error < 1 - 1 / d for sittings, error in errors if sittings < d)
+        errors.append((windows, float(lived.loss[-1].mean())))
+    by_windows = {windows: error for windows, error in reversed(errors)}
+    assert sorted(by_windows) == sorted(by_windows, key=by_windows.__getitem__)
+    assert all(error < 1 - 1 / d for windows, error in errors if windows < d)
 
 
 @given(
     d=st.integers(1, 12),
     experts=st.integers(1, 14),
     horizon=st.integers(1, 45),
-    span=st.sampled_from([5, 20]),
+    length=st.sampled_from([5, 20]),
 )
 @settings(max_examples=40)
-def test_nobody_is_left_in_the_middle_of_a_probe(d: int, experts: int, horizon: int, span: int) -> None:
+def test_nobody_is_left_in_the_middle_of_a_probe(d: int, experts: int, horizon: int, length: int) -> None:
     family = GuessingGame(dims=d, horizon=horizon, dtype="float64")
-    changes = {"membrane_settings": {"span": span}, "policy_settings": {"span": span}}
+    window = {"window_length": length}
+    changes = {"membrane": {"kind": "attentional", **window}, "policy": {"kind": POLICY, **window}}
     trace = rollout(triangulators(family, experts, **changes), family, keys(10), record=True).trace
     last, target = trace["outputs"][-1], trace["solution"][-1]
     assert ((last == 0) | ((last - target).abs() < 1e-9)).all()
@@ -149,11 +153,11 @@ def test_near_ranks_and_ties_do_not_collide(ranks: list[list[int]]) -> None:
     family = GuessingGame(dims=5)
     agent, names = triangulators(family, 5), keys(100)
     task = family.sample_task(names)
-    world, mind = family.initial_state(task), agent.initial_state(family, names)
+    world, state = family.initial_state(task), agent.initial_state(family, names)
     drawn = torch.tensor(ranks, dtype=torch.float32).expand(100, -1, -1)
-    mind = mind._replace(experts=mind.experts._replace(rank=drawn))
+    state = state._replace(experts=state.experts._replace(rank=drawn))
     for step in range(6):
-        mind, action, _ = agent.act(mind, family.observe(task, world), names, step)
+        state, action, _ = agent.act(state, family.observe(task, world), names, step)
         world = family.step(task, world, action, names).state
     assert float(world.error.max()) < 1e-8
 
@@ -208,7 +212,9 @@ def test_there_is_nothing_to_train() -> None:
         assert list(agent.parameters()) == []
 
 
-@pytest.mark.parametrize("changes", [{"membrane": "hardwired"}, {"echo": True}, {"identities": "random"}])
+@pytest.mark.parametrize(
+    "changes", [{"membrane": "hardwired"}, {"received_attention": True}, {"identities": "random"}]
+)
 def test_other_readings_are_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"TriangulationPolicy reads 17 numbers, not \d+: it needs"):
         triangulators(GuessingGame(), 3, **changes)
@@ -221,7 +227,7 @@ def on_a_ring(bits: int, rounds: int) -> float:
     family = XOR(bits=bits, horizon=1)
     settings = {"experts": bits, "topology": "ring", "rounds": rounds, "membrane": "attentional"}
     policy = "badger_agents.badger.policies.handcrafted:RingParityPolicy"
-    agent = BadgerAgent(family, BadgerSettings(**settings, writing="absolute", policy=policy))
+    agent = BadgerAgent(family, badger_settings(**settings, writing="absolute", policy={"kind": policy}))
     return float(rollout(agent, family, keys(200, seed=bits)).info["accuracy"].mean())
 
 

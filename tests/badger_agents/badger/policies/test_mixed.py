@@ -5,32 +5,26 @@ from typing import Any
 import pytest
 import torch
 
-from badger_agents.badger.agent import BadgerAgent, BadgerSettings
+from badger_agents.badger.agent import BadgerAgent
 from badger_agents.badger.growth import Change, grow
 from badger_agents.rollout import rollout
 from badger_agents.whitebox import equivariance
 from badger_envs.families.xor import XOR
-from tests.badger_agents.small import keys, random_agent, shake, small_family
+from tests.badger_agents.small import badger_settings, keys, random_agent, shake, small_family
 
-GRU = {
-    "policy": "badger_agents.badger.policies.expert_policy:GRUPolicy",
-    "policy_settings": {"hidden_size": 5, "message_size": 3},
-}
-LARGE = {
-    "policy": "badger_agents.badger.policies.expert_policy:GRUPolicy",
-    "policy_settings": {"hidden_size": 7, "message_size": 3},
-}
+GRU = {"kind": "gru", "hidden_size": 5, "message_size": 3}
+LARGE = {"kind": "gru", "hidden_size": 7, "message_size": 3}
 MIXED = "badger_agents.badger.policies.mixed:MixedPolicy"
 
 
-def mixed(policies: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
-    return {"policy": MIXED, "policy_settings": {"policies": policies, **more}}
+def mixed(*policies: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"kind": MIXED, "policies": policies, **more}
 
 
 def test_one_policy_alone_is_that_policy() -> None:
     family, names = small_family(), keys(4)
-    plain = random_agent(family, **GRU)
-    alone = random_agent(family, **mixed([GRU]))
+    plain = random_agent(family, policy=GRU)
+    alone = random_agent(family, policy=mixed(GRU))
     state = {f"policy.policies.0.{name.removeprefix('policy.')}": w for name, w in plain.state_dict().items()}
     alone.load_state_dict(state)
     assert torch.equal(rollout(alone, family, names).loss, rollout(plain, family, names).loss)
@@ -38,7 +32,7 @@ def test_one_policy_alone_is_that_policy() -> None:
 
 def test_every_expert_runs_its_own_policy() -> None:
     family, names = small_family(), keys(4)
-    agent = random_agent(family, **mixed([GRU, LARGE], pattern=[0, 1, 1]), topology="none")
+    agent = random_agent(family, policy=mixed(GRU, LARGE, pattern=(0, 1, 1)), topology="none")
     before = rollout(agent, family, names, record=True).trace["writing"]
     with torch.no_grad():
         for weight in agent.policy.policies[1].parameters():
@@ -50,25 +44,25 @@ def test_every_expert_runs_its_own_policy() -> None:
 
 def test_experts_of_two_kinds_are_exchangeable_with_their_kind() -> None:
     family = small_family()
-    agent = random_agent(family, **mixed([GRU, LARGE], pattern=[0, 1, 1]), experts=5)
+    agent = random_agent(family, policy=mixed(GRU, LARGE, pattern=(0, 1, 1)), experts=5)
     assert equivariance(agent, family, keys(4)) < 1e-9
 
 
 def test_a_clone_has_its_originals_policy_and_a_new_expert_that_of_its_place() -> None:
     family, names = small_family(), keys(4)
-    agent = random_agent(family, **mixed([GRU, LARGE]), experts=4)
-    _, state = grow(agent, agent.initial_state(family, names), names, Change(clone=[1], add=1))
+    agent = random_agent(family, policy=mixed(GRU, LARGE), experts=4)
+    _, state = grow(agent, agent.initial_state(family, names), names, Change(clone=[1], add=1), 0)
     assert state.experts[0][0, :, 0].tolist() == [0, 1, 0, 1, 1, 1]
 
 
 def parity(bits: int, experts: int, policies: list[dict[str, Any]]) -> tuple[XOR, BadgerAgent]:
     family = XOR(bits=bits, dtype="float64")
     settings = {"experts": experts, "rounds": 2, "membrane": "attentional", "writing": "absolute"}
-    agent = BadgerAgent(family, BadgerSettings(**settings, **mixed(policies)))
+    agent = BadgerAgent(family, badger_settings(**settings, policy=mixed(*policies)))
     return family, agent.to(torch.float64)
 
 
-HANDCRAFTED = {"policy": "badger_agents.badger.policies.handcrafted:ParityPolicy"}
+HANDCRAFTED = {"kind": "badger_agents.badger.policies.handcrafted:ParityPolicy"}
 
 
 def test_handcrafted_experts_understand_each_other_across_policies() -> None:
@@ -77,7 +71,7 @@ def test_handcrafted_experts_understand_each_other_across_policies() -> None:
 
 
 def test_a_learned_policy_gets_gradients_through_handcrafted_ones() -> None:
-    learner = {**GRU, "policy_settings": {"hidden_size": 5, "message_size": 1, "key_size": 1}}
+    learner = {**GRU, "message_size": 1, "key_size": 1}
     family, agent = parity(3, 4, [HANDCRAFTED, learner])
     shake(agent)
     loss = rollout(agent, family, keys(20)).loss[-1].mean()
@@ -88,20 +82,14 @@ def test_a_learned_policy_gets_gradients_through_handcrafted_ones() -> None:
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"policies": []}, "empty"),
-        ({"policies": [{"policy_settings": {}}]}, "must have policy"),
-        ({"policies": [GRU, LARGE], "pattern": [0, 0]}, "must name each policy"),
-        ({"policies": [GRU, {"policy": GRU["policy"]}]}, "must be alike"),
-        ({"policies": [{"policy": GRU["policy"], "policy_settings": {"halts": True}}]}, "cannot be mixed"),
+        ({"policies": ()}, "empty"),
+        ({"policies": ({"hidden": 3},)}, "hidden: unknown key"),
+        ({"policies": (GRU, LARGE), "pattern": (0, 0)}, "must name each policy"),
+        ({"policies": (GRU, {"kind": "gru"})}, "messages of the policies are .* must be alike"),
+        ({"policies": (GRU, {**GRU, "key_size": 2})}, "keys of the policies are .* must be alike"),
+        ({"policies": ({"halts": True},)}, "cannot be mixed"),
     ],
 )
 def test_what_cannot_be_mixed(changes: dict[str, Any], told: str) -> None:
     with pytest.raises(ValueError, match=told):
-        random_agent(small_family(), policy=MIXED, policy_settings=changes)
-
-
-def test_keys_of_different_width_are_refused() -> None:
-    other = {"policy": GRU["policy"], "policy_settings": {"message_size": 3, "key_size": 2}}
-    family = small_family()
-    with pytest.raises(ValueError, match="wide; they must be alike"):
-        rollout(random_agent(family, **mixed([GRU, other])), family, keys(2))
+        random_agent(small_family(), policy={"kind": MIXED, **changes})

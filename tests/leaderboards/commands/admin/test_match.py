@@ -1,4 +1,4 @@
-"""`badger match`: three matchings printed, and a baseline's recipe written."""
+"""`badger admin match`: three matchings printed, and a baseline's recipe written."""
 
 from pathlib import Path
 

@@ -128,7 +128,7 @@ def test_what_is_evaluated_is_as_the_recipe_says_now(
     toml = tmp_path / "small.toml"
     toml.write_text((place / "small.toml").read_text().replace("dims = [1, 2]", "dims = 3"))
     words = published(place, tmp_path / "out")
-    words[1] = toml
+    words[2] = toml
     assert run(capsys, *words).status == 0
     assert {row["dims"] for row in rows_of(tmp_path / "out" / "small.csv")} == {"3"}
     check_published(tmp_path / "out", "small", load_recipe(str(toml)))
@@ -199,7 +199,7 @@ def test_code_of_ones_own_is_not_published(
         (place / "small.toml").read_text().replace("[agent]\n", f'[agent]\npolicy = "{code}:Mine"\n')
     )
     words = published(place, tmp_path / "out")
-    words[1] = toml
+    words[2] = toml
     assert "agent.policy is in the file" in refused(capsys, *words)
     assert not (tmp_path / "out").exists()
 

@@ -1,0 +1,226 @@
+"""`badger suite`: one agent on one cell of every family, as a table and a picture of its abilities."""
+
+import math
+import textwrap
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.progress import track
+
+from badger_agents.atomic_files import write_atomically
+from badger_agents.evaluation import Evaluation
+from badger_agents.recipe.loading import Recipe
+from badger_agents.recipe.schema import RecipeError
+from badger_agents.training.own_code import keep_code
+from badger_envs.family import Family
+from leaderboards.options import check_device, check_seeds
+from leaderboards.plots.profile import draw_profile
+from leaderboards.plots.style import save_figure
+from leaderboards.results import as_csv, columns_of, progress_console, record, show
+from leaderboards.runs import find, find_recipe, find_source, make_folder
+from leaderboards.side_by_side import Job, train_side_by_side
+from leaderboards.suite import (
+    ABILITIES,
+    REFERENCES,
+    TRAININGS,
+    Ability,
+    Measure,
+    Score,
+    measure_source,
+    read_scores,
+    recipe_for,
+    scores,
+)
+
+BESIDE = {
+    "Badger": "guessing-hardwired",
+    "silent": "guessing-no-communication",
+    "monolith": "guessing-monolith",
+}
+"""Agents that every profile is drawn beside, and the recipes that they are of."""
+
+
+def run(
+    *,
+    agent: str | None = None,
+    policy: str | None = None,
+    pretrained: str | None = None,
+    run: str | None = None,
+    name: str | None = None,
+    seeds: int = 3,
+    outer_steps: int | None = None,
+    trust: tuple[str, ...] = (),
+    out: Path | None = None,
+    device: str = "cpu",
+    json: bool = False,
+) -> None:
+    """Measure one agent on every family; draw its profile beside Badger, its silent control and a monolith.
+
+    An agent with weights is measured as it is, in the families that it fits. A policy or the agent
+    of a recipe is trained for each family first, on small budgets and as many cores as there are (a quarter
+    of an hour at the most on two). Begun trainings are gone on with.
+
+    Args:
+        agent: Recipe whose agent is trained for every family.
+        policy: Your own expert policy, as my_file.py:MyPolicy, trained for every family.
+        pretrained: Policy that comes with the suite (`badger list pretrained`), measured as it is.
+        run: Run folder of `badger train`, or a recipe without weights, measured as it is.
+        name: What the agent is called in table and picture.
+        seeds: How many outer seeds are trained.
+        outer_steps: Outer steps of each training in place of the suite's, to try it out.
+        trust: Files and packages of yours whose code a recipe or run may name, such as my_package.
+        out: Folder for trainings, picture (PNG and SVG) and table (CSV); runs/suite/NAME if not given.
+        device: Where to compute: cpu, cuda, cuda:1, ...
+        json: Print the result as one JSON object.
+    """
+    check_seeds(0, seeds)
+    check_device(device)
+    given = [value for value in (agent, policy, pretrained, run) if value is not None]
+    if len(given) != 1:
+        raise ValueError("give one of --agent, --policy, --pretrained and --run")
+    called = name or Path(given[0].rpartition(":")[2]).name
+    folder = out if out is not None else Path("runs/suite") / called
+    make_folder(folder)
+    if agent is not None or policy is not None:
+        whose = find_recipe(agent, trust) if agent is not None else None
+        measures, refused = trained(whose, policy, seeds, outer_steps, folder, device)
+    else:
+        measure = measure_source(find(run, pretrained, trust), device)
+        measures, refused = {family: [measure] for family in TRAININGS}, {}
+    own = scores(called, track_all(measures))
+    own = [score._replace(note=refused.get(ABILITIES[score.ability].family, score.note)) for score in own]
+    beside = [score for score in read_scores() if score.agent != called]
+    title = f"{called}: {said_of(own)}"
+    figure = draw_profile([*own, *beside], title)
+    pictures = [folder / "profile.png", folder / "profile.svg"]
+    for path in pictures:
+        save_figure(figure, path)
+    table = folder / "profile.csv"
+    write_atomically(table, as_csv([score._asdict() for score in own]).encode())
+    note = "0: the best policy that ignores its input; 1: the reference solution"
+    if json:
+        results = [
+            record(
+                "score", score.value, ci95=(score.low, score.high), agent=score.agent, ability=score.ability
+            )
+            | {"outer_seeds": score.seeds, "note": score.note}
+            for score in (*own, *beside)
+        ]
+        results += [record("file", str(path)) for path in (*pictures, table)]
+        show(results, as_json=True, title=title, note=note)
+        return
+    notes = [note, *(f"{score.ability}: {score.note}" for score in own if score.note)]
+    notes.append(f"pictures: {pictures[0]}, {pictures[1]}; table: {table}")
+    print("\n".join([title, "", *columns_of(table_of(own, beside)), ""]))
+    for line in notes:
+        print(textwrap.fill(line, 80, subsequent_indent="  "))
+
+
+def trained(
+    agent: Recipe | None, policy: str | None, seeds: int, outer_steps: int | None, folder: Path, device: str
+) -> tuple[dict[str, list[Measure]], dict[str, str]]:
+    """Train for every family; who is measured, and why it is not where the agent does not fit."""
+    jobs: dict[str, Job] = {}
+    refused: dict[str, str] = {}
+    places: dict[str, list[Path]] = {}
+    for family in TRAININGS:
+        try:
+            recipe = recipe_for(family, agent, policy)
+        except RecipeError as error:
+            refused[family] = str(error)
+            continue
+        if outer_steps is not None and recipe.training is not None:
+            shorter = recipe.training.model_copy(update={"outer_steps": outer_steps})
+            recipe = recipe.model_copy(update={"training": shorter})
+        for seed in range(seeds):
+            place = folder / recipe.name / f"seed{seed}"
+            make_folder(place)
+            label = family if seeds == 1 else f"{family}, seed {seed}"
+            jobs[label] = Job(keep_code(recipe, place), seed, place)
+            places.setdefault(family, []).append(place)
+    if not jobs:
+        raise ValueError(f"the agent fits no family: {next(iter(refused.values()))}")
+    train_side_by_side(jobs, device)
+    found = {
+        family: [measure_source(find_source(str(place)), device) for place in each]
+        for family, each in places.items()
+    }
+    return found, refused
+
+
+def track_all(measures: dict[str, list[Measure]]) -> dict[str, list[Measure]]:
+    """The same, with a bar that moves on whenever an ability has been measured."""
+    total = sum(len(measures.get(ability.family, ())) for ability in ABILITIES.values())
+    steps = iter(track(range(total), "measuring", console=progress_console(), transient=True))
+
+    def watched(measure: Measure) -> Measure:
+        def wrapped(ability: Ability, family: Family) -> Evaluation:
+            next(steps, None)
+            return measure(ability, family)
+
+        return wrapped
+
+    return {family: [watched(measure) for measure in each] for family, each in measures.items()}
+
+
+def said_of(own: list[Score]) -> str:
+    """How many outer seeds there are, and what intervals are of."""
+    seeds = max(score.seeds for score in own)
+    if seeds > 1:
+        return f"{seeds} outer seeds, intervals over them"
+    return "1 outer seed: preliminary; intervals over tasks"
+
+
+def table_of(own: list[Score], beside: list[Score]) -> list[dict[str, str]]:
+    """A row per ability: the agent, then those beside it."""
+    known = {(score.agent, score.ability): score for score in (*own, *beside)}
+    agents = list(dict.fromkeys(score.agent for score in (*own, *beside)))
+    rows = []
+    for ability, what in ABILITIES.items():
+        row = {"ability": ability}
+        for agent in agents:
+            score = known.get((agent, ability))
+            there = score is not None and not math.isnan(score.value)
+            row[agent[:14]] = f"{score.value:.2f}" if score is not None and there else "-"
+        rows.append({**row, "on": what.task})
+    return rows
+
+
+def reference(
+    *, seeds: int = 3, out: Path = Path("runs/suite"), device: str = "cpu", json: bool = False
+) -> None:
+    """Measure again what every profile is drawn beside (for those who work on the suite).
+
+    Args:
+        seeds: How many outer seeds are trained for every family.
+        out: Folder for the trainings.
+        device: Where to compute: cpu, cuda, cuda:1, ...
+        json: Print the result as one JSON object.
+    """
+    check_seeds(0, seeds)
+    check_device(device)
+    found: list[Score] = []
+    for name, recipe in BESIDE.items():
+        folder = out / name
+        make_folder(folder)
+        measures, refused = trained(find_recipe(recipe), None, seeds, None, folder, device)
+        for score in scores(name, track_all(measures)):
+            found.append(score._replace(note=refused.get(ABILITIES[score.ability].family, score.note)))
+        write_atomically(REFERENCES, as_csv([score._asdict() for score in found]).encode())
+    results = [
+        record("score", score.value, agent=score.agent, ability=score.ability, outer_seeds=score.seeds)
+        for score in found
+    ]
+    show(results, as_json=json, title="Beside every profile", note=f"file: {REFERENCES}")
+
+
+Command = (
+    Annotated[None, tyro.conf.subcommand("run", constructor=run)]
+    | Annotated[None, tyro.conf.subcommand("reference", constructor=reference)]
+)
+"""What `badger suite` can do."""
+
+
+def suite(command: Annotated[Command, tyro.conf.arg(name="")]) -> None:
+    """One agent on one cell of every family: a profile of its abilities."""

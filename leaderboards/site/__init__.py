@@ -1,1 +1,0 @@
-"""The static site: what boards say, as pages that open from disk."""

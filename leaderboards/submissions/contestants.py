@@ -1,0 +1,98 @@
+"""Who may be submitted: agents that are trained, on training tasks, and by whose code."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from badger_agents.agent import LearnedAgent
+from badger_agents.class_loading import load_class
+from badger_agents.recipe.loading import Recipe
+from badger_envs.registry import TABLE
+from leaderboards.submissions.manifest import SubmissionError, told
+
+CONTROLS = (
+    "badger_agents.badger.policies.handcrafted:HandcraftedPolicy",
+    "baselines.ablations.communication:OracleChannel",
+    "baselines.oracle:Oracle",
+)
+"""Classes that know or look up answers, and all that inherit from them: controls, and no contestants."""
+
+_CODE = re.compile(r".+:[A-Za-z_]\w*", re.DOTALL)
+_FILE = re.compile(r"[A-Za-z_]\w*\.py")
+_OURS = re.compile(r"(badger_agents|baselines)(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+
+
+def parse_recipe(tables: Mapping[str, Any], name: str) -> Recipe:
+    """A recipe as data: its tables are checked, and nothing that it names is loaded or built.
+
+    Raises:
+        SubmissionError: a table is wrong.
+    """
+    try:
+        return Recipe.model_validate_json(json.dumps(tables))
+    except ValidationError as error:
+        raise SubmissionError(*(f"{name}: {line}" for line in told(error))) from None
+    except (TypeError, RecursionError) as error:
+        raise SubmissionError(f"{name}: {error}") from None
+
+
+def own_code(recipe: Recipe) -> list[str]:
+    """The files of the submitter's own code that a recipe names."""
+    files = {text.rpartition(":")[0] for text in _named(recipe)}
+    return sorted(file for file in files if _FILE.fullmatch(file))
+
+
+def refusals(recipe: Recipe) -> list[str]:
+    """Why an agent cannot be submitted, a line each. Of the code that it names only the suite's is loaded."""
+    if recipe.training is None:
+        return ["it has no [training]; submissions are of trained agents"]
+    found = []
+    for text in _named(recipe):
+        if _FILE.fullmatch(text.rpartition(":")[0]):
+            continue
+        if not _OURS.fullmatch(text):
+            found.append(f"it names {text!r}, which is neither the suite's code nor in a file beside it")
+        elif (refusal := _refusal(text, text == recipe.agent.kind)) is not None:
+            found.append(refusal)
+    entries = [entry for stage in recipe.training.stages for entry in stage.entries]
+    strangers = {recipe.env.id, *recipe.met} - {entry.id for entry in TABLE}
+    found += [f"it names the environment {id!r}, which is not the suite's" for id in sorted(strangers)]
+    tables = [recipe.env.model_extra or {}, *(entry.env for entry in entries)]
+    if any(table.get("split", "train") != "train" for table in tables):
+        found.append('it trains on the split "test"; leave split out')
+    return found
+
+
+def _refusal(text: str, is_kind: bool) -> str | None:
+    """Why a class of the suite cannot take part."""
+    try:
+        found = load_class(text, object, "class")
+        controls = tuple(load_class(control, object, "control") for control in CONTROLS)
+    except ValueError as error:
+        return str(error)
+    if issubclass(found, controls):
+        return f"it names {text!r}, which knows or looks up answers: a control, and no contestant"
+    if is_kind and not issubclass(found, LearnedAgent):
+        return f"its agent {text!r} has no weights; submissions are of trained agents"
+    return None
+
+
+def _named(recipe: Recipe) -> list[str]:
+    """What in the settings of agents, at any depth, may name code."""
+    tables: list[Any] = [recipe.agent.model_dump()]
+    stages = recipe.training.stages if recipe.training is not None else ()
+    tables += [entry.agent for stage in stages for entry in stage.entries]
+    return sorted({text for text in _texts(tables) if _CODE.fullmatch(text)})
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)
+    elif isinstance(value, str):
+        yield value

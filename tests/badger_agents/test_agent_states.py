@@ -1,0 +1,91 @@
+"""States of all agents are nested tuples of tensors [B, ...]; a step depends on its arguments alone."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from badger_agents import tree
+from badger_agents.agent import Agent
+from badger_agents.badger.agent import BadgerAgent
+from badger_agents.badger.growing import Growing
+from badger_agents.badger.growth import Change
+from badger_agents.recipe.loading import load_recipe, recipe_files
+from badger_agents.whitebox import INTERVENTIONS, Intervened, Transplanted
+from badger_agents.whitebox.controls import Forgetful
+from badger_envs import keyed_random
+from badger_envs.family import Family
+from tests.badger_agents.small import keys, random_agent, small_family
+
+BATCH = 3
+
+
+def check_state(state: Any, where: str) -> None:
+    """Nested tuples of tensors with a leading batch axis, and nothing else."""
+    if isinstance(state, tuple):
+        for number, part in enumerate(state):
+            check_state(part, f"{where}.{number}")
+        return
+    assert isinstance(state, Tensor), f"{where} is {state!r}"
+    assert state.dim() > 0, where
+    assert len(state) == BATCH, where
+
+
+def check_agent(agent: Agent, family: Family) -> None:
+    """Two steps; then the first again, of which the state and all else are as they were."""
+    names = keys(BATCH)
+    own = keyed_random.agent_keys(names)
+    task = family.sample_task(names)
+    env_state, noise = family.initial_state(task), family.noise(names, 2)
+    start = state = agent.initial_state(family, own)
+    check_state(start, "state")
+    kept, seen, firsts = tree.map(Tensor.clone, start), family.observe(task, env_state), []
+    for step in range(2):
+        shown = family.observe(task, env_state)
+        state, action, record = agent.act(state, shown, own, step)
+        check_state(state, f"state after {step + 1} steps")
+        env_state = family.step(task, env_state, action, noise[:, step]).state
+        firsts.append((state, action, tuple(record.values())))
+        if step + 1 == family.horizon:
+            break
+    assert same(start, kept), "a step writes into the state that it was given"
+    again, action, record = agent.act(start, seen, own, 0)
+    assert same((again, action, tuple(record.values())), firsts[0])
+
+
+def same(one: Any, other: Any) -> bool:
+    pairs = zip(tree.leaves(one), tree.leaves(other), strict=True)
+    return all(torch.equal(torch.nan_to_num(a), torch.nan_to_num(b)) for a, b in pairs)
+
+
+@pytest.mark.parametrize("name", sorted(recipe_files()))
+def test_agents_of_all_recipes(name: str) -> None:
+    recipe = load_recipe(name)
+    with torch.no_grad():
+        check_agent(recipe.make_agent(), recipe.family())
+
+
+FAMILY = small_family(horizon=4)
+TALKING = {"experts": 4, "channel": {"delay": 1, "noise": 0.1, "topology": "random:seed=trial"}, "rounds": 2}
+WRAPPED = {
+    "forgetful": lambda agent: Forgetful(agent),
+    "growing": lambda agent: Growing(agent, {1: Change(add=1)}),
+    "transplanted": lambda agent: Transplanted(agent, agent, 1),
+    **{name: (lambda agent, made=made: Intervened(agent, made())) for name, made in INTERVENTIONS.items()},
+}
+
+
+@pytest.mark.parametrize("membrane", ["hardwired", "attentional"])
+@pytest.mark.parametrize("wrapper", WRAPPED)
+def test_agents_around_agents(wrapper: str, membrane: str) -> None:
+    agent = random_agent(FAMILY, membrane=membrane, **TALKING)
+    assert isinstance(agent, BadgerAgent)
+    with torch.no_grad():
+        check_agent(WRAPPED[wrapper](agent), FAMILY)
+
+
+def test_a_family_with_other_actions_is_refused() -> None:
+    agent, bandit = random_agent(FAMILY), load_recipe("bandit").family(dtype="float64")
+    with pytest.raises(ValueError, match=r"Bandit has categorical actions, .* made for continuous ones"):
+        agent.initial_state(bandit, keys(2))
