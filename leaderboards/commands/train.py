@@ -17,7 +17,7 @@ from badger_agents.training import loop
 from badger_agents.training.checkpoint import Checkpoint
 from badger_agents.training.log import read_log
 from badger_agents.training.own_code import keep_code
-from badger_agents.training.run import RunPlan, last_checkpoint
+from badger_agents.training.run import RunPlan, check_folder, last_checkpoint
 from leaderboards.options import check_device, check_seeds, progress_bar
 from leaderboards.results import Record, record, show
 from leaderboards.runs import changed_recipe, find_recipe, make_folder
@@ -146,7 +146,7 @@ def make_plans(
     }
     if write:
         for folder in folders.values():
-            loop.check_folder(folder, resume)
+            check_folder(folder, resume)
         for folder in folders.values():
             make_folder(folder)
     return [RunPlan(keep_code(recipe, folder), seed, folder) for seed, folder in folders.items()]
