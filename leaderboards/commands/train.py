@@ -17,7 +17,7 @@ from badger_agents.training import loop
 from badger_agents.training.checkpoint import Checkpoint
 from badger_agents.training.log import read_log
 from badger_agents.training.own_code import keep_code
-from badger_agents.training.run import RunPlan, check_folder, last_checkpoint
+from badger_agents.training.run import LOG, RunPlan, check_folder, last_checkpoint
 from leaderboards.options import check_device, check_seeds, progress_bar
 from leaderboards.results import Record, record, show
 from leaderboards.runs import changed_recipe, find_recipe, make_folder
@@ -154,7 +154,7 @@ def make_plans(
 
 def run_records(plan: RunPlan, done: Checkpoint) -> list[Record]:
     """What a finished run came to, by its log and last checkpoint."""
-    rows = read_log(plan.folder / loop.LOG)
+    rows = read_log(plan.folder / LOG)
     last = (
         rows[-1] if rows else {"loss": math.nan, "step": done.step, "skipped": done.skipped, "seconds": 0.0}
     )
