@@ -116,16 +116,16 @@ def test_settings_of_a_recipe_are_changed_by_words(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     recipe = small_toml(tmp_path)
-    words = ["--agent", "topology=none", "policy_settings.state_noise=0.5", "--env", "horizon=3"]
+    words = ["--agent", "channel.topology=none", "policy.state_noise=0.5", "--env", "horizon=3"]
     words += ["--training", "learning_rate=1e-3"]
     done = run(capsys, "train", recipe, *words, "--json")
     assert done.status == 0
     kept = load_checkpoint(Path(str(done.value("folder"))) / CHECKPOINT).recipe
     assert kept.name.startswith(
-        "small-horizon-3-topology-none-policy_settings.state_noise-0.5-learning_rate-1e-3"
+        "small-horizon-3-channel.topology-none-policy.state_noise-0.5-learning_rate-1e-3"
     )
-    assert kept.agent_settings()["topology"] == "none"
-    assert kept.agent_settings()["policy_settings"]["state_noise"] == 0.5
+    assert kept.agent_settings()["channel"]["topology"] == "none"
+    assert kept.agent_settings()["policy"]["state_noise"] == 0.5
     assert kept.family().horizon == 3
     assert kept.training is not None
     assert kept.training.learning_rate == 1e-3
