@@ -84,7 +84,7 @@ def test_every_measure_has_its_null(inspected: Done) -> None:
         "effective rank of messages": "directions",
         "experts heard at a time": "experts",
         "role from state: which expert": "accuracy",
-        "role from state: whose turn came when": "accuracy",
+        "role from state: place in the schedule": "accuracy",
         "equivariance residual": "rms writing",
     }
     for name, unit in units.items():

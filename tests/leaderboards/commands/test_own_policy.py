@@ -96,7 +96,11 @@ def test_a_run_with_a_policy_of_one_s_own_resumes_bit_identical(
         (POLICY, "my_file.py", "cannot be loaded"),
         ("class MyPolicy: pass", "my_file.py:MyPolicy", "not a subclass of badger_agents.ExpertPolicy"),
         (POLICY.replace("self.message_size = 4", ""), "my_file.py:MyPolicy", "message_size"),
-        (POLICY.replace("self, reading_size", "self"), "my_file.py:MyPolicy", "does not take these settings"),
+        (
+            POLICY.replace("self, reading_size", "self"),
+            "my_file.py:MyPolicy",
+            "takes 1 positional argument but",
+        ),
         ("1 / 0", "my_file.py:MyPolicy", "ZeroDivisionError"),
         ("def (", "my_file.py:MyPolicy", "SyntaxError"),
     ],
