@@ -1,4 +1,4 @@
-"""skrl: PPO on flat and on dict observations, single and vector, Box and Discrete; IPPO without a wrapper."""
+"""skrl (its networks take no dict): PPO on one Box, single and vector, Box and Discrete; IPPO without a wrapper."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def train(env: Any, agent: str, policy: str = "GaussianMixin") -> None:
     Runner(wrap_env(env), settings).run()
 
 
-for settings in ({}, {"observation": "flat"}, {"observation": "rl2"}):
+for settings in ({"observation": "flat"}, {"observation": "rl2"}):
     train(gym.make("Badger/GuessingGame-v0", **settings), "PPO")
     train(gym.make_vec("Badger/HotCold-v0", num_envs=4, autoreset_mode="SAME_STEP", **settings), "PPO")
     train(gym.make_vec("Badger/HotCold-v0", num_envs=4, **settings), "PPO")
