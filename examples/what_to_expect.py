@@ -121,9 +121,13 @@ def main() -> None:
     """Print a row per run and seed as CSV."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", nargs="+", choices=[*RUNS], default=[*RUNS], help="which (default: all)")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="of training (default: 0 1 2)")
+    parser.add_argument(
+        "--seeds", nargs="+", type=int, default=[0, 1, 2], help="of training (default: 0 1 2)"
+    )
     parser.add_argument("--quick", action="store_true", help="at most 2,000 steps and 20 test trials")
-    parser.add_argument("--table", action="store_true", help="random actions (2,000 trials), floor, reference per id")
+    parser.add_argument(
+        "--table", action="store_true", help="random actions (2,000 trials), floor, reference per id"
+    )
     arguments = parser.parse_args()
     if arguments.table:
         print(table(2_000))

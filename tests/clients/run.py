@@ -27,7 +27,9 @@ CONSTRAINTS = REQUIREMENTS / "constraints" / "all.txt"
 TIMEOUT = 900
 """Seconds that one script may take."""
 
-_BLOCK = re.compile(r"^<!-- client: (?P<client>\w+) -->\n+```(?P<language>\w+)\n(?P<text>.*?)^```$", re.M | re.S)
+_BLOCK = re.compile(
+    r"^<!-- client: (?P<client>\w+) -->\n+```(?P<language>\w+)\n(?P<text>.*?)^```$", re.M | re.S
+)
 
 _INTERPRETER = {"python": ["python"], "sh": ["bash", "-e"]}
 
@@ -73,7 +75,9 @@ def blocks(page: str) -> list[Block]:
 def first_error(text: str) -> str:
     """The line of a log that says what was wrong: of the last traceback, else the last line that is not empty."""
     lines = [line for line in text.splitlines() if line.strip()]
-    starts = [i for i, line in enumerate(lines) if line.lstrip().startswith("Traceback (most recent call last)")]
+    starts = [
+        i for i, line in enumerate(lines) if line.lstrip().startswith("Traceback (most recent call last)")
+    ]
     for line in lines[starts[-1] + 1 :] if starts else []:
         if re.match(r"[\w.]+(Error|Exception|Warning|Interrupt|Exit|Failure)\b", line):
             return line
@@ -102,7 +106,13 @@ def build_wheel(folder: Path, log: Path) -> Path:
 def call(command: list[str], log: Path, cwd: Path, path: Path | None = None) -> int:
     """The status of a command that finds no package of this tree; its output goes to the end of the log."""
     env = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
-    env |= {"PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1", "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1", "WANDB_MODE": "disabled"}
+    env |= {
+        "PYTHONSAFEPATH": "1",
+        "PYTHONUNBUFFERED": "1",
+        "MPLBACKEND": "agg",
+        "OMP_NUM_THREADS": "1",
+        "WANDB_MODE": "disabled",
+    }
     if path:
         env["PATH"] = f"{path}{os.pathsep}{env.get('PATH', '')}"
     with log.open("a") as out:
@@ -123,7 +133,15 @@ def install(client: str, wheel: Path, venv: Path, log: Path) -> bool:
     `requirements/no_deps/NAME.txt` names packages whose own requirements exclude ours without need.
     """
     python = venv / "bin" / "python"
-    pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--constraint", str(CONSTRAINTS)]
+    pip = [
+        str(python),
+        "-m",
+        "pip",
+        "install",
+        "--disable-pip-version-check",
+        "--constraint",
+        str(CONSTRAINTS),
+    ]
     again = python.exists()
     if again:
         return not call([*pip, "--no-deps", "--force-reinstall", str(wheel)], log, ROOT)
@@ -162,8 +180,12 @@ def run(client: str, wheel: Path, cache: Path, keep: bool) -> Outcome:
 def main() -> int:
     """Run the clients that are asked for, a line for each; 1 if one failed or none could be installed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("clients", nargs="*", metavar="NAME", help=f"of {', '.join(clients())} (default: all)")
-    parser.add_argument("--keep", action="store_true", help="leave the environments (1 GB each) for the next time")
+    parser.add_argument(
+        "clients", nargs="*", metavar="NAME", help=f"of {', '.join(clients())} (default: all)"
+    )
+    parser.add_argument(
+        "--keep", action="store_true", help="leave the environments (1 GB each) for the next time"
+    )
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "badger-clients",
                         help="folder of environments and logs (default: %(default)s)")  # fmt: skip
     arguments = parser.parse_args()

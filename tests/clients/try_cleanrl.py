@@ -41,7 +41,9 @@ def train(id: str, settings: dict[str, Any], native: bool, steps: int = 64, upda
 
     def policy(seen: torch.Tensor) -> torch.distributions.Distribution:
         if continuous:
-            return torch.distributions.Independent(torch.distributions.Normal(actor(seen), deviation.exp()), 1)
+            return torch.distributions.Independent(
+                torch.distributions.Normal(actor(seen), deviation.exp()), 1
+            )
         return torch.distributions.Categorical(logits=actor(seen))
 
     observation, _ = envs.reset(seed=1)
@@ -58,7 +60,9 @@ def train(id: str, settings: dict[str, Any], native: bool, steps: int = 64, upda
             rows.append((*row, torch.tensor(reward, dtype=torch.float32)))
             if "episode" in infos:
                 returns += list(infos["episode"]["r"][infos["_episode"]])
-        seen, action, log_prob, value, started, reward = (torch.stack(part) for part in zip(*rows, strict=True))
+        seen, action, log_prob, value, started, reward = (
+            torch.stack(part) for part in zip(*rows, strict=True)
+        )
         advantage, last = torch.zeros_like(reward), torch.zeros(4)
         following = critic(torch.tensor(observation, dtype=torch.float32))[:, 0].detach()
         for t in reversed(range(steps)):
@@ -71,7 +75,10 @@ def train(id: str, settings: dict[str, Any], native: bool, steps: int = 64, upda
             now = policy(seen)
             ratio = (now.log_prob(action) - log_prob).exp()
             scaled = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
-            loss = torch.max(-scaled * ratio, -scaled * ratio.clamp(0.8, 1.2)).mean() - 0.01 * now.entropy().mean()
+            loss = (
+                torch.max(-scaled * ratio, -scaled * ratio.clamp(0.8, 1.2)).mean()
+                - 0.01 * now.entropy().mean()
+            )
             loss = loss + 0.5 * (critic(seen)[..., 0] - target).pow(2).mean()
             optimiser.zero_grad()
             loss.backward()

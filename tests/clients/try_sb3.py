@@ -50,7 +50,9 @@ if __name__ == "__main__":
         PPO("MultiInputPolicy", envs, n_steps=32, device="cpu").learn(128)
         envs.close()
 
-    model = PPO("MultiInputPolicy", make_vec_env("Badger/XOR-2-v0", n_envs=2), n_steps=32, device="cpu").learn(256)
+    model = PPO(
+        "MultiInputPolicy", make_vec_env("Badger/XOR-2-v0", n_envs=2), n_steps=32, device="cpu"
+    ).learn(256)
     episodes = list(model.ep_info_buffer)
     assert episodes, "no episode was seen to end"
     assert len(model.ep_success_buffer) == len(episodes), "is_success is missing in the info of an end"

@@ -15,6 +15,9 @@ NETWORK = [{"name": "net", "input": "OBSERVATIONS", "layers": [32], "activations
 
 def train(env: Any, agent: str, policy: str = "GaussianMixin") -> None:
     """A short run of a PPO whose actions are not clipped."""
+    more = {}
+    if agent == "IPPO":  # skrl 2.1.1 takes its own empty default for one with the wrong agents
+        more["learning_rate_scheduler_kwargs"] = {expert: {} for expert in env.possible_agents}
     settings = {
         "seed": 0,
         "models": {
@@ -23,7 +26,12 @@ def train(env: Any, agent: str, policy: str = "GaussianMixin") -> None:
             "value": {"class": "DeterministicMixin", "network": NETWORK, "output": "ONE"},
         },
         "memory": {"class": "RandomMemory", "memory_size": -1},
-        "agent": {"class": agent, "rollouts": 20, "experiment": {"write_interval": 0, "checkpoint_interval": 0}},
+        "agent": {
+            "class": agent,
+            "rollouts": 20,
+            "experiment": {"write_interval": 0, "checkpoint_interval": 0},
+            **more,
+        },
         "trainer": {"class": "SequentialTrainer", "timesteps": 200, "disable_progressbar": True},
     }
     Runner(wrap_env(env), settings).run()
