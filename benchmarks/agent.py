@@ -62,11 +62,8 @@ class OuterStep:
     def __init__(self, sizes: Sizes, device: str) -> None:
         self.batch_size, self.device = sizes.batch_size, device
         self.family = GuessingGame(dims=sizes.dims, horizon=sizes.horizon)
-        settings = BadgerSettings(
-            experts=sizes.experts,
-            membrane=sizes.membrane,
-            policy_settings={"hidden_size": sizes.hidden_size},
-        )
+        tables = {"membrane": {"kind": sizes.membrane}, "policy": {"hidden_size": sizes.hidden_size}}
+        settings = BadgerSettings.model_validate({"experts": sizes.experts, **tables})
         self.agent = BadgerAgent(self.family, settings).to(device)
         self.parameters = list(self.agent.parameters())
         self.optimiser = torch.optim.Adam(self.parameters, lr=1e-3)
