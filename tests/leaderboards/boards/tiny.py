@@ -27,8 +27,8 @@ def tiny_board(folder: Path, outer_steps: int = 3, **changes: Any) -> Board:
         },
         "agents": {
             "talk": {"recipe": recipe},
-            "silent": control(recipe, "none"),
-            "self-loop": control(recipe, "self"),
+            "silent": {**control(recipe, "none"), "without": "communication"},
+            "self-loop": {**control(recipe, "self"), "without": "exchange"},
             "shuffled": {
                 "weights_of": "talk",
                 "intervention": "shuffle across tasks",
