@@ -9,7 +9,7 @@ from torch import Tensor
 from badger_agents.agent import LearnedAgent
 from badger_agents.estimators import make_estimator
 from badger_agents.estimators.objectives import as_soon_as_possible
-from badger_agents.estimators.trajectories import live_through
+from badger_agents.estimators.trajectories import draw_trials
 from badger_agents.estimators.trials import Trials
 from badger_envs.families.bandit import Bandit
 from badger_envs.families.guessing_game import GuessingGame
@@ -116,8 +116,8 @@ def monolith(family: Family, kind: type[Monolith] = Monolith, **settings: Any) -
 
 def seen_by(agent: Monolith, family: Family, seed: int) -> tuple[Observation, Tensor]:
     trials = Trials(family, keys(ROWS, seed), as_soon_as_possible)
-    lived = live_through(agent, trials, expected=False, states=True)
-    return lived.observations, lived.logits
+    drawn = draw_trials(agent, trials, expected=False, states=True)
+    return drawn.observations, drawn.logits
 
 
 @pytest.mark.parametrize("core", ["gru", "lstm", "transformer"])
