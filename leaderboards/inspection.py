@@ -245,7 +245,7 @@ def _roles(
         return []
     roles = {
         "which expert": probes.places(trials, experts),
-        "whose turn came when": probes.schedule(_probing(arrays, writing)),
+        "place in the schedule": probes.schedule(_probing(arrays, writing)),
     }
     found = []
     for what, role in ((what, role[:, :PROBED]) for what, role in roles.items()):
