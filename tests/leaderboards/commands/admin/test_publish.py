@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from badger_agents import loading
 from badger_agents.recipe.loading import load_recipe
 from badger_agents.training.loop import CHECKPOINT, LOG, Progress, train
-from leaderboards import card as cards
-from leaderboards.card import Candidate
+from leaderboards.commands.admin import card as cards
+from leaderboards.commands.admin.card import Candidate
 from leaderboards.commands.admin.publish import median
 from leaderboards.results import record
 from tests.badger_agents.pretrained_files import check_published
