@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from badger_agents import loading
 from badger_agents.recipe.loading import load_recipe
-from badger_agents.training.loop import CHECKPOINT, LOG, Progress, train
+from badger_agents.training.loop import train
+from badger_agents.training.run import CHECKPOINT, LOG, Progress
 from leaderboards.commands.admin import card as cards
 from leaderboards.commands.admin.card import Candidate
 from leaderboards.commands.admin.publish import median
