@@ -197,11 +197,13 @@ def test_code_of_ones_own_is_not_published(
     code.write_text("from badger_agents import GRUPolicy\nclass Mine(GRUPolicy): pass\n")
     toml = tmp_path / "small.toml"
     toml.write_text(
-        (place / "small.toml").read_text().replace("[agent]\n", f'[agent]\npolicy = "{code}:Mine"\n')
+        (place / "small.toml")
+        .read_text()
+        .replace("[agent.policy]\n", f'[agent.policy]\nkind = "{code}:Mine"\n')
     )
     words = published(place, tmp_path / "out")
     words[2] = toml
-    assert "agent.policy is in the file" in refused(capsys, *words)
+    assert "only code of installed packages is published" in refused(capsys, *words, "--trust", code)
     assert not (tmp_path / "out").exists()
 
 
