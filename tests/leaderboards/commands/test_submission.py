@@ -109,7 +109,7 @@ def test_a_season_from_opening_to_its_close(
     capsys: pytest.CaptureFixture[str], place: Place, tmp_path: Path
 ) -> None:
     file, nonce, kept = tmp_path / "spring.toml", tmp_path / "nonce.txt", ("--board", place.board)
-    season = ("board", "season", file)
+    season = ("admin", "season", file)
     verify = ("board", "verify", place.submission, "--season", file, *kept)
     opened = run(capsys, *season, "--nonce-file", nonce, "--json").value("commitment")
     secret = nonce.read_text().strip()
