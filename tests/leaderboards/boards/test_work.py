@@ -19,7 +19,7 @@ from badger_agents.evaluation import evaluate
 from badger_agents.training import loop
 from badger_agents.training.checkpoint import load_checkpoint
 from badger_agents.training.loop import train, train_population
-from badger_agents.training.run import CHECKPOINT, DivergenceError, Run, RunPlan
+from badger_agents.training.run import CHECKPOINT, DivergenceError, RunPlan
 from leaderboards.boards.board import Board, BoardError
 from leaderboards.boards.finished import TASKS, put_together
 from leaderboards.boards.results import FILE, parse_results, results_text
@@ -71,7 +71,7 @@ def test_a_seed_of_a_board_is_the_seed_that_badger_train_trains(tmp_path: Path) 
 def test_boards_share_trainings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     board = tiny_board(tmp_path)
     made(tmp_path, board)
-    monkeypatch.setattr(Run, "sample", lambda run: pytest.fail("trained once more"))
+    monkeypatch.setattr(loop, "outer_step", lambda *_: pytest.fail("trained once more"))
     tables = tiny_board(tmp_path, name="other-v1", tasks=7).model_dump()
     tables["agents"]["renamed"] = {**tables["agents"].pop("self-loop"), "control_of": None}
     assert len(made(tmp_path, Board.model_validate(tables))) == 9
@@ -193,7 +193,7 @@ def test_seeds_that_cannot_be_stacked_are_units_of_their_own(tmp_path: Path) -> 
         return Board.model_validate(tables)
 
     assert [unit.seeds for unit in units_of(tiny_board(tmp_path), tmp_path, ("talk", "shuffled"))] == [(0, 1)]
-    same = staged({"outer_steps": 1}, {"agent": {"topology": "ring"}})
+    same = staged({"outer_steps": 1}, {"agent": {"channel": {"topology": "ring"}}})
     assert [unit.seeds for unit in units_of(same, tmp_path, ("talk",))] == [(0, 1)]
     drawn = staged({"outer_steps": 1}, {"env": {"horizon": [2, 4]}})
     units = units_of(drawn, tmp_path, ("talk", "shuffled"))
