@@ -1,9 +1,9 @@
-"""What plain algorithms of Stable-Baselines3 and sb3-contrib reach on three ids: the rows of docs/what_to_expect.csv.
+"""What plain algorithms of Stable-Baselines3 and sb3-contrib reach: the rows of docs/what_to_expect.csv.
 
     python examples/what_to_expect.py                                # all rows: about an hour on one core
     python examples/what_to_expect.py --runs xor --seeds 0           # one row: less than a minute
     python examples/what_to_expect.py --quick                        # all runs, too short to learn anything
-    python examples/what_to_expect.py --table                        # random actions, floor, reference of all ids
+    python examples/what_to_expect.py --table  # random actions, floor, reference of all ids
 
 A row is one training with one seed, tested on 1,000 test trials, actions without exploration. It needs
 `pip install sb3-contrib`.
@@ -68,7 +68,7 @@ RUNS = {
 
 
 def random_outcomes(id: str, trials: int) -> np.ndarray:
-    """Outcomes of random actions, of those that the mask allows, on the test trials 0 to `trials` - 1: [trials]."""
+    """Outcomes [trials] of random actions, of those that the mask allows, on the first test trials."""
     envs = gym.make_vec(id, num_envs=trials, split="test", autoreset_mode="DISABLED")
     _, infos = envs.reset(seed=0)
     generator, over = np.random.default_rng(0), np.zeros(trials, bool)
@@ -121,13 +121,9 @@ def main() -> None:
     """Print a row per run and seed as CSV."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", nargs="+", choices=[*RUNS], default=[*RUNS], help="which (default: all)")
-    parser.add_argument(
-        "--seeds", nargs="+", type=int, default=[0, 1, 2], help="of training (default: 0 1 2)"
-    )
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="default: 0 1 2")
     parser.add_argument("--quick", action="store_true", help="at most 2,000 steps and 20 test trials")
-    parser.add_argument(
-        "--table", action="store_true", help="random actions (2,000 trials), floor, reference per id"
-    )
+    parser.add_argument("--table", action="store_true", help="random actions, floor, reference per id")
     arguments = parser.parse_args()
     if arguments.table:
         print(table(2_000))

@@ -1,4 +1,4 @@
-"""skrl (its networks take no dict): PPO on one Box, single and vector, Box and Discrete; IPPO without a wrapper."""
+"""skrl (its networks take no dict): PPO on one Box, single and vector; IPPO without a wrapper."""
 
 from typing import Any
 
