@@ -19,7 +19,10 @@ def board(tmp_path: Path) -> Board:
     """Two contestants over four lengths of life."""
     cells = {f"h{at}": {"id": "Badger/GuessingGame-v0", "dims": 3, "horizon": at} for at in PLACES}
     recipe = tiny_board(tmp_path).agents["talk"].recipe
-    agents = {"talk": {"recipe": recipe}, "ring": {"recipe": recipe, "agent": {"topology": "ring"}}}
+    agents = {
+        "talk": {"recipe": recipe},
+        "ring": {"recipe": recipe, "agent": {"channel": {"topology": "ring"}}},
+    }
     scale = {"label": "steps", "cells": list(cells), "values": list(PLACES)}
     return tiny_board(tmp_path, cells=cells, agents=agents, main="h4", seeds=10, scales={"life": scale})
 
@@ -44,10 +47,10 @@ def _rows(agent: str, seed: int, means: np.ndarray) -> dict[str, Row]:
     [
         ([1, 1, 1, 1], "no crossing: talk is better at 4, 6, 8, 10"),
         ([-1, -1, 1, 1], "crossing: ring is better at 4, 6; talk is better at 8, 10"),
-        ([-1, 0, 1, 0], "crossing: ring is better at 4; talk is better at 8; not distinguishable at 6, 10"),
+        ([-1, 0, 1, 0], "crossing: ring is better at 4; talk is better at 8; no difference shown at 6, 10"),
         ([1, -1, 1, 1], "crossing: talk is better at 4; ring is better at 6; talk is better at 8, 10"),
-        ([0, 0, 1, 1], "no crossing: talk is better at 8, 10; not distinguishable at 4, 6"),
-        ([0, 0, 0, 0], "talk and ring are not distinguishable anywhere"),
+        ([0, 0, 1, 1], "no crossing: talk is better at 8, 10; no difference shown at 4, 6"),
+        ([0, 0, 0, 0], "no difference shown anywhere between talk and ring"),
     ],
 )
 def test_who_is_better_where(board: Board, gains: list[float], told: str) -> None:

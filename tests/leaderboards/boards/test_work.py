@@ -196,7 +196,7 @@ def test_seeds_that_cannot_be_stacked_are_units_of_their_own(tmp_path: Path) -> 
         return Board.model_validate(tables)
 
     assert [unit.seeds for unit in units_of(tiny_board(tmp_path), tmp_path, ("talk", "shuffled"))] == [(0, 1)]
-    same = staged({"outer_steps": 1}, {"agent": {"topology": "ring"}})
+    same = staged({"outer_steps": 1}, {"agent": {"channel": {"topology": "ring"}}})
     assert [unit.seeds for unit in units_of(same, tmp_path, ("talk",))] == [(0, 1)]
     drawn = staged({"outer_steps": 1}, {"env": {"horizon": [2, 4]}})
     units = units_of(drawn, tmp_path, ("talk", "shuffled"))

@@ -43,7 +43,12 @@ def tiny_board(folder: Path, outer_steps: int = 3, **changes: Any) -> Board:
 
 def control(recipe: str, topology: str) -> dict[str, Any]:
     """The same agent with another topology."""
-    return {"recipe": recipe, "agent": {"topology": topology}, "role": "control", "control_of": "talk"}
+    return {
+        "recipe": recipe,
+        "agent": {"channel": {"topology": topology}},
+        "role": "control",
+        "control_of": "talk",
+    }
 
 
 def opener(board: Board) -> Callable[..., Agent]:
