@@ -3,7 +3,7 @@
 #   make test           lint, types, tests
 #   make test-slow      the tests that `make test` leaves out; properties with 2,000 examples
 #   make test-matrix    the tests on the oldest and newest gymnasium and numpy that can be installed
-#   make test-clients  other libraries against the built wheel, each in an environment of its own: about an hour
+#   make test-clients   other libraries on the built wheel, each in an environment of its own: about an hour
 #   make format         rewrite the code as `make test` wants it
 #   make clean          remove all that these commands made
 # PYTHON=python3.12 chooses another interpreter, WORKERS=8 the number of test processes, CLIENTS="sb3 torchrl" libraries.

@@ -90,7 +90,8 @@ class InnerSteps:
             "experts": experts,
             "policy": {"hidden_size": kind.hidden_size},
             "membrane": {"kind": kind.membrane},
-            "channel": {"topology": topology, "rounds": kind.rounds},
+            "channel": {"topology": topology},
+            "rounds": kind.rounds,
         }
         settings = BadgerSettings.model_validate(tables)
         self.agent = BadgerAgent(self.family, settings).to(device)

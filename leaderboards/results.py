@@ -98,7 +98,7 @@ def columns_of(rows: Sequence[Record], width: int = 80) -> list[str]:
     heads = list(rows[0])
     cells = [heads, *([text(row[head]) for head in heads] for row in rows)]
     widths = [max(len(line[place]) for line in cells) for place in range(len(heads) - 1)]
-    room = max(20, width - sum(widths) - 2 * len(widths))
+    room = max(16, width - sum(widths) - 2 * len(widths))
     lines = []
     for line in cells:
         folded = textwrap.wrap(line[-1], room) or [""]

@@ -39,7 +39,7 @@ def rounds(asked: Asked) -> Drawn:
     """Accuracy in XOR against rounds of communication, for each topology and number of bits."""
     settings = find_settings(asked.runs, ("channel.topology",), asked.device)
     recipe, trials = settings[0][0].recipe, asked.trials or 10_000
-    trained = met_in_training(recipe, "agent", "channel.rounds")
+    trained = met_in_training(recipe, "agent", "rounds")
     experts = one_asked(asked.experts, met_in_training(recipe, "agent", "experts")[1], "--experts")
     panels: list[list[Sweep]] = []
     for number in _numbers_of_bits(asked, recipe):
@@ -88,11 +88,10 @@ def _against_rounds(
     agent: dict[str, Any],
 ) -> Sweep:
     """Accuracy of outer seeds of one policy over rounds, with some settings of the agent changed."""
-    channel = agent.get("channel", {})
-    topology = channel.get("topology", topology_of(group[0].recipe))
+    topology = agent.get("channel", {}).get("topology", topology_of(group[0].recipe))
     told = {"policy": policy, "topology": topology, "experts": agent["experts"], "bits": family.bits}
     found, _ = sweep(
-        group, "rounds", places, lambda _, number: (family, {**agent, "channel": {**channel, "rounds": number}}),
+        group, "rounds", places, lambda _, number: (family, {**agent, "rounds": number}),
         trials=asked.trials or 10_000, seed=asked.seed, device=asked.device,
         what=f"{policy}, {topology}, {family.bits} bits", settings=told,
     )  # fmt: skip
@@ -136,7 +135,7 @@ def halting(asked: Asked) -> Drawn:
     records = [
         row for each in (used, accuracy) for row in (*each.records(), *(each.middle() if several else []))
     ]
-    most = met_in_training(recipe, "agent", "channel.rounds")[1]
+    most = met_in_training(recipe, "agent", "rounds")[1]
     hard, easy = places[-1], places[0]
     said = said_of_counts([len(subjects)], "")
     title = f"Rounds of communication used in XOR of {easy} to {hard} bits, at most {most}"

@@ -194,7 +194,7 @@ def table_of(own: list[Score], beside: list[Score]) -> list[dict[str, str]]:
         for agent in agents:
             score = known.get((agent, ability))
             there = score is not None and not math.isnan(score.value)
-            row[agent[:14]] = f"{score.value:.2f}" if score is not None and there else "-"
+            row[agent[:12]] = f"{score.value:.2f}" if score is not None and there else "-"
         rows.append({**row, "on": what.task})
     return rows
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from badger_envs.scoring import scales
+
 HERE = Path(__file__).parent
 _spec = importlib.util.spec_from_file_location("run_clients", HERE / "run.py")
 run = importlib.util.module_from_spec(_spec)
@@ -37,9 +39,20 @@ def test_requirements_are_pinned():
     ("log", "line"),
     [
         ("a\nTraceback (most recent call last):\n  File x\nValueError: no\nsecond line\n", "ValueError: no"),
-        ("Collecting x\nERROR: No matching distribution found for x\n", "ERROR: No matching distribution found for x"),
+        (
+            "Collecting x\nERROR: No matching distribution found for x\n",
+            "ERROR: No matching distribution found for x",
+        ),
         ("", "no output"),
     ],
 )
 def test_the_first_line_of_an_error_is_found(log, line):
     assert run.first_error(log) == line
+
+
+def test_what_to_expect_has_the_floors_and_references_of_today():
+    page = (run.ROOT / "docs" / "what_to_expect.md").read_text(encoding="utf-8")
+    for id, scale in scales().items():
+        row = next(line for line in page.splitlines() if line.startswith(f"| `{id}` |"))
+        assert f"| {scale.floor.mean:.3g}, {scale.floor.agent} |" in row
+        assert f"| {scale.reference.mean:.3g}, {scale.reference.agent} |" in row

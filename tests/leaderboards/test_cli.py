@@ -206,7 +206,9 @@ def test_another_split_and_seed_are_other_tasks(capsys: pytest.CaptureFixture[st
 
 def test_settings_can_be_changed_for_one_use(capsys: pytest.CaptureFixture[str], trained: Path) -> None:
     words = ("--trials", 20, "--json", "--env", "dims=2", "horizon=6", "--agent", "experts=4")
-    done = run(capsys, "evaluate", trained, *words, "topology=[[0,1,0,0],[0,0,1,0],[0,0,0,1],[1,0,0,0]]")
+    done = run(
+        capsys, "evaluate", trained, *words, "channel.topology=[[0,1,0,0],[0,0,1,0],[0,0,0,1],[1,0,0,0]]"
+    )
     assert all(row["dims"] == 2 and row["horizon"] == 6 and row["experts"] == 4 for row in done.results)
 
 
@@ -303,7 +305,7 @@ def test_mistakes_are_one_line_and_leave_nothing(
         (["--agent", "experts=2"], "2 experts for 3 outputs"),
         (["--agent", "experts=x"], "agent.experts is 'x'"),
         (["--agent", "expert=3"], "agent.expert: unknown key; known keys: experts"),
-        (["--agent", "topology=everyone"], "it must be one of all, none, self, ring"),
+        (["--agent", "channel.topology=everyone"], "it must be one of all, none, self, ring"),
         (["--env", "dims=4"], "3 experts for 4 outputs"),
         (["--env", "dtype=float64"], "float64"),
         (["--env", "dtype=int"], "dtype is 'int'"),

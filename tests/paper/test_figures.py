@@ -48,9 +48,10 @@ def deciding(topology: str, halts: bool = False) -> Recipe:
         "writing": "absolute",
         "policy": {"hidden_size": 8, "message_size": 4, "halts": halts},
         "membrane": {"kind": "attentional"},
-        "channel": {"rounds": 3, "topology": topology},
+        "channel": {"topology": topology},
+        "rounds": 3,
     }
-    stages = [{"outer_steps": 1}, {"env": {"bits": [2, 3]}, "agent": {"channel": {"rounds": [2, 3]}}}]
+    stages = [{"outer_steps": 1}, {"env": {"bits": [2, 3]}, "agent": {"rounds": [2, 3]}}]
     return small_recipe(
         name=f"deciding-{topology}",
         env={"id": "Badger/XOR-v0", "bits": 2, "horizon": 1},

@@ -19,10 +19,8 @@ def board(tmp_path: Path) -> Board:
     """Two contestants over four lengths of life."""
     cells = {f"h{at}": {"id": "Badger/GuessingGame-v0", "dims": 3, "horizon": at} for at in PLACES}
     recipe = tiny_board(tmp_path).agents["talk"].recipe
-    agents = {
-        "talk": {"recipe": recipe},
-        "ring": {"recipe": recipe, "agent": {"channel": {"topology": "ring"}}},
-    }
+    ring = {"channel": {"topology": "ring"}}
+    agents = {"talk": {"recipe": recipe}, "ring": {"recipe": recipe, "agent": ring}}
     scale = {"label": "steps", "cells": list(cells), "values": list(PLACES)}
     return tiny_board(tmp_path, cells=cells, agents=agents, main="h4", seeds=10, scales={"life": scale})
 

@@ -43,12 +43,8 @@ def tiny_board(folder: Path, outer_steps: int = 3, **changes: Any) -> Board:
 
 def control(recipe: str, topology: str) -> dict[str, Any]:
     """The same agent with another topology."""
-    return {
-        "recipe": recipe,
-        "agent": {"channel": {"topology": topology}},
-        "role": "control",
-        "control_of": "talk",
-    }
+    agent = {"channel": {"topology": topology}}
+    return {"recipe": recipe, "agent": agent, "role": "control", "control_of": "talk"}
 
 
 def opener(board: Board) -> Callable[..., Agent]:

@@ -20,7 +20,7 @@ from badger_agents.training.loop import train_population
 from badger_agents.training.own_code import keep_code
 from badger_agents.training.run import DivergenceError, RunPlan
 from badger_envs.family import Observation
-from leaderboards.boards.board import Board
+from leaderboards.boards.board import Board, BoardError
 from leaderboards.boards.results import Row, parse_results
 from leaderboards.submissions import preparing, validation, verification
 from leaderboards.submissions.entries import with_submissions, write_verified
@@ -255,7 +255,7 @@ def test_an_agent_that_does_not_answer_is_given_up(made: Place, monkeypatch: pyt
 
 def test_boards_show_what_was_measured_and_nothing_else(made: Place, tmp_path: Path) -> None:
     submission: Submission = validate(made.submission, made.table)
-    measured = [row._replace(mean=row.mean + 0.01) for row in submission.rows]
+    measured = [row._replace(mean=0.25) for row in submission.rows]
     write_verified(tmp_path, submission, measured)
     board, runs = with_submissions(made.table, tmp_path)
     ((line, found),) = runs.items()
@@ -263,6 +263,10 @@ def test_boards_show_what_was_measured_and_nothing_else(made: Place, tmp_path: P
     assert list(board.agents) == [*made.table.agents, line]
     assert [run.seed for run in found] == list(range(SEEDS))
     for row in measured:
-        assert float(found[row.seed].outcomes[row.cell].mean()) == pytest.approx(row.mean, rel=1e-6)
+        assert row.seed is not None
+        assert found[row.seed].rows[row.cell].mean == row.mean
     assert line not in made.table.agents  # the board that was given is as it was
     assert board.recipe(line).training is not None
+    (tmp_path / "tiny-v1" / "mine" / "results.csv").write_text("mine")
+    with pytest.raises(BoardError, match="submission mine to tiny-v1 has another header"):
+        with_submissions(made.table, tmp_path)
