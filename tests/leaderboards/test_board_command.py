@@ -43,7 +43,7 @@ def test_scales_and_other_cells_are_tables_of_their_own(
     board = tiny.model_dump(exclude_none=True) | {"scales": scales}
     board["cells"] |= extra
     talk = board["agents"]["talk"]
-    board["agents"] = {name: talk, "ring": talk | {"agent": {"topology": "ring"}}}
+    board["agents"] = {name: talk, "ring": talk | {"agent": {"channel": {"topology": "ring"}}}}
     file = tmp_path / "tiny-v1.toml"
     file.write_text(recipe_text(board, "For tests."))
     words = ("board", "run", file, "--out", tmp_path / "runs", "--processes", 1, "--seeds", 1)

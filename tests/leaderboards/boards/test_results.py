@@ -60,6 +60,7 @@ def test_results_are_the_sums_of_the_parquet_file_and_no_order_changes_them(tmp_
     ]
     written = {}
     for name, order in (("one", runs), ("other", runs[::-1])):
+        (tmp_path / name / "rows").mkdir(parents=True)
         for run in order:
             write_run(tmp_path / name / "rows", run)
         put_together(board, tmp_path / name / "rows", tmp_path / name)

@@ -45,10 +45,10 @@ def _rows(agent: str, seed: int, means: np.ndarray) -> dict[str, Row]:
     [
         ([1, 1, 1, 1], "no crossing: talk is better at 4, 6, 8, 10"),
         ([-1, -1, 1, 1], "crossing: ring is better at 4, 6; talk is better at 8, 10"),
-        ([-1, 0, 1, 0], "crossing: ring is better at 4; talk is better at 8; not distinguishable at 6, 10"),
+        ([-1, 0, 1, 0], "crossing: ring is better at 4; talk is better at 8; no difference shown at 6, 10"),
         ([1, -1, 1, 1], "crossing: talk is better at 4; ring is better at 6; talk is better at 8, 10"),
-        ([0, 0, 1, 1], "no crossing: talk is better at 8, 10; not distinguishable at 4, 6"),
-        ([0, 0, 0, 0], "talk and ring are not distinguishable anywhere"),
+        ([0, 0, 1, 1], "no crossing: talk is better at 8, 10; no difference shown at 4, 6"),
+        ([0, 0, 0, 0], "no difference shown anywhere between talk and ring"),
     ],
 )
 def test_who_is_better_where(board: Board, gains: list[float], told: str) -> None:
