@@ -16,7 +16,7 @@ from badger_agents.atomic_files import write_atomically, write_together
 WRITER = """
 import importlib.util, itertools, pathlib, sys
 spec = importlib.util.spec_from_file_location("files", sys.argv[1])
-files = importlib.util.module_from_spec(spec)
+atomic_files = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(atomic_files)
 for number in itertools.count():
     atomic_files.write_atomically(pathlib.Path(sys.argv[2]), bytes([number % 256]) * 4_000_000)
@@ -30,7 +30,8 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_file(tmp_path: Path) -> No
     for _ in range(4):
         writer = subprocess.Popen([sys.executable, "-c", WRITER, atomic_files.__file__, str(path)])
         part, limit = path.with_name(".data.part"), time.monotonic() + 30
-        while not part.exists() and time.monotonic() < limit:
+        while not part.exists():
+            assert time.monotonic() < limit
             time.sleep(0.001)
         time.sleep(rng.uniform(0, 0.05))
         writer.kill()
