@@ -10,9 +10,9 @@ from pathlib import Path
 from badger_agents.loading import FOLDER as PRETRAINED
 from badger_envs import scoring
 from leaderboards.boards.board import Board, board_names, load_board
-from leaderboards.boards.claims import controls_of, verdicts
+from leaderboards.boards.claims import verdicts
 from leaderboards.boards.results import Results, read_results
-from leaderboards.boards.standing import outcomes, short
+from leaderboards.boards.standing import outcomes, scores, short
 from leaderboards.statistics import over_seeds
 
 BLOCK = re.compile(r"<!-- numbers: ([\w-]+) -->\n.*?<!-- end -->", re.DOTALL)
@@ -45,30 +45,46 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def boards() -> str:
-    """A row for each board and condition: the best contestant, Badger, Badger in silence, the claim."""
+    """A row for each board and condition: the best contestant, Badger and its score, Badger in silence, the claim."""
     rows = []
     for name in board_names():
         board = load_board(name)
         results = read_results(board)
         claims = {each.agent: each.passed for each in verdicts(board, results)}
-        agents = [agent for agent in board.agents if agent in claims] or [board.baseline]
+        agents = [agent for agent in board.agents if agent in claims]
         contestants = [a for a, e in board.agents.items() if e.role == "contestant" and results[a]]
         sign = 1 if board.higher_is_better else -1
         best = max(contestants, key=lambda a: sign * outcomes(board, results[a], board.main).mean())
         for agent in agents:
-            controls = controls_of(board, agent)
+            silent = [
+                name
+                for name, entrant in board.agents.items()
+                if entrant.control_of == agent and entrant.without == "communication" and results[name]
+            ]
             condition = board.agents[agent].condition
-            claim = "" if agent not in claims else "communication helps" if claims[agent] else "no claim"
+            claim = "communication helps" if claims[agent] else "no claim"
+            normal = scores(board, outcomes(board, results[agent], board.main))
             rows.append(
                 [
-                    f"{name}{', ' + condition if condition else ''}: {board.outcome.replace('_', ' ')}",
+                    f"{name}{', ' + condition if condition else ''}",
+                    f"{board.outcome_in(board.main)} in {board.main}",
                     f"{board.agents[best].label or best} {_mean(board, results, best)}",
                     _mean(board, results, agent),
-                    "" if controls is None else _mean(board, results, controls[0]),
+                    "" if normal is None else f"{normal.mean():.2f}",
+                    _mean(board, results, silent[0]) if silent else "not run",
                     claim,
                 ]
             )
-    return table(["board and outcome", "best contestant", "Badger", "retrained without talk", "claim"], rows)
+    head = [
+        "board",
+        "outcome",
+        "best contestant",
+        "Badger",
+        "its score",
+        "Badger retrained without talk",
+        "claim",
+    ]
+    return table(head, rows)
 
 
 def sizes() -> str:

@@ -264,7 +264,7 @@ def _standing(
     steps = [run.facts.threshold for run in runs if run.facts.threshold is not None]
     return Standing(
         name,
-        " = ".join(_shown(board, each) for each in (name, *also)),
+        ", ".join(_shown(board, each) for each in (name, *also)),
         entrant.condition,
         entrant.role,
         len(runs),

@@ -29,6 +29,7 @@ WIDTH = 80
 """Columns of all that is printed here."""
 
 MARKS = {"better": "+", "worse": "-", "no difference shown": "="}
+"""Before a contestant's name: against the board's reference agent; behind a difference: what it means."""
 
 
 def show_board(board: Board, results: Results, *, as_json: bool = False, note: str = "") -> None:
@@ -139,7 +140,11 @@ def _contestants(board: Board, lines: Sequence[Standing]) -> list[str]:
     rivals = {line.label for line in lines if line.role == "contestant" and line.versus is None}
     rival = " or ".join(sorted(rivals)) or first
     legend = f"+ better, - worse than {rival}, = no difference shown (paired, Holm over the board)"
-    legend += "; ok: seeds that solved it; size: weights; ops: per step; s: of training"
+    legend += "; iqm: interquartile mean; ok: seeds with a score of 0.9"
+    legend += f"; steps: outer steps to a loss of {board.threshold:g}" if steps else ""
+    legend += (
+        "; size: weights; ops: operations of a step; s: seconds of training; failed: a score of 0 or less"
+    )
     return [*_aligned(rows, 3 if conditions else 2), *_wrapped(legend)]
 
 
@@ -147,14 +152,14 @@ def _ablations(parts: Sequence[Ablation]) -> list[str]:
     """The second table: one column for each agent whose parts were taken away."""
     columns = list(dict.fromkeys((part.of, part.condition) for part in parts))
     names = {of: condition or of for of, condition in columns}
-    rows = [["taken away: difference", *(names[of] for of, _ in columns)]]
+    rows = [["without it", *(names[of] for of, _ in columns)]]
     for label in dict.fromkeys(part.label for part in parts):
         row = [label]
         for of, _ in columns:
             found = [part for part in parts if (part.of, part.label) == (of, label)]
-            row.append(f"{MARKS[found[0].versus.verdict]} {said(found[0].versus.estimate)}" if found else "")
+            row.append(f"{said(found[0].versus.estimate)} {MARKS[found[0].versus.verdict]}" if found else "")
         rows.append(row)
-    return _aligned(rows)
+    return ["How the outcome changes (+ better, - worse, = no difference shown):", *_aligned(rows)]
 
 
 def _aligned(rows: Sequence[Sequence[str]], texts: int = 1) -> list[str]:
