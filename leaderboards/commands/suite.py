@@ -10,6 +10,7 @@ from rich.progress import track
 
 from badger_agents.atomic_files import write_atomically
 from badger_agents.evaluation import Evaluation
+from badger_agents.locks import owned
 from badger_agents.recipe.loading import Recipe
 from badger_agents.recipe.schema import RecipeError
 from badger_agents.training.own_code import keep_code
@@ -84,7 +85,8 @@ def run(
     make_folder(folder)
     if agent is not None or policy is not None:
         whose = find_recipe(agent, trust) if agent is not None else None
-        measures, refused = trained(whose, policy, seeds, outer_steps, folder, device)
+        with owned(folder):
+            measures, refused = trained(whose, policy, seeds, outer_steps, folder, device)
     else:
         measure = measure_source(find(run, pretrained, trust), device)
         measures, refused = {family: [measure] for family in TRAININGS}, {}
@@ -204,7 +206,8 @@ def reference(
     for name, recipe in BESIDE.items():
         folder = out / name
         make_folder(folder)
-        measures, refused = trained(find_recipe(recipe), None, seeds, None, folder, device)
+        with owned(folder):
+            measures, refused = trained(find_recipe(recipe), None, seeds, None, folder, device)
         for score in scores(name, track_all(measures)):
             found.append(score._replace(note=refused.get(ABILITIES[score.ability].family, score.note)))
         write_atomically(REFERENCES, as_csv([score._asdict() for score in found]).encode())

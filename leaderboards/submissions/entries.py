@@ -39,7 +39,7 @@ def with_submissions(board: Board, folder: Path) -> tuple[Board, dict[str, list[
     for path in sorted((folder / board.name).glob(f"*/{RESULTS}")):
         line = f"{path.parent.name} (submitted)"
         try:
-            found = read_results(path.read_text())
+            found = read_results(path.read_text(encoding="utf-8"))
         except (SubmissionError, OSError) as error:
             raise BoardError(
                 f"the submission {path.parent.name} to {board.name} is damaged: {error}"

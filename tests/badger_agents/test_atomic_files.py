@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from badger_agents import atomic_files
 from badger_agents.atomic_files import write_atomically, write_together
 
 WRITER = """
