@@ -3,9 +3,10 @@
 #   make test           lint, types, tests
 #   make test-slow      the tests that `make test` leaves out; properties with 2,000 examples
 #   make test-matrix    the tests on the oldest and newest gymnasium and numpy that can be installed
+#   make test-clients   other libraries on the built wheel, each in an environment of its own: about an hour
 #   make format         rewrite the code as `make test` wants it
 #   make clean          remove all that these commands made
-# PYTHON=python3.12 chooses another interpreter, WORKERS=8 the number of test processes.
+# PYTHON=python3.12 chooses another interpreter, WORKERS=8 the number of test processes, CLIENTS="sb3 torchrl" libraries.
 
 PYTHON ?= python3
 WORKERS ?= 2
@@ -14,7 +15,7 @@ VENV := .venv
 PIP := $(VENV)/bin/pip --disable-pip-version-check --quiet
 CODE := badger_envs badger_agents baselines leaderboards benchmarks paper tests
 
-.PHONY: demo test test-slow test-matrix format clean python
+.PHONY: demo test test-slow test-matrix test-clients format clean python
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -35,6 +36,9 @@ test-slow: $(VENV)/.dev
 
 test-matrix: python
 	PYTHON="$(PYTHON)" WORKERS="$(WORKERS)" .ci/test-matrix
+
+test-clients: python
+	$(PYTHON) tests/clients/run.py $(CLIENTS)
 
 format: $(VENV)/.dev
 	$(VENV)/bin/ruff check --fix $(CODE)

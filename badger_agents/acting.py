@@ -40,9 +40,7 @@ class EnvPolicy:
 
     def __init__(self, agent: Agent, env: Any, device: str | torch.device = "cpu") -> None:
         self.agent, self.env, self.device = agent, env, torch.device(device)
-        self.family = _of_env(env, "family")[0]
-        if not isinstance(self.family, Family):
-            raise TypeError(f"{env} is no environment of this suite; make one with gym.make('Badger/...')")
+        self.family = family_of_env(env)
         self.rows: int | None = getattr(env, "num_envs", None)
         self.experts: list[str] | None = getattr(env, "possible_agents", None)
         self.reset()
@@ -135,7 +133,7 @@ class EnvPolicy:
         """The action as the environment takes it."""
         array = action.cpu().numpy()
         if self.experts is not None:
-            return self._apart(array[0])
+            return self._apart(np.asarray(array[0]))
         if self.rows is not None:
             return array
         return int(array[0]) if self.family.action_kind == "categorical" else array[0]
@@ -151,6 +149,18 @@ class EnvPolicy:
             apart[name] = np.zeros(self.env.action_space(name).shape, self.family.dtype)
             apart[name][self.env.action_slices["writing"]] = value
         return apart
+
+
+def family_of_env(env: Any) -> Family:
+    """The family that an environment plays, or each environment of a vector.
+
+    Raises:
+        TypeError: it is none of this suite.
+    """
+    family = _of_env(env, "family")[0]
+    if not isinstance(family, Family):
+        raise TypeError(f"{env} is no environment of this suite; make one with gym.make('Badger/...')")
+    return family
 
 
 def _of_env(env: Any, name: str) -> list[Any]:

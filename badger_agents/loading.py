@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from badger_agents.acting import EnvPolicy, family_of_env
 from badger_agents.agent import Agent, LearnedAgent
 from badger_agents.class_loading import PROJECT_ONLY, Trust
 from badger_agents.recipe.loading import Recipe, load_recipe, recipe_files
@@ -44,6 +45,21 @@ class TrainedAgent:
             CheckpointError: the weights do not fit, or an algorithm without weights gets some.
         """
         return _made(self.recipe, self.checkpoint, self.device, changes)
+
+    def policy(self, env: Any) -> EnvPolicy:
+        """This agent as a policy in an environment: `reset()`, `act(observation)`.
+
+        Args:
+            env: a Gymnasium, vector or PettingZoo parallel environment of this suite.
+
+        Raises:
+            TypeError: the environment is none of this suite.
+            CheckpointError: the weights do not fit the kind of its actions.
+        """
+        kind = family_of_env(env).action_kind
+        fits = not isinstance(self.agent, LearnedAgent) or self.agent.action_kind == kind
+        made = self if fits else self.with_settings(action_kind=kind)
+        return EnvPolicy(made.agent, env, self.device)
 
 
 def load(name_or_path: str | Path, *, device: str = "cpu", trust: Trust = PROJECT_ONLY) -> TrainedAgent:

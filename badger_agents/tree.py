@@ -37,3 +37,10 @@ def map_with_path(function: Callable[..., Any], path: str, *trees: Any) -> Any:
             name: map_with_path(function, f"{path}/{name}", *(each[name] for each in trees)) for name in first
         }
     return first
+
+
+def leaves(tree: Any) -> list[Tensor]:
+    """The tensors of a tree, in order."""
+    if isinstance(tree, Tensor):
+        return [tree]
+    return [leaf for part in tree for leaf in leaves(part)] if isinstance(tree, tuple) else []

@@ -11,7 +11,7 @@ from badger_envs.family import Family, Observation
 
 
 def answers(family: Family, keys: Int[Tensor, "B 4"]) -> Float[Tensor, "B T O"]:
-    """What should be written at each step of a trial (`Family.solution`), found by living it through again.
+    """What should be written at each step of a trial (`Family.solution`), found by playing the trial again.
 
     In no family here does it depend on what is written, so that nothing is written.
 

@@ -7,17 +7,16 @@ reaches. Takes 24 seconds; `--help` has the options.
 import dataclasses
 import statistics
 import sys
+import tempfile
+from pathlib import Path
 from typing import Literal
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from badger_agents.badger.agent import BadgerAgent, BadgerSettings
-from badger_agents.estimators import make_estimator
-from badger_agents.estimators.objectives import last_step
-from badger_agents.estimators.trials import Trials
-from badger_envs import keyed_random
-from badger_envs.families.guessing_game import GuessingGame
+from badger_agents.recipe.loading import check_recipe
+from badger_agents.training.loop import outer_step
+from badger_agents.training.run import Run, RunPlan
 from benchmarks.timing import Cycle, compare, finished
 from leaderboards.cli import call
 from leaderboards.options import check_device, check_numbers
@@ -60,31 +59,26 @@ class OuterStep:
     """
 
     def __init__(self, sizes: Sizes, device: str) -> None:
-        self.batch_size, self.device = sizes.batch_size, device
-        self.family = GuessingGame(dims=sizes.dims, horizon=sizes.horizon)
-        settings = BadgerSettings(
-            experts=sizes.experts,
-            membrane=sizes.membrane,
-            policy_settings={"hidden_size": sizes.hidden_size},
-        )
-        self.agent = BadgerAgent(self.family, settings).to(device)
-        self.parameters = list(self.agent.parameters())
-        self.optimiser = torch.optim.Adam(self.parameters, lr=1e-3)
-        self.estimator = make_estimator("backpropagation", {})
-        self.step = 0
+        self.device = device
+        tables = {
+            "name": "benchmark",
+            "env": {"id": "Badger/GuessingGame-v0", "dims": sizes.dims, "horizon": sizes.horizon},
+            "agent": {
+                "experts": sizes.experts,
+                "policy": {"hidden_size": sizes.hidden_size},
+                "membrane": {"kind": sizes.membrane},
+            },
+            "training": {"outer_steps": 1, "batch_size": sizes.batch_size, "objective": "last_step"},
+        }
+        with tempfile.TemporaryDirectory() as folder:  # nothing is kept in it
+            plan = RunPlan(check_recipe(tables, "benchmark"), 0, Path(folder))
+            self.run = Run(plan, device=device)
+        self.state = self.run.begin()
 
     def __call__(self) -> int:
         """One outer step; returns 1 once the device has done it."""
-        keys = keyed_random.outer_keys(0, self.step, self.batch_size, like=self.parameters[0])  # (B, 4)
-        trials = Trials(self.family, keys, last_step, draw_key=keyed_random.outer_keys(0, self.step, 1))
-        for update in self.estimator.updates(self.agent, trials, {}):
-            norm = torch.nn.utils.get_total_norm(update.gradients)
-            torch.cat([update.loss, norm[None]]).tolist()  # the outer loop looks at them too
-            for parameter, gradient in zip(self.parameters, update.gradients, strict=True):
-                parameter.grad = gradient
-            torch.nn.utils.clip_grads_with_norm_(self.parameters, 1.0, norm)
-            self.optimiser.step()
-        self.step += 1
+        with torch.random.fork_rng(devices=[]):
+            ((self.state, _),) = outer_step([self.run], [self.state])
         return finished(1, self.device)
 
 

@@ -54,7 +54,7 @@ def estimators(
         window: Steps through which truncated backpropagation goes.
         pairs: Pairs of evolution strategies; the batch size must be a multiple of it.
         env: Settings of the environment to change, such as dims=5.
-        agent: Settings of the agent to change, such as topology=none.
+        agent: Settings of the agent to change, such as channel.topology=none.
         training: Settings of the training to change, such as batch_size=64.
         device: Where to compute: cpu, cuda, cuda:1, ...
         threads: Threads of the CPU; if not given, OMP_NUM_THREADS, or 1.

@@ -20,8 +20,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from badger_agents.recipe.loading import Recipe, load_recipe
 from badger_agents.training.curriculum import Place
-from badger_agents.training.run import Run
-from badger_agents.training.stacked_step import outer_step
+from badger_agents.training.loop import outer_step
+from badger_agents.training.run import Run, RunPlan
 from benchmarks.agent import matrix_cycle, matrix_operations
 from benchmarks.memory import peak_memory
 from benchmarks.timing import Cycle, finished, in_turns
@@ -49,16 +49,15 @@ class StageSteps:
     """
 
     def __init__(self, recipe: Recipe, stage: int, folder: Path, device: str, bfloat16: bool = False) -> None:
-        self.run = Run(recipe, 0, folder, device=device)
-        self.run.place = Place(stage)
+        self.run = Run(RunPlan(recipe, 0, folder), device=device)
+        self.state = self.run.begin()._replace(place=Place(stage))
         self.device, self.bfloat16 = device, bfloat16
 
     def __call__(self) -> int:
         """One outer step; returns 1 once the device has done it."""
         kind = torch.device(self.device).type
         with torch.random.fork_rng(devices=[]), torch.autocast(kind, torch.bfloat16, enabled=self.bfloat16):
-            outer_step([self.run])
-        self.run.step += 1
+            ((self.state, _),) = outer_step([self.run], [self.state])
         return finished(1, self.device)
 
 
@@ -172,7 +171,7 @@ def outer(
     Args:
         recipe: Name of a recipe (see `badger list`) or path to a TOML file.
         env: Settings of the environment to change, such as dims=5.
-        agent: Settings of the agent to change, such as topology=none.
+        agent: Settings of the agent to change, such as channel.topology=none.
         training: Settings of the training to change, such as estimator=evolution estimator_settings.pairs=8.
         bfloat16: Also time steps under torch.autocast to bfloat16.
         memory: Also count the bytes of tensors in use at the peak of a step (it takes a while).
@@ -240,7 +239,7 @@ def timed(
             peak = peak_memory(stages[number], device)
             results.append(record("peak_memory", peak / 1e6, unit="MB", stage=number))
     for other, rounds in zip(others, speeds[len(stages) :], strict=False):
-        number = other.run.place.stage
+        number = other.state.place.stage
         ratio = statistics.median(plain / speed for plain, speed in zip(speeds[number], rounds, strict=True))
         results.append(record("time_ratio", ratio, way="bfloat16", stage=number, n=len(rounds)))
     results.append(record("matrix_product_rate", matrix_rate / 1e9, unit="GFLOP/s", size=matrix_size))

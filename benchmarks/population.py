@@ -16,8 +16,8 @@ import torch
 import tyro
 
 from badger_agents.recipe.loading import Recipe, load_recipe
-from badger_agents.training.run import Run
-from badger_agents.training.stacked_step import Pace
+from badger_agents.training.loop import StackedStep
+from badger_agents.training.run import Run, RunPlan
 from benchmarks.timing import finished, in_turns
 from leaderboards.cli import call
 from leaderboards.options import check_device
@@ -40,8 +40,10 @@ class SeedSteps:
     """
 
     def __init__(self, recipe: Recipe, seeds: int, folder: Path, device: str, threads: int) -> None:
-        self.runs = [Run(recipe, seed, folder / str(seed), device=device) for seed in range(seeds)]
-        self.pace = Pace(self.runs[0])
+        plans = [RunPlan(recipe, seed, folder / str(seed)) for seed in range(seeds)]
+        self.runs = [Run(plan, device=device) for plan in plans]
+        self.states = [run.begin() for run in self.runs]
+        self.take = StackedStep(self.runs[0])
         self.device, self.threads = device, threads
         self._check()
 
@@ -49,16 +51,14 @@ class SeedSteps:
         """One outer step of every seed; returns N once the device has done them."""
         torch.set_num_threads(self.threads)
         with torch.random.fork_rng(devices=[]):
-            self.pace.step(self.runs)
+            self.states = [state for state, _ in self.take(self.runs, self.states)]
         self._check()
-        for run in self.runs:
-            run.step += 1
         return finished(len(self.runs), self.device)
 
     def _check(self) -> None:
         """ValueError if the seeds turn out to go alone."""
-        if self.pace.reason and len(self.runs) > 1:
-            raise ValueError(f"seeds of {self.runs[0].recipe.name!r} go alone: {self.pace.reason}")
+        if self.take.reason and len(self.runs) > 1:
+            raise ValueError(f"seeds of {self.runs[0].recipe.name!r} go alone: {self.take.reason}")
 
 
 def population(
@@ -83,7 +83,7 @@ def population(
         recipe: Name of a recipe (see `badger list`) or path to a TOML file.
         seeds: How many outer seeds.
         env: Settings of the environment to change, such as dims=5.
-        agent: Settings of the agent to change, such as topology=none.
+        agent: Settings of the agent to change, such as channel.topology=none.
         training: Settings of the training to change, such as batch_size=64.
         device: Where to compute: cpu, cuda, cuda:1, ...
         threads: Threads of the CPU for both; if not given, as many as it has cores.

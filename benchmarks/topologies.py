@@ -86,13 +86,14 @@ class InnerSteps:
 
     def __init__(self, topology: str, experts: int, kind: Kind, device: str) -> None:
         self.family, self.device = GuessingGame(dims=OUTPUTS, horizon=STEPS + 1), device
-        settings = BadgerSettings(
-            experts=experts,
-            topology=topology,
-            rounds=kind.rounds,
-            membrane=kind.membrane,
-            policy_settings={"hidden_size": kind.hidden_size},
-        )
+        tables = {
+            "experts": experts,
+            "policy": {"hidden_size": kind.hidden_size},
+            "membrane": {"kind": kind.membrane},
+            "channel": {"topology": topology},
+            "rounds": kind.rounds,
+        }
+        settings = BadgerSettings.model_validate(tables)
         self.agent = BadgerAgent(self.family, settings).to(device)
         keys = keyed_random.outer_keys(0, 0, kind.batch_size, like=torch.zeros((), device=device))  # (B, 4)
         self.keys = keyed_random.agent_keys(keys)  # (B, 4)

@@ -1,8 +1,9 @@
-"""What plain algorithms of Stable-Baselines3 and sb3-contrib reach on three ids: the rows of docs/what_to_expect.csv.
+"""What plain algorithms of Stable-Baselines3 and sb3-contrib reach: the rows of docs/what_to_expect.csv.
 
     python examples/what_to_expect.py                                # all rows: about an hour on one core
     python examples/what_to_expect.py --runs xor --seeds 0           # one row: less than a minute
     python examples/what_to_expect.py --quick                        # all runs, too short to learn anything
+    python examples/what_to_expect.py --table  # random actions, floor, reference of all ids
 
 A row is one training with one seed, tested on 1,000 test trials, actions without exploration. It needs
 `pip install sb3-contrib`.
@@ -21,7 +22,7 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.env_util import make_vec_env
 
 import badger_envs
-from badger_envs.scoring import scale_of
+from badger_envs.scoring import scale_of, scales
 
 gym.register_envs(badger_envs)
 
@@ -66,19 +67,31 @@ RUNS = {
 """By name. The second bandit remembers its trial in an LSTM; the first sees its last pull alone."""
 
 
-def outcome(model: Any, id: str, observation: str, trials: int) -> float:
-    """Mean outcome of the test trials 0, 1, ...: actions without exploration, memory from each trial's start."""
-    env = gym.make(id, split="test", observation=observation)
-    values = []
-    for seed in range(trials):
-        seen, _ = env.reset(seed=seed)
-        state, start, over = None, np.ones(1, bool), False
-        while not over:
-            action, state = model.predict(seen, state=state, episode_start=start, deterministic=True)
-            seen, _, ended, cut, info = env.step(action)
-            start, over = np.zeros(1, bool), ended or cut
-        values.append(info[scale_of(id).outcome])
-    return float(np.mean(values))
+def random_outcomes(id: str, trials: int) -> np.ndarray:
+    """Outcomes [trials] of random actions, of those that the mask allows, on the first test trials."""
+    envs = gym.make_vec(id, num_envs=trials, split="test", autoreset_mode="DISABLED")
+    _, infos = envs.reset(seed=0)
+    generator, over = np.random.default_rng(0), np.zeros(trials, bool)
+    envs.action_space.seed(0)
+    while not over.all():
+        actions = envs.action_space.sample()
+        if "action_mask" in infos:
+            actions = np.argmax(generator.random(infos["action_mask"].shape) * infos["action_mask"], axis=1)
+        _, _, ended, cut, infos = envs.step(actions)
+        over = ended | cut
+    return np.asarray(infos[scale_of(id).outcome], np.float64)
+
+
+def table(trials: int) -> str:
+    """A row per id: what counts, random actions, floor and reference."""
+    lines = ["| id | outcome | random | floor (score 0) | reference (score 1) |", "|---|---|---|---|---|"]
+    for id, scale in scales().items():
+        random = random_outcomes(id, trials).mean()
+        lines.append(
+            f"| `{id}` | {scale.outcome} | {random:.3g} | {scale.floor.mean:.3g}, {scale.floor.agent} "
+            f"| {scale.reference.mean:.3g}, {scale.reference.agent} |"
+        )
+    return "\n".join(lines)
 
 
 def row(name: str, seed: int, quick: bool) -> dict[str, Any]:
@@ -89,7 +102,7 @@ def row(name: str, seed: int, quick: bool) -> dict[str, Any]:
     envs = make_vec_env(run.id, run.envs, env_kwargs={"observation": run.observation}, seed=1_000 * seed)
     model = run.algorithm(run.policy, envs, seed=seed, device="cpu", **run.settings).learn(steps)
     seconds = time.perf_counter() - begin
-    reached = outcome(model, run.id, run.observation, trials)
+    reached = badger_envs.evaluate(model, run.id, trials, observation=run.observation)
     return {
         "run": name,
         "algorithm": run.algorithm.__name__,
@@ -98,8 +111,8 @@ def row(name: str, seed: int, quick: bool) -> dict[str, Any]:
         "steps": steps,
         "seed": seed,
         "outcome": scale_of(run.id).outcome,
-        "reached": round(reached, 4),
-        "score": round(scale_of(run.id).score(reached), 4),
+        "reached": round(reached.outcome, 4),
+        "score": round(scale_of(run.id).score(reached.outcome), 4),
         "seconds": round(seconds),
     }
 
@@ -108,9 +121,13 @@ def main() -> None:
     """Print a row per run and seed as CSV."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", nargs="+", choices=[*RUNS], default=[*RUNS], help="which (default: all)")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="of training (default: 0 1 2)")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="default: 0 1 2")
     parser.add_argument("--quick", action="store_true", help="at most 2,000 steps and 20 test trials")
+    parser.add_argument("--table", action="store_true", help="random actions, floor, reference per id")
     arguments = parser.parse_args()
+    if arguments.table:
+        print(table(2_000))
+        return
     writer = None
     for name in arguments.runs:
         for seed in arguments.seeds:

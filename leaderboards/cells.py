@@ -80,8 +80,8 @@ def prepare(source: Source, cells: Sequence[Cell], split: str, seed: int, device
     """
     cases = []
     for cell in cells:
-        run = source.open(device, **cell.agent)
         family = source.recipe.family(**{**cell.env, "split": split})
+        run = source.open(device, action_kind=family.action_kind, **cell.agent)
         like = torch.zeros((), device=device)
         run.agent.initial_state(
             family, keyed_random.agent_keys(keyed_random.outer_keys(seed, 0, 1, split, like=like))

@@ -41,6 +41,8 @@ ADMIN = {
     "score": Command("admin.score:score", "measure the floor and reference of scores"),
     "tune": Command("admin.tune:tune", "search the settings of classical algorithms"),
     "match": Command("admin.match:match", "make a baseline as large as a recipe's agent"),
+    "numbers": Command("admin.numbers:numbers", "write the numbers in documents from results"),
+    "season": Command("admin.season:season", "open or close a season of submissions"),
 }
 """The commands of those who work on the suite: `badger admin ...`."""
 

@@ -12,9 +12,9 @@ from badger_agents.badger.growth import Change
 from badger_agents.evaluation import Evaluation, evaluate, interval
 from badger_agents.whitebox.surgery import Moved, Transplanted
 from badger_envs import keyed_random
-from leaderboards.card import ENOUGH
 from leaderboards.cells import CHUNK, Case
 from leaderboards.results import Record, record
+from leaderboards.statistics import ENOUGH
 
 NOT, GROWN, START = "not grown", "grown", "from the start"
 """Conditions. The last is a control: the agent that growth makes, from the first step on."""
@@ -98,12 +98,12 @@ def growth_records(found: Sequence[Grown], at: int) -> list[Record]:
             *((one.case.family.outcome, name, {}, result) for name, result in one.outcomes.items()),
             *(("gain", name, {"against": against}, gain) for (name, against), gain in one.gains.items()),
         ]
-        for what, name, against, result in results:
+        for what, name, other, result in results:
             experts, then = one.experts[name]
             settings = {**one.case.settings, "at": at, "experts": experts, "then": then, "condition": name}
             rows.append(
                 record(
-                    what, result.mean, n=len(result.outcomes), ci95=result.ci95, **settings, **against
+                    what, result.mean, n=len(result.outcomes), ci95=result.ci95, **settings, **other
                 )
             )  # fmt: skip
     for name, against in found[0].gains if len(found) > 1 else ():

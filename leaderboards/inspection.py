@@ -245,13 +245,13 @@ def _roles(
         return []
     roles = {
         "which expert": probes.places(trials, experts),
-        "whose turn came when": probes.turns(_probing(arrays, writing)),
+        "place in the schedule": probes.schedule(_probing(arrays, writing)),
     }
     found = []
     for what, role in ((what, role[:, :PROBED]) for what, role in roles.items()):
         if (role < 0).all():  # nobody wrote anything
             continue
-        read = probes.role_decodability(states, role, probes.dealt(role, names))
+        read = probes.role_decodability(states, role, probes.reassigned(role, names))
         found.append(one(f"role from state: {what}", read.accuracy, read.control, "accuracy"))
     return found
 

@@ -9,11 +9,12 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
+import rich.box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-WIDEST = 7
+WIDEST = 6
 """Columns that a table has at the most, if it can be helped."""
 
 Record = dict[str, Any]
@@ -66,11 +67,19 @@ def show(results: Sequence[Record], *, as_json: bool, title: str, note: str = ""
         [*(f"{name} {text(value)}" for name, value in shared.items()), *([note] if note else [])]
     )
     table = Table(
-        title=escape(title), caption=escape(note) or None, title_justify="left", caption_justify="left"
+        title=escape(title),
+        caption=escape(note) or None,
+        title_justify="left",
+        caption_justify="left",
+        box=rich.box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
     )
     for column in columns:
         right = column in ("value", "n")
-        whole = column == columns[0]  # a name that is cut cannot be typed again
+        longest = max(len(text(row.get(column, ""))) for row in results)
+        whole = column in ("value", "n", "ci95", "unit") or (
+            column == columns[0] and longest < 34
+        )  # what is cut cannot be typed again
         table.add_column(column, overflow="fold", no_wrap=whole, justify="right" if right else "left")
     for row in results:
         table.add_row(*(escape(text(row.get(column, ""))) for column in columns))
@@ -89,7 +98,7 @@ def columns_of(rows: Sequence[Record], width: int = 80) -> list[str]:
     heads = list(rows[0])
     cells = [heads, *([text(row[head]) for head in heads] for row in rows)]
     widths = [max(len(line[place]) for line in cells) for place in range(len(heads) - 1)]
-    room = max(20, width - sum(widths) - 2 * len(widths))
+    room = max(16, width - sum(widths) - 2 * len(widths))
     lines = []
     for line in cells:
         folded = textwrap.wrap(line[-1], room) or [""]

@@ -12,6 +12,7 @@ from badger_agents.loading import load_pretrained, pretrained_names
 from badger_agents.recipe.loading import Recipe, check_recipe, load_recipe, merged, recipe_files
 from badger_agents.training.checkpoint import Checkpoint, CheckpointError, load_checkpoint
 from badger_agents.training.run import CHECKPOINT
+from badger_envs.family import ActionKind
 from leaderboards.words import nearest
 
 
@@ -35,8 +36,8 @@ class Source(NamedTuple):
     recipe: Recipe
     checkpoint: Checkpoint | None
 
-    def open(self, device: str = "cpu", **changes: Any) -> Run:
-        """The agent on a device, with some of its settings changed (experts, topology, ...)."""
+    def open(self, device: str = "cpu", *, action_kind: ActionKind | None = None, **changes: Any) -> Run:
+        """The agent on a device, for actions of a kind, with some of its settings changed (experts, ...)."""
         if self.checkpoint is None:
             made = self.recipe.make_agent(**changes)
             run = Run(self.recipe.name, self.recipe, made, None)
@@ -45,7 +46,7 @@ class Source(NamedTuple):
                     f"{self.recipe.name} with {', '.join(changes)} changed has weights; it has to be trained"
                 )
             return run._replace(agent=made.to(device).eval()) if isinstance(made, LearnedAgent) else run
-        agent = self.checkpoint.agent(**changes).to(device).eval()
+        agent = self.checkpoint.agent(action_kind=action_kind, **changes).to(device).eval()
         return Run(self.recipe.name, self.recipe, agent, self.checkpoint.seed)
 
 

@@ -125,7 +125,9 @@ def family_for(ability: Ability) -> Family:
     return family_of(ability.id, **{**ability.env, "split": "test"})
 
 
-def recipe_for(name: str, agent: Recipe | None = None, policy: str | None = None) -> Recipe:
+def recipe_for(
+    name: str, agent: Recipe | None = None, policy: str | None = None, topology: str | None = None
+) -> Recipe:
     """The recipe by which an agent is trained for a family.
 
     Args:
@@ -133,6 +135,7 @@ def recipe_for(name: str, agent: Recipe | None = None, policy: str | None = None
         agent: whose agent it is. If it is of the same class as the family's own, its policy and channel are
             taken and the rest stays; otherwise all of its [agent] table.
         policy: an expert policy in place of the family's own.
+        topology: who hears whom, in place of the family's own.
 
     Raises:
         RecipeError: the agent does not fit.
@@ -143,16 +146,18 @@ def recipe_for(name: str, agent: Recipe | None = None, policy: str | None = None
         tables[table] = merged(tables[table], dict(getattr(base, table)))
     tables["name"] = f"suite-{name.replace(' ', '-').replace('/', '-')}"
     trust = PROJECT_ONLY if agent is None else agent.trust
-    if policy is not None:
-        trust |= Trust.of(policy)
-        tables["agent"] |= {"policy": {"kind": policy}}
     if agent is not None:
         own = agent.model_dump(exclude_unset=True)["agent"]
         if own.get("kind") == tables["agent"].get("kind"):
             own = {key: item for key, item in own.items() if key in TALK}
-            tables["agent"] = merged(tables["agent"], own)
-        else:
-            tables["agent"] = own
+            tables["agent"] |= {"policy": own.pop("policy", {})}
+            own = merged(tables["agent"], own)
+        tables["agent"] = own
+    if policy is not None:
+        trust |= Trust.of(policy)
+        tables["agent"] |= {"policy": {"kind": policy}}
+    if topology is not None:
+        tables["agent"] = merged(tables["agent"], {"channel": {"topology": topology}})
     return check_recipe(tables, f"the agent for {name}", trust)
 
 

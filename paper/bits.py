@@ -27,7 +27,7 @@ def bits(asked: Asked) -> Drawn:
     """Error in the guessing game against bits per step, of runs that differ in their channel alone."""
     if asked.experts:
         raise ValueError("--experts: figure bits is of agents as they were trained")
-    free = ("topology", "channel", "policy_settings.message_size", "policy_settings.key_size")
+    free = ("channel", "policy.message_size", "policy.key_size")
     settings = find_settings(asked.runs, free, asked.device)
     recipe, trials = settings[0][0].recipe, asked.trials or 10_000
     dims = one_asked(asked.dims, met_in_training(recipe, "env", "dims")[1], "--dims")

@@ -59,9 +59,9 @@ def figure(
     training. Every picture comes with a CSV file of the numbers drawn.
 
     Three are of runs of your own, and their tables are Markdown. bits: error against bits per step, of runs
-    with several channels (guessing-discrete with --agent channel.vocabulary=..., or topology=none). rounds:
-    accuracy against rounds of communication, of runs with several topologies (xor-rounds). halting: rounds
-    used and accuracy against the number of bits, and paired differences (xor-halting).
+    with several channels (guessing-discrete with --agent channel.vocabulary=..., or channel.topology=none).
+    rounds: accuracy against rounds of communication, of runs with several topologies (xor-rounds). halting:
+    rounds used and accuracy against the number of bits, and paired differences (xor-halting).
 
     Args:
         name: Which figure.

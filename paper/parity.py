@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 from torch import Tensor
 
+from badger_agents.badger.settings import BadgerSettings
 from badger_agents.evaluation import interval
 from badger_agents.recipe.loading import Recipe
 from badger_envs.families.xor import XOR
@@ -36,7 +37,7 @@ RING = "badger_agents.badger.policies.handcrafted:RingParityPolicy"
 
 def rounds(asked: Asked) -> Drawn:
     """Accuracy in XOR against rounds of communication, for each topology and number of bits."""
-    settings = find_settings(asked.runs, ("topology",), asked.device)
+    settings = find_settings(asked.runs, ("channel.topology",), asked.device)
     recipe, trials = settings[0][0].recipe, asked.trials or 10_000
     trained = met_in_training(recipe, "agent", "rounds")
     experts = one_asked(asked.experts, met_in_training(recipe, "agent", "experts")[1], "--experts")
@@ -50,7 +51,7 @@ def rounds(asked: Asked) -> Drawn:
         crafted = find_subjects((HANDCRAFTED,), "", asked.device)
         for topology, changes in (
             ("all", {"experts": max(experts, number)}),
-            ("ring", {"experts": number, "topology": "ring", "policy": RING}),
+            ("ring", {"experts": number, "channel": {"topology": "ring"}, "policy": {"kind": RING}}),
         ):
             if topology in {line.settings["topology"] for line in lines}:
                 lines.append(_against_rounds(crafted, family, places, asked, "handcrafted", changes))
@@ -87,7 +88,7 @@ def _against_rounds(
     agent: dict[str, Any],
 ) -> Sweep:
     """Accuracy of outer seeds of one policy over rounds, with some settings of the agent changed."""
-    topology = agent.get("topology", topology_of(group[0].recipe))
+    topology = agent.get("channel", {}).get("topology", topology_of(group[0].recipe))
     told = {"policy": policy, "topology": topology, "experts": agent["experts"], "bits": family.bits}
     found, _ = sweep(
         group, "rounds", places, lambda _, number: (family, {**agent, "rounds": number}),
@@ -111,7 +112,7 @@ def halting(asked: Asked) -> Drawn:
     places = _numbers_of_bits(asked, recipe)
     families = {number: parity(recipe, number) for number in places}
     if not getattr(getattr(subjects[0].make(), "policy", None), "halts", False):
-        raise ValueError(f"experts of {recipe.name} cast no votes on when to stop (policy_settings.halts)")
+        raise ValueError(f"experts of {recipe.name} cast no votes on when to stop (policy.halts)")
     accuracy, found = sweep(
         subjects, "bits", places, lambda _, number: (families[number], {"experts": experts}),
         trials=trials, seed=asked.seed, device=asked.device, what="halting", settings={"experts": experts},
@@ -178,7 +179,8 @@ def parity(recipe: Recipe, number: int) -> XOR:
 
 def topology_of(recipe: Recipe) -> str:
     """Who hears whom in a recipe's agent, as it is written there."""
-    return str(getattr(getattr(recipe.make_agent(), "settings", None), "topology", "none"))
+    settings = getattr(recipe.make_agent(), "settings", None)
+    return str(settings.channel.topology) if isinstance(settings, BadgerSettings) else "none"
 
 
 def _numbers_of_bits(asked: Asked, recipe: Recipe) -> tuple[int, ...]:

@@ -162,7 +162,7 @@ def _called(subject: Subject) -> str:
 
 def _hardwired(recipe: Recipe) -> bool:
     """Whether expert i has output i."""
-    return recipe.agent_settings().get("membrane", "hardwired") == "hardwired"
+    return recipe.agent_settings().get("membrane", {}).get("kind", "hardwired") == "hardwired"
 
 
 def _hearing(watched: Watched) -> str:

@@ -174,9 +174,17 @@ def game(recipe: Recipe, dims: int | None = None, **settings: Any) -> Family:
 def met_in_training(recipe: Recipe, table: Literal["env", "agent"], key: str) -> tuple[int, int]:
     """Smallest and largest value of a whole-number setting that training met, over all stages."""
     made = recipe.family() if table == "env" else getattr(recipe.make_agent(), "settings", None)
-    base = getattr(made, key, 1)
+    base: Any = made
+    for part in key.split("."):
+        base = getattr(base, part, 1)
     stages = recipe.training.stages if recipe.training is not None else ()
-    values = [getattr(stage, table).get(key, base) for stage in stages] or [base]
+    values = []
+    for stage in stages:
+        value: Any = getattr(stage, table)
+        for part in key.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+        values.append(base if value is None else value)
+    values = values or [base]
     ends = [end for value in values for end in (value if isinstance(value, tuple | list) else (value,))]
     return min(ends), max(ends)
 

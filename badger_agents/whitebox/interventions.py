@@ -44,16 +44,16 @@ class Intervention:
         """
         return ()
 
-    def arrive(self, own: Any, sent: Emission, keys: Keys, position: int) -> tuple[Any, Emission]:
-        """One delivery: what it remembers then, and what is delivered in place of what was sent.
+    def arrive(self, own: Any, arriving: Emission, keys: Keys, position: int) -> tuple[Any, Emission]:
+        """One delivery: what it remembers then, and what arrives in place of what would.
 
         Args:
             own: what it remembers.
-            sent: what left the speakers.
+            arriving: what would arrive.
             keys: of the trials.
             position: rounds before this one in the trial.
         """
-        return own, sent
+        return own, arriving
 
     def hear(self, delivery: Delivery) -> Delivery:
         """What reaches listeners, in place of what would."""
@@ -86,13 +86,17 @@ class ChangedChannel(WrappedChannel):
         """The intervention's."""
         return self.intervention.own_state(self.agent_settings, keys, silence)
 
-    def deliver(
+    def arrive(
         self, state: WrappedState, sent: Emission, keys: Keys, position: int
-    ) -> tuple[WrappedState, Delivery]:
-        """As within, of what the intervention lets arrive."""
-        own, sent = self.intervention.arrive(state.own, sent, keys, position)
-        within, delivery = self.channel.deliver(state.channel, sent, keys, position)
-        return WrappedState(within, own), self.intervention.hear(delivery)
+    ) -> tuple[WrappedState, Emission]:
+        """What the intervention lets arrive of what does within."""
+        within, arriving = self.channel.arrive(state.channel, sent, keys, position)
+        own, arriving = self.intervention.arrive(state.own, arriving, keys, position)
+        return WrappedState(within, own), arriving
+
+    def hear(self, state: WrappedState, arriving: Emission, keys: Keys, position: int) -> Delivery:
+        """What the intervention lets be heard."""
+        return self.intervention.hear(self.channel.hear(state.channel, arriving, keys, position))
 
 
 class ChangedMembrane(WrappedMembrane):
@@ -195,9 +199,9 @@ class ShuffleTasks(Intervention):
         """Which trial is heard in each."""
         return other_rows(keys, f"{STREAM} tasks")
 
-    def arrive(self, own: Tensor, sent: Emission, keys: Keys, position: int) -> tuple[Any, Emission]:
+    def arrive(self, own: Tensor, arriving: Emission, keys: Keys, position: int) -> tuple[Any, Emission]:
         """Messages and keys of the other trial."""
-        return own, Emission(sent.value[own], sent.key[own], sent.query)
+        return own, Emission(arriving.value[own], arriving.key[own], arriving.query)
 
 
 class ShuffleExperts(Intervention):
@@ -210,10 +214,10 @@ class ShuffleExperts(Intervention):
         """Whose message arrives in whose place."""
         return other_experts(keys, f"{STREAM} experts", settings.experts)
 
-    def arrive(self, own: Tensor, sent: Emission, keys: Keys, position: int) -> tuple[Any, Emission]:
+    def arrive(self, own: Tensor, arriving: Emission, keys: Keys, position: int) -> tuple[Any, Emission]:
         """Messages with the others' keys."""
-        value = sent.value.gather(1, own[..., None].expand_as(sent.value))  # (B, E, M)
-        return own, sent._replace(value=value)
+        value = arriving.value.gather(1, own[..., None].expand_as(arriving.value))  # (B, E, M)
+        return own, arriving._replace(value=value)
 
 
 class Delay(Intervention):
@@ -234,10 +238,10 @@ class Delay(Intervention):
         """What is waiting: silence, as before the first step."""
         return ((silence.value, silence.key),) * (self.steps * settings.rounds)
 
-    def arrive(self, own: Any, sent: Emission, keys: Keys, position: int) -> tuple[Any, Emission]:
+    def arrive(self, own: Any, arriving: Emission, keys: Keys, position: int) -> tuple[Any, Emission]:
         """What was sent longest ago arrives, to listeners with the queries of now."""
-        (value, key), *waiting = (*own, (sent.value, sent.key))
-        return tuple(waiting), Emission(value, key, sent.query)
+        value, key = own[0]
+        return (*own[1:], (arriving.value, arriving.key)), Emission(value, key, arriving.query)
 
 
 class Noise(Intervention):
@@ -256,11 +260,11 @@ class Noise(Intervention):
     def __init__(self, scale: float = 1.0) -> None:
         self.scale = scale
 
-    def arrive(self, own: Any, sent: Emission, keys: Keys, position: int) -> tuple[Any, Emission]:
-        """Moments of what was sent, and normal numbers."""
-        value = self._noise(sent.value, keys, "values", position)
-        key = self._noise(sent.key, keys, "keys", position) if sent.key.shape[-1] else sent.key
-        return own, Emission(value, key, sent.query)
+    def arrive(self, own: Any, arriving: Emission, keys: Keys, position: int) -> tuple[Any, Emission]:
+        """Moments of what arrives, and normal numbers."""
+        value = self._noise(arriving.value, keys, "values", position)
+        key = self._noise(arriving.key, keys, "keys", position) if arriving.key.shape[-1] else arriving.key
+        return own, Emission(value, key, arriving.query)
 
     def _noise(
         self, part: Float[Tensor, "B E M"], keys: Keys, name: str, position: int
@@ -278,9 +282,9 @@ class Noise(Intervention):
 class UniformAttention(Intervention):
     """Listeners hear the mean of all whom they can hear; messages stay what they are."""
 
-    def arrive(self, own: Any, sent: Emission, keys: Keys, position: int) -> tuple[Any, Emission]:
+    def arrive(self, own: Any, arriving: Emission, keys: Keys, position: int) -> tuple[Any, Emission]:
         """Without queries all are alike."""
-        return own, sent._replace(query=sent.query[..., :0])
+        return own, arriving._replace(query=arriving.query[..., :0])
 
 
 def other_rows(keys: Keys, name: str) -> Int[Tensor, "B"]:

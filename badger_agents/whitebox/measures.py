@@ -86,14 +86,14 @@ class _Asking:
         self, state: Any, observation: Observation, keys: Keys, step: int
     ) -> tuple[Any, Tensor, dict[str, Tensor]]:
         """The agent's step; records "effect", the squared change of each writing [B, E, S], summed."""
-        sent: list[Emission] = []
-        living = self._with(lambda channel: Recording(channel, sent))
+        arrived: list[Emission] = []
+        living = self._with(lambda channel: Recording(channel, arrived))
         after, action, record = living.act(state, observation, keys, step)
         effects = []
         for speaker in range(self.speakers):
             effect = torch.zeros_like(record["writing"][..., 0], dtype=torch.float64)  # (B, E)
             for donor in self._donors(keys):
-                told = self._with(partial(Retelling, sent=sent, speaker=speaker, donor=donor))
+                told = self._with(partial(Retelling, arrived=arrived, speaker=speaker, donor=donor))
                 _, _, other = told.act(state, observation, keys, step)
                 effect += (other["writing"] - record["writing"])[..., 0].double() ** 2  # (B, E)
             effects.append(effect)
@@ -116,46 +116,44 @@ class _Asking:
 
 
 class Recording(WrappedChannel):
-    """A channel that appends what is sent in each round to a list.
+    """A channel that appends what arrives in each round to a list.
 
     Args:
         channel: the channel within.
-        sent: the list.
+        arrived: the list.
     """
 
-    def __init__(self, channel: Channel, sent: list[Emission]) -> None:
+    def __init__(self, channel: Channel, arrived: list[Emission]) -> None:
         super().__init__(channel)
-        self.sent = sent
+        self.arrived = arrived
 
-    def deliver(
-        self, state: WrappedState, sent: Emission, keys: Keys, position: int
-    ) -> tuple[WrappedState, Delivery]:
+    def hear(self, state: WrappedState, arriving: Emission, keys: Keys, position: int) -> Delivery:
         """As within."""
-        self.sent.append(sent)
-        return super().deliver(state, sent, keys, position)
+        self.arrived.append(arriving)
+        return super().hear(state, arriving, keys, position)
 
 
 class Retelling(WrappedChannel):
-    """A channel in which one speaker's words of a step are replaced by those that it said in other trials.
+    """A channel in which what arrives from one speaker in a step is what arrived from it in other trials.
 
     Args:
         channel: the channel within.
-        sent: what was said, round by round.
+        arrived: what did, round by round.
         speaker: whose words.
         donor: [B], in which trial.
     """
 
-    def __init__(self, channel: Channel, sent: list[Emission], speaker: int, donor: Int[Tensor, "B"]) -> None:
+    def __init__(
+        self, channel: Channel, arrived: list[Emission], speaker: int, donor: Int[Tensor, "B"]
+    ) -> None:
         super().__init__(channel)
-        self.sent, self.speaker, self.donor = sent, speaker, donor
+        self.arrived, self.speaker, self.donor = arrived, speaker, donor
 
-    def deliver(
-        self, state: WrappedState, sent: Emission, keys: Keys, position: int
-    ) -> tuple[WrappedState, Delivery]:
+    def hear(self, state: WrappedState, arriving: Emission, keys: Keys, position: int) -> Delivery:
         """As within, with the words of the same round."""
-        kept = self.sent[position % len(self.sent)]
-        told = Emission(self._swapped(sent.value, kept.value), self._swapped(sent.key, kept.key), sent.query)
-        return super().deliver(state, told, keys, position)
+        kept = self.arrived[position % len(self.arrived)]
+        value, key = self._swapped(arriving.value, kept.value), self._swapped(arriving.key, kept.key)
+        return super().hear(state, Emission(value, key, arriving.query), keys, position)
 
     def _swapped(self, part: Float[Tensor, "B E M"], kept: Float[Tensor, "B E M"]) -> Float[Tensor, "B E M"]:
         here = torch.arange(part.shape[1], device=part.device) == self.speaker  # (E,)
@@ -261,13 +259,18 @@ class PermutedChannel(WrappedChannel):
         sent = self.channel.encode(self._moved(emission, self.back), keys, position)
         return self._moved(sent, self.order)
 
-    def deliver(
+    def arrive(
         self, state: WrappedState, sent: Emission, keys: Keys, position: int
-    ) -> tuple[WrappedState, Delivery]:
+    ) -> tuple[WrappedState, Emission]:
         """As within, in the old places."""
-        state, delivery = super().deliver(state, self._moved(sent, self.back), keys, position)
+        state, arriving = super().arrive(state, self._moved(sent, self.back), keys, position)
+        return state, self._moved(arriving, self.order)
+
+    def hear(self, state: WrappedState, arriving: Emission, keys: Keys, position: int) -> Delivery:
+        """As within, in the old places."""
+        delivery = super().hear(state, self._moved(arriving, self.back), keys, position)
         inbox, received = (take_experts(part, self.order) for part in (delivery.inbox, delivery.received))
-        return state, Delivery(inbox, delivery.attention, received)
+        return Delivery(inbox, delivery.attention, received)
 
     @staticmethod
     def _moved(emission: Emission, order: Int[Tensor, "B E"]) -> Emission:

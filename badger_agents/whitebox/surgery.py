@@ -43,9 +43,9 @@ class Remove(OnExpert):
     Listeners still can give it attention; its slots are left to nobody.
     """
 
-    def arrive(self, own: Any, sent: Emission, keys: Keys, position: int) -> tuple[Any, Emission]:
+    def arrive(self, own: Any, arriving: Emission, keys: Keys, position: int) -> tuple[Any, Emission]:
         """Zeros in place of what it sends."""
-        return own, Emission(self._without(sent.value), self._without(sent.key), sent.query)
+        return own, Emission(self._without(arriving.value), self._without(arriving.key), arriving.query)
 
     def write(self, writing: Tensor) -> Tensor:
         """Zeros in place of what it writes."""

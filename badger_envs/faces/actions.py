@@ -22,7 +22,9 @@ def check_values(action: Any, shape: tuple[int, ...], dtype: str, name: str = "a
         ValueError: wrong shape, NaN or infinite.
     """
     array = _fresh(action, shape, "fiu", "numbers, floats in [-1, 1]", name)
-    if not (array.max() <= 1 and array.min() >= -1):  # also catches NaN
+    if array.dtype.kind != "f":
+        array = np.clip(array, -1, 1)
+    elif not np.abs(array).max() <= 1:  # also catches NaN
         finite = np.isfinite(array)
         if not finite.all():
             where = tuple(np.argwhere(~finite)[0].tolist())

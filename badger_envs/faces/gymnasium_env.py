@@ -84,7 +84,7 @@ class FamilyEnv(gym.Env[Any, Any]):
         self._state: Any = None
         self._asked: Any = None  # the state in which the last action was chosen
         self._observation: Observation
-        self._before: np.ndarray  # what stands before it, see `ObservationFormat`
+        self._before = self._format.start(1)  # what stands before it, see `ObservationFormat`
         self._all_in_use = False  # every output slot, all trial long: a trial keeps its output mask
         self._time = 0
         self._running = False
@@ -155,7 +155,8 @@ class FamilyEnv(gym.Env[Any, Any]):
         tasks, states, _ = self._block
         self._task, self._state = _row(tasks, row), _row(states, row)
         self._asked = self._state
-        self._before = self._format.start(1)
+        if self._format.changes:
+            self._before = self._format.start(1)
         self._time, self._running, self._reward = 0, True, None
         self._observation = self.family.observe(self._task, self._state)
         self._all_in_use = bool(self._observation.output_mask.all())
@@ -191,7 +192,8 @@ class FamilyEnv(gym.Env[Any, Any]):
         self._observation = self.family.observe(self._task, self._state)
         self._time += 1
         self._reward = float(transition.reward[0])
-        self._before = self._format.after(array, transition.reward)
+        if self._format.changes:
+            self._before = self._format.after(array, transition.reward)
         terminated = bool(transition.terminated[0])
         self._running = not terminated
         observation, info = self._returned(touched)

@@ -105,6 +105,7 @@ class ObservationFormat:
 
     Attributes:
         space: of one observation.
+        changes: whether what stands before an observation changes from step to step.
         parts: where each part of a flat observation stands, `observation[parts["feedback"]]`; empty for a
             dict.
 
@@ -117,25 +118,26 @@ class ObservationFormat:
             raise ValueError(f"observation is {name!r}; it must be one of {', '.join(FORMATS)}")
         whole = observation_space(family)
         self._fields = [(part, Observation._fields.index(part)) for part in whole]
-        self._dict, self._rl2 = name == "dict", name == "rl2"
+        self._dict, self.changes = name == "dict", name == "rl2"
         self._actions = action_space(family)
         self._dtype = np.dtype(family.dtype)
         self.space: spaces.Dict | spaces.Box = whole
         self.parts: Parts = {}
         if not self._dict:
-            layout = rl2_layout(whole, self._actions) if self._rl2 else flat_layout(whole)
+            layout = rl2_layout(whole, self._actions) if self.changes else flat_layout(whole)
             self.space, self.parts = layout.space, layout.parts
 
     def start(self, count: int) -> np.ndarray:
-        """What stands before the first observations of N trials: [N, A + 2] for RL², else [N, 0]."""
-        before = np.zeros((count, self.parts["start"].stop if self._rl2 else 0), self._dtype)
+        """What stands before the first observations of N trials: [N, A + 2] for RL², else [N, 0].
+
+        Other observations have the same for ever: only those of RL² (`changes`) need `after`.
+        """
+        before = np.zeros((count, self.parts["start"].stop if self.changes else 0), self._dtype)
         before[:, -1:] = 1
         return before
 
     def after(self, actions: np.ndarray, rewards: np.ndarray) -> np.ndarray:
         """What stands before observations after a step: actions [N, O] or [N], rewards [N]; as `start`."""
-        if not self._rl2:
-            return np.zeros((len(rewards), 0), self._dtype)
         rows = action_rows(actions, self._actions, self._dtype)
         told = np.stack([rewards, np.zeros_like(rewards)], axis=1).astype(self._dtype)
         return np.concatenate([rows, told], axis=1)

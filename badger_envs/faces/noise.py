@@ -23,26 +23,26 @@ class TrialNoise:
         self._steps = max(1, min(family.horizon, limit // max(1, size)))
         self._all = np.arange(len(keys))
         self._start = np.zeros(len(keys), np.int64)  # [B], first step of each trial's segment
-        self._drawn = self._draw(self._all, 0)  # [B, steps, noise_size]
+        self._drawn = self._draw(self._all, 0)  # [steps, B, noise_size]: what a step reads lies together
 
     def together(self, time: int) -> np.ndarray:
         """Noise [B, noise_size] of one step of all trials."""
         if self._steps < self._family.horizon:
             self._fill(np.full(len(self._all), time))
             time %= self._steps
-        return self._drawn[:, time]
+        return self._drawn[time]
 
     def apart(self, time: np.ndarray) -> np.ndarray:
         """Noise [B, noise_size] of a step of each trial, int64 [B]."""
         if self._steps < self._family.horizon:
             self._fill(time)
             time = time % self._steps
-        return self._drawn[self._all, time]
+        return self._drawn[time, self._all]
 
     def replace(self, rows: np.ndarray, keys: np.ndarray) -> None:
         """Go on with other trials in some rows, at their beginning: keys, int64 [rows, 4]."""
         self._keys[rows], self._start[rows] = keys, 0
-        self._drawn[rows] = self._draw(rows, 0)
+        self._drawn[:, rows] = self._draw(rows, 0)
 
     def _fill(self, time: np.ndarray) -> None:
         """Draw the segments of these steps where they are not in memory."""
@@ -50,14 +50,14 @@ class TrialNoise:
         wrong = start != self._start
         for first in np.unique(start[wrong]).tolist():
             rows = np.flatnonzero(wrong & (start == first))
-            self._drawn[rows], self._start[rows] = self._draw(rows, first), first
+            self._drawn[:, rows], self._start[rows] = self._draw(rows, first), first
 
     def _draw(self, rows: np.ndarray, first: int) -> np.ndarray:
-        """A segment from step `first` on, [rows, steps, noise_size], drawn in pieces of rows."""
-        shape = (len(rows), self._steps, self._family.noise_size)
-        noise = np.empty(shape, self._family.dtype)
-        many = max(1, _PIECE // max(1, shape[1] * shape[2]))
-        for i in range(0, len(rows) if shape[2] else 0, many):
-            piece = self._keys[rows[i : i + many]]
-            noise[i : i + many] = self._family.noise(piece, self._steps, first)
+        """A segment from step `first` on, [steps, rows, noise_size], drawn in pieces of rows."""
+        size = self._family.noise_size
+        noise = np.empty((self._steps, len(rows), size), self._family.dtype)
+        many = max(1, _PIECE // max(1, self._steps * size))
+        for i in range(0, len(rows) if size else 0, many):
+            piece = self._family.noise(self._keys[rows[i : i + many]], self._steps, first)
+            noise[:, i : i + many] = piece.swapaxes(0, 1)
         return noise

@@ -273,7 +273,8 @@ class FamilyVectorEnv(VectorEnv[Any, Any, np.ndarray]):
         task = self.family.sample_task(keys)
         state = self.family.initial_state(task)
         self._time[rows] = 0
-        self._before[rows] = self._format.start(len(keys))
+        if self._format.changes:
+            self._before[rows] = self._format.start(len(keys))
         if isinstance(rows, slice):
             self._task, self._state = _by_rows(task), _by_rows(state)
             self._asked, self._together = self._state, True
@@ -295,12 +296,14 @@ class FamilyVectorEnv(VectorEnv[Any, Any, np.ndarray]):
         if not self._all_in_use:
             touched = touches_unused_slot(self.family.action_kind, self._observation.output_mask, actions)
         self._time += 1
-        self._before = self._format.after(actions, transition.reward)
+        if self._format.changes:
+            self._before = self._format.after(actions, transition.reward)
         if begun is not None:
             rows = np.flatnonzero(begun)
             self._state = _put(self._state, rows, type(before)(*[array[rows] for array in before]))
             self._time[rows] = 0
-            self._before[rows] = self._format.start(len(rows))
+            if self._format.changes:
+                self._before[rows] = self._format.start(len(rows))
             reward[rows], terminated[rows] = 0, False
             touched = None if touched is None else touched & ~begun
         return reward, terminated, touched

@@ -114,9 +114,9 @@ class TellingChannel(WrappedChannel):
         super().__init__(channel)
         self.rounds = rounds
 
-    def deliver(
-        self, state: WrappedState, sent: Emission, keys: Int[Tensor, "B 4"], position: int
-    ) -> tuple[WrappedState, Delivery]:
+    def hear(
+        self, state: WrappedState, arriving: Emission, keys: Int[Tensor, "B 4"], position: int
+    ) -> Delivery:
         """The answer of this step in every round; attention as it would be."""
-        state, delivery = super().deliver(state, sent, keys, position)
-        return state, delivery._replace(inbox=state.own[:, position // self.rounds])  # (B, E, M)
+        delivery = super().hear(state, arriving, keys, position)
+        return delivery._replace(inbox=state.own[:, position // self.rounds])  # (B, E, M)

@@ -22,7 +22,8 @@ class Counts(NamedTuple):
 
     Attributes:
         pulls: [B, O], how often each arm was pulled.
-        reward: [B, O], what each arm paid in all.
+        reward: [B, O], what each arm paid in all. Both are float64 in a state, where whole numbers are
+            exact up to 2**53: a sum in float32 stops at 2**24. Scores get them in the family's dtype.
         setting: [B, 1], what the algorithm's one setting is here; not a number if it has none.
         table: [B, ...], what the algorithm looks up, the same in all trials (a view); [B, 0] if nothing.
     """
@@ -56,10 +57,11 @@ class BanditAlgorithm(ABC):
             wanted, kind = type(self).__name__, family.action_kind
             raise ValueError(f"{wanted} pulls arms; the actions of {type(family).__name__} are {kind}")
         shape = (len(keys), family.slots.outputs)
-        zeros = torch.zeros(shape, dtype=getattr(torch, family.dtype), device=keys.device)  # (B, O)
-        setting = self._setting(family)
-        table = self.table(family, setting).to(zeros)
-        return Counts(zeros, zeros, zeros[:, :1] + setting, table.expand(len(keys), *table.shape))
+        zeros = torch.zeros(shape, dtype=torch.float64, device=keys.device)  # (B, O)
+        value, dtype = self._setting(family), getattr(torch, family.dtype)
+        table = self.table(family, value).to(keys.device, dtype)
+        setting = torch.full((len(keys), 1), value, dtype=dtype, device=keys.device)
+        return Counts(zeros, zeros, setting, table.expand(len(keys), *table.shape))
 
     def table(self, family: Family, setting: float) -> Tensor:
         """What it looks up in this family's trials, [...]; [0] if nothing."""
@@ -77,11 +79,12 @@ class BanditAlgorithm(ABC):
     ) -> tuple[Counts, Int[Tensor, "B"], dict[str, Tensor]]:
         """Count the last pull, choose the next; records the scores [B, O]."""
         pulled = observation.outputs  # (B, O), one-hot, zeros at the start
+        pulls = state.pulls + pulled  # (B, O)
         reward = state.reward + pulled * observation.feedback[:, :1]  # (B, O)
-        seen = state._replace(pulls=state.pulls + pulled, reward=reward)
+        seen = state._replace(pulls=pulls.to(pulled), reward=reward.to(pulled))
         scores = self.scores(seen, keys, step)  # (B, O)
         action = scores.masked_fill(observation.output_mask == 0, -math.inf).argmax(dim=-1)  # (B,)
-        return seen, action, {"scores": scores}
+        return state._replace(pulls=pulls, reward=reward), action, {"scores": scores}
 
     @abstractmethod
     def scores(self, seen: Counts, keys: Int[Tensor, "B 4"], step: int) -> Float[Tensor, "B O"]:
@@ -168,7 +171,7 @@ class BernoulliAlgorithm(BanditAlgorithm):
 
 @dataclasses.dataclass(frozen=True)
 class Thompson(BernoulliAlgorithm):
-    """The best arm of a world drawn from the posterior (Thompson 1933): for rewards in [0, 1]."""
+    """The best arm of a bandit drawn from the posterior (Thompson 1933): for rewards in [0, 1]."""
 
     def scores(self, seen: Counts, keys: Int[Tensor, "B 4"], step: int) -> Float[Tensor, "B O"]:
         """A draw from every arm's Beta posterior."""

@@ -82,7 +82,7 @@ def draw(
     number: Int[Tensor, "B *N O"],
     keys: Int[Tensor, "B 4"],
     name: str,
-    time: int,
+    step: int,
 ) -> Float[Tensor, "B *N O"]:
     """Draws by a table of quantiles, linear in between; each takes half a word of the stream.
 
@@ -91,14 +91,14 @@ def draw(
         number: the row of each draw, by `pair_number`.
         keys: whose streams.
         name: of the stream.
-        time: how many times such draws were made before.
+        step: how many times such draws were made before.
 
     Returns:
         Angles.
     """
     count = number[0].numel()
     half = (count + 1) // 2
-    words = keyed_random.words(keys, name, half, time * half)  # (B, half)
+    words = keyed_random.words(keys, name, half, step * half)  # (B, half)
     level = torch.cat([words & 0xFFFF, words >> 16], dim=1)[:, :count].to(table.dtype)
     place = ((level + 0.5) / 2**16).sqrt().asin() * (2 * NODES / np.pi)  # (B, count), in (0, NODES)
     node = place.long()

@@ -68,7 +68,8 @@ class Monolith(LearnedAgent):
         settings: see `MonolithSettings`.
 
     Raises:
-        ValueError: the core does not take its settings, or nothing is ever chosen.
+        ValueError: the core does not take its settings, nothing is ever chosen, or scores are to be written where
+            actions are continuous.
     """
 
     Settings = MonolithSettings
@@ -79,6 +80,7 @@ class Monolith(LearnedAgent):
     ) -> None:
         super().__init__(family, action_kind)
         self.settings = settings
+        self.draws_actions = is_drawn(self.action_kind, settings.writing, settings.noise)  # or ValueError
         slots = self.slots = family.slots
         if settings.feedback_to == "chosen" and family.action_kind != "categorical":
             raise ValueError("feedback_to is 'chosen', and actions choose no output; set it to 'all'")
@@ -106,8 +108,7 @@ class Monolith(LearnedAgent):
         """All zeros.
 
         Raises:
-            ValueError: the family has other sizes than the one it was made for, or scores are to be written
-                where actions are continuous.
+            ValueError: the family has other sizes or actions than the one it was made for.
         """
         self.check_fits(self.slots, family, Slots._fields)
         zeros = torch.zeros(len(keys), 1, dtype=getattr(torch, family.dtype), device=keys.device)
@@ -126,7 +127,7 @@ class Monolith(LearnedAgent):
         written = self._written(observation, hidden)  # (B, O)
         after = state._replace(memory=memory, feedback=observation.feedback)
         record = {"states": hidden[:, None]}  # (B, 1, H)
-        if not self._draws:
+        if not self.draws_actions:
             return after, written.clamp(-1, 1), record
         used, place = observation.output_mask, step % BLOCK  # (B, O)
         chance = state.chance  # (B, BLOCK, O)
@@ -162,16 +163,11 @@ class Monolith(LearnedAgent):
         hidden, memory = unroll(core, self._reading(observations, before), state.memory, starts)  # (T, B, H)
         after = MonolithState(memory, observations.feedback[-1], state.chance[:, :0])
         record = {"states": hidden[..., None, :]}  # (T, B, 1, H)
-        if self._draws:
+        if self.draws_actions:
             written = self._written(observations, hidden)  # (T, B, O)
             used = observations.output_mask  # (T, B, O)
             record["logits"] = logits_of(self.action_kind, written, used, self._spread)  # (T, B, O)
         return after, record
-
-    @property
-    def _draws(self) -> bool:
-        """Whether actions are drawn."""
-        return is_drawn(self.action_kind, self.settings.writing, self.settings.noise)
 
     @property
     def _spread(self) -> float:

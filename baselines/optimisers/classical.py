@@ -1,4 +1,4 @@
-"""Classical optimisers for hot/cold: random search, bisection, a hill climber, Adam."""
+"""Classical optimisers for hot/cold: random search, bisection, a hill climber."""
 
 import dataclasses
 import math
@@ -18,8 +18,8 @@ class Search(NamedTuple):
 
     Attributes:
         best: [B, O], best point known.
-        value: [B], value there; with "delta" less that of the start, with "sign" unknown: zeros.
-        last: [B], value of the point written last, likewise.
+        value: float64 [B], value there; with "delta" less that of the start, with "sign" unknown: zeros.
+        last: float64 [B], value of the point written last, likewise: a sum of all changes heard.
         moved: bool [B], whether that was a new point and not the best again, to compare with.
         width: [B], of the next move; random search has no use for it.
         horizon: [B], steps in a trial.
@@ -56,7 +56,8 @@ def _begin(family: HotCold, keys: Int[Tensor, "B 4"], width: float) -> Search:
     zero = best[:, 0]
     never = zero > 0
     signs, changes = (never | (family.feedback == kind) for kind in ("sign", "delta"))
-    return Search(best, zero, zero, never, zero + width, zero + family.horizon, signs, changes)
+    unknown = zero.double()  # (B,)
+    return Search(best, unknown, unknown, never, zero + width, zero + family.horizon, signs, changes)
 
 
 def _hear(state: Search, observation: Observation, step: int) -> tuple[Search, Tensor]:
@@ -65,7 +66,7 @@ def _hear(state: Search, observation: Observation, step: int) -> tuple[Search, T
     With "sign" it is compared with the point before, whichever that was.
     """
     heard = observation.feedback[:, 0]  # (B,)
-    value = torch.where(state.changes, state.last + heard, heard)  # (B,)
+    value = torch.where(state.changes, state.last + heard, heard.double())  # (B,)
     value = torch.where(state.signs, state.last, value)
     better = torch.where(state.signs, heard > 0, value < state.value)  # (B,)
     better = better & state.moved if step > 0 else torch.ones_like(state.moved)
@@ -134,45 +135,6 @@ class HillClimber:
         moved = (known.best + width[:, None] * move).clamp(-1, 1)
         action = torch.where(back[:, None], known.best, moved)
         return known._replace(moved=~back, width=width), action, {}
-
-
-class Moments(NamedTuple):
-    """What Adam remembers: running means of the gradient and of its square, [B, O] each."""
-
-    mean: Tensor
-    square: Tensor
-
-
-@dataclasses.dataclass(frozen=True)
-class Adam:
-    """Follows the gradient as Adam does (Kingma and Ba 2015), held within [-1, 1]: for feedback "gradient".
-
-    An agent under contract 4; no weights.
-
-    Attributes:
-        rate: learning rate, above 0.
-    """
-
-    rate: float = 0.2
-
-    def __post_init__(self) -> None:
-        """Check the setting."""
-        if not 0 < self.rate < math.inf:
-            raise ValueError(f"rate is {self.rate}; it must be above 0")
-
-    def initial_state(self, family: Family, keys: Int[Tensor, "B 4"]) -> Moments:
-        """Nothing known. Raises ValueError if the family is not hot/cold with feedback "gradient"."""
-        best = _begin(check_hot_cold(self, family, ("gradient",)), keys, 1.0).best
-        return Moments(best, best)
-
-    def act(
-        self, state: Moments, observation: Observation, keys: Int[Tensor, "B 4"], step: int
-    ) -> tuple[Moments, Float[Tensor, "B O"], dict[str, Tensor]]:
-        """One step down from the point written last."""
-        slope, count = observation.output_feedback[:, :, 0], step + 1
-        mean, square = 0.9 * state.mean + 0.1 * slope, 0.99 * state.square + 0.01 * slope**2
-        move = mean / (1 - 0.9**count) / ((square / (1 - 0.99**count)).sqrt() + 1e-8)  # (B, O)
-        return Moments(mean, square), (observation.outputs - self.rate * move).clamp(-1, 1), {}
 
 
 class Interval(NamedTuple):

@@ -16,6 +16,7 @@ from badger_envs.family import Family
 from badger_envs.registry import family_of
 from badger_envs.scoring import scale_of
 from leaderboards.boards.changes import CHANGES
+from leaderboards.words import nearest
 
 FOLDER = Path(__file__).parent
 """Where the suite's boards lie, each a folder with its TOML file and the runs that it stands on."""
@@ -308,7 +309,8 @@ def load_board(name_or_path: str) -> Board:
     path = Path(name_or_path) if name_or_path.endswith(".toml") else FOLDER / name_or_path / FILE
     if not path.is_file():
         raise BoardError(
-            f"no board {name_or_path!r}; there are {', '.join(board_names())}, or give a TOML file"
+            f"no board {name_or_path!r}{nearest(name_or_path, board_names())}; there are"
+            f" {', '.join(board_names())}, or give a TOML file"
         )
     try:
         return Board.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))

@@ -208,7 +208,7 @@ def _said(value: Any) -> Any:
     if value is None:
         return ""
     if isinstance(value, float):
-        return NEVER if math.isinf(value) else repr(value)
+        return NEVER if math.isinf(value) else repr(float(value))
     return value
 
 

@@ -1,6 +1,7 @@
 """What a board says of its agents: outcomes over outer seeds, failures, tested paired differences."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -100,8 +101,7 @@ def standings(board: Board, results: Results) -> list[Standing]:
     same = _same(board, results)
     names = [name for name, entrant in board.agents.items() if entrant.role != "control" and results[name]]
     names = [name for name in names if name not in same]
-    pairs = [(name, rival) for name in names if (rival := rival_of(board, name)) and rival in results]
-    differences = _tested(board, results, pairs)
+    differences = differences_of(board, results)
     sign = -1 if board.higher_is_better else 1
     lines = [
         _standing(
@@ -114,24 +114,33 @@ def standings(board: Board, results: Results) -> list[Standing]:
 
 def ablations(board: Board, results: Results) -> list[Ablation]:
     """What each control of each agent costs or brings, in the main cell."""
-    pairs = [
-        (name, entrant.control_of)
-        for name, entrant in board.agents.items()
-        if entrant.role == "control" and entrant.control_of and results[name] and results[entrant.control_of]
-    ]
-    differences = _tested(board, results, pairs)
+    differences = differences_of(board, results)
     return [
         Ablation(
-            of,
+            entrant.control_of,
             name,
-            board.agents[name].label or board.agents[name].intervention or name,
-            board.agents[of].condition,
+            entrant.label or entrant.intervention or name,
+            board.agents[entrant.control_of].condition,
             statistics.over_seeds(outcomes(board, results[name], board.main)),
             differences[name],
         )
-        for name, of in pairs
-        if name in differences
+        for name, entrant in board.agents.items()
+        if entrant.role == "control" and entrant.control_of and name in differences
     ]
+
+
+def differences_of(board: Board, results: Results) -> dict[str, Difference]:
+    """Every contestant against its rival and every control against its agent, in the main cell.
+
+    Tests are corrected for the number of all of them together.
+    """
+    same = _same(board, results)
+    pairs = []
+    for name, entrant in board.agents.items():
+        other = entrant.control_of if entrant.role == "control" else rival_of(board, name)
+        if entrant.role != "reference" and name not in same and other and results[name] and results[other]:
+            pairs.append((name, other))
+    return _tested(board, results, pairs)
 
 
 def failures(board: Board, results: Results) -> list[str]:
@@ -181,10 +190,10 @@ def rival_of(board: Board, name: str) -> str | None:
     return None if not rivals or rivals[0] == name else rivals[0]
 
 
-def outcomes(board: Board, runs: list[Run] | tuple[Run, ...] | object, cell: str) -> np.ndarray:
+def outcomes(board: Board, runs: Sequence[Run], cell: str) -> np.ndarray:
     """[N], mean outcome of each run in a cell; a training that failed counts as the worst there is."""
     worst = worst_outcome(board, cell)
-    means = [run.rows[cell].mean for run in runs]  # type: ignore[attr-defined]
+    means = [run.rows[cell].mean for run in runs]
     return np.array([worst if mean is None else mean for mean in means])
 
 
@@ -208,10 +217,10 @@ def scores(board: Board, values: np.ndarray) -> np.ndarray | None:
     return (values - floor) / (ceiling - floor)
 
 
-def failed_seeds(board: Board, runs: object) -> list[int]:
+def failed_seeds(board: Board, runs: Sequence[Run]) -> list[int]:
     """Places of the runs that are no better than the floor of the main cell, or failed in training."""
     normal = scores(board, outcomes(board, runs, board.main))
-    bad = [not run.ok for run in runs]  # type: ignore[attr-defined]
+    bad = [not run.ok for run in runs]
     if normal is not None:
         bad = [failed or score <= 0 for failed, score in zip(bad, normal, strict=True)]
     return [place for place, failed in enumerate(bad) if failed]
@@ -323,9 +332,9 @@ def _paired(
     return first, second
 
 
-def _medians(runs: object) -> Row:
+def _medians(runs: Sequence[Run]) -> Row:
     """The facts of a line: medians over its outer seeds of what is a number."""
-    facts = [run.facts for run in runs]  # type: ignore[attr-defined]
+    facts = [run.facts for run in runs]
     made = {}
     for name in ("outer_steps", "trials", "parameters", "operations", "seconds", "bits"):
         values = [value for each in facts if (value := getattr(each, name)) is not None]

@@ -18,7 +18,7 @@ from leaderboards.boards.units import Unit, missing, rows_folder, shard_of, unit
 from leaderboards.boards.work import Steps, Told, work
 from leaderboards.commands.board_text import cell_lines, kept, own_results, show_board
 from leaderboards.commands.list import list_
-from leaderboards.commands.season import Command as SeasonCommand
+from leaderboards.commands.site import build
 from leaderboards.commands.submission import Command as SubmissionCommand
 from leaderboards.options import progress_bar
 from leaderboards.results import record, show
@@ -176,8 +176,8 @@ Command = (
     Annotated[None, tyro.conf.subcommand("run", constructor=run)]
     | Annotated[None, tyro.conf.subcommand("show", constructor=show_)]
     | Annotated[None, tyro.conf.subcommand("list", constructor=list_boards)]
+    | Annotated[None, tyro.conf.subcommand("build", constructor=build)]
     | SubmissionCommand
-    | SeasonCommand
 )
 """What `badger board` can do."""
 

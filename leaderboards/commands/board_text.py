@@ -3,15 +3,25 @@
 import math
 import textwrap
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 from leaderboards.boards.board import Board, BoardError
 from leaderboards.boards.claims import verdicts
 from leaderboards.boards.results import Results, read_results
 from leaderboards.boards.scaling import crossings, curves
-from leaderboards.boards.standing import Ablation, Standing, ablations, failures, said, short, standings
+from leaderboards.boards.standing import (
+    Ablation,
+    Standing,
+    ablations,
+    failures,
+    outcomes,
+    said,
+    short,
+    standings,
+)
 from leaderboards.results import Record, record, show
-from leaderboards.statistics import KIND, Estimate, over_seeds
+from leaderboards.statistics import KIND, Estimate
 from leaderboards.submissions.entries import FOLDER as SUBMISSIONS
 from leaderboards.submissions.entries import with_submissions
 
@@ -56,7 +66,10 @@ def board_lines(
     text = [
         board.title,
         *_wrapped(told),
-        *_wrapped(f"{board.outcome} ({better} is better), {board.tasks} tasks, {seeds} outer seeds, {KIND}"),
+        *_wrapped(
+            f"{board.outcome_in(board.main)} ({better} is better), {board.tasks} tasks,"
+            f" {seeds} outer seeds, {KIND}"
+        ),
         "",
         *_contestants(board, lines),
     ]
@@ -88,8 +101,8 @@ def cell_lines(board: Board, results: Results) -> list[str]:
         rows = [["", *left]]
         for agent, runs in results.items():
             cells = [cell for cell in left if runs and cell in board.cells_of(agent)]
-            means = {cell: over_seeds([run.rows[cell].mean for run in runs if run.ok]) for cell in cells}  # type: ignore[arg-type]
-            rows.append([agent, *(short(means[cell].value) if cell in means else "" for cell in left)])
+            means = {cell: outcomes(board, runs, cell).mean() for cell in cells}
+            rows.append([agent, *(short(means[cell]) if cell in means else "" for cell in left)])
         text += ["", "mean outcome in each cell", *_aligned(rows)]
     for crossing in crossings(board, results):
         text += _wrapped(crossing.sentence)
@@ -145,7 +158,10 @@ def _ablations(parts: Sequence[Ablation]) -> list[str]:
 
 
 def _aligned(rows: Sequence[Sequence[str]], texts: int = 1) -> list[str]:
-    """Rows as lines with columns: the first `texts` to the left, the others to the right, within `WIDTH`."""
+    """Rows as lines with columns: the first `texts` to the left, the others to the right, within `WIDTH`.
+
+    Texts that are too long go on in a line more: a name that is cut cannot be typed.
+    """
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     gap = 2 if sum(widths) + 2 * len(widths) - 2 <= WIDTH else 1
     spare = sum(widths) + gap * (len(widths) - 1) - WIDTH
@@ -154,20 +170,21 @@ def _aligned(rows: Sequence[Sequence[str]], texts: int = 1) -> list[str]:
         widths[widest] -= spare
     lines = []
     for row in rows:
-        cells = [
-            _cut(text, width).ljust(width) if i < texts else text.rjust(width)
+        parts = [
+            _wrapped(text, width) if i < texts else [text]
             for i, (text, width) in enumerate(zip(row, widths, strict=True))
         ]
-        lines.append((" " * gap).join(cells).rstrip())
+        for cells in zip_longest(*parts, fillvalue=""):
+            placed = [
+                text.ljust(width) if i < texts else text.rjust(width)
+                for i, (text, width) in enumerate(zip(cells, widths, strict=True))
+            ]
+            lines.append((" " * gap).join(placed).rstrip())
     return lines
 
 
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"
-
-
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH)
+def _wrapped(text: str, width: int = WIDTH) -> list[str]:
+    return textwrap.wrap(text, width, break_on_hyphens=False) or [text]
 
 
 def _count(number: float | None) -> str:

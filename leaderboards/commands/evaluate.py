@@ -42,7 +42,7 @@ def evaluate(
         seed: Which tasks.
         env: Settings of the environment to change, such as dims=5 horizon=40; with id=Badger/XOR-v0 it is
             another one (what it lacks of the numbers met in training reads as zeros).
-        agent: Settings of the agent to change, such as experts=6 topology=none.
+        agent: Settings of the agent to change, such as experts=6 channel.topology=none.
         control: withheld: the agent is told no feedback; forgetful: it starts afresh at every step, and keeps
             no state but its clocks. Either shows what learning within the trial is worth.
         trust: Files and packages of yours whose code a recipe or run may name, such as my_package.

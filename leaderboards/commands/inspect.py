@@ -45,7 +45,7 @@ def inspect(
         out: Picture to write (png, svg or pdf); NAME-inside.png if not given.
         seed: Which tasks.
         env: Settings of the environment to change, such as dims=5 horizon=40.
-        agent: Settings of the agent to change, such as experts=6 topology=ring.
+        agent: Settings of the agent to change, such as experts=6 channel.topology=ring.
         trust: Files and packages of yours whose code a recipe or run may name, such as my_package.
         device: Where to compute: cpu, cuda, cuda:1, ...
         json: Print every result as one JSON object.

@@ -111,7 +111,7 @@ USED = {
     "recipes": "badger train NAME, badger suite run --agent NAME",
     "pretrained": "badger evaluate --pretrained NAME",
     "boards": "badger board show NAME",
-    "topologies": "badger train ... --agent topology=NAME",
+    "topologies": "badger train ... --agent channel.topology=NAME",
 }
 
 

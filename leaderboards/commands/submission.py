@@ -10,11 +10,11 @@ import tyro
 
 from leaderboards import statistics
 from leaderboards.boards.board import load_board
+from leaderboards.boards.results import Row
 from leaderboards.results import Record, record, show
 from leaderboards.submissions import preparing, verification
 from leaderboards.submissions.entries import write_verified
 from leaderboards.submissions.manifest import SubmissionError, artifact
-from leaderboards.submissions.results import Row
 from leaderboards.submissions.season import nonce_of
 from leaderboards.submissions.validation import Submission, validate
 
@@ -133,7 +133,7 @@ def scores(submission: Submission, rows: list[Row]) -> list[Record]:
     """Mean outcome of each cell over outer seeds, with its interval if there are enough of them."""
     found = []
     for cell in submission.cells:
-        means = np.array([row.mean for row in rows if row.ok and row.cell == cell])
+        means = np.array([verification.numbers(rows, seed, cell)[0] for seed in submission.seeds])
         estimate = statistics.over_seeds(means)
         known = record(
             submission.board.cells[cell].family().outcome, estimate.value, cell=cell, seeds=len(means)

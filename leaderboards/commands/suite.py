@@ -2,8 +2,9 @@
 
 import math
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 from rich.progress import track
@@ -19,7 +20,7 @@ from leaderboards.options import check_device, check_seeds
 from leaderboards.plots.profile import draw_profile
 from leaderboards.plots.style import save_figure
 from leaderboards.results import as_csv, columns_of, progress_console, record, show
-from leaderboards.runs import find, find_recipe, find_source, make_folder
+from leaderboards.runs import changed_recipe, find, find_recipe, find_source, make_folder
 from leaderboards.side_by_side import Job, train_side_by_side
 from leaderboards.suite import (
     ABILITIES,
@@ -34,12 +35,12 @@ from leaderboards.suite import (
     scores,
 )
 
-BESIDE = {
-    "Badger": "guessing-hardwired",
-    "silent": "guessing-no-communication",
-    "monolith": "guessing-monolith",
+BESIDE: dict[str, dict[str, str]] = {
+    "Badger": {},
+    "silent": {"topology": "none"},
+    "monolith": {"agent": "guessing-monolith"},
 }
-"""Agents that every profile is drawn beside, and the recipes that they are of."""
+"""Agents that every profile is drawn beside: what each has in place of the families' own."""
 
 
 def run(
@@ -85,8 +86,13 @@ def run(
     make_folder(folder)
     if agent is not None or policy is not None:
         whose = find_recipe(agent, trust) if agent is not None else None
+<<<<<<< HEAD
         with owned(folder):
             measures, refused = trained(whose, policy, seeds, outer_steps, folder, device)
+=======
+        recipes, refused = recipes_of({"agent": whose, "policy": policy}, outer_steps)
+        measures = trained(recipes, seeds, folder, device)
+>>>>>>> main
     else:
         measure = measure_source(find(run, pretrained, trust), device)
         measures, refused = {family: [measure] for family in TRAININGS}, {}
@@ -119,36 +125,46 @@ def run(
         print(textwrap.fill(line, 80, subsequent_indent="  "))
 
 
-def trained(
-    agent: Recipe | None, policy: str | None, seeds: int, outer_steps: int | None, folder: Path, device: str
-) -> tuple[dict[str, list[Measure]], dict[str, str]]:
-    """Train for every family; who is measured, and why it is not where the agent does not fit."""
-    jobs: dict[str, Job] = {}
+def recipes_of(
+    own: Mapping[str, Any], outer_steps: int | None = None
+) -> tuple[dict[str, Recipe], dict[str, str]]:
+    """By family what is trained, and why nothing is where the agent does not fit.
+
+    Args:
+        own: arguments of `recipe_for`.
+        outer_steps: of each training, if not the suite's.
+    """
+    recipes: dict[str, Recipe] = {}
     refused: dict[str, str] = {}
-    places: dict[str, list[Path]] = {}
     for family in TRAININGS:
         try:
-            recipe = recipe_for(family, agent, policy)
+            recipe = recipe_for(family, **own)
         except RecipeError as error:
             refused[family] = str(error)
             continue
-        if outer_steps is not None and recipe.training is not None:
-            shorter = recipe.training.model_copy(update={"outer_steps": outer_steps})
-            recipe = recipe.model_copy(update={"training": shorter})
+        recipes[family] = recipe if outer_steps is None else changed_recipe(recipe, outer_steps=outer_steps)
+    if not recipes:
+        raise ValueError(f"the agent fits no family: {next(iter(refused.values()))}")
+    return recipes, refused
+
+
+def trained(recipes: Mapping[str, Recipe], seeds: int, folder: Path, device: str) -> dict[str, list[Measure]]:
+    """Train for every family, and who is measured then: outer seeds of each."""
+    jobs: dict[str, Job] = {}
+    for family, recipe in recipes.items():
         for seed in range(seeds):
             place = folder / recipe.name / f"seed{seed}"
             make_folder(place)
             label = family if seeds == 1 else f"{family}, seed {seed}"
             jobs[label] = Job(keep_code(recipe, place), seed, place)
-            places.setdefault(family, []).append(place)
-    if not jobs:
-        raise ValueError(f"the agent fits no family: {next(iter(refused.values()))}")
     train_side_by_side(jobs, device)
-    found = {
-        family: [measure_source(find_source(str(place)), device) for place in each]
-        for family, each in places.items()
+    return {
+        family: [
+            measure_source(find_source(str(folder / recipe.name / f"seed{seed}")), device)
+            for seed in range(seeds)
+        ]
+        for family, recipe in recipes.items()
     }
-    return found, refused
 
 
 def track_all(measures: dict[str, list[Measure]]) -> dict[str, list[Measure]]:
@@ -184,7 +200,7 @@ def table_of(own: list[Score], beside: list[Score]) -> list[dict[str, str]]:
         for agent in agents:
             score = known.get((agent, ability))
             there = score is not None and not math.isnan(score.value)
-            row[agent[:14]] = f"{score.value:.2f}" if score is not None and there else "-"
+            row[agent[:12]] = f"{score.value:.2f}" if score is not None and there else "-"
         rows.append({**row, "on": what.task})
     return rows
 
@@ -203,11 +219,18 @@ def reference(
     check_seeds(0, seeds)
     check_device(device)
     found: list[Score] = []
+<<<<<<< HEAD
     for name, recipe in BESIDE.items():
         folder = out / name
         make_folder(folder)
         with owned(folder):
             measures, refused = trained(find_recipe(recipe), None, seeds, None, folder, device)
+=======
+    for name, own in BESIDE.items():
+        whose = {key: find_recipe(item) if key == "agent" else item for key, item in own.items()}
+        recipes, refused = recipes_of(whose)
+        measures = trained(recipes, seeds, out / name, device)
+>>>>>>> main
         for score in scores(name, track_all(measures)):
             found.append(score._replace(note=refused.get(ABILITIES[score.ability].family, score.note)))
         write_atomically(REFERENCES, as_csv([score._asdict() for score in found]).encode())

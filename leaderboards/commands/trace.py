@@ -35,7 +35,7 @@ def trace(
         out: Picture to write (png, svg or pdf); NAME-trace.png if not given.
         seed: Which tasks (of the test split).
         env: Settings of the environment to change, such as dims=5.
-        agent: Settings of the agent to change, such as topology=none.
+        agent: Settings of the agent to change, such as channel.topology=none.
         trust: Files and packages of yours whose code a recipe or run may name, such as my_package.
         device: Where to compute: cpu, cuda, cuda:1, ...
         json: Print the result as one JSON object.

@@ -19,7 +19,8 @@ from badger_agents.training import loop
 from badger_agents.training.checkpoint import Checkpoint
 from badger_agents.training.log import read_log
 from badger_agents.training.own_code import keep_code
-from badger_agents.training.run import RunPlan, last_checkpoint
+from badger_agents.training.run import LOG, RunPlan, check_folder, last_checkpoint
+from badger_agents.training.run import Progress as RunProgress
 from leaderboards.options import check_device, check_seeds, progress_bar
 from leaderboards.results import Record, record, show
 from leaderboards.runs import changed_recipe, find_recipe, make_folder
@@ -63,7 +64,7 @@ def train(
         policy: Your own expert policy in place of the recipe's, as my_file.py:MyPolicy.
         outer_steps: Number of outer steps in place of the recipe's.
         env: Settings of the environment to change, such as dims=5. What is changed goes into the run's name.
-        agent: Settings of the agent to change, such as topology=none policy_settings.state_noise=0.0.
+        agent: Settings of the agent to change, such as channel.topology=none policy.state_noise=0.0.
         training: Settings of the training to change, such as learning_rate=1e-3.
         trust: Files and packages of yours whose code a recipe or run may name, such as my_package.
         device: Where to compute: cpu, cuda, cuda:1, ... (under torchrun, cuda gives each process its own.)
@@ -108,14 +109,14 @@ def train(
     show(results, as_json=json, title=f"trained {recipe_.name}", note=note)
 
 
-def follower(bar: Progress, name: str, seeds: range, outer_steps: int) -> Callable[[loop.Progress], None]:
+def follower(bar: Progress, name: str, seeds: range, outer_steps: int) -> Callable[[RunProgress], None]:
     """Adds one line to the bar that shows all seeds, and returns what moves it on."""
     several = len(seeds) > 1
     label = f"seeds {seeds[0]} to {seeds[-1]}" if several else f"seed {seeds[0]}"
     line = bar.add_task(f"{name} {label}", total=len(seeds) * outer_steps, note="")
-    latest: dict[int, loop.Progress] = {}
+    latest: dict[int, RunProgress] = {}
 
-    def on_step(progress: loop.Progress) -> None:
+    def on_step(progress: RunProgress) -> None:
         latest[progress.seed] = progress
         losses = sorted(each.loss for each in latest.values())
         note = f"loss {statistics.median(losses):.3f}"
@@ -148,7 +149,7 @@ def make_plans(
     }
     if owner is not None:
         for folder in folders.values():
-            loop.check_folder(folder, resume)
+            check_folder(folder, resume)
         for folder in folders.values():
             make_folder(folder)
         owner.enter_context(owned(*folders.values()))
@@ -157,7 +158,7 @@ def make_plans(
 
 def run_records(plan: RunPlan, done: Checkpoint) -> list[Record]:
     """What a finished run came to, by its log and last checkpoint."""
-    rows = read_log(plan.folder / loop.LOG)
+    rows = read_log(plan.folder / LOG)
     last = (
         rows[-1] if rows else {"loss": math.nan, "step": done.step, "skipped": done.skipped, "seconds": 0.0}
     )

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 
 from badger_agents.training.log import read_log
 from badger_agents.training.run import LOG
-from leaderboards.card import ENOUGH
 from leaderboards.plots.style import COLOURS, STYLE, log_errors
 from leaderboards.runs import find_source
+from leaderboards.statistics import ENOUGH
 
 
 class Curve(NamedTuple):

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from badger_agents.agent import LearnedAgent
+from badger_agents.badger.policies.policy_settings import KINDS
 from badger_agents.class_loading import load_class
 from badger_agents.recipe.loading import Recipe
 from badger_envs.registry import TABLE
@@ -85,7 +86,8 @@ def _named(recipe: Recipe) -> list[str]:
     tables: list[Any] = [recipe.agent.model_dump()]
     stages = recipe.training.stages if recipe.training is not None else ()
     tables += [entry.agent for stage in stages for entry in stage.entries]
-    return sorted({text for text in _texts(tables) if _CODE.fullmatch(text)})
+    texts = (KINDS.get(text, text) for text in _texts(tables))
+    return sorted({text for text in texts if _CODE.fullmatch(text)})
 
 
 def _texts(value: Any) -> Iterator[str]:

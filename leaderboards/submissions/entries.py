@@ -3,12 +3,9 @@
 import shutil
 from pathlib import Path
 
-from badger_agents.atomic_files import write_atomically
-from leaderboards.boards import results as board_results
-from leaderboards.boards.board import Board, BoardError, EntrantTable
-from leaderboards.boards.results import Run
-from leaderboards.submissions.manifest import FILE, RECIPE, RESULTS, SubmissionError
-from leaderboards.submissions.results import Row, read_results, write_results
+from leaderboards.boards.board import Board, EntrantTable
+from leaderboards.boards.results import Row, Run, group, parse_results, write_results
+from leaderboards.submissions.manifest import FILE, RECIPE, RESULTS
 from leaderboards.submissions.validation import Submission
 
 FOLDER = Path(__file__).parent / "verified"
@@ -21,7 +18,7 @@ def write_verified(folder: Path, submission: Submission, rows: list[Row]) -> Non
     target.mkdir(parents=True, exist_ok=True)
     for name in {FILE, *submission.manifest.files} - {RESULTS}:
         shutil.copy(submission.folder / name, target / name)
-    write_atomically(target / RESULTS, write_results(rows).encode())
+    write_results(target / RESULTS, rows)
 
 
 def with_submissions(board: Board, folder: Path) -> tuple[Board, dict[str, list[Run]]]:
@@ -35,25 +32,22 @@ def with_submissions(board: Board, folder: Path) -> tuple[Board, dict[str, list[
         BoardError: what is there cannot be read.
     """
     lines: dict[str, EntrantTable] = {}
-    rows: list[board_results.Row] = []
+    rows: list[Row] = []
     for path in sorted((folder / board.name).glob(f"*/{RESULTS}")):
         line = f"{path.parent.name} (submitted)"
+<<<<<<< HEAD
         try:
             found = read_results(path.read_text(encoding="utf-8"))
         except (SubmissionError, OSError) as error:
             raise BoardError(
                 f"the submission {path.parent.name} to {board.name} is damaged: {error}"
             ) from None
+=======
+        found = parse_results(path.read_text(), f"submission {path.parent.name} to {board.name}")
+>>>>>>> main
         cells = sorted({row.cell for row in found})
         lines[line] = EntrantTable(recipe=str(path.with_name(RECIPE)), cells=cells)
-        rows += [_row(line, row) for row in found]
+        rows += [row._replace(agent=line) for row in found]
     whole = board.model_copy(update={"agents": {**board.agents, **lines}})
-    runs = board_results.group(whole, rows, "submissions")
+    runs = group(whole, rows, "submissions")
     return whole, {line: runs[line] for line in lines}
-
-
-def _row(line: str, row: Row) -> board_results.Row:
-    """A row of a submission as one of the board."""
-    numbers = (row.mean, row.std) if row.ok else (None, None)
-    costs = (row.outer_steps, None, None, row.parameters, None, row.seconds, None, None, None)
-    return board_results.Row(line, row.seed, row.cell, row.status, *numbers, row.tasks, *costs, row.weights)

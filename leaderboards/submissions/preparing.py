@@ -1,12 +1,12 @@
 """Preparing a submission: from runs of `badger train` to a folder with results, recipe and weights."""
 
-import math
 import os
 import platform
 import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import badger_envs
 from badger_agents.class_loading import Trust
@@ -17,13 +17,15 @@ from badger_agents.training.checkpoint import (
     portable_recipe,
     save_checkpoint,
     weights_only,
+    weights_sha256,
 )
 from badger_agents.training.log import read_log
 from badger_agents.training.own_code import keep_code
 from badger_agents.training.run import CHECKPOINT, LOG
 from badger_envs.testing.golden import check_golden
-from leaderboards.boards.board import Board
-from leaderboards.boards.weights import weights_sha256
+from leaderboards.boards.board import Board, EntrantTable
+from leaderboards.boards.results import Row, rows_of, write_results
+from leaderboards.boards.rows import RunRows
 from leaderboards.submissions.manifest import (
     FILE,
     RECIPE,
@@ -34,7 +36,6 @@ from leaderboards.submissions.manifest import (
     source_sha256,
     weights_file,
 )
-from leaderboards.submissions.results import Row, write_results
 from leaderboards.submissions.verification import CHUNK
 from leaderboards.toml_text import recipe_text
 
@@ -82,12 +83,13 @@ def prepare(
     try:
         rows: list[Row] = []
         first: tuple[str, dict[str, bytes]] | None = None
+        alone = board.model_copy(update={"agents": {name: EntrantTable(recipe=RECIPE, cells=list(cells))}})
         for seed, run in enumerate(runs):
             log = read_log(run / LOG)
-            step, seconds = (log[-1]["step"], round(log[-1]["seconds"], 1)) if log else (0, 0.0)
+            costs = {"outer_steps": log[-1]["step"], "seconds": round(log[-1]["seconds"], 1)} if log else {}
             if seed in failed:
-                lost = ("failed: as its authors say", math.nan, math.nan, 0, step, 0, seconds, "")
-                rows += [Row(name, seed, cell, *lost) for cell in cells]
+                lost = RunRows(name, seed, {}, {"status": "failed: as its authors say", **costs})
+                rows += rows_of(alone, lost)
                 continue
             checkpoint = finished(run, seed)
             kept = weights_only(checkpoint._replace(recipe=keep_code(checkpoint.recipe, part)))
@@ -97,8 +99,13 @@ def prepare(
             if (first := first or (text, code)) != (text, code):
                 raise ValueError(f"{run} was trained by another recipe or code than the runs before it")
             save_checkpoint(part / weights_file(seed), kept)
+<<<<<<< HEAD
             rows += measured(name, board, cells, checkpoint, seconds)
         (part / RESULTS).write_text(write_results(rows), encoding="utf-8")
+=======
+            rows += rows_of(alone, measured(name, board, cells, checkpoint, costs))
+        write_results(part / RESULTS, rows)
+>>>>>>> main
         there = [RECIPE, RESULTS, *sorted(file.name for file in part.glob("*.py"))]
         manifest = Manifest(
             format=1,
@@ -134,11 +141,10 @@ def finished(run: Path, seed: int) -> Checkpoint:
 
 
 def measured(
-    name: str, board: Board, cells: Sequence[str], checkpoint: Checkpoint, seconds: float
-) -> list[Row]:
-    """The rows of an outer seed."""
-    rows = []
-    count = sum(value.numel() for value in checkpoint.weights.values())
+    name: str, board: Board, cells: Sequence[str], checkpoint: Checkpoint, costs: dict[str, Any]
+) -> RunRows:
+    """What an outer seed does on the board's tasks."""
+    outcomes = {}
     for cell in cells:
         table = board.cells[cell]
         try:
@@ -146,7 +152,7 @@ def measured(
             found = evaluate(agent, table.family(), board.tasks, seed=board.task_seed, chunk=CHUNK).outcomes
         except (ValueError, TypeError) as error:
             raise ValueError(f"{name} cannot be measured in cell {cell} ({error}); see --cells") from error
-        mean, std = float(found.double().mean()), float(found.double().std())
-        run = (board.tasks, checkpoint.step, count, seconds, weights_sha256(checkpoint.weights))
-        rows.append(Row(name, checkpoint.seed, cell, "ok", mean, std, *run))
-    return rows
+        outcomes[cell] = found.double().numpy()
+    count = sum(value.numel() for value in checkpoint.weights.values())
+    facts = {"parameters": count, "weights_sha256": weights_sha256(checkpoint.weights), "status": "ok"}
+    return RunRows(name, checkpoint.seed, outcomes, {**costs, **facts, "outer_steps": checkpoint.step})

@@ -21,6 +21,7 @@ from badger_agents.agent import Keys
 from badger_agents.class_loading import Trust
 from badger_agents.training import loop
 from badger_agents.training.checkpoint import Checkpoint, load_checkpoint
+from badger_agents.training.run import DivergenceError
 from badger_envs import keyed_random
 from badger_envs.family import Family, Observation
 from leaderboards.boards.board import Board
@@ -166,7 +167,7 @@ def _trained(checkpoint: Checkpoint, seed: int) -> Checkpoint | None:
     with TemporaryDirectory() as place:
         try:
             return loop.train(checkpoint.recipe, seed, Path(place))
-        except loop.DivergenceError:
+        except DivergenceError:
             return None
 
 

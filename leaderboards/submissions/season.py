@@ -109,5 +109,5 @@ def nonce_of(path: Path, folder: Path) -> str:
 
 def _write(path: Path, season: Season) -> Season:
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, recipe_text(season.model_dump(), "A season: badger board season").encode())
+    write_atomically(path, recipe_text(season.model_dump(), "A season: badger admin season").encode())
     return season

@@ -13,10 +13,10 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from badger_agents.recipe.loading import Recipe
-from badger_agents.training.checkpoint import FORMAT
-from leaderboards.boards.board import Board, board_names, load_board
+from badger_agents.training.checkpoint import FORMAT, weights_sha256
+from leaderboards.boards.board import Board, BoardError, board_names, load_board
 from leaderboards.boards.bounds import outcome_bounds
-from leaderboards.boards.weights import weights_sha256
+from leaderboards.boards.results import Row, parse_results
 from leaderboards.submissions.contestants import own_code, parse_recipe, refusals
 from leaderboards.submissions.manifest import (
     FILE,
@@ -32,7 +32,6 @@ from leaderboards.submissions.manifest import (
     source_sha256,
     weights_file,
 )
-from leaderboards.submissions.results import Row, read_results
 from leaderboards.toml_text import recipe_text
 
 LARGEST_WEIGHTS = 2**30
@@ -66,12 +65,12 @@ class Submission(NamedTuple):
     @property
     def seeds(self) -> list[int]:
         """Outer seeds with weights."""
-        return sorted({row.seed for row in self.rows if row.ok})
+        return sorted({row.seed for row in self.rows if row.ok and row.seed is not None})
 
     @property
     def failed(self) -> list[int]:
         """Outer seeds whose training failed, as it says."""
-        return sorted({row.seed for row in self.rows if not row.ok})
+        return sorted({row.seed for row in self.rows if not row.ok and row.seed is not None})
 
     @property
     def cells(self) -> list[str]:
@@ -101,9 +100,11 @@ def validate(folder: Path, board: Board | None = None) -> Submission:
     found = list(_files(folder, manifest))
     try:
         recipe = parse_recipe(read_tables(folder, RECIPE), RECIPE)
-        rows = read_results(read(folder, RESULTS).decode(errors="replace"))
+        rows = parse_results(read(folder, RESULTS).decode(errors="replace"), RESULTS)
     except SubmissionError as error:
         raise SubmissionError(*dict.fromkeys([*found, *error.lines])) from None
+    except BoardError as error:
+        raise SubmissionError(*found, str(error)) from None
     code = own_code(recipe)
     found += [f"{RECIPE}: {line}" for line in (*refusals(recipe), *_budget(recipe, board))]
     found += [f"{RECIPE}: names {name}, which is not declared" for name in code if name not in manifest.files]
@@ -157,7 +158,9 @@ def _grid(rows: Sequence[Row], manifest: Manifest, board: Board) -> Iterator[str
         "there twice": {key for key, times in count.items() if times > 1},
     }.items():
         if keys:
-            yield "{} row(s) {}, such as outer seed {} in cell {}".format(len(keys), what, *min(keys))
+            yield "{} row(s) {}, such as outer seed {} in cell {}".format(
+                len(keys), what, *min(keys, key=str)
+            )
     if strangers := {row.agent for row in rows} - {manifest.name}:
         yield f"{min(strangers)!r} is not {manifest.name!r}"
     facts = {(row.seed, row.status, row.outer_steps, row.parameters, row.weights) for row in rows}
@@ -178,6 +181,8 @@ def _values(rows: Sequence[Row], board: Board) -> list[str]:
                 found["status"] = f"{where} is neither ok nor failed, with a reason and without weights"
         elif row.tasks != board.tasks:
             found["tasks"] = f"{where} has {row.tasks} tasks; {board.name} has {board.tasks}"
+        elif row.mean is None or row.std is None:
+            found["bounds"] = f"{where} has no mean or no standard deviation"
         elif not (low <= row.mean <= high and 0 <= row.std <= high - low):  # nor is nan
             found["bounds"] = f"{where} is out of bounds {low:g}, {high:g}: {row.mean:g} +- {row.std:g}"
     return list(found.values())
@@ -186,7 +191,7 @@ def _values(rows: Sequence[Row], board: Board) -> list[str]:
 def _weights(folder: Path, recipe: Recipe, rows: Sequence[Row]) -> Iterator[str]:
     """Weights that are not what the results say, or that are copies."""
     assert recipe.training is not None
-    runs = {weights_file(row.seed): row for row in rows if row.ok}
+    runs = {weights_file(row.seed): row for row in rows if row.ok and row.seed is not None}
     vectors: dict[int, np.ndarray] = {}
     for name, row in runs.items():
         try:

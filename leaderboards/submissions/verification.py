@@ -14,10 +14,10 @@ from scipy import stats
 
 from badger_agents.evaluation import evaluate
 from leaderboards.boards.board import Board
+from leaderboards.boards.results import Row
 from leaderboards.submissions.contestants import own_code
 from leaderboards.submissions.manifest import artifact
 from leaderboards.submissions.remote_agent import RemoteAgent, remote_agent
-from leaderboards.submissions.results import Row, find
 from leaderboards.submissions.season import held_out_seed
 from leaderboards.submissions.validation import Submission
 
@@ -74,7 +74,7 @@ def verify(submission: Submission, nonce: str, *, trust: bool = False, retrain: 
         for cell in submission.cells:
             seen: dict[bytes, int] = {}
             for outer_seed in submission.seeds:
-                told = find(rows, outer_seed, cell)
+                told = _find(rows, outer_seed, cell)
                 agent.open(outer_seed, cell)
                 outcomes = _outcomes(agent, board, cell, board.task_seed)
                 found.append(_measured(told, outcomes))
@@ -104,39 +104,50 @@ def _outcomes(agent: RemoteAgent, board: Board, cell: str, task_seed: int) -> np
 
 
 def _measured(row: Row, outcomes: np.ndarray) -> Row:
-    return row._replace(mean=float(outcomes.mean()), std=float(outcomes.std(ddof=1)))
+    return row._replace(mean=float(outcomes.mean()), std=float(outcomes.std()))
+
+
+def numbers(rows: Sequence[Row], seed: int | None, cell: str) -> tuple[float, float]:
+    """Mean and standard deviation of an outer seed, which must be ok, in a cell."""
+    row = _find(rows, seed, cell)
+    assert row.mean is not None
+    assert row.std is not None
+    return row.mean, row.std
+
+
+def _find(rows: Sequence[Row], seed: int | None, cell: str) -> Row:
+    return next(row for row in rows if (row.seed, row.cell) == (seed, cell))
 
 
 def _differing(told: Sequence[Row], found: Sequence[Row], where: str) -> list[str]:
     """The row that differs most from what was found, if it does by too much."""
     worst, line = 1.0, []
     for row in found:
-        said = find(told, row.seed, row.cell)
-        error = math.hypot(row.std, said.std) / math.sqrt(row.tasks)
-        most = STANDARD_ERRORS * error + ROUNDING * (abs(row.mean) + row.std)
-        if abs(row.mean - said.mean) > worst * most:
-            worst = abs(row.mean - said.mean) / most
+        (mean, std), (said, spread) = (numbers(each, row.seed, row.cell) for each in (found, told))
+        error = math.hypot(std, spread) / math.sqrt(row.tasks)
+        most = STANDARD_ERRORS * error + ROUNDING * (abs(mean) + std)
+        if abs(mean - said) > worst * most:
+            worst = abs(mean - said) / most
             line = [
-                f"outer seed {row.seed} in cell {row.cell} has the mean {said.mean:.6g}; measured {where}"
-                f" {row.mean:.6g}, which may differ by {most:.2g}"
+                f"outer seed {row.seed} in cell {row.cell} has the mean {said:.6g}; measured {where}"
+                f" {mean:.6g}, which may differ by {most:.2g}"
             ]
     return line
 
 
 def _flattering(submission: Submission, found: Sequence[Row]) -> Iterator[str]:
     """Cells in which outer seeds are better than measured again, each a little, and more than by chance."""
-    for cell in submission.cells:
-        rows = [row for row in found if row.cell == cell]
-        if len(rows) < 2:
-            continue
+    seeds = submission.seeds
+    for cell in submission.cells if len(seeds) > 1 else ():
         better = 1 if submission.board.cells[cell].family().higher_is_better else -1
-        gains = np.array([better * (find(submission.rows, row.seed, cell).mean - row.mean) for row in rows])
+        again = np.array([numbers(found, seed, cell) for seed in seeds])  # (seeds, 2)
+        told = np.array([numbers(submission.rows, seed, cell) for seed in seeds])  # (seeds, 2)
+        gains = better * (told - again)[:, 0]  # (seeds,)
         error = float(gains.std(ddof=1)) / math.sqrt(len(gains))
-        scale = float(np.mean([abs(row.mean) + row.std for row in rows]))
+        scale = float(np.abs(again).sum(axis=1).mean())
         if gains.mean() > float(stats.t.ppf(LEVEL, len(gains) - 1)) * error + ROUNDING * scale:
-            again = float(np.mean([row.mean for row in rows]))
-            gain = f"{gains.mean():.2g}"
-            yield f"cell {cell} is better by {gain} in all outer seeds; measured again {again:.6g}"
+            gain, mean = f"{gains.mean():.2g}", f"{again[:, 0].mean():.6g}"
+            yield f"cell {cell} is better by {gain} in all outer seeds; measured again {mean}"
 
 
 def _untrained(submission: Submission, found: Sequence[Row], trained: dict[int, float]) -> Iterator[str]:
@@ -145,7 +156,7 @@ def _untrained(submission: Submission, found: Sequence[Row], trained: dict[int, 
     for seed in submission.failed:
         if math.isfinite(trained[seed]):
             yield f"outer seed {seed} is said to have failed; trained again it does not"
-    means = np.array([row.mean for row in found if row.cell == board.main])
+    means = np.array([numbers(found, seed, board.main)[0] for seed in submission.seeds])
     again = [trained[seed] for seed in trained if seed not in submission.failed]
     if not again:
         return

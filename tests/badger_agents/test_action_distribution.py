@@ -183,7 +183,7 @@ def test_the_monolith_draws_too() -> None:
     agent = Monolith(bandit(), MonolithSettings(hidden_size=8))
     assert 2.0 < evaluate(agent, bandit(), 200).mean < 4.0  # of 6 pulls, half pay
     with pytest.raises(ValueError, match="continuous"):
-        Monolith(GuessingGame(), MonolithSettings(writing="score")).initial_state(GuessingGame(), keys(1))
+        Monolith(GuessingGame(), MonolithSettings(writing="score"))
 
 
 def test_a_noisy_monolith_writes_around_what_it_would_write() -> None:

@@ -28,7 +28,8 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_file(tmp_path: Path) -> No
     for _ in range(4):
         writer = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], cwd=ROOT)
         part, limit = path.with_name(".data.part"), time.monotonic() + 30
-        while not part.exists() and time.monotonic() < limit:
+        while not part.exists():
+            assert time.monotonic() < limit
             time.sleep(0.001)
         time.sleep(rng.uniform(0, 0.05))
         writer.kill()

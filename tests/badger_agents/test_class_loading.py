@@ -104,7 +104,7 @@ def test_what_a_user_names_is_trusted_and_nothing_beside_it(tmp_path: Path) -> N
 
 def test_methods_are_asked_for_where_there_is_no_common_base() -> None:
     with pytest.raises(ValueError, match="lacks act"):
-        load_class("badger_agents.badger.policies.expert_policy:GRUPolicy", ("initial_state", "act"), "agent")
+        load_class("badger_agents.badger.policies.gru:GRUPolicy", ("initial_state", "act"), "agent")
 
 
 def test_files_of_code_are_found_at_any_depth() -> None:

@@ -36,7 +36,7 @@ def test_every_agent_meets_the_same_tasks_and_another_seed_other_ones() -> None:
 def _keys(family, rows: int, seed: int) -> torch.Tensor:
     from badger_envs import keyed_random
 
-    return keyed_random.outer_keys(seed, 0, rows, family.split, like=torch.zeros(()))
+    return torch.from_numpy(keyed_random.trial_keys(range(seed, seed + rows), 0, family.split))
 
 
 def test_the_splits_hold_different_tasks() -> None:

@@ -149,3 +149,20 @@ def test_human_shows_the_picture_in_a_window(monkeypatch: pytest.MonkeyPatch) ->
     env.close()
     env.close()
     assert not pygame.display.get_init()
+
+
+def test_closing_one_window_leaves_the_other_environment_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    pygame = pytest.importorskip("pygame")
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    one, other = (gym.make(GAME, render_mode="human") for _ in range(2))
+    one.reset(seed=0)
+    other.reset(seed=1)
+    one.close()
+    other.step(np.full(3, 0.9, np.float32))
+    twin = gym.make(GAME, render_mode="rgb_array")
+    twin.reset(seed=1)
+    twin.step(np.full(3, 0.9, np.float32))
+    shown = pygame.surfarray.array3d(pygame.display.get_surface()).swapaxes(0, 1)
+    np.testing.assert_array_equal(shown, twin.render())
+    other.close()
+    assert not pygame.display.get_init()

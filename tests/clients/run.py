@@ -1,11 +1,12 @@
-"""Runs client libraries against the wheel of this tree, each in an environment of its own: `make test-clients`.
+"""Runs client libraries on the wheel of this tree, each in an environment of its own: `make test-clients`.
 
     python tests/clients/run.py                    # all of them, one after the other: about an hour
     python tests/clients/run.py sb3 torchrl --keep # these two; their environments stay for another time
 
-A client is a file `requirements/NAME.txt` of pinned packages. What is run for it, in an empty folder and with nothing
-but the installed wheel: the blocks that follow `<!-- client: NAME -->` in `docs/clients.md`, so that the page shows
-what works, and `try_NAME.py` beside this file, if there is one. A line per client says ok, failed, or not installable.
+A client is a file `requirements/NAME.txt` of pinned packages. What is run for it, in an empty folder and with
+nothing but the installed wheel: the blocks that follow `<!-- client: NAME -->` in `docs/clients.md`, so that
+the page shows what works, and `try_NAME.py` beside this file, if there is one. A line per client says ok,
+failed, or not installable.
 """
 
 import argparse
@@ -73,7 +74,7 @@ def blocks(page: str) -> list[Block]:
 
 
 def first_error(text: str) -> str:
-    """The line of a log that says what was wrong: of the last traceback, else the last line that is not empty."""
+    """The line of a log that says what was wrong: of the last traceback, else the last that is not empty."""
     lines = [line for line in text.splitlines() if line.strip()]
     starts = [
         i for i, line in enumerate(lines) if line.lstrip().startswith("Traceback (most recent call last)")
@@ -128,7 +129,7 @@ def call(command: list[str], log: Path, cwd: Path, path: Path | None = None) -> 
 
 
 def install(client: str, wheel: Path, venv: Path, log: Path) -> bool:
-    """Make the environment of a client, unless it is there: wheel and pinned packages; whether that went well.
+    """Make a client's environment, unless it is there: wheel and pinned packages; whether that went well.
 
     `requirements/no_deps/NAME.txt` names packages whose own requirements exclude ours without need.
     """
@@ -180,12 +181,8 @@ def run(client: str, wheel: Path, cache: Path, keep: bool) -> Outcome:
 def main() -> int:
     """Run the clients that are asked for, a line for each; 1 if one failed or none could be installed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "clients", nargs="*", metavar="NAME", help=f"of {', '.join(clients())} (default: all)"
-    )
-    parser.add_argument(
-        "--keep", action="store_true", help="leave the environments (1 GB each) for the next time"
-    )
+    parser.add_argument("clients", nargs="*", metavar="NAME", help=f"{', '.join(clients())} (default: all)")
+    parser.add_argument("--keep", action="store_true", help="leave the environments, of 1 GB each")
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "badger-clients",
                         help="folder of environments and logs (default: %(default)s)")  # fmt: skip
     arguments = parser.parse_args()

@@ -1,7 +1,7 @@
-"""A script in CleanRL's manner, which knows an id, a dictionary of settings, and one Box: PPO on vector environments.
+"""A script in CleanRL's manner, which knows an id, settings, and one Box: PPO on vector environments.
 
-CleanRL itself installs on Python below 3.11 only. This is its `ppo_continuous_action.py` and its `ppo.py` in one, as short
-as it gets: `SyncVectorEnv`, `RecordEpisodeStatistics`, `ClipAction`, and statistics from `infos["episode"]`.
+CleanRL itself installs on Python below 3.11 only. This is its `ppo_continuous_action.py` and its `ppo.py` in
+one, as short as it gets: `SyncVectorEnv`, `RecordEpisodeStatistics`, `ClipAction`, and `infos["episode"]`.
 """
 
 from typing import Any

@@ -2,10 +2,7 @@
 
 import warnings
 
-import gymnasium as gym
 import numpy as np
-
-import badger_envs
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -33,9 +30,9 @@ with warnings.catch_warnings():
 import pettingzoo
 
 from badger_envs.faces import pettingzoo as faces
+from badger_envs.registry import TABLE
 
-gym.register_envs(badger_envs)
-IDS = [id for id in gym.registry if id.startswith("Badger/")]
+IDS = [entry.id for entry in TABLE]
 
 
 def play(env: pettingzoo.ParallelEnv, trials: int) -> int:
@@ -60,7 +57,8 @@ for id in IDS:
         seed_test(lambda id=id, settings=settings: faces.env(id, **settings), num_cycles=60)
         state_test(faces.env(id, **settings), faces.parallel_env(id, **settings), num_cycles=60)
         assert play(faces.parallel_env(id, **settings), 3) > 2
-        assert env.step({})[0] == {} if not env.agents else True
+        play(env, 1)
+        assert env.step({})[0] == {}, "an empty step after the end"
         spaces = {agent: env.observation_space(agent) for agent in env.possible_agents}
         assert dict(env.observation_spaces) == spaces
         assert dict(env.action_spaces) == {agent: env.action_space(agent) for agent in env.possible_agents}

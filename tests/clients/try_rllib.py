@@ -34,9 +34,7 @@ def train(env: str, settings: dict[str, Any], shared: bool = False, workers: int
         .rl_module(rl_module_spec=RLModuleSpec(model_config=DefaultModelConfig(fcnet_hiddens=[32], **model)))
     )
     if shared:
-        config = config.multi_agent(
-            policies={"shared"}, policy_mapping_fn=lambda agent, episode, **_: "shared"
-        )
+        config = config.multi_agent(policies={"shared"}, policy_mapping_fn=lambda *_, **__: "shared")
     algorithm = config.build_algo()
     for _ in range(2):
         result = algorithm.train()

@@ -16,10 +16,9 @@ if __name__ == "__main__":
     gym.register_envs(badger_envs)
     ids = [id for id in gym.registry if id.startswith("Badger/")]
     for id in ids:
-        for settings in ({}, {"observation": "flat"}):
-            with warnings.catch_warnings():
-                warnings.simplefilter("error")
-                check_env(gym.make(id, **settings), warn=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            check_env(gym.make(id), warn=True)
     print(f"check_env: {len(ids)} ids")
 
     for algorithm, id in (
@@ -35,7 +34,7 @@ if __name__ == "__main__":
         for settings, policy in (({}, "MultiInputPolicy"), ({"observation": "flat"}, "MlpPolicy")):
             small = {"n_steps": 64} if algorithm is PPO else {}
             model = algorithm(policy, gym.make(id, **settings), seed=0, device="cpu", **small)
-            model.learn(300)
+            model.learn(128)
             model.save("model.zip")
             again = algorithm.load("model.zip", env=gym.make(id, **settings), device="cpu")
             observation = gym.make(id, **settings).reset(seed=0)[0]
@@ -43,7 +42,7 @@ if __name__ == "__main__":
             np.testing.assert_array_equal(first, second)
             mean, deviation = evaluate_policy(again, again.get_env(), n_eval_episodes=3)
             assert np.isfinite([mean, deviation]).all()
-            again.learn(100, reset_num_timesteps=False)
+            again.learn(64, reset_num_timesteps=False)
             print(algorithm.__name__, id, settings, mean)
 
     for kind in (DummyVecEnv, SubprocVecEnv):

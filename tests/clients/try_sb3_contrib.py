@@ -1,4 +1,4 @@
-"""sb3-contrib: RecurrentPPO on RL²'s observation, MaskablePPO on bandits, the others where the spaces allow."""
+"""sb3-contrib: RecurrentPPO on RL²'s observation, MaskablePPO on bandits, others where spaces allow."""
 
 import gymnasium as gym
 import numpy as np

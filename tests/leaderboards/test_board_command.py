@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from leaderboards.boards import rows
+from leaderboards.boards import results
 from leaderboards.boards.board import board_names, load_board
-from leaderboards.boards.units import checkpoint_of, units_of
+from leaderboards.boards.finished import put_together
+from leaderboards.boards.units import checkpoint_of, rows_folder, units_of
 from leaderboards.boards.work import make
 from leaderboards.commands.board import with_policy
 from leaderboards.toml_text import recipe_text
@@ -43,24 +44,40 @@ def test_scales_and_other_cells_are_tables_of_their_own(
     board = tiny.model_dump(exclude_none=True) | {"scales": scales}
     board["cells"] |= extra
     talk = board["agents"]["talk"]
-    board["agents"] = {name: talk, "ring": talk | {"agent": {"topology": "ring"}}}
+    board["agents"] = {name: talk, "ring": talk | {"agent": {"channel": {"topology": "ring"}}}}
     file = tmp_path / "tiny-v1.toml"
     file.write_text(recipe_text(board, "For tests."))
     words = ("board", "run", file, "--out", tmp_path / "runs", "--processes", 1, "--seeds", 1)
-    alone = run(capsys, *words, "--agents", "ring")
-    assert alone.status == 0, alone.err
-    by_life = alone.out.split("mean error")[1]
-    assert [line.split("│")[1].strip() for line in by_life.splitlines() if "│" in line] == ["4", "6"]
-    found = run(capsys, *words)
-    assert found.status == 0, found.err
-    by_life, by_cell, main = (part for part in found.out.split("mean error")[1:4])
-    assert "by steps of life" in by_life
-    assert "third" in by_cell.splitlines()[2]
-    assert "short" not in by_cell.splitlines()[2]
-    assert all(name in part for part in (by_life, by_cell, main)), found.out
-    assert "in short, lower is better" in " ".join(main.split())
-    row, _ = run(capsys, "board", "show", file, "--runs", tmp_path / "runs", "--json").results
-    assert {f"{cell}.mean" for cell in ("short", "long", "third")} <= row.keys()
+    assert run(capsys, *words).status == 0
+    show = ("board", "show", file, "--runs", tmp_path / "runs")
+    cells = run(capsys, *show, "--cells").out
+    by_life = cells.split("mean error by steps of life")[1]
+    assert by_life.splitlines()[1].split() == ["4", "6"]
+    assert name in by_life
+    assert "third" not in cells  # a single cell beside the scales has no table
+    main = run(capsys, *show).out
+    assert "error (lower is better)" in main
+    assert name in main
+    assert max(map(len, main.splitlines())) <= 80
+    row = run(capsys, *show, "--json").results[0]
+    assert {"score", "iqm_ci95", "solved_seeds", "failed_seeds", "operations"} <= row.keys()
+
+
+@pytest.mark.parametrize("name", board_names())
+def test_every_board_fits_a_terminal_and_says_first_who_fails(
+    capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    lines = run(capsys, "board", "show", name).out.splitlines()
+    assert len(lines) <= 40
+    assert max(map(len, lines)) <= 80
+    assert any(told in "".join(lines[:5]) for told in ("failed on some outer seeds", "no agent fails"))
+    if name == "guessing-game-v1":
+        assert all(each in "".join(lines[:5]) for each in ("gru-state 2 of 10", "transformer 9 of 10"))
+    assert not any("e-" in word and word[0].isdigit() for line in lines for word in line.split())
+
+
+def test_a_name_that_is_nearly_right_is_guessed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "did you mean 'xor-v1'" in refused(capsys, "board", "show", "xor-1")
 
 
 def test_what_cannot_be_run_is_one_line(capsys: pytest.CaptureFixture[str], place: Path) -> None:
@@ -94,7 +111,7 @@ def test_a_policy_that_fails_in_training_is_one_line_and_its_traceback_is_kept(
 
 def test_list_names_all(capsys: pytest.CaptureFixture[str]) -> None:
     rows = run(capsys, "board", "list", "--json").results
-    assert [row["value"] for row in rows] == board_names()
+    assert [row["id"] for row in rows] == board_names()
 
 
 POLICY = """
@@ -122,19 +139,19 @@ def test_a_policy_of_one_s_own_is_trained_and_told_where_it_stands(
     capsys: pytest.CaptureFixture[str], place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = place / "kept"
-    (kept / "tiny-v1" / "runs").mkdir(parents=True)
-    monkeypatch.setattr(rows, "FOLDER", kept)
+    monkeypatch.setattr(results, "FOLDER", kept)
     board = load_board(str(place / "tiny-v1.toml"))
     for unit in units_of(board, place / "theirs", ("talk",)):
-        for made in make(unit):
-            rows.write_run(kept / board.name / "runs", made)
+        assert list(make(unit))
+    (kept / board.name).mkdir(parents=True)
+    put_together(board, rows_folder(place / "theirs", board), kept / board.name)
     mine = place / "mine.py"
     mine.write_text(POLICY)
     words = ("board", "run", place / "tiny-v1.toml", "--out", place / "mine", "--processes", 1, "--json")
     done = run(capsys, *words, "--policy", f"{mine}:Mine")
     assert done.status == 0, done.err
     assert {row["agent"]: row["seeds"] for row in done.results} == {"talk": 2, "Mine": 2}
-    assert "Mine is not distinguishable from talk" in json.loads(done.out)["note"]
+    assert "Mine: no difference shown to talk" in json.loads(done.out)["note"]
     before = checkpoint_of(place / "mine", *with_policy(board, f"{mine}:Mine"), 0).read_bytes()
     mine.write_text(POLICY.replace("tanh", "sin"))  # another policy: trained anew
     assert run(capsys, *words, "--policy", f"{mine}:Mine").status == 0

@@ -5,6 +5,7 @@ import pickle
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -155,10 +156,11 @@ def test_a_list_names_all_in_80_columns(
 
 def test_lists_are_read_without_torch() -> None:
     code = (
-        "import sys; sys.modules['torch'] = None\n"
+        "import sys\n"
         "from leaderboards.cli import main\n"
         "for what in ([], ['envs'], ['recipes'], ['pretrained'], ['boards'], ['topologies']):\n"
-        "    main(['list', *what])"
+        "    main(['list', *what])\n"
+        "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
@@ -205,7 +207,9 @@ def test_another_split_and_seed_are_other_tasks(capsys: pytest.CaptureFixture[st
 
 def test_settings_can_be_changed_for_one_use(capsys: pytest.CaptureFixture[str], trained: Path) -> None:
     words = ("--trials", 20, "--json", "--env", "dims=2", "horizon=6", "--agent", "experts=4")
-    done = run(capsys, "evaluate", trained, *words, "topology=[[0,1,0,0],[0,0,1,0],[0,0,0,1],[1,0,0,0]]")
+    done = run(
+        capsys, "evaluate", trained, *words, "channel.topology=[[0,1,0,0],[0,0,1,0],[0,0,0,1],[1,0,0,0]]"
+    )
     assert all(row["dims"] == 2 and row["horizon"] == 6 and row["experts"] == 4 for row in done.results)
 
 
@@ -302,7 +306,7 @@ def test_mistakes_are_one_line_and_leave_nothing(
         (["--agent", "experts=2"], "2 experts for 3 outputs"),
         (["--agent", "experts=x"], "agent.experts is 'x'"),
         (["--agent", "expert=3"], "agent.expert: unknown key; known keys: experts"),
-        (["--agent", "topology=everyone"], "it must be one of all, none, self, ring"),
+        (["--agent", "channel.topology=everyone"], "it must be one of all, none, self, ring"),
         (["--env", "dims=4"], "3 experts for 4 outputs"),
         (["--env", "dtype=float64"], "float64"),
         (["--env", "dtype=int"], "dtype is 'int'"),
@@ -366,3 +370,54 @@ def test_a_run_is_not_overwritten(capsys: pytest.CaptureFixture[str], tmp_path: 
     assert {file: file.read_bytes() for file in copy.iterdir()} == before
     assert run(capsys, *words, "--resume", "--json").value("outer_steps") == 6
     assert (copy / CHECKPOINT).read_bytes() == before[copy / CHECKPOINT]
+
+
+def test_a_run_that_is_being_made_is_not_touched(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    words = ["-m", "leaderboards.cli", "train", str(small_toml(tmp_path)), "--outer-steps", "1000000"]
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    owner = subprocess.Popen([sys.executable, *words, "--out", "busy"], env=environment)
+    try:
+        limit = time.monotonic() + 60
+        while not Path("busy", LOG).exists() and time.monotonic() < limit:
+            time.sleep(0.02)
+        for more in ([], ["--resume"]):
+            line = refused(capsys, "train", "xor-3", "--out", "busy", *more)
+            assert "busy is being written by another process" in line
+    finally:
+        owner.kill()
+        owner.wait()
+    words = ["train", small_toml(tmp_path), "--outer-steps", 1, "--out", "busy", "--json"]
+    shutil.copytree("busy", "left")
+    Path("busy", CHECKPOINT).unlink(missing_ok=True)
+    assert run(capsys, *words).status == 0  # what a killed process left behind is no lock
+
+
+def test_a_tensor_that_does_not_fit_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    words = ["train", small_toml(tmp_path), "--training", "batch_size=1000000000000", "--out", "run"]
+    assert "out of memory" in refused(capsys, *words)
+
+
+def test_a_device_that_torch_knows_and_nobody_has_is_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert "--device 'hpu' cannot be used" in refused(
+        capsys, "train", small_toml(tmp_path), "--device", "hpu"
+    )
+
+
+def test_a_number_of_processes_that_is_none_names_the_variable(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "")
+    assert "WORLD_SIZE is ''" in refused(capsys, "train", small_toml(tmp_path))
+
+
+def test_code_that_imports_its_neighbour_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    Path("neighbour.py").write_text("SIZE = 3\n", encoding="utf-8")
+    source = "import neighbour\nfrom badger_agents import GRUPolicy\nclass Mine(GRUPolicy):\n    pass\n"
+    Path("mine.py").write_text(source, encoding="utf-8")
+    line = refused(capsys, "train", small_toml(tmp_path), "--policy", "mine.py:Mine")
+    assert "neighbour, which lies beside it" in line

@@ -50,7 +50,7 @@ def test_experts_without_weights_are_a_run_with_any_settings_but_weights(name: s
     assert (run.seed, run.parameters) == (None, 0)
     assert run.agent.settings.experts == 7
     with pytest.raises(CheckpointError, match=f"{name} with policy changed has weights"):
-        open_run(name, policy="badger_agents.badger.policies.expert_policy:GRUPolicy")
+        open_run(name, policy={"kind": "gru"})
 
 
 def test_dotted_keys_are_tables_within() -> None:

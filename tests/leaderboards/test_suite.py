@@ -15,7 +15,7 @@ from tests.leaderboards.command import refused, run
 
 POLICY = """
 import torch
-from badger_agents.badger.policies.expert_policy import GRUPolicy
+from badger_agents.badger.policies.gru import GRUPolicy
 
 class MyPolicy(GRUPolicy):
     pass
@@ -57,7 +57,8 @@ def test_every_ability_is_of_a_family_that_is_trained_for() -> None:
 @pytest.mark.parametrize("family", list(TRAININGS))
 def test_an_agent_keeps_its_policy_and_its_channel_in_every_family(family: str) -> None:
     own = recipe_for(family)
-    silent = recipe_for(family, load_recipe("guessing-no-communication"))
+    silent = recipe_for(family, topology="none")
+    assert silent.make_agent().settings.channel.topology == "none"
     assert silent.make_agent().settings.experts == own.make_agent().settings.experts
     assert silent.agent != own.agent
     assert silent.env == own.env

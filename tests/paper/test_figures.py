@@ -27,7 +27,7 @@ def attentional() -> Recipe:
     return small_recipe(
         name="attentional",
         env={"dims": [1, 4], "shuffle_slots": True},
-        agent={"membrane": "attentional"},
+        agent={"membrane": {"kind": "attentional"}},
         training={
             "outer_steps": 3,
             "stages": [
@@ -43,19 +43,19 @@ def talking(**agent: Any) -> Recipe:
 
 
 def deciding(topology: str, halts: bool = False) -> Recipe:
-    policy = {"hidden_size": 8, "message_size": 4, "halts": halts}
     agent = {
         "experts": 4,
-        "rounds": 3,
-        "topology": topology,
-        "membrane": "attentional",
         "writing": "absolute",
+        "policy": {"hidden_size": 8, "message_size": 4, "halts": halts},
+        "membrane": {"kind": "attentional"},
+        "channel": {"topology": topology},
+        "rounds": 3,
     }
     stages = [{"outer_steps": 1}, {"env": {"bits": [2, 3]}, "agent": {"rounds": [2, 3]}}]
     return small_recipe(
         name=f"deciding-{topology}",
         env={"id": "Badger/XOR-v0", "bits": 2, "horizon": 1},
-        agent={"feedback_to": "all", "policy_settings": policy, **agent},
+        agent={"feedback_to": "all", **agent},
         training={"outer_steps": 3, "objective": "last_step", "stages": stages},
     )
 
@@ -68,7 +68,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for seed in (0, 1):
         train(attentional(), seed, place / f"attentional{seed}")
         train(talking(channel={"vocabulary": 4}), seed, place / f"bits{seed}")
-        train(talking(topology="none"), seed, place / f"silent{seed}")
+        train(talking(channel={"topology": "none"}), seed, place / f"silent{seed}")
         train(deciding("ring"), seed, place / f"ring{seed}")
         train(deciding("ring", halts=True), seed, place / f"halting{seed}")
     train(deciding("all"), 0, place / "all0")

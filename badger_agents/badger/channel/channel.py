@@ -61,8 +61,9 @@ class Delivery(NamedTuple):
 class Channel(nn.Module):
     """From what experts send to what they hear. It has no weights, and all it remembers is in its state.
 
-    A round on the channel is `encode`, what leaves the speakers, then `deliver`, what reaches listeners;
-    calling the channel does both. Wrappers (`WrappedChannel`) change either.
+    A round on the channel is `encode`, what leaves the speakers, then `deliver`: `arrive`, what is due, and
+    `hear`, what of it reaches listeners. Calling the channel does all. Wrappers (`WrappedChannel`) change one
+    of the three.
 
     Args:
         settings: see `ChannelSettings`.
@@ -98,10 +99,10 @@ class Channel(nn.Module):
         """
         return self.codec.encode(emission, keys, position)
 
-    def deliver(
+    def arrive(
         self, state: Any, sent: Emission, keys: Int[Tensor, "B 4"], position: int
-    ) -> tuple[Any, Delivery]:
-        """What reaches listeners, who have the queries of now: the last that was sent, or what is due by now.
+    ) -> tuple[Any, Emission]:
+        """What is due by now, to listeners with queries of now: the last that was sent, or something late.
 
         Args:
             state: the channel's.
@@ -112,19 +113,36 @@ class Channel(nn.Module):
         Returns:
             The channel's next state, and what arrives.
         """
+        if not state.delay_buffer:
+            return state, sent
+        value, key = state.delay_buffer[0]
+        waiting = (*state.delay_buffer[1:], (sent.value, sent.key))
+        return state._replace(delay_buffer=waiting), Emission(value, key, sent.query)
+
+    def hear(self, state: Any, arriving: Emission, keys: Int[Tensor, "B 4"], position: int) -> Delivery:
+        """What reaches listeners of what arrives: over the edges that do not fail, by attention.
+
+        Args:
+            state: the channel's.
+            arriving: from `arrive`.
+            keys: of the trials.
+            position: as for `arrive`.
+        """
         edges = self.edges.of(state.drawn)
         if self.settings.dropout:
             edges = without_lost(edges, self.settings.dropout, keys, position)
-        arriving = sent
-        if state.delay_buffer:
-            value, key = state.delay_buffer[0]
-            state = state._replace(delay_buffer=(*state.delay_buffer[1:], (sent.value, sent.key)))
-            arriving = Emission(value, key, sent.query)
         inbox, attention = self.edges.deliver(arriving, edges)  # (B, E, M), (B, E, E or c)
         received = inbox[..., :0]  # (B, E, 0)
         if self.settings.received_attention:
             received = received_attention(attention, edges)  # (B, E, 1)
-        return state, Delivery(inbox, attention, received)
+        return Delivery(inbox, attention, received)
+
+    def deliver(
+        self, state: Any, sent: Emission, keys: Int[Tensor, "B 4"], position: int
+    ) -> tuple[Any, Delivery]:
+        """The channel's next state, and what reaches listeners: `arrive`, then `hear`."""
+        state, arriving = self.arrive(state, sent, keys, position)
+        return state, self.hear(state, arriving, keys, position)
 
     def forward(
         self, state: Any, emission: Emission, keys: Int[Tensor, "B 4"], position: int
@@ -177,12 +195,18 @@ class WrappedChannel(Channel):
         """As within."""
         return self.channel.encode(emission, keys, position)
 
-    def deliver(
+    def arrive(
         self, state: WrappedState, sent: Emission, keys: Int[Tensor, "B 4"], position: int
-    ) -> tuple[WrappedState, Delivery]:
+    ) -> tuple[WrappedState, Emission]:
         """As within."""
-        within, delivery = self.channel.deliver(state.channel, sent, keys, position)
-        return state._replace(channel=within), delivery
+        within, arriving = self.channel.arrive(state.channel, sent, keys, position)
+        return state._replace(channel=within), arriving
+
+    def hear(
+        self, state: WrappedState, arriving: Emission, keys: Int[Tensor, "B 4"], position: int
+    ) -> Delivery:
+        """As within."""
+        return self.channel.hear(state.channel, arriving, keys, position)
 
     def record(self, state: WrappedState, attention: Float[Tensor, "B E c"]) -> dict[str, Tensor]:
         """As within."""

@@ -44,7 +44,7 @@ class PolicySettings(Settings):
         """
         given = self.model_extra or {}
         try:
-            known = settings_of(self._class())
+            known = settings_of(self._class())  # type: ignore[arg-type] # classes can be hashed
         except ValueError as error:
             raise PydanticCustomError("policy", "{told}", {"told": str(error)}) from error
         unknown = [key for key in given if key not in known.model_fields]

@@ -47,7 +47,7 @@ class AgentActions:
         if self.kind == "discrete":
             return spaces.Discrete(math.prod(self._sizes))
         if self.kind == "multi_discrete":
-            return spaces.MultiDiscrete(self._sizes)
+            return spaces.MultiDiscrete(list(self._sizes))
         return spaces.Box(-1, 1, (self._size,), dtype=np.dtype(self._dtype).type)
 
     def numbers(self, action: Any, name: str) -> np.ndarray:

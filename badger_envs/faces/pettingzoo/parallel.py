@@ -148,7 +148,7 @@ class FamilyParallelEnv(ParallelEnv[str, np.ndarray, Any]):
 
     @property
     def agent_keys(self) -> np.ndarray:
-        """Keys under which one agent that is all the experts draws, int64 [1, 4]: see `FamilyEnv.agent_keys`."""
+        """Keys that an agent of all the experts draws under, int64 [1, 4]: see `FamilyEnv.agent_keys`."""
         return self._game.agent_keys
 
     def observation_space(self, agent: str) -> spaces.Space[Any]:

@@ -14,8 +14,8 @@ from badger_agents.recipe.loading import Recipe
 from badger_agents.training.checkpoint import Checkpoint, save_checkpoint, weights_only
 from badger_agents.training.log import read_log
 from badger_agents.training.run import CHECKPOINT, LOG
-from leaderboards.card import Candidate, card, rows
 from leaderboards.cells import Case, cells_of, measure, prepare
+from leaderboards.commands.admin.card import Candidate, card, rows
 from leaderboards.options import check_device, check_trials, progress_bar
 from leaderboards.results import Record, record, show
 from leaderboards.runs import Source, find_recipe, find_source, make_folder

@@ -122,7 +122,7 @@ def test_nothing_but_the_inputs_tells_the_answer_before_it_is_due(function: Any)
         assert (transition.reward == 0).all()
         assert not any(value.any() for value in family.info(task, transition.state).values())
     assert len(np.unique(observations[-1].feedback)) > 1
-    assert (observations[-1].feedback[:, 0] == family.info(task, state)["accuracy"]).all()
+    assert (observations[-1].feedback[:, 0] == family.info(task, state)["accuracy"].astype("f4")).all()
 
 
 def test_inputs_stay_or_go() -> None:

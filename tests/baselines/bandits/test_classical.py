@@ -158,3 +158,15 @@ def test_bad_uses_say_what_would_do() -> None:
         EpsilonGreedy(2.0)
     with pytest.raises(ValueError, match="c is nan"):
         UCB1(float("nan"))
+
+
+def test_counts_and_sums_of_long_lives_are_exact_in_single_precision_too() -> None:
+    family, agent, names = Bandit(arms=2, kind="gaussian"), Greedy(), keys_of(1)
+    state = agent.initial_state(family, names)
+    long = state._replace(pulls=state.pulls + 2**24, reward=state.reward + 2**24)
+    state, _, _ = agent.act(long, shown(family, 0, 1.0), names, 2**25)
+    assert state.pulls.tolist() == state.reward.tolist() == [[2**24 + 1, 2**24]]
+    state, paid = agent.initial_state(family, names), shown(family, 1, 0.1)
+    for step in range(3_000):
+        state, _, _ = agent.act(state, paid, names, step)
+    assert state.reward[0, 1].item() == pytest.approx(3_000 * paid.feedback.item(), rel=1e-12)

@@ -29,7 +29,7 @@ def test_quantiles_are_those_of_the_beta_distribution(pair: tuple[int, int]) -> 
 def test_draws_are_spread_as_the_posterior_and_anew_each_time() -> None:
     stats = pytest.importorskip("scipy.stats")
     number = torch.full((4_000, 3, 2), pairs(8) + 3)  # 9 pulls of which 3 paid
-    first, second = (draw(quantiles(9), number, keys(4_000), "posterior", time) for time in (0, 1))
+    first, second = (draw(quantiles(9), number, keys(4_000), "posterior", step) for step in (0, 1))
     assert first.shape == number.shape
     levels = torch.sort(torch.from_numpy(stats.beta(4, 7).cdf((first.double().sin() ** 2).flatten()))).values
     count = len(levels)

@@ -10,7 +10,7 @@ from badger_agents.evaluation import evaluate
 from badger_envs import keyed_random
 from badger_envs.families.guessing_game import GuessingGame
 from badger_envs.families.hot_cold import FEEDBACK, HotCold
-from baselines.optimisers.classical import Adam, Bisection, HillClimber, RandomSearch
+from baselines.optimisers.classical import Bisection, HillClimber, RandomSearch
 
 
 def keys_of(rows: int) -> torch.Tensor:
@@ -90,16 +90,6 @@ def test_hill_climber_goes_back_where_it_hears_signs_alone() -> None:
     assert evaluate(HillClimber(), family, 300).mean < 0.5 * evaluate(RandomSearch(), family, 300).mean
 
 
-def test_adam_follows_gradients() -> None:
-    family = HotCold(feedback="gradient", kind="ellipsoid", dims=10, horizon=60)
-    ours, blind = (evaluate(agent, family, 300).mean for agent in (Adam(), RandomSearch()))
-    assert ours < 0.2 * blind
-    first, _, _ = live(Adam(0.1), family, keys_of(50))
-    task = family.sample_task(keys_of(50))
-    slope = family.observe(task, family.initial_state(task)).output_feedback[:, :, 0]
-    torch.testing.assert_close(first[0], -0.1 * slope.sign())  # Adam's first step is the rate
-
-
 @pytest.mark.parametrize(
     "agent", [RandomSearch(), HillClimber(), Bisection()], ids=lambda agent: type(agent).__name__
 )
@@ -117,14 +107,12 @@ def test_points_are_legal_and_rows_do_not_mix(agent: Agent) -> None:
     [
         (lambda: RandomSearch().initial_state(GuessingGame(), keys_of(2)), "GuessingGame has none"),
         (lambda: HillClimber().initial_state(GuessingGame(), keys_of(2)), "GuessingGame has none"),
-        (lambda: Adam().initial_state(HotCold(), keys_of(2)), "needs feedback gradient"),
         (
             lambda: Bisection().initial_state(HotCold(feedback="value"), keys_of(2)),
             "needs feedback sign or delta",
         ),
         (lambda: HillClimber(width=0.0), "width is 0.0"),
         (lambda: HillClimber(growth=1.0), "growth 1.0"),
-        (lambda: Adam(rate=-1.0), "rate is -1.0"),
     ],
 )
 def test_impossible_uses_are_refused(make: Any, said: str) -> None:

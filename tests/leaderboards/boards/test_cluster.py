@@ -15,7 +15,7 @@ from types import ModuleType
 import pytest
 
 from badger_agents.training import loop
-from badger_agents.training.loop import CHECKPOINT, DivergenceError, Plan
+from badger_agents.training.run import CHECKPOINT, DivergenceError, RunPlan
 from leaderboards.boards.board import Board
 from leaderboards.boards.cluster import make_elsewhere, packed, put_files, work_on_cluster
 from leaderboards.boards.rows import RunRows, write_run
@@ -79,9 +79,9 @@ def test_made_elsewhere_weights_and_rows_are_the_same_to_the_bit(
     told = [(run.agent, run.seed) for unit in units for run in sent(unit)]
     assert Counter(told) == Counter(run for unit in units for run in unit.wanted)
     assert missing(units) == []
-    assert contents(tmp_path / "sent") == contents(tmp_path / "here")
+    assert contents(tmp_path / "sent", board) == contents(tmp_path / "here", board)
     assert checkpoints(tmp_path / "sent") == checkpoints(tmp_path / "here")
-    monkeypatch.setattr("badger_agents.training.run.Run.sample", lambda run: pytest.fail("trained once more"))
+    monkeypatch.setattr(loop, "outer_step", lambda *_: pytest.fail("trained once more"))
     other = units_of(tiny_board(tmp_path, tasks=7), tmp_path / "sent", AGENTS)
     assert sum(len(sent(unit)) for unit in other) == 7
 
@@ -104,7 +104,7 @@ def test_a_users_policy_and_recipe_travel(tmp_path: Path, board: Board) -> None:
 def test_a_training_that_diverged_is_known_elsewhere(
     tmp_path: Path, board: Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def diverge(plans: list[Plan], **settings: object) -> None:
+    def diverge(plans: list[RunPlan], **settings: object) -> None:
         raise DivergenceError("lost", {plan.seed: "no finite loss" for plan in plans})
 
     (unit,) = units_of(board, tmp_path, ("talk",))
@@ -210,5 +210,5 @@ def test_a_node_killed_in_mid_run_loses_nothing_and_nothing_counts_twice(
     assert len(list(ray_folder.glob("badger-*"))) == 1  # the killed node could not delete its unit's folder
     assert Counter(runs) == Counter(run for unit in units for run in unit.wanted)
     assert missing(units) == []
-    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+    assert contents(tmp_path / "out", board) == contents(tmp_path / "whole", board)
     assert checkpoints(tmp_path / "out") == checkpoints(tmp_path / "whole")

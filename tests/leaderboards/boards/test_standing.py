@@ -1,98 +1,133 @@
-"""What boards say: order, pairs, failed and few seeds, and the claim gate, on made-up rows."""
+"""What boards say: order, pairs, failed and few seeds, ablations, and the claim gate, on made-up results."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from leaderboards import statistics
 from leaderboards.boards.board import Board
 from leaderboards.boards.claims import Verdict, verdicts
-from leaderboards.boards.rows import RunRows
-from leaderboards.boards.standing import difference, place, standing
+from leaderboards.boards.results import Run
+from leaderboards.boards.standing import (
+    ablations,
+    difference,
+    differences_of,
+    failures,
+    outcomes,
+    place,
+    said,
+    short,
+    standings,
+    worst_outcome,
+)
+from leaderboards.statistics import Estimate
+from tests.leaderboards.boards.made_up import failed, made_up
 from tests.leaderboards.boards.tiny import tiny_board
 
 GOOD = {"talk": 0.1, "silent": 0.7, "self-loop": 0.7, "shuffled": 0.9}
 
 
-def rows(
-    board: Board,
-    means: Mapping[str, float],
-    seeds: int = 10,
-    spread: float = 0.02,
-    influence: Callable[[str], Any] = lambda agent: [0.3, 0.0],
-) -> dict[str, list[RunRows]]:
-    """Runs with these means over seeds; what a seed does is common to all agents."""
-    draws = np.random.default_rng(0)
-    common, noise = draws.normal(size=seeds), draws.normal(size=(9, seeds, board.tasks)) * 1e-3
-    found: dict[str, list[RunRows]] = {agent: [] for agent in board.agents}
-    for number, (agent, mean) in enumerate(means.items()):
-        for seed in range(seeds):
-            outcomes = mean + spread * common[seed] + noise[number, seed]
-            facts = {"status": "ok", "parameters": 10, "seconds": 1.0, "influence": influence(agent)}
-            facts |= {"outer_steps": 500, "outer_steps_to_threshold": None}
-            found[agent].append(RunRows(agent, seed, {cell: outcomes for cell in board.cells}, facts))
-    value = {"short": np.full(board.tasks, 1.0)}
-    found["zeros"] = [RunRows("zeros", None, value, {"status": "ok", "parameters": 0})]
-    return found
-
-
 @pytest.fixture
 def board(tmp_path: Path) -> Board:
-    return tiny_board(tmp_path, seeds=10)
+    return tiny_board(tmp_path, seeds=10, floor=2.0, ceiling=0.0)
 
 
-def test_the_best_comes_first_and_references_stand_beside(board: Board) -> None:
-    lines = standing(board, rows(board, GOOD))
-    assert [line.agent for line in lines][:1] == ["talk"]
-    assert lines[-1].agent == "zeros"
-    assert [line.group for line in lines] == ["a", "b", "b", "c", ""] or [line.group for line in lines] == [
-        "a",
-        "b",
-        "c",
-        "d",
-        "",
+def with_line(board: Board, name: str, **changes: Any) -> Board:
+    """The board with a line more, like "talk"."""
+    tables = board.model_dump()
+    tables["agents"][name] = {**tables["agents"]["talk"], **changes}
+    return Board.model_validate(tables)
+
+
+def test_contestants_and_references_stand_in_one_table_and_controls_in_another(board: Board) -> None:
+    results = made_up(board, GOOD)
+    talk, zeros = standings(board, results)
+    assert (talk.agent, talk.role, talk.seeds) == ("talk", "contestant", 10)
+    assert (zeros.agent, zeros.role) == ("zeros", "reference")
+    assert not talk.preliminary
+    assert talk.middle.value == pytest.approx(0.1, abs=0.02)
+    silent, alone, shuffled = ablations(board, results)
+    assert [each.agent for each in (silent, alone, shuffled)] == ["silent", "self-loop", "shuffled"]
+    assert silent.versus.estimate.value == pytest.approx(0.6, abs=1e-3)
+    assert silent.versus.estimate.high - silent.versus.estimate.low < 0.01  # what pairs share drops out
+    assert silent.versus.verdict == "worse"
+
+
+def test_tests_are_corrected_for_all_of_the_board_together(board: Board) -> None:
+    wider = with_line(board, "mine")
+    results = made_up(wider, {**GOOD, "mine": 0.11}, spread=0.0, noise=0.02)
+    found = differences_of(wider, results)
+    assert found.keys() == {"silent", "self-loop", "shuffled", "mine"}
+    pairs = {"silent": "talk", "self-loop": "talk", "shuffled": "talk", "mine": "talk"}
+    plain = [
+        statistics.paired_p(outcomes(wider, results[one], "short"), outcomes(wider, results[other], "short"))
+        for one, other in pairs.items()
     ]
-    assert not any(line.preliminary for line in lines)
-    silent = next(line for line in lines if line.agent == "silent")
-    assert silent.compared_with == "talk"
-    assert silent.difference is not None
-    assert silent.difference.value == pytest.approx(0.6, abs=1e-3)
-    assert silent.difference.high - silent.difference.low < 0.01  # what is common to pairs drops out
-    assert silent.cells["short"].high - silent.cells["short"].low > 0.01
+    assert [found[name].p for name in pairs] == pytest.approx(statistics.holm(plain))
 
 
-def test_failed_and_few_seeds_are_told(board: Board) -> None:
-    found = rows(board, GOOD)
-    found["talk"] = found["talk"][:8] + [
-        run._replace(outcomes={}, facts={"status": "failed: nan"}) for run in found["talk"][8:]
+def test_a_training_that_failed_counts_as_the_worst_outcome_and_is_told(board: Board) -> None:
+    results = made_up(board, GOOD)
+    worst = worst_outcome(board, "short")
+    assert worst >= 2.0  # no better than the floor
+    results["talk"] = [*results["talk"][:8], *(failed(run) for run in results["talk"][8:])]
+    talk, _ = standings(board, results)
+    assert (talk.seeds, talk.failed, talk.solved) == (10, 2, 8)
+    assert talk.mean.value == pytest.approx((8 * 0.1 + 2 * worst) / 10, abs=0.02)
+    (told,) = failures(board, results)
+    assert told.startswith("talk 2 of 10")
+    assert difference(board, results, "talk", "silent", "short").n == 10  # type: ignore[union-attr]
+
+
+def test_survivors_are_not_better_than_an_agent_that_never_fails(board: Board) -> None:
+    wider = with_line(board, "gambler")
+    results = made_up(wider, {**GOOD, "gambler": 0.0})
+    results["gambler"] = [*results["gambler"][:5], *(failed(run) for run in results["gambler"][5:])]
+    assert [line.agent for line in standings(wider, results)] == ["talk", "gambler", "zeros"]
+    assert differences_of(wider, results)["gambler"].verdict != "better"
+    assert "better than" not in place(wider, results, "gambler")
+
+
+def test_few_seeds_are_preliminary(board: Board) -> None:
+    talk, _ = standings(board, made_up(board, GOOD, seeds=9))
+    assert talk.preliminary
+
+
+def test_the_same_weights_are_one_line_with_two_names(board: Board) -> None:
+    wider = with_line(board, "mine")
+    results = made_up(wider, {**GOOD, "mine": 0.1})
+    results["mine"] = [
+        run._replace(rows={cell: row._replace(weights=f"talk{run.seed}") for cell, row in run.rows.items()})
+        for run in results["mine"]
     ]
-    (line,) = [line for line in standing(board, found) if line.agent == "talk"]
-    assert line.failed == (8, 9)
-    assert line.preliminary
-    assert line.group == ""
+    labels = [line.label for line in standings(wider, results)]
+    assert labels == ["talk = mine", "zeros"]
 
 
 def test_seeds_are_paired_by_number_and_a_reference_is_there_for_each(board: Board) -> None:
-    found = rows(board, GOOD)
-    same = difference(found["talk"][2:8], found["silent"], "short")
+    results = made_up(board, GOOD)
+    few: dict[str, list[Run]] = {**results, "talk": results["talk"][2:8]}
+    same = difference(board, few, "talk", "silent", "short")
     assert same is not None
     assert same.n == 6
-    reference = difference(found["zeros"], found["talk"], "short")
+    reference = difference(board, results, "zeros", "talk", "short")
     assert reference is not None
     assert reference.n == 10
     assert reference.value == pytest.approx(0.9, abs=0.05)
-    assert difference(found["talk"][:2], found["silent"][2:], "short") is None
+    apart = {"talk": results["talk"][:2], "silent": results["silent"][2:]}
+    assert difference(board, {**results, **apart}, "talk", "silent", "short") is None
 
 
-def gate(board: Board, found: dict[str, list[RunRows]]) -> Verdict:
-    (verdict,) = verdicts(board, found)
+def gate(board: Board, results: Mapping[str, list[Run]]) -> Verdict:
+    (verdict,) = verdicts(board, results)
     return verdict
 
 
 def test_the_gate_passes_where_all_conditions_hold(board: Board) -> None:
-    verdict = gate(board, rows(board, GOOD))
+    verdict = gate(board, made_up(board, GOOD))
     assert verdict.passed
     assert verdict.sentence.startswith("Communication helps")
     assert len(verdict.checks) == 5
@@ -108,7 +143,7 @@ def test_the_gate_passes_where_all_conditions_hold(board: Board) -> None:
     ],
 )
 def test_the_gate_says_what_failed(board: Board, change: dict[str, float], failed: str) -> None:
-    verdict = gate(board, rows(board, {**GOOD, **change}, spread=0))
+    verdict = gate(board, made_up(board, {**GOOD, **change}, spread=0.0))
     assert not verdict.passed
     assert "helps" not in verdict.sentence
     assert failed in verdict.sentence
@@ -116,41 +151,54 @@ def test_the_gate_says_what_failed(board: Board, change: dict[str, float], faile
 
 
 def test_the_gate_asks_for_ten_seeds_and_for_influence(board: Board) -> None:
-    assert "10 outer seeds" in gate(board, rows(board, GOOD, seeds=9)).sentence
-    deaf = gate(board, rows(board, GOOD, influence=lambda agent: [0.0, 0.0]))
+    assert "10 outer seeds" in gate(board, made_up(board, GOOD, seeds=9)).sentence
+    deaf = gate(board, made_up(board, GOOD, influence=0.0))
     assert [check.what for check in deaf.checks if not check.holds] == [
         "messages influence what others write more than silence does"
     ]
-    assert not gate(board, rows(board, GOOD, influence=lambda agent: None)).passed
+    assert not gate(board, made_up(board, GOOD, influence=None)).passed
 
 
 def test_without_all_controls_there_is_no_verdict(tmp_path: Path) -> None:
     board = tiny_board(tmp_path)
     agents = {name: table for name, table in board.agents.items() if name != "self-loop"}
-    assert verdicts(board.model_copy(update={"agents": agents}), rows(board, GOOD)) == []
+    assert verdicts(board.model_copy(update={"agents": agents}), made_up(board, GOOD)) == []
 
 
 def test_learning_sooner_than_in_silence_is_told_in_pairs(board: Board) -> None:
-    found = rows(board, GOOD)
-    assert "not distinguishable" in gate(board, found).speed
-    for seed, run in enumerate(found["talk"]):
-        run.facts["outer_steps_to_threshold"] = 100 + seed if seed else None
-    for seed, run in enumerate(found["silent"]):
-        run.facts["outer_steps_to_threshold"] = 300 + seed if seed > 4 else None
-    said = gate(board, found).speed
-    assert "talk 9 of 10 seeds, silent 5 of 10 seeds" in said
-    assert "-259 [" in said  # 0, then 101 - 500 and so on, then five times -200
-    assert said.endswith("sooner.")
-    assert gate(board.model_copy(update={"threshold": None}), found).speed == ""
+    assert "no difference shown" in gate(board, made_up(board, GOOD)).speed
+    never = float("inf")
+    talk = [never, *(100.0 + seed for seed in range(1, 10))]
+    silent = [never] * 5 + [300.0 + seed for seed in range(5, 10)]
+    results = made_up(board, GOOD, thresholds={"talk": talk, "silent": silent})
+    told = gate(board, results).speed
+    assert "talk 9 of 10 seeds, silent 5 of 10 seeds" in told
+    assert "-259 [" in told  # 0, then 101 - 500 and so on, then five times -200
+    assert told.endswith("sooner.")
+    assert gate(board.model_copy(update={"threshold": None}), results).speed == ""
 
 
 def test_where_an_agent_stands_is_told_in_words(board: Board) -> None:
-    tables = board.model_dump()
-    tables["agents"]["mine"] = tables["agents"]["talk"]
-    wider = Board.model_validate(tables)
-    found = rows(wider, {**GOOD, "mine": 0.5})
-    assert place(wider, found, "mine").startswith("mine is worse than talk (0.4")
-    found = rows(wider, {**GOOD, "mine": 0.05})
-    assert place(wider, found, "mine").startswith("mine is better than talk (-0.0")
-    assert place(wider, {**found, "mine": found["talk"]}, "mine") == "mine is not distinguishable from talk"
-    assert "nobody" in place(wider, {**found, "talk": []}, "mine")
+    wider = with_line(board, "mine")
+    assert place(wider, made_up(wider, {**GOOD, "mine": 0.5}), "mine").startswith(
+        "mine: worse than talk (0.4"
+    )
+    assert place(wider, made_up(wider, {**GOOD, "mine": 0.05}), "mine").startswith(
+        "mine: better than talk (-0.0"
+    )
+    results = made_up(wider, {**GOOD, "mine": 0.1})
+    results["mine"] = [
+        run._replace(agent="mine", rows=like.rows)
+        for run, like in zip(results["mine"], results["talk"], strict=True)
+    ]
+    assert place(wider, results, "mine") == "mine: no difference shown to talk (0 [0, 0])."
+    assert "nobody" in place(wider, {**results, "talk": []}, "mine")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1.04e-14, "0"), (0.000347, "0.00035"), (0.0157, "0.016"), (72.84, "72.8"), (1234.0, "1234")],
+)
+def test_numbers_are_short_and_without_exponent(value: float, text: str) -> None:
+    assert short(value) == text
+    assert said(Estimate(value, np.nan, np.nan, 3)) == text

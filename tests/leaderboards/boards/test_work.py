@@ -1,7 +1,6 @@
 """Running boards: the same rows however often it is stopped, nothing made twice, nothing lost."""
 
 import gzip
-import json
 import os
 import random
 import shutil
@@ -19,9 +18,11 @@ import torch
 from badger_agents.evaluation import evaluate
 from badger_agents.training import loop
 from badger_agents.training.checkpoint import load_checkpoint
-from badger_agents.training.loop import CHECKPOINT, DivergenceError, Plan, train, train_population
-from badger_agents.training.run import Run
+from badger_agents.training.loop import train, train_population
+from badger_agents.training.run import CHECKPOINT, DivergenceError, RunPlan
 from leaderboards.boards.board import Board, BoardError
+from leaderboards.boards.finished import TASKS, put_together
+from leaderboards.boards.results import FILE, parse_results, results_text
 from leaderboards.boards.rows import RunRows, read_run, read_runs, write_run
 from leaderboards.boards.units import checkpoint_of, missing, rows_folder, shard_of, units_of
 from leaderboards.boards.work import first_below, make
@@ -35,17 +36,13 @@ def made(out: Path, board: Board, agents: tuple[str, ...] = ()) -> list[RunRows]
     return [run for unit in missing(units_of(board, out, agents)) for run in make(unit)]
 
 
-def contents(out: Path) -> dict[str, bytes]:
-    """Rows by file name, and facts without what a clock says."""
-    found: dict[str, bytes] = {}
-    for path in sorted((out / "tiny-v1" / "rows").iterdir()):
-        if path.suffix == ".json":
-            facts = json.loads(path.read_text())
-            del facts["seconds"]
-            found[path.name] = json.dumps(facts).encode()
-        elif path.suffix == ".gz":
-            found[path.name] = path.read_bytes()
-    return found
+def contents(out: Path, board: Board) -> tuple[str, bytes]:
+    """What is put together of finished runs: results without what a clock says, and all outcomes."""
+    folder = out / board.name
+    put_together(board, rows_folder(out, board), folder)
+    rows = parse_results((folder / FILE).read_text(), FILE)
+    assert rows
+    return results_text(row._replace(seconds=None) for row in rows), (folder / TASKS).read_bytes()
 
 
 def test_rows_are_those_of_the_trained_weights(tmp_path: Path) -> None:
@@ -74,7 +71,7 @@ def test_a_seed_of_a_board_is_the_seed_that_badger_train_trains(tmp_path: Path) 
 def test_boards_share_trainings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     board = tiny_board(tmp_path)
     made(tmp_path, board)
-    monkeypatch.setattr(Run, "sample", lambda run: pytest.fail("trained once more"))
+    monkeypatch.setattr(loop, "outer_step", lambda *_: pytest.fail("trained once more"))
     tables = tiny_board(tmp_path, name="other-v1", tasks=7).model_dump()
     tables["agents"]["renamed"] = {**tables["agents"].pop("self-loop"), "control_of": None}
     assert len(made(tmp_path, Board.model_validate(tables))) == 9
@@ -141,7 +138,7 @@ def test_of_stages_with_batch_sizes_of_their_own_trials_are_not_told(tmp_path: P
 
 
 def test_a_diverged_training_is_a_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def diverge(plans: list[Plan], **settings: object) -> None:
+    def diverge(plans: list[RunPlan], **settings: object) -> None:
         train_population(plans)
         raise DivergenceError("lost", {1: "no finite loss"})
 
@@ -175,12 +172,12 @@ def test_shards_are_disjoint_and_together_one_run(tmp_path: Path) -> None:
     for shard in ("1/3", "2/3", "3/3"):
         for unit in shard_of(units_of(board, tmp_path / shard[0]), shard):
             assert list(make(unit))
-        copied = tmp_path / shard[0] / "tiny-v1" / "rows"
-        names = {path.name for path in copied.iterdir()}
-        assert names.isdisjoint(contents(tmp_path / "all") if (tmp_path / "all").exists() else ())
+        names = {path.name for path in rows_folder(tmp_path / shard[0], board).iterdir()}
+        there = rows_folder(tmp_path / "all", board)
+        assert names.isdisjoint(path.name for path in (there.iterdir() if there.exists() else ()))
         shutil.copytree(tmp_path / shard[0], tmp_path / "all", dirs_exist_ok=True)
     assert missing(units_of(board, tmp_path / "all")) == []
-    assert contents(tmp_path / "all") == contents(tmp_path / "whole")
+    assert contents(tmp_path / "all", board) == contents(tmp_path / "whole", board)
 
 
 @pytest.mark.parametrize("shard", ["0/2", "3/2", "1", "a/b", "-1/2"])
@@ -196,7 +193,7 @@ def test_seeds_that_cannot_be_stacked_are_units_of_their_own(tmp_path: Path) -> 
         return Board.model_validate(tables)
 
     assert [unit.seeds for unit in units_of(tiny_board(tmp_path), tmp_path, ("talk", "shuffled"))] == [(0, 1)]
-    same = staged({"outer_steps": 1}, {"agent": {"topology": "ring"}})
+    same = staged({"outer_steps": 1}, {"agent": {"channel": {"topology": "ring"}}})
     assert [unit.seeds for unit in units_of(same, tmp_path, ("talk",))] == [(0, 1)]
     drawn = staged({"outer_steps": 1}, {"env": {"horizon": [2, 4]}})
     units = units_of(drawn, tmp_path, ("talk", "shuffled"))
@@ -211,6 +208,7 @@ def test_the_outer_step_at_which_a_loss_is_first_below() -> None:
     assert first_below(log[:4], 9) is None
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments_it_ends_with_the_same_rows(tmp_path: Path) -> None:
     outer_steps = 60
     board = tiny_board(tmp_path, outer_steps)
@@ -232,7 +230,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_rows(tmp_path: Path) -> 
         process.wait()
     done = subprocess.run(command, cwd=ROOT, env=surroundings, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
-    assert contents(tmp_path / "killed") == contents(tmp_path / "through")
+    assert contents(tmp_path / "killed", board) == contents(tmp_path / "through", board)
 
 
 def checkpoints(folder: Path) -> dict[Path, int]:

@@ -27,8 +27,8 @@ def tiny_board(folder: Path, outer_steps: int = 3, **changes: Any) -> Board:
         },
         "agents": {
             "talk": {"recipe": recipe},
-            "silent": control(recipe, "none"),
-            "self-loop": control(recipe, "self"),
+            "silent": {**control(recipe, "none"), "without": "communication"},
+            "self-loop": {**control(recipe, "self"), "without": "exchange"},
             "shuffled": {
                 "weights_of": "talk",
                 "intervention": "shuffle across tasks",
@@ -43,7 +43,8 @@ def tiny_board(folder: Path, outer_steps: int = 3, **changes: Any) -> Board:
 
 def control(recipe: str, topology: str) -> dict[str, Any]:
     """The same agent with another topology."""
-    return {"recipe": recipe, "agent": {"topology": topology}, "role": "control", "control_of": "talk"}
+    agent = {"channel": {"topology": topology}}
+    return {"recipe": recipe, "agent": agent, "role": "control", "control_of": "talk"}
 
 
 def opener(board: Board) -> Callable[..., Agent]:

@@ -8,7 +8,8 @@ import pytest
 from badger_agents import loading
 from badger_agents.agent import LearnedAgent
 from badger_agents.evaluation import evaluate
-from badger_agents.recipe.loading import EvaluationTable, Recipe, check_recipe
+from badger_agents.recipe.loading import Recipe, check_recipe
+from badger_agents.recipe.schema import EvaluationTable
 from badger_agents.training.checkpoint import Checkpoint, save_checkpoint, weights_only
 from badger_agents.training.curriculum import Place
 from badger_agents.training.loop import train
@@ -53,11 +54,11 @@ def test_several_lists_give_each_combination() -> None:
 
 
 def test_words_of_the_command_take_a_keys_place_and_are_one_value() -> None:
-    found = cells(SWEEP, env={"dims": [1, 8]}, agent={"topology": "ring"})
+    found = cells(SWEEP, env={"dims": [1, 8]}, agent={"channel": {"topology": "ring"}})
     assert [cell.env["dims"] for cell in found] == [[1, 8], [1, 8]]
     assert [cell.agent for cell in found] == [
-        {"experts": 3, "topology": "ring"},
-        {"experts": 6, "topology": "ring"},
+        {"experts": 3, "channel": {"topology": "ring"}},
+        {"experts": 6, "channel": {"topology": "ring"}},
     ]
     assert "test_dims" not in found[0].env
     assert len(cells(SWEEP, agent={"experts": 4})) == 2
@@ -65,13 +66,13 @@ def test_words_of_the_command_take_a_keys_place_and_are_one_value() -> None:
 
 def test_lists_within_tables_and_lists_as_values() -> None:
     table = {
-        "agent": {"policy_settings": {"state_noise": [0.0, 1.0], "key_size": 8}},
+        "agent": {"policy": {"state_noise": [0.0, 1.0], "key_size": 8}},
         "env": {"dims": [[1, 8], 3]},
     }
     found = cells(table)
     assert [cell.env["dims"] for cell in found] == [(1, 8), (1, 8), 3, 3]
-    assert [cell.agent["policy_settings"]["state_noise"] for cell in found] == [0.0, 1.0, 0.0, 1.0]
-    assert all(cell.agent["policy_settings"]["key_size"] == 8 for cell in found)
+    assert [cell.agent["policy"]["state_noise"] for cell in found] == [0.0, 1.0, 0.0, 1.0]
+    assert all(cell.agent["policy"]["key_size"] == 8 for cell in found)
 
 
 def test_an_empty_list_is_refused() -> None:
@@ -128,9 +129,9 @@ def _recipe(env: dict[str, Any], agent: dict[str, Any]) -> Recipe:
 
 def test_settings_of_the_same_name_and_tables_are_kept_apart() -> None:
     recipe = _recipe({"id": "Badger/HotCold-v0"}, {"experts": 8})
-    changes = {"policy_settings": {"state_noise": 0.5}, "membrane": "hardwired"}
+    changes = {"policy": {"state_noise": 0.5}, "membrane": {"kind": "hardwired"}}
     (case,) = prepare(untrained(recipe), cells_of(recipe, {}, changes), "test", 0, "cpu")
-    assert case.settings["policy_settings.state_noise"] == 0.5
+    assert case.settings["policy.state_noise"] == 0.5
     assert not any(isinstance(value, dict) for value in case.settings.values())
 
 

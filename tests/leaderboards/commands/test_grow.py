@@ -23,7 +23,7 @@ CLONES = ("--agent", "experts=2", "--at", 1, "--clone", 0, 1, 1, "--clone-noise"
 def folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Runs of two outer seeds of an agent with any number of experts, not to be written in."""
     place = tmp_path_factory.mktemp("growing")
-    agent = {"membrane": "attentional", "experts": 3}
+    agent = {"membrane": {"kind": "attentional"}, "experts": 3}
     recipe = small_recipe(agent=agent, training={"outer_steps": 3, "learning_rate": 0.1})
     for seed in (5, 6):
         train(recipe, seed, place / f"run{seed}")
@@ -84,7 +84,7 @@ def test_several_outer_seeds_have_their_median_and_a_picture(
     assert "median gain" in table
 
 
-@pytest.mark.parametrize("agent", [(), ("--agent", "topology=ring")])
+@pytest.mark.parametrize("agent", [(), ("--agent", "channel.topology=ring")])
 def test_there_is_no_control_where_who_there_is_ends_as_it_began(
     capsys: pytest.CaptureFixture[str], folders: list[Path], agent: tuple[str, ...]
 ) -> None:

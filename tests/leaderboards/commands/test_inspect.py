@@ -57,7 +57,7 @@ def test_outcomes_are_those_of_evaluate_on_the_same_tasks(inspected: Done, folde
     assert (base["agent"], base["outer_seed"], base["experts"], base["d"]) == ("small", 5, 3, 3)
     changed = {row["intervention"]: row for row in rows(inspected, "error difference")}
     others = {
-        "silence": open_run(str(folder), topology="none").agent,
+        "silence": open_run(str(folder), channel={"topology": "none"}).agent,
         "shuffle across tasks": Intervened(opened.agent, ShuffleTasks()),  # type: ignore[arg-type]
     }
     for name, agent in others.items():
@@ -84,7 +84,7 @@ def test_every_measure_has_its_null(inspected: Done) -> None:
         "effective rank of messages": "directions",
         "experts heard at a time": "experts",
         "role from state: which expert": "accuracy",
-        "role from state: whose turn came when": "accuracy",
+        "role from state: place in the schedule": "accuracy",
         "equivariance residual": "rms writing",
     }
     for name, unit in units.items():
@@ -120,13 +120,27 @@ def test_the_trace_is_of_the_first_tasks_and_the_picture_is_drawn(inspected: Don
     assert picture.std() > 0.05
 
 
-def test_attentional_experts_with_echo_and_two_tables(
+def test_attentional_experts_that_read_received_attention_and_two_tables(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(inspection, "PERMUTATIONS", 5)
-    agent = {"membrane": "attentional", "echo": True, "experts": 9, "rounds": 2}
+    agent = {
+        "membrane": {"kind": "attentional"},
+        "channel": {"received_attention": True},
+        "experts": 9,
+        "rounds": 2,
+    }
     train(small_recipe(agent=agent, training={"outer_steps": 1}), 0, tmp_path / "run")
-    words = ("--trials", 11, "--out", tmp_path / "inside.svg", "--env", "dims=2", "--agent", "topology=ring")
+    words = (
+        "--trials",
+        11,
+        "--out",
+        tmp_path / "inside.svg",
+        "--env",
+        "dims=2",
+        "--agent",
+        "channel.topology=ring",
+    )
     done = run(capsys, "inspect", tmp_path / "run", *words)
     assert done.status == 0, done.err
     for word in ("silence", "expert 7 removed", "effective rank", "inside.safetensors", "preliminary"):

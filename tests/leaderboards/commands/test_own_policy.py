@@ -96,7 +96,11 @@ def test_a_run_with_a_policy_of_one_s_own_resumes_bit_identical(
         (POLICY, "my_file.py", "cannot be loaded"),
         ("class MyPolicy: pass", "my_file.py:MyPolicy", "not a subclass of badger_agents.ExpertPolicy"),
         (POLICY.replace("self.message_size = 4", ""), "my_file.py:MyPolicy", "message_size"),
-        (POLICY.replace("self, reading_size", "self"), "my_file.py:MyPolicy", "does not take these settings"),
+        (
+            POLICY.replace("self, reading_size", "self"),
+            "my_file.py:MyPolicy",
+            "takes 1 positional argument but",
+        ),
         ("1 / 0", "my_file.py:MyPolicy", "ZeroDivisionError"),
         ("def (", "my_file.py:MyPolicy", "SyntaxError"),
     ],
@@ -116,16 +120,16 @@ def test_settings_of_a_recipe_are_changed_by_words(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     recipe = small_toml(tmp_path)
-    words = ["--agent", "topology=none", "policy_settings.state_noise=0.5", "--env", "horizon=3"]
+    words = ["--agent", "channel.topology=none", "policy.state_noise=0.5", "--env", "horizon=3"]
     words += ["--training", "learning_rate=1e-3"]
     done = run(capsys, "train", recipe, *words, "--json")
     assert done.status == 0
     kept = load_checkpoint(Path(str(done.value("folder"))) / CHECKPOINT).recipe
     assert kept.name.startswith(
-        "small-horizon-3-topology-none-policy_settings.state_noise-0.5-learning_rate-1e-3"
+        "small-horizon-3-channel.topology-none-policy.state_noise-0.5-learning_rate-1e-3"
     )
-    assert kept.agent_settings()["topology"] == "none"
-    assert kept.agent_settings()["policy_settings"]["state_noise"] == 0.5
+    assert kept.agent_settings()["channel"]["topology"] == "none"
+    assert kept.agent_settings()["policy"]["state_noise"] == 0.5
     assert kept.family().horizon == 3
     assert kept.training is not None
     assert kept.training.learning_rate == 1e-3

@@ -3,23 +3,22 @@
 import contextlib
 import hashlib
 import io
-import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from leaderboards.boards.board import Board, load_board
+from leaderboards.boards.results import Row, parse_results, results_text
 from leaderboards.cli import main
 from leaderboards.submissions.manifest import FILE, RESULTS, SubmissionError
-from leaderboards.submissions.results import Row, read_results, write_results
 from leaderboards.submissions.validation import validate
 from leaderboards.toml_text import recipe_text
 from tests.leaderboards.boards.tiny import tiny_board
 
 SEEDS, TASKS = 3, 40
 NAME = "mine"
-LOST: dict[str, Any] = {"mean": math.nan, "std": math.nan, "tasks": 0, "parameters": 0, "weights": ""}
+LOST: dict[str, Any] = {"mean": None, "std": None, "tasks": 0, "parameters": None, "weights": ""}
 """What a row of an outer seed has whose training failed, beside its status."""
 
 
@@ -62,8 +61,8 @@ class Place(NamedTuple):
 
     def change_rows(self, change: Callable[[Row], Row | None]) -> None:
         """Other results, with their hash declared; rows that become None are taken out."""
-        rows = [change(row) for row in read_results((self.submission / RESULTS).read_text())]
-        self.declare(RESULTS, write_results(row for row in rows if row is not None).encode())
+        rows = [change(row) for row in parse_results((self.submission / RESULTS).read_text(), RESULTS)]
+        self.declare(RESULTS, results_text(row for row in rows if row is not None).encode())
 
     def violations(self) -> list[str]:
         """What is wrong with the submission."""

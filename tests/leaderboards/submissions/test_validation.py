@@ -16,11 +16,10 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from badger_agents.recipe.loading import recipe_files
-from badger_agents.training.checkpoint import FORMAT
-from leaderboards.boards.weights import weights_sha256
+from badger_agents.training.checkpoint import FORMAT, weights_sha256
+from leaderboards.boards.results import Row
 from leaderboards.submissions.contestants import parse_recipe, refusals
 from leaderboards.submissions.manifest import FILE, LARGEST, RECIPE, RESULTS, SubmissionError, read_tables
-from leaderboards.submissions.results import Row
 from leaderboards.submissions.validation import LARGEST_WEIGHTS, validate
 from leaderboards.toml_text import recipe_text
 from tests.leaderboards.submissions.made import LOST, SEEDS, Place
@@ -55,7 +54,7 @@ def change_recipe(place: Place, change: Callable[[dict[str, Any]], None]) -> Non
 
 def changed_value(place: Place) -> None:
     file = place.submission / RESULTS
-    file.write_text(file.read_text().replace(",ok,1", ",ok,0", 1))
+    file.write_text(re.sub(r",ok,\d", ",ok,7", file.read_text(), count=1))
 
 
 def dropped_seed(place: Place) -> None:
@@ -204,10 +203,10 @@ def oracle_channel(place: Place) -> None:
 
 
 def handcrafted_in_a_mixture(place: Place) -> None:
-    parts = ["badger_agents:GRUPolicy", "badger_agents.badger.policies.handcrafted:ParityPolicy"]
-    policies = {"policies": [{"policy": part} for part in parts]}
-    policy = {"policy": "badger_agents.badger.policies.mixed:MixedPolicy", "policy_settings": policies}
-    change_recipe(place, lambda tables: tables["agent"].update(policy))
+    kinds = ["gru", "badger_agents.badger.policies.handcrafted:ParityPolicy"]
+    policy = {"kind": "badger_agents.badger.policies.mixed:MixedPolicy"}
+    policy |= {"policies": [{"kind": kind} for kind in kinds]}
+    change_recipe(place, lambda tables: tables["agent"].update(policy=policy))
 
 
 def agent_without_weights(place: Place) -> None:
@@ -224,7 +223,7 @@ def on_the_test_split_in_a_stage(place: Place) -> None:
 
 
 def foreign_code(text: str) -> Callable[[Place], None]:
-    return lambda place: change_recipe(place, lambda tables: tables["agent"].update(policy=text))
+    return lambda place: change_recipe(place, lambda tables: tables["agent"].update(policy={"kind": text}))
 
 
 def foreign_environment(place: Place) -> None:

@@ -15,7 +15,7 @@ from badger_agents.evaluation import evaluate
 from badger_agents.whitebox.controls import Forgetful, WithheldFeedback
 from badger_envs.families.bandit import Bandit
 from badger_envs.family import Family, Observation
-from tests.badger_agents.small import badger_settings, keys
+from tests.badger_agents.small import badger_settings, keys, updates_of
 
 
 def policy(**settings: Any) -> AveragingPolicy:
@@ -72,16 +72,15 @@ def learned(family: Family, steps: int) -> BadgerAgent:
         ),
     )
     estimator = make_estimator("policy_gradient", {"expected_reward": True, "entropy": 0.02})
-    memory = estimator.initial_state(agent)
+    memory = None
     optimiser = torch.optim.Adam(agent.parameters(), lr=1e-2)
     for step in range(steps):
-        for update in estimator.updates(
-            agent, Trials(family, keys(64, 0, step), as_soon_as_possible), memory
-        ):
-            memory = update.state
-            for weight, gradient in zip(agent.parameters(), update.gradients, strict=True):
-                weight.grad = gradient
-            optimiser.step()
+        trials = Trials(family, keys(64, 0, step), as_soon_as_possible)
+        (update,) = updates_of(estimator, agent, trials, memory)
+        memory = update.memory
+        for name, weight in agent.named_parameters():
+            weight.grad = update.gradients[name]
+        optimiser.step()
     return agent
 
 
@@ -95,6 +94,7 @@ def trained(bandit: Bandit) -> BadgerAgent:
     return learned(bandit, 80)
 
 
+@pytest.mark.slow
 def test_it_learns_to_earn_and_without_feedback_or_memory_it_does_not(
     bandit: Bandit, trained: BadgerAgent
 ) -> None:
@@ -107,6 +107,7 @@ def test_it_learns_to_earn_and_without_feedback_or_memory_it_does_not(
     assert evaluate(Forgetful(trained), test, rows).ci95[1] < earned.ci95[0]
 
 
+@pytest.mark.slow
 def test_trained_without_feedback_it_stays_at_chance() -> None:
     family = Silent(arms=3, horizon=12)
     low, high = evaluate(learned(family, 20), dataclasses.replace(family, split="test"), 4_000).ci95

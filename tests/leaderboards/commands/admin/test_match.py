@@ -59,7 +59,7 @@ def test_text_in_a_recipe_survives(tmp_path: Path) -> None:
     [
         (["guessing-hardwired", "--out", "x.toml"], "give --by"),
         (["guessing-hardwired", "--by", "state", "--out", "x.json"], "must end in .toml"),
-        (["guessing-hardwired", "--baseline", "os:path"], "is not a class"),
+        (["guessing-hardwired", "--baseline", "os:path"], "is not of this project"),
         (["guessing-attentional", "--by", "parameters"], "outputs = 3, not"),
         (["guessing-triangulation"], "no weights to match"),
     ],

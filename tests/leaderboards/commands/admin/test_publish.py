@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from badger_agents import loading
 from badger_agents.recipe.loading import load_recipe
-from badger_agents.training.loop import CHECKPOINT, LOG, Progress, train
-from leaderboards import card as cards
-from leaderboards.card import Candidate
+from badger_agents.training.loop import train
+from badger_agents.training.run import CHECKPOINT, LOG, Progress
+from leaderboards.commands.admin import card as cards
+from leaderboards.commands.admin.card import Candidate
 from leaderboards.commands.admin.publish import median
 from leaderboards.results import record
 from tests.badger_agents.pretrained_files import check_published
@@ -196,11 +197,13 @@ def test_code_of_ones_own_is_not_published(
     code.write_text("from badger_agents import GRUPolicy\nclass Mine(GRUPolicy): pass\n")
     toml = tmp_path / "small.toml"
     toml.write_text(
-        (place / "small.toml").read_text().replace("[agent]\n", f'[agent]\npolicy = "{code}:Mine"\n')
+        (place / "small.toml")
+        .read_text()
+        .replace("[agent.policy]\n", f'[agent.policy]\nkind = "{code}:Mine"\n')
     )
     words = published(place, tmp_path / "out")
     words[2] = toml
-    assert "agent.policy is in the file" in refused(capsys, *words)
+    assert "only code of installed packages is published" in refused(capsys, *words, "--trust", code)
     assert not (tmp_path / "out").exists()
 
 

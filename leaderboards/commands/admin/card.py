@@ -12,9 +12,7 @@ import torch
 import badger_envs
 from badger_agents.recipe.loading import Recipe, recipe_files
 from leaderboards.results import Record, text
-
-ENOUGH = 10
-"""Outer seeds; results of fewer are called preliminary."""
+from leaderboards.statistics import ENOUGH
 
 MEASURED = {"name", "value", "ci95", "n"}
 """Fields of a record that are not what it holds for."""

@@ -1,4 +1,4 @@
-"""`badger board season`: seasons of held-out tasks, opened, registered for and closed."""
+"""`badger admin season`: seasons of held-out tasks, opened, registered for and closed."""
 
 import secrets
 from pathlib import Path
@@ -45,7 +45,3 @@ def season(
     rows = [record("commitment", found.commitment), record("registered", len(found.registered))]
     state = "open: publish the file, keep the nonce" if found.nonce is None else f"closed: {found.nonce}"
     show(rows, as_json=json, title=f"season {file.stem}", note=state)
-
-
-Command = Annotated[None, tyro.conf.subcommand("season", constructor=season)]
-"""What `badger board` can do with seasons."""

@@ -1,0 +1,127 @@
+"""Numbers in documents: marked blocks, written from the boards' results, the cards' rows and the scores."""
+
+import csv
+import difflib
+import re
+import statistics as plain
+from collections.abc import Callable
+from pathlib import Path
+
+from badger_agents.loading import FOLDER as PRETRAINED
+from badger_envs import scoring
+from leaderboards.boards.board import Board, board_names, load_board
+from leaderboards.boards.claims import controls_of, verdicts
+from leaderboards.boards.results import Results, read_results
+from leaderboards.boards.standing import outcomes, short
+from leaderboards.statistics import over_seeds
+
+BLOCK = re.compile(r"<!-- numbers: ([\w-]+) -->\n.*?<!-- end -->", re.DOTALL)
+"""A block: what stands between its first and its last line is written by `filled`."""
+
+DEMO = Path("docs/demo_seeds.csv")
+
+
+def filled(text: str) -> str:
+    """A document with all its blocks written anew.
+
+    Raises:
+        ValueError: a block has a name that is not known.
+    """
+
+    def block(found: re.Match[str]) -> str:
+        name = found.group(1)
+        if name not in BLOCKS:
+            near = difflib.get_close_matches(name, BLOCKS, 1)
+            raise ValueError(f"no numbers {name!r}; there are {', '.join(near or BLOCKS)}")
+        return f"<!-- numbers: {name} -->\n{BLOCKS[name]()}\n<!-- end -->"
+
+    return BLOCK.sub(block, text)
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def boards() -> str:
+    """A row for each board and condition: the best contestant, Badger, Badger in silence, the claim."""
+    rows = []
+    for name in board_names():
+        board = load_board(name)
+        results = read_results(board)
+        claims = {each.agent: each.passed for each in verdicts(board, results)}
+        agents = [agent for agent in board.agents if agent in claims] or [board.baseline]
+        contestants = [a for a, e in board.agents.items() if e.role == "contestant" and results[a]]
+        sign = 1 if board.higher_is_better else -1
+        best = max(contestants, key=lambda a: sign * outcomes(board, results[a], board.main).mean())
+        for agent in agents:
+            controls = controls_of(board, agent)
+            condition = board.agents[agent].condition
+            claim = "" if agent not in claims else "communication helps" if claims[agent] else "no claim"
+            rows.append(
+                [
+                    f"{name}{', ' + condition if condition else ''}: {board.outcome.replace('_', ' ')}",
+                    f"{board.agents[best].label or best} {_mean(board, results, best)}",
+                    _mean(board, results, agent),
+                    "" if controls is None else _mean(board, results, controls[0]),
+                    claim,
+                ]
+            )
+    return table(["board and outcome", "best contestant", "Badger", "retrained without talk", "claim"], rows)
+
+
+def sizes() -> str:
+    """The shipped `guessing-attentional` by hidden numbers, and the spread of its outer seeds."""
+    text = (PRETRAINED / "guessing-attentional.csv").read_text(encoding="utf-8")
+    rows = list(csv.DictReader(text.splitlines()))
+    rows = [row for row in rows if row["split"] == "test" and row["experts"] == "20"]
+    by_size: dict[int, list[float]] = {}
+    for row in rows:
+        by_size.setdefault(int(row["dims"]), []).append(float(row["value"]))
+    wanted = [dims for dims in (1, 3, 6, 10, 15, 19) if dims in by_size]
+    median = [short(plain.median(by_size[dims])) for dims in wanted]
+    ends = [f"{short(min(by_size[dims]))} to {short(max(by_size[dims]))}" for dims in wanted]
+    head = ["hidden numbers", *map(str, wanted)]
+    return table(head, [["error, median of 3 outer seeds", *median], ["lowest to highest", *ends]])
+
+
+def demo() -> str:
+    """The demo's agents over ten outer seeds."""
+    rows = list(csv.DictReader(DEMO.read_text(encoding="utf-8").splitlines()))
+    agents = list(dict.fromkeys(row["agent"] for row in rows))
+    made = []
+    for agent in agents:
+        values = [float(row["error"]) for row in rows if row["agent"] == agent]
+        made.append([agent, short(plain.fmean(values)), f"{short(min(values))} to {short(max(values))}"])
+    return table(["agent", "error after 20 steps, mean of outer seeds 0 to 9", "lowest to highest"], made)
+
+
+FAMILIES = {
+    "GuessingGame-v0": "coordination: find hidden numbers from one global error",
+    "XOR-v0": "passing on hidden information: parity of bits, each seen by one expert",
+    "HotCold-v0": 'optimisation of a hidden function from "hotter" and "colder"',
+    "VariableIO-v0": "learning a hidden map from examples, any number of inputs and outputs",
+    "Bandit-v0": "exploration: arms of unknown reward",
+}
+"""An id of each family, and what it selects for."""
+
+
+def families() -> str:
+    """What each family selects for, with floor and reference of one of its ids."""
+    rows = []
+    for name, what in FAMILIES.items():
+        scale = scoring.scale_of(f"Badger/{name}")
+        ends = [f"{short(end.mean)} ({end.agent})" for end in (scale.floor, scale.reference)]
+        rows.append([f"`Badger/{name}`", what, scale.outcome.replace("_", " "), *ends])
+    return table(["id", "selects for", "outcome", "floor (score 0)", "reference (score 1)"], rows)
+
+
+def _mean(board: Board, results: Results, agent: str) -> str:
+    """Mean outcome over outer seeds, with its interval."""
+    found = over_seeds(outcomes(board, results[agent], board.main))
+    return f"{short(found.value)} ({short(found.low)} to {short(found.high)})"
+
+
+BLOCKS: dict[str, Callable[[], str]] = {"boards": boards, "sizes": sizes, "demo": demo, "families": families}
+"""What a block may be called, and what writes it."""

@@ -1,0 +1,1 @@
+"""What boards say, as pages for the documentation."""
