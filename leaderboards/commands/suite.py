@@ -86,13 +86,9 @@ def run(
     make_folder(folder)
     if agent is not None or policy is not None:
         whose = find_recipe(agent, trust) if agent is not None else None
-<<<<<<< HEAD
-        with owned(folder):
-            measures, refused = trained(whose, policy, seeds, outer_steps, folder, device)
-=======
         recipes, refused = recipes_of({"agent": whose, "policy": policy}, outer_steps)
-        measures = trained(recipes, seeds, folder, device)
->>>>>>> main
+        with owned(folder):
+            measures = trained(recipes, seeds, folder, device)
     else:
         measure = measure_source(find(run, pretrained, trust), device)
         measures, refused = {family: [measure] for family in TRAININGS}, {}
@@ -219,18 +215,12 @@ def reference(
     check_seeds(0, seeds)
     check_device(device)
     found: list[Score] = []
-<<<<<<< HEAD
-    for name, recipe in BESIDE.items():
-        folder = out / name
-        make_folder(folder)
-        with owned(folder):
-            measures, refused = trained(find_recipe(recipe), None, seeds, None, folder, device)
-=======
     for name, own in BESIDE.items():
         whose = {key: find_recipe(item) if key == "agent" else item for key, item in own.items()}
         recipes, refused = recipes_of(whose)
-        measures = trained(recipes, seeds, out / name, device)
->>>>>>> main
+        make_folder(out / name)
+        with owned(out / name):
+            measures = trained(recipes, seeds, out / name, device)
         for score in scores(name, track_all(measures)):
             found.append(score._replace(note=refused.get(ABILITIES[score.ability].family, score.note)))
         write_atomically(REFERENCES, as_csv([score._asdict() for score in found]).encode())

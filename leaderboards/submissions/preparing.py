@@ -99,13 +99,8 @@ def prepare(
             if (first := first or (text, code)) != (text, code):
                 raise ValueError(f"{run} was trained by another recipe or code than the runs before it")
             save_checkpoint(part / weights_file(seed), kept)
-<<<<<<< HEAD
-            rows += measured(name, board, cells, checkpoint, seconds)
-        (part / RESULTS).write_text(write_results(rows), encoding="utf-8")
-=======
             rows += rows_of(alone, measured(name, board, cells, checkpoint, costs))
         write_results(part / RESULTS, rows)
->>>>>>> main
         there = [RECIPE, RESULTS, *sorted(file.name for file in part.glob("*.py"))]
         manifest = Manifest(
             format=1,
