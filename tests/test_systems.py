@@ -82,7 +82,7 @@ NO_FLOATS = (
     "boards/board.py",
     "testing/definition.py",
     "leaderboards/toml_text.py",
-    "leaderboards/card.py",
+    "commands/admin/card.py",
     "boards/rows.py",
 )
 """Files whose JSON is hashed, exchanged, or of settings, which are checked to be finite or TOML's own."""
