@@ -1,7 +1,9 @@
 """From a name in a file to a class: the one place where what is loaded becomes code (contract 6)."""
 
+import ast
 import hashlib
 import importlib
+import importlib.util
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -103,7 +105,8 @@ def load_class(path: str, base: type | tuple[str, ...], what: str, trust: Trust 
         )
     try:
         found = getattr(
-            load_file(Path(module)) if module.endswith(".py") else importlib.import_module(module), name
+            load_file(Path(module), trust) if module.endswith(".py") else importlib.import_module(module),
+            name,
         )
     except Exception as error:  # a user's file may fail in any way
         raise ValueError(
@@ -123,12 +126,21 @@ def load_class(path: str, base: type | tuple[str, ...], what: str, trust: Trust 
     return found
 
 
-def load_file(path: Path) -> ModuleType:
-    """The module in a file of the user's, loaded once per process for the same text, wherever it lies."""
+def load_file(path: Path, trust: Trust = PROJECT_ONLY) -> ModuleType:
+    """The module in a file of the user's, loaded once per process for the same text, wherever it lies.
+
+    Raises:
+        ImportError: it imports a file beside it, which a run would not keep.
+    """
     text = path.read_bytes()
     name = f"badger_user_{hashlib.sha256(text).hexdigest()[:16]}"
     if name in sys.modules:
         return sys.modules[name]
+    for neighbour in _neighbours(path, text, trust):
+        raise ImportError(
+            f"it imports {neighbour}, which lies beside it; code of your own must be one file,"
+            " which a run keeps a copy of, or an installed package that you name by --trust"
+        )
     module = ModuleType(name)
     module.__file__ = str(path)
     sys.modules[name] = module  # dataclasses and NamedTuples look their module up
@@ -138,6 +150,26 @@ def load_file(path: Path) -> ModuleType:
         del sys.modules[name]
         raise
     return module
+
+
+def _neighbours(path: Path, text: bytes, trust: Trust) -> Iterator[str]:
+    """Names of modules that a file imports from its own folder, but for packages that are trusted."""
+    for node in ast.walk(ast.parse(text, str(path))):
+        if isinstance(node, ast.ImportFrom):
+            names = ["." * node.level + (node.module or "")]
+        else:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        for name in names:
+            top, folder = name.partition(".")[0], path.resolve().parent
+            if not top:  # a relative import
+                yield name
+            elif top in sys.stdlib_module_names or trust.has_package(top):
+                continue
+            elif (folder / f"{top}.py").is_file() or (folder / top).is_dir():
+                spec = importlib.util.find_spec(top)
+                origin = folder if spec is None or spec.origin is None else Path(spec.origin).resolve()
+                if folder == origin or folder in origin.parents:
+                    yield name
 
 
 def file_of(text: str) -> Path | None:

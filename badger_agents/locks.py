@@ -28,7 +28,7 @@ def owned(*places: Path) -> Iterator[None]:
     with ExitStack() as stack:
         for place in places:
             try:
-                stack.enter_context(_held(place, 0))
+                stack.enter_context(_held(place, 0.0))
             except Timeout as error:
                 raise OwnedError(
                     f"{place} is being written by another process; wait for its end, or choose another --out"
@@ -37,7 +37,7 @@ def owned(*places: Path) -> Iterator[None]:
 
 
 @contextmanager
-def awaited(*places: Path, seconds: float = -1) -> Iterator[None]:
+def awaited(*places: Path, seconds: float = -1.0) -> Iterator[None]:
     """As `owned`, but wait for other owners; as long as it takes if `seconds` is below 0.
 
     Raises:

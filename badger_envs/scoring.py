@@ -93,7 +93,7 @@ def to_json(known: dict[str, Scale]) -> str:
         id: {"outcome": scale.outcome, "floor": scale.floor._asdict(), "reference": scale.reference._asdict()}
         for id, scale in sorted(known.items())
     }
-    return json.dumps({"command": COMMAND, "scores": scores}, indent=1) + "\n"
+    return json.dumps({"command": COMMAND, "scores": scores}, indent=1, allow_nan=False) + "\n"
 
 
 def _scale(entry: dict[str, Any]) -> Scale:

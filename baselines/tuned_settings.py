@@ -93,6 +93,6 @@ def read(file: Path) -> list[Tuned]:
 
 def write(file: Path, rows: list[Tuned]) -> None:
     """Write rows as JSON, one a line."""
-    lines = ",\n".join(json.dumps(row._asdict()) for row in rows)
+    lines = ",\n".join(json.dumps(row._asdict(), allow_nan=False) for row in rows)
     write_atomically(file, f"[\n{lines}\n]\n".encode())
     all_tuned.cache_clear()

@@ -62,6 +62,16 @@ EXTRAS = {
 """Which extra of badger-suite brings a package; "boards" has all that the command line needs."""
 
 
+NO_MEMORY = (
+    "out of memory",
+    "enough memory",
+    "can't allocate memory",
+    "Storage size calculation overflowed",
+    "numel: integer multiplication overflow",
+)
+"""What torch says, as a RuntimeError, of tensors that do not fit."""
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command; what the user can put right is one line on standard error and status 2.
 
@@ -144,7 +154,7 @@ def call(target: str | Callable[..., Any], program: str, words: Sequence[str]) -
             raise
         _refuse(f"{program} needs {package}: pip install 'badger-suite[{EXTRAS[package]}]'")
     except (MemoryError, RuntimeError) as error:
-        if isinstance(error, MemoryError) or "out of memory" in str(error) or "enough memory" in str(error):
+        if isinstance(error, MemoryError) or any(word in str(error) for word in NO_MEMORY):
             _refuse("out of memory; make batch, horizon or number of experts smaller")
         if not isinstance(error, _expected()):
             raise

@@ -43,7 +43,7 @@ def step_weights(objective: Objective, horizon: int) -> tuple[float, ...]:
     whoever goes through a trial in parts sums parts.
     """
     with torch.enable_grad():
-        loss = torch.ones(horizon, 1, dtype=torch.float64, requires_grad=True)  # (T, 1)
+        loss = torch.ones(horizon, 1, dtype=torch.float64, device="cpu", requires_grad=True)  # (T, 1)
         (weights,) = torch.autograd.grad(objective(loss), loss)
     return tuple(weights[:, 0].tolist())
 

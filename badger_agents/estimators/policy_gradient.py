@@ -147,7 +147,8 @@ class PolicyGradient(GradientEstimator):
         """What entropy counts in this outer step."""
         over = self.set.entropy_steps
         left = 1.0 if over is None else (1 - memory[STEPS] / over).clamp(min=0)
-        return torch.as_tensor(self.set.entropy * left)
+        weight = self.set.entropy * left
+        return weight if isinstance(weight, Tensor) else torch.tensor(weight, device="cpu")
 
     def _discount(self, memory: Memory) -> float:
         """Of this outer step."""
@@ -162,6 +163,8 @@ class PolicyGradient(GradientEstimator):
             yield slice(None)
             return
         for _ in range(self.set.epochs):
-            for part in torch.randperm(rows // groups).chunk(self.set.minibatches):  # of torch's generator
-                starts = torch.arange(groups) * (rows // groups)  # (G,)
+            for part in torch.randperm(rows // groups, device="cpu").chunk(
+                self.set.minibatches
+            ):  # of torch's generator
+                starts = torch.arange(groups, device="cpu") * (rows // groups)  # (G,)
                 yield (starts[:, None] + part).flatten().to(device)  # (b,)

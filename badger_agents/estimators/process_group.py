@@ -135,7 +135,13 @@ def joined(device: str) -> Iterator[ProcessGroup]:
         ValueError: the device is one that processes cannot share.
         LostError: the others do not come.
     """
-    size = int(os.environ.get("WORLD_SIZE", "1"))
+    told = os.environ.get("WORLD_SIZE", "1")
+    if not told.isdecimal() or int(told) < 1:
+        raise ValueError(
+            f"the environment variable WORLD_SIZE is {told!r}; it must be a number of processes, as torchrun"
+            " sets it, or not be there"
+        )
+    size = int(told)
     if size == 1:
         yield ProcessGroup(device=device)
         return

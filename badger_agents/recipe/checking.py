@@ -138,7 +138,7 @@ class _Trial:
 
 def _keys() -> Int[Tensor, "2 4"]:
     """Two trials."""
-    return keyed_random.outer_keys(0, 0, 2, like=torch.zeros(()))
+    return keyed_random.outer_keys(0, 0, 2, like=torch.zeros((), device="cpu"))
 
 
 def check_same_weights(source: Agent, target: LearnedAgent) -> None:

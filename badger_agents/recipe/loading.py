@@ -43,7 +43,7 @@ def load_recipe(name_or_path: str, trust: Trust = PROJECT_ONLY) -> Recipe:
             f"no recipe {name_or_path!r}; give a .toml file or one of: {', '.join(sorted(known))}"
         )
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: not TOML: {error}") from error
     return check_recipe(tables, str(path), trust)

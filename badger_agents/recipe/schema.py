@@ -287,14 +287,15 @@ class Recipe(Settings):
         settings = self.agent_settings(**changes)
         family = self.family()
         if not issubclass(kind, LearnedAgent):
-            made: Agent = kind(**settings)
+            with torch.device("cpu"):  # whatever torch's default is
+                made: Agent = kind(**settings)
             return made
         try:
             checked = kind.Settings.model_validate(tuples(settings), context={"trust": self.trust})
         except ValidationError as error:
             raise RecipeError(first_error(error, kind.Settings, "agent.")) from error
         make: Callable[..., LearnedAgent] = kind
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), torch.device("cpu"):
             torch.default_generator.manual_seed(seed)  # weights are drawn on the CPU
             other = {} if action_kind in (None, family.action_kind) else {"action_kind": action_kind}
             return make(family, checked, **other).to(getattr(torch, family.dtype))

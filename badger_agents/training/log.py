@@ -76,6 +76,9 @@ def _events(folder: Path, step: int) -> Any:
     """A writer of events; those after a step, which will be written again, are marked as void."""
     try:
         from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise ValueError("TensorBoard is not installed; pip install 'badger-suite[tensorboard]'") from error
+    except Exception as error:  # what is installed but broken may fail in any way
+        raise ValueError(
+            f"TensorBoard is not installed, or broken ({' '.join(str(error).split())});"
+            " pip install 'badger-suite[tensorboard]'"
+        ) from error
     return SummaryWriter(str(folder), purge_step=step + 1)

@@ -294,7 +294,9 @@ def bits_per_step(agent: BadgerAgent, family: Family) -> float:
     settings = agent.settings
     if settings.channel.topology in ("none", "self") or settings.experts == 1:
         return 0.0
-    keys = keyed_random.outer_keys(0, 0, 1, like=next(agent.parameters(), torch.zeros(())))  # (1, 4)
+    keys = keyed_random.outer_keys(
+        0, 0, 1, like=next(agent.parameters(), torch.zeros((), device="cpu"))
+    )  # (1, 4)
     task, state = family.sample_task(keys), agent.initial_state(family, keys)
     sent = agent.act(state, family.observe(task, family.initial_state(task)), keys, 0)[0].emission
     received = 8 * sent.value.element_size() * settings.channel.received_attention

@@ -89,7 +89,7 @@ def record_trace(agent: Agent, family: Family, keys: Int[Tensor, "B 4"], /, **fa
 def save_trace(path: Path, trace: Trace) -> None:
     """Write a trace as safetensors, whole or not at all; equal traces give equal files."""
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in trace.tensors.items()}
-    write_atomically(path, save(tensors, {FORMAT: json.dumps(trace.facts)}))
+    write_atomically(path, save(tensors, {FORMAT: json.dumps(trace.facts, allow_nan=False)}))
 
 
 def load_trace(path: Path) -> Trace:

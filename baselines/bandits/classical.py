@@ -65,7 +65,7 @@ class BanditAlgorithm(ABC):
 
     def table(self, family: Family, setting: float) -> Tensor:
         """What it looks up in this family's trials, [...]; [0] if nothing."""
-        return torch.zeros(0)
+        return torch.zeros(0, device="cpu")
 
     def _setting(self, family: Family) -> float:
         """The setting in this family; not a number if there is none."""

@@ -50,17 +50,17 @@ def quantiles(pulls: int) -> Float[Tensor, "pairs nodes"]:
 
 def _rows(done: int) -> Float[Tensor, "R nodes"]:
     """The rows of the table with so many pulls: sums of the density over narrow cells."""
-    a = torch.arange(done + 1, dtype=torch.float64)[:, None] + 1  # (R, 1)
+    a = torch.arange(done + 1, dtype=torch.float64, device="cpu")[:, None] + 1  # (R, 1)
     b = done + 2 - a
     middle, width = torch.atan2(a.sqrt(), b.sqrt()), 0.5 / (done + 2) ** 0.5  # (R, 1)
-    spread = torch.linspace(-WIDEST, WIDEST, CELLS + 1, dtype=torch.float64)
+    spread = torch.linspace(-WIDEST, WIDEST, CELLS + 1, dtype=torch.float64, device="cpu")
     edges = (middle + width * spread).clamp(0, np.pi / 2)  # (R, C + 1)
     angle = (edges[:, 1:] + edges[:, :-1]) / 2  # (R, C)
     density = log_density(a - 0.5, b - 0.5, angle)  # (R, C), of the angle: dx is 2 sin cos
     mass = (density - density.amax(dim=1, keepdim=True)).exp() * (edges[:, 1:] - edges[:, :-1])
     below = torch.nn.functional.pad(mass.cumsum(dim=1), (1, 0))  # (R, C + 1)
     below = below / below[:, -1:]
-    levels = torch.linspace(0, np.pi / 2, NODES + 1, dtype=torch.float64).sin() ** 2
+    levels = torch.linspace(0, np.pi / 2, NODES + 1, dtype=torch.float64, device="cpu").sin() ** 2
     levels = levels.expand(len(a), -1).contiguous()  # (R, nodes)
     right = torch.searchsorted(below, levels).clamp(1, CELLS)
     low, high = below.gather(1, right - 1), below.gather(1, right)

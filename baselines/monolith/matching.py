@@ -60,7 +60,7 @@ class Measures(NamedTuple):
 @torch.no_grad()
 def measure(agent: LearnedAgent, family: Family) -> Measures:
     """How large an agent is in a family; the same for any of the family's tasks, and any batch size."""
-    keys = keyed_random.outer_keys(0, 0, 1, like=torch.zeros(()))  # (1, 4)
+    keys = keyed_random.outer_keys(0, 0, 1, like=torch.zeros((), device="cpu"))  # (1, 4)
     batch = make_task_batch(family, keys)
     _, (state, env_state, step) = rollout_segment(agent, batch, start(agent, batch), WARM)
     observation = family.observe(batch.task, env_state)

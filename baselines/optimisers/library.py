@@ -64,8 +64,8 @@ class LibraryOptimiser(ABC):
             ValueError: the family is not hot/cold, or tells signs alone.
         """
         told = check_hot_cold(self, family, ("value", "delta", "gradient")).feedback
-        best = torch.zeros(len(keys), family.slots.outputs, dtype=torch.float64)  # (B, O)
-        changes = torch.full((len(keys), 1), told == "delta")
+        best = torch.zeros(len(keys), family.slots.outputs, dtype=torch.float64, device="cpu")  # (B, O)
+        changes = torch.full((len(keys), 1), told == "delta", device="cpu")
         return History(best[:, :0], best[:, None][:, :0], best, changes)
 
     def act(

@@ -313,8 +313,8 @@ def load_board(name_or_path: str) -> Board:
             f" {', '.join(board_names())}, or give a TOML file"
         )
     try:
-        return Board.model_validate(tomllib.loads(path.read_text()))
-    except tomllib.TOMLDecodeError as error:
+        return Board.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BoardError(f"{path.name} of {name_or_path} is no TOML: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]

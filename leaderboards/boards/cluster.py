@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from badger_agents.atomic_files import write_together
 from badger_agents.class_loading import Trust, code_files, with_code_files
+from badger_agents.locks import awaited
 from badger_agents.recipe.loading import Recipe, check_recipe
 from badger_agents.training.checkpoint import settle
 from badger_agents.training.run import CHECKPOINT
@@ -132,9 +133,11 @@ def files_of(unit: Unit) -> dict[str, bytes]:
 
 def put_files(out: Path, files: dict[str, bytes]) -> None:
     """Put files of run folders where they belong: all of them, or after an error none."""
-    for name in files:
-        (out / name).parent.mkdir(parents=True, exist_ok=True)
-    write_together({out / name: data for name, data in files.items()})
+    folders = {(out / name).parent for name in files}
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
+    with awaited(*folders):
+        write_together({out / name: data for name, data in files.items()})
 
 
 def check_cluster(address: str) -> None:

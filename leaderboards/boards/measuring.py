@@ -86,7 +86,9 @@ def _heard(board: Board, line: str, opened: Callable[..., Agent]) -> dict[str, A
     if board.agents[line].intervention is not None or not isinstance(agent, BadgerAgent):
         return {}
     speakers = min(WATCHED_EXPERTS, agent.settings.experts)
-    keys = keyed_random.outer_keys(board.task_seed, 0, WATCHED, family.split, like=torch.zeros(()))
+    keys = keyed_random.outer_keys(
+        board.task_seed, 0, WATCHED, family.split, like=torch.zeros((), device="cpu")
+    )
     found = []
     for living in (agent, Intervened(agent, Silence())):
         effects = influence(living, family, keys, speakers=speakers)  # [B, E, S] squares

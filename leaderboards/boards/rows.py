@@ -57,7 +57,8 @@ def write_run(folder: Path, run: RunRows) -> None:
     packed = gzip.compress(text.getvalue().encode(), compresslevel=9, mtime=0)
     facts = {"agent": run.agent, "seed": run.seed, **run.facts}
     lines = [
-        f" {json.dumps(key)}: {json.dumps(value, separators=(',', ':'))}" for key, value in facts.items()
+        f" {json.dumps(key)}: {json.dumps(value, separators=(',', ':'), allow_nan=False)}"
+        for key, value in facts.items()
     ]
     told = "{\n" + ",\n".join(lines) + "\n}\n"
     name = stem(run.agent, run.seed)
@@ -83,12 +84,12 @@ def read_run(
     if not (folder / f"{name}.json").is_file() or not (folder / f"{name}.csv.gz").is_file():
         return None
     try:
-        facts = json.loads((folder / f"{name}.json").read_text())
+        facts = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
         if facts["fingerprint"] != (fingerprint or board.fingerprint(agent)):
             return None
         status = facts["status"]
         outcomes: dict[str, list[float]] = {}
-        with gzip.open(folder / f"{name}.csv.gz", "rt", newline="") as file:
+        with gzip.open(folder / f"{name}.csv.gz", "rt", encoding="utf-8", newline="") as file:
             rows = csv.reader(file)
             if next(rows, []) != COLUMNS:  # as a version of the suite wrote them that is no more
                 return None

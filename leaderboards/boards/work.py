@@ -1,11 +1,9 @@
 """The work of a board: units, made in processes side by side; each finished run is saved at once."""
 
-import fcntl
 import multiprocessing
 import os
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -16,6 +14,7 @@ import torch
 
 from badger_agents.atomic_files import write_atomically
 from badger_agents.class_loading import Trust
+from badger_agents.locks import awaited
 from badger_agents.recipe.loading import Recipe
 from badger_agents.training import loop
 from badger_agents.training.checkpoint import Checkpoint, load_checkpoint, weights_sha256
@@ -72,7 +71,7 @@ def work(units: Sequence[Unit], processes: int, on_told: Callable[[Unit, Told], 
             while waiting and len(living) < processes:
                 unit = waiting.pop(0)
                 ours, theirs = context.Pipe(duplex=False)
-                process = context.Process(target=_child, args=(unit, theirs, os.getpid()))
+                process = context.Process(target=_child, args=(unit, theirs))
                 process.start()
                 theirs.close()
                 living[ours] = (process, unit)
@@ -108,11 +107,12 @@ def failed(unit: Unit, trace: str) -> UnitError:
     return UnitError(f"{unit.name} failed: {trace.strip().splitlines()[-1]} (all of it: {path})")
 
 
-def _child(unit: Unit, connection: Connection, parent: int) -> None:
+def _child(unit: Unit, connection: Connection) -> None:
     """A process that makes one unit."""
+    parent = multiprocessing.parent_process()
 
     def tell(told: Told) -> None:
-        if os.getppid() != parent:
+        if parent is not None and not parent.is_alive():
             os._exit(1)  # nobody waits for it; what is checkpointed is there for the next
         connection.send(told)
 
@@ -147,8 +147,9 @@ def make(unit: Unit, tell: Callable[[Told], None] = lambda told: None) -> Iterat
         return
     seeds = [seed for seed in unit.seeds if seed is not None]
     folders = {seed: run_folder(unit.out, unit.board, unit.source, seed) for seed in seeds}
-    folders[seeds[0]].parent.mkdir(parents=True, exist_ok=True)
-    with _alone(folders[seeds[0]].parent / f".seed{seeds[0]}.lock"):
+    for folder in folders.values():
+        make_folder(folder)
+    with awaited(*folders.values()):  # an orphan of a killed process may take a moment to end
         _train(unit.trained, folders, tell)
         for line, seed in unit.wanted:
             assert seed is not None
@@ -156,7 +157,10 @@ def make(unit: Unit, tell: Callable[[Told], None] = lambda told: None) -> Iterat
             reason = folders[seed] / DIVERGED
             if reason.exists():
                 yield _saved(
-                    unit, RunRows(line, seed, {}, facts | {"status": f"failed: {reason.read_text()}"})
+                    unit,
+                    RunRows(
+                        line, seed, {}, facts | {"status": f"failed: {reason.read_text(encoding='utf-8')}"}
+                    ),
                 )
                 continue
             last = load_checkpoint(folders[seed] / CHECKPOINT, trust=Trust(folders=(folders[seed],)))
@@ -177,8 +181,6 @@ def _train(recipe: Recipe, folders: Mapping[int, Path], tell: Callable[[Told], N
             tell(Steps(sum(done.values())))
 
     left = [seed for seed, folder in folders.items() if not (folder / DIVERGED).exists()]
-    for seed in left:
-        make_folder(folders[seed])
     plans = [RunPlan(keep_code(recipe, folders[seed]), seed, folders[seed]) for seed in left]
     if not plans:
         return
@@ -227,11 +229,3 @@ def first_below(log: Sequence[Mapping[str, Any]], threshold: float) -> int | Non
         return None
     below = np.flatnonzero(np.convolve(losses, np.full(SMOOTHED, 1 / SMOOTHED), "valid") < threshold)
     return int(log[below[0] + SMOOTHED - 1]["step"]) if len(below) else None
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Wait until no other process makes this: an orphan of a killed one may take a moment to end."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

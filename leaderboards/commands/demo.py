@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from badger_agents.evaluation import evaluate
+from badger_agents.locks import owned
 from badger_agents.recipe.loading import load_recipe
 from badger_agents.rollout import rollout
 from badger_agents.training.log import read_log
@@ -56,8 +57,10 @@ def demo(
         recipes = [changed_recipe(recipe, outer_steps=outer_steps) for recipe in recipes]
     make_folder(out)
     for recipe in recipes:
-        for name in (CHECKPOINT, LOG):
-            (out / recipe.name / name).unlink(missing_ok=True)
+        if (out / recipe.name).is_dir():
+            with owned(out / recipe.name):
+                for name in (CHECKPOINT, LOG):
+                    (out / recipe.name / name).unlink(missing_ok=True)
     jobs = {AGENTS[recipe.name]: Job(recipe, seed, out / recipe.name) for recipe in recipes}
     train_side_by_side(jobs, device)
     results: list[Record] = []

@@ -11,6 +11,7 @@ from rich.progress import track
 
 from badger_agents.atomic_files import write_atomically
 from badger_agents.evaluation import Evaluation
+from badger_agents.locks import owned
 from badger_agents.recipe.loading import Recipe
 from badger_agents.recipe.schema import RecipeError
 from badger_agents.training.own_code import keep_code
@@ -86,7 +87,8 @@ def run(
     if agent is not None or policy is not None:
         whose = find_recipe(agent, trust) if agent is not None else None
         recipes, refused = recipes_of({"agent": whose, "policy": policy}, outer_steps)
-        measures = trained(recipes, seeds, folder, device)
+        with owned(folder):
+            measures = trained(recipes, seeds, folder, device)
     else:
         measure = measure_source(find(run, pretrained, trust), device)
         measures, refused = {family: [measure] for family in TRAININGS}, {}
@@ -216,7 +218,9 @@ def reference(
     for name, own in BESIDE.items():
         whose = {key: find_recipe(item) if key == "agent" else item for key, item in own.items()}
         recipes, refused = recipes_of(whose)
-        measures = trained(recipes, seeds, out / name, device)
+        make_folder(out / name)
+        with owned(out / name):
+            measures = trained(recipes, seeds, out / name, device)
         for score in scores(name, track_all(measures)):
             found.append(score._replace(note=refused.get(ABILITIES[score.ability].family, score.note)))
         write_atomically(REFERENCES, as_csv([score._asdict() for score in found]).encode())

@@ -4,6 +4,7 @@ import math
 import os
 import statistics
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ import tyro
 from rich.progress import Progress
 
 from badger_agents.estimators.process_group import joined
+from badger_agents.locks import owned
 from badger_agents.recipe.loading import Recipe
 from badger_agents.training import loop
 from badger_agents.training.checkpoint import Checkpoint
@@ -80,10 +82,10 @@ def train(
     if seeds > 1 and "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(min(THREADS, os.cpu_count() or 1))
     numbers = range(seed, seed + seeds)
-    with joined(device) as group:
+    with joined(device) as group, ExitStack() as owner:
         if not group.writes:
             group.any(False)  # wait until folders are made
-        plans = make_plans(recipe_, numbers, out, resume, write=group.writes)
+        plans = make_plans(recipe_, numbers, out, resume, owner if group.writes else None)
         for plan in plans:
             last_checkpoint(plan, resume, group.device)  # raises before a bar is drawn
         if group.writes:
@@ -125,7 +127,7 @@ def follower(bar: Progress, name: str, seeds: range, outer_steps: int) -> Callab
 
 
 def make_plans(
-    recipe: Recipe, seeds: Sequence[int], out: Path | None, resume: bool, write: bool = True
+    recipe: Recipe, seeds: Sequence[int], out: Path | None, resume: bool, owner: ExitStack | None = None
 ) -> list[RunPlan]:
     """The runs to be made, with their folders, once it is known that all of them can be written.
 
@@ -134,10 +136,10 @@ def make_plans(
         seeds: of each.
         out: where to; a folder in runs/ if None.
         resume: folders may hold runs.
-        write: make the folders; False where another process has done so.
+        owner: owns the folders, which are made, until it is closed; None where another process does so.
 
     Raises:
-        CheckpointError, ValueError: a folder holds a run already, or cannot be written.
+        CheckpointError, ValueError: a folder holds a run already, or is being or cannot be written.
     """
     several = len(seeds) > 1
     root = Path("runs") if out is None else out
@@ -145,11 +147,12 @@ def make_plans(
         seed: root if out is not None and not several else root / f"{recipe.name}-seed{seed}"
         for seed in seeds
     }
-    if write:
+    if owner is not None:
         for folder in folders.values():
             check_folder(folder, resume)
         for folder in folders.values():
             make_folder(folder)
+        owner.enter_context(owned(*folders.values()))
     return [RunPlan(keep_code(recipe, folder), seed, folder) for seed, folder in folders.items()]
 
 

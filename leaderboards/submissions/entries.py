@@ -35,7 +35,9 @@ def with_submissions(board: Board, folder: Path) -> tuple[Board, dict[str, list[
     rows: list[Row] = []
     for path in sorted((folder / board.name).glob(f"*/{RESULTS}")):
         line = f"{path.parent.name} (submitted)"
-        found = parse_results(path.read_text(), f"submission {path.parent.name} to {board.name}")
+        found = parse_results(
+            path.read_text(encoding="utf-8"), f"submission {path.parent.name} to {board.name}"
+        )
         cells = sorted({row.cell for row in found})
         lines[line] = EntrantTable(recipe=str(path.with_name(RECIPE)), cells=cells)
         rows += [row._replace(agent=line) for row in found]

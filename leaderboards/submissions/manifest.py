@@ -94,7 +94,7 @@ def read_tables(folder: Path, name: str) -> dict[str, Any]:
         SubmissionError: it is none.
     """
     try:
-        return tomllib.loads(read(folder, name).decode())
+        return tomllib.loads(read(folder, name).decode("utf-8-sig"))
     except SubmissionError:
         raise
     except (ValueError, RecursionError) as error:

@@ -94,7 +94,7 @@ def prepare(
             checkpoint = finished(run, seed)
             kept = weights_only(checkpoint._replace(recipe=keep_code(checkpoint.recipe, part)))
             text = recipe_text(portable_recipe(kept.recipe, part), f"How {name} was trained.")
-            (part / RECIPE).write_text(text)
+            (part / RECIPE).write_text(text, encoding="utf-8")
             code = {file.name: file.read_bytes() for file in part.glob("*.py")}
             if (first := first or (text, code)) != (text, code):
                 raise ValueError(f"{run} was trained by another recipe or code than the runs before it")
@@ -115,7 +115,7 @@ def prepare(
             files={file: sha256((part / file).read_bytes()) for file in there},  # type: ignore[misc]
         )
         comment = f"A submission to the board {board.name}: badger board validate"
-        (part / FILE).write_text(recipe_text(manifest.model_dump(), comment))
+        (part / FILE).write_text(recipe_text(manifest.model_dump(), comment), encoding="utf-8")
         part.chmod(0o755)  # as any other folder; mkdtemp's is private
         os.rename(part, folder)
     except BaseException:

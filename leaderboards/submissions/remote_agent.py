@@ -62,7 +62,9 @@ class RemoteAgent:
 
     def initial_state(self, family: Family, keys: Keys) -> tuple[()]:
         """Begin as many trials; it draws under keys that have nothing to do with the tasks'."""
-        own = keyed_random.outer_keys(0, 0, len(keys), first_row=self._rows, like=torch.zeros(()))
+        own = keyed_random.outer_keys(
+            0, 0, len(keys), first_row=self._rows, like=torch.zeros((), device="cpu")
+        )
         self._rows += len(keys)
         self._ask({"do": "begin"}, {"keys": own})
         return ()
@@ -132,7 +134,7 @@ def serve(connection: Connection, folder: Path, board: Board) -> None:
     agent: Any = None
     family: Any = None
     state: Any = None
-    keys = torch.zeros(0, 4, dtype=torch.int64)
+    keys = torch.zeros(0, 4, dtype=torch.int64, device="cpu")
     while True:
         try:
             words, tensors = _receive(connection)

@@ -56,7 +56,7 @@ def read_season(path: Path) -> Season:
         SeasonError: there is none, or its nonce is not the one that was promised.
     """
     try:
-        season = Season.model_validate(tomllib.loads(path.read_text()))
+        season = Season.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
     except ValidationError as error:
         raise SeasonError(f"{path.name}: {'; '.join(told(error))}") from None
     except (OSError, ValueError) as error:

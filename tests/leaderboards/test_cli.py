@@ -5,6 +5,7 @@ import pickle
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -369,3 +370,56 @@ def test_a_run_is_not_overwritten(capsys: pytest.CaptureFixture[str], tmp_path: 
     assert {file: file.read_bytes() for file in copy.iterdir()} == before
     assert run(capsys, *words, "--resume", "--json").value("outer_steps") == 6
     assert (copy / CHECKPOINT).read_bytes() == before[copy / CHECKPOINT]
+
+
+def test_a_run_that_is_being_made_is_not_touched(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    words = ["-m", "leaderboards.cli", "train", str(small_toml(tmp_path)), "--outer-steps", "1000000"]
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    owner = subprocess.Popen([sys.executable, *words, "--out", "busy"], env=environment)
+    try:
+        limit = time.monotonic() + 60
+        while not Path("busy", LOG).exists() and time.monotonic() < limit:
+            time.sleep(0.02)
+        for more in ([], ["--resume"]):
+            line = refused(capsys, "train", "xor-3", "--out", "busy", *more)
+            assert "busy is being written by another process" in line
+    finally:
+        owner.kill()
+        owner.wait()
+    words = ["train", small_toml(tmp_path), "--outer-steps", 1, "--out", "busy", "--json"]
+    shutil.copytree("busy", "left")
+    Path("busy", CHECKPOINT).unlink(missing_ok=True)
+    assert run(capsys, *words).status == 0  # what a killed process left behind is no lock
+
+
+def test_a_tensor_that_does_not_fit_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    words = ["train", small_toml(tmp_path), "--training", "batch_size=1000000000", "--out", "run"]
+    done = run(capsys, *words)  # behind a bar
+    assert done.status == 2
+    assert done.err.splitlines()[-1].startswith("badger: out of memory")
+
+
+def test_a_device_that_torch_knows_and_nobody_has_is_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert "--device 'hpu' cannot be used" in refused(
+        capsys, "train", small_toml(tmp_path), "--device", "hpu"
+    )
+
+
+def test_a_number_of_processes_that_is_none_names_the_variable(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "")
+    assert "WORLD_SIZE is ''" in refused(capsys, "train", small_toml(tmp_path))
+
+
+def test_code_that_imports_its_neighbour_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    Path("neighbour.py").write_text("SIZE = 3\n", encoding="utf-8")
+    source = "import neighbour\nfrom badger_agents import GRUPolicy\nclass Mine(GRUPolicy):\n    pass\n"
+    Path("mine.py").write_text(source, encoding="utf-8")
+    line = refused(capsys, "train", small_toml(tmp_path), "--policy", "mine.py:Mine")
+    assert "neighbour, which lies beside it" in line

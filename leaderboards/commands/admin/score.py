@@ -8,6 +8,7 @@ import tyro
 from badger_agents.agent import Agent
 from badger_agents.atomic_files import write_atomically
 from badger_agents.evaluation import evaluate
+from badger_agents.locks import awaited
 from badger_envs import TABLE, family_of, scoring
 from badger_envs.family import Family
 from badger_envs.scoring import Anchor, Scale
@@ -56,7 +57,9 @@ def score(
             settings = {"id": id, "outcome": scale.outcome, "agent": anchor.agent}
             results.append(record(label, anchor.mean, n=trials, ci95=interval, **settings))
     if write:
-        write_atomically(scoring.FILE, scoring.to_json({**scoring.scales(), **measured}).encode())
+        with awaited(scoring.FILE):  # others may have measured other ids in the meantime
+            scoring.scales.cache_clear()
+            write_atomically(scoring.FILE, scoring.to_json({**scoring.scales(), **measured}).encode())
         scoring.scales.cache_clear()
     show(results, as_json=json, title="Score 0 and score 1", note="test split; interval: 95 % over tasks")
 

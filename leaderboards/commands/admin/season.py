@@ -40,8 +40,8 @@ def season(
         assert nonce_file is not None
         if not nonce_file.exists() and not close:
             nonce_file.touch(mode=0o600)
-            nonce_file.write_text(secrets.token_hex(32) + "\n")
-        found = (close_season if close else open_season)(file, nonce_file.read_text().strip())
+            nonce_file.write_text(secrets.token_hex(32) + "\n", encoding="utf-8")
+        found = (close_season if close else open_season)(file, nonce_file.read_text(encoding="utf-8").strip())
     rows = [record("commitment", found.commitment), record("registered", len(found.registered))]
     state = "open: publish the file, keep the nonce" if found.nonce is None else f"closed: {found.nonce}"
     show(rows, as_json=json, title=f"season {file.stem}", note=state)

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, NamedTuple
 
 import tyro
 
+from badger_agents.locks import owned
 from badger_envs.families.bandit import Bandit
 from badger_envs.family import Family
 from badger_envs.registry import TABLE, family_of
@@ -68,17 +69,18 @@ def tune(
         if unknown := [name for name in asked if name not in there]:
             raise ValueError(f"{option} {unknown[0]!r} is not known; there are: {', '.join(there)}")
     file = FOLDER / f"{subject}.json" if out is None else out
-    rows = {(row.cell, row.algorithm): row for row in (read(file) if file.is_file() else [])}
     console, done = progress_console(), []
-    for cell in cells or by_cell:
-        for name in algorithms or known:
-            make, setting, grid = known[name]
-            found = search(make, str(setting), grid, by_cell[cell], trials=trials, seed=seed)
-            done.append(found)
-            rows[(found.cell, found.algorithm)] = found
-            order = sorted(rows.values(), key=lambda row: (list(by_cell).index(row.cell), row.algorithm))
-            write(file, order)  # at once: a search takes minutes
-            console.print(f"{cell}: {found.algorithm}.{setting} = {found.value:g}")
+    with owned(file):  # what another search finds meanwhile would be lost
+        rows = {(row.cell, row.algorithm): row for row in (read(file) if file.is_file() else [])}
+        for cell in cells or by_cell:
+            for name in algorithms or known:
+                make, setting, grid = known[name]
+                found = search(make, str(setting), grid, by_cell[cell], trials=trials, seed=seed)
+                done.append(found)
+                rows[(found.cell, found.algorithm)] = found
+                order = sorted(rows.values(), key=lambda row: (list(by_cell).index(row.cell), row.algorithm))
+                write(file, order)  # at once: a search takes minutes
+                console.print(f"{cell}: {found.algorithm}.{setting} = {found.value:g}")
     if out is None and any(found.algorithm == "Gittins" for found in done):
         gittins.store(gittins.tuned_tables())
     results = [record(found.setting, found.value, n=trials, **_what(found)) for found in done]

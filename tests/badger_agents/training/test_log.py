@@ -68,4 +68,18 @@ def test_without_tensorboard_the_message_says_what_to_install(
 def test_not_a_number_survives(tmp_path: Path) -> None:
     with RunLog(tmp_path / "log", 0) as log:
         log.write({"step": 1, "loss": float("nan")})
+    assert (tmp_path / "log").read_text(encoding="utf-8") == '{"step": 1, "loss": null}\n'
     assert json.dumps(read_log(tmp_path / "log")) == '[{"step": 1, "loss": NaN}]'
+
+
+def test_resuming_voids_the_events_that_will_be_written_again(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    for begun, steps in ((0, (1, 2, 3, 4)), (2, (3, 4, 5))):
+        with RunLog(tmp_path / "log", begun, tensorboard=True) as log:
+            for row in rows(*steps):
+                log.write(row)
+    events = EventAccumulator(str(tmp_path))
+    events.Reload()
+    assert [event.step for event in events.Scalars("loss")] == [1, 2, 3, 4, 5]
