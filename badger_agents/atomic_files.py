@@ -4,6 +4,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from badger_agents.locks import PATIENCE, awaited
+
 
 def part_of(path: Path) -> Path:
     """Where a file is written before it is put in place."""
@@ -13,15 +15,17 @@ def part_of(path: Path) -> Path:
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file so that a reader finds the old one or the new one, also when the writer is killed.
 
-    A killed writer can leave `.NAME.part` behind, which the next write replaces.
+    A killed writer can leave `.NAME.part` behind, which the next write replaces. Two writers of one file wait
+    for each other.
     """
     part = part_of(path)
-    try:
-        _write_part(part, data)
-        os.replace(part, path)
-    except OSError:  # a full disk, say: nothing half-written stays
-        part.unlink(missing_ok=True)
-        raise
+    with awaited(path, seconds=PATIENCE):
+        try:
+            _write_part(part, data)
+            os.replace(part, path)
+        except OSError:  # a full disk, say: nothing half-written stays
+            part.unlink(missing_ok=True)
+            raise
 
 
 def write_together(files: Mapping[Path, bytes]) -> None:
@@ -30,6 +34,11 @@ def write_together(files: Mapping[Path, bytes]) -> None:
     Each is written as by `write_atomically`, and none is replaced before all are on the disk. A writer
     killed in the moment of replacing can leave some new and some old.
     """
+    with awaited(*files, seconds=PATIENCE):
+        _write_together(files)
+
+
+def _write_together(files: Mapping[Path, bytes]) -> None:
     parts = {path: part_of(path) for path in files}
     before = {path: path.read_bytes() if path.is_file() else None for path in files}
     replaced: list[Path] = []

@@ -1,8 +1,11 @@
 """The floors: each package imports only from those below, and the lowest is light."""
 
 import ast
+import graphlib
+import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -52,6 +55,54 @@ def test_a_floor_imports_only_from_below(floor: str) -> None:
     assert files
     wrong = {str(file.relative_to(ROOT)): sorted(imported(file) & above) for file in files}
     assert {file: names for file, names in wrong.items() if names} == {}
+
+
+@pytest.mark.parametrize("floor", FLOORS[:-1])
+def test_a_floor_names_nothing_above(floor: str) -> None:
+    """In code, prose and data; but for the one list of packages whose classes any file may name."""
+    above = re.compile(r"\b(" + "|".join(FLOORS[FLOORS.index(floor) + 1 :]) + r")\b[./:]")
+    files = [*(ROOT / floor).rglob("*.py"), *(ROOT / floor).rglob("*.toml")]
+    named = {str(file.relative_to(ROOT)) for file in files if above.search(file.read_text(encoding="utf-8"))}
+    assert named <= {"badger_agents/class_loading.py"}
+
+
+@pytest.mark.parametrize("floor", FLOORS)
+def test_there_are_no_circles_within_a_floor(floor: str) -> None:
+    files = {module_of(file): file for file in (ROOT / floor).rglob("*.py")}
+    graph = {module: {name for name in imports_of(file) if name in files} for module, file in files.items()}
+    order = graphlib.TopologicalSorter({module: names - {module} for module, names in graph.items()})
+    order.prepare()  # CycleError names a circle
+
+
+@pytest.mark.parametrize("floor", FLOORS)
+def test_no_folder_is_crowded(floor: str) -> None:
+    counts = Counter(file.parent.relative_to(ROOT) for file in (ROOT / floor).rglob("*.py"))
+    assert {str(folder): count for folder, count in counts.items() if count > 14} == {}
+
+
+def module_of(file: Path) -> str:
+    """A file's module, by its full name."""
+    parts = file.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports_of(file: Path) -> set[str]:
+    """Modules that a file imports, at its top or inside its functions, by their full names."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"), str(file))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = str(node.module)
+            submodules = {f"{base}.{alias.name}" for alias in node.names}
+            known = {
+                each for each in submodules if (ROOT / each.replace(".", "/")).with_suffix(".py").exists()
+            }
+            known |= {each for each in submodules if (ROOT / each.replace(".", "/") / "__init__.py").exists()}
+            names |= known
+            if len(known) < len(submodules):
+                names.add(base)
+    return names
 
 
 @pytest.mark.parametrize("floor", FLOORS)

@@ -4,11 +4,13 @@ A checkpoint holds weights, optimiser, estimator state, counters, outer seed and
 keys of all draws follow from seed and step. It carries no pickle.
 """
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -187,3 +189,12 @@ def portable_recipe(recipe: Recipe, folder: Path) -> dict[str, Any]:
         return file.relative_to(folder.resolve()) if file.is_relative_to(folder.resolve()) else file
 
     return with_code_files(json.loads(recipe.to_json()), place)
+
+
+def weights_sha256(weights: Mapping[str, Tensor | np.ndarray]) -> str:
+    """Hash of weights, however they are stored: names and bytes, in the order of the names."""
+    digest = hashlib.sha256()
+    for name, value in sorted(weights.items()):
+        array = value.cpu().numpy() if isinstance(value, Tensor) else value
+        digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

@@ -1,10 +1,14 @@
 """The log of a run: one JSON object per line, and TensorBoard events where asked for."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 from badger_agents.atomic_files import write_atomically
+
+NUMBERS = ("loss", "gradient_norm", "learning_rate", "validation")
+"""What a row has that may be not finite: JSON has no word for it, and `null` stands in its place."""
 
 
 class RunLog:
@@ -20,15 +24,15 @@ class RunLog:
     """
 
     def __init__(self, path: Path, step: int, tensorboard: bool = False) -> None:
-        self._events = _events(path.parent) if tensorboard else None  # first: it may be missing
+        self._events = _events(path.parent, step) if tensorboard else None  # first: it may be missing
         rows = [row for row in read_log(path) if row["step"] <= step] if step else []
-        write_atomically(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
+        write_atomically(path, "".join(_line(row) for row in rows).encode())
         self.seconds: float = rows[-1]["seconds"] if rows else 0.0
         self._file = path.open("a", encoding="utf-8")
 
     def write(self, row: dict[str, Any]) -> None:
         """Append a row (with "step") and flush it."""
-        self._file.write(json.dumps(row) + "\n")
+        self._file.write(_line(row))
         self._file.flush()
         if self._events is not None:
             for name, value in row.items():
@@ -45,7 +49,7 @@ class RunLog:
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-    """Rows of a log; a last line that was cut off by a kill is left out."""
+    """Rows of a log; a last line that was cut off by a kill is left out, and `null` is not a number."""
     if not path.exists():
         return []
     rows = []
@@ -56,13 +60,22 @@ def read_log(path: Path) -> list[dict[str, Any]]:
             break
         if not isinstance(row, dict) or "step" not in row:
             break
-        rows.append(row)
+        rows.append(row | {name: math.nan for name in NUMBERS if name in row and row[name] is None})
     return rows
 
 
-def _events(folder: Path) -> Any:
+def _line(row: dict[str, Any]) -> str:
+    told = {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in row.items()
+    }
+    return json.dumps(told, allow_nan=False) + "\n"
+
+
+def _events(folder: Path, step: int) -> Any:
+    """A writer of events; those after a step, which will be written again, are marked as void."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise ValueError("TensorBoard is not installed; pip install 'badger-suite[tensorboard]'") from error
-    return SummaryWriter(str(folder))
+    return SummaryWriter(str(folder), purge_step=step + 1)

@@ -11,6 +11,7 @@ import torch
 from badger_agents.estimators import OBJECTIVES, Trials
 from badger_agents.estimators.optimiser import clipped
 from badger_agents.estimators.process_group import LostError, ProcessGroup
+from badger_agents.locks import owned
 from badger_agents.recipe.loading import Recipe
 from badger_agents.training.checkpoint import Checkpoint, portable_recipe, settle
 from badger_agents.training.run import (
@@ -56,6 +57,7 @@ def train(
 
     Raises:
         CheckpointError: the folder holds a run already and `resume` is not set, or holds another run.
+        OwnedError: another process writes the folder.
         DivergenceError: ten outer steps in a row without a finite loss and gradient.
         KeyboardInterrupt: after an interruption, when all is saved.
     """
@@ -93,7 +95,7 @@ def train_population(
         The last checkpoint of each plan.
 
     Raises:
-        CheckpointError, KeyboardInterrupt: as `train`.
+        CheckpointError, OwnedError, KeyboardInterrupt: as `train`.
         DivergenceError: seeds that diverged, once the others have ended.
         ValueError: the plans are of several recipes, or a seed is there twice; or a group cannot share them.
         LostError: another process of the group ended; the last checkpoint is kept.
@@ -102,6 +104,24 @@ def train_population(
     if any(other != tables[0] for other in tables) or len({plan.seed for plan in plans}) < len(plans):
         raise ValueError("a population is one recipe with different outer seeds; train others apart")
     group = group or ProcessGroup()
+    with ExitStack() as folders:
+        if group.writes:
+            for plan in plans:
+                plan.folder.mkdir(parents=True, exist_ok=True)
+            folders.enter_context(owned(*(plan.folder for plan in plans)))
+        return _train(plans, group, resume, device, tensorboard, on_step, on_alone)
+
+
+def _train(
+    plans: Sequence[RunPlan],
+    group: ProcessGroup,
+    resume: bool,
+    device: str,
+    tensorboard: bool,
+    on_step: Callable[[Progress], None],
+    on_alone: Callable[[str], None],
+) -> list[Checkpoint]:
+    """See `train_population`; the folders are this process's."""
     if resume and len(plans) > 1:
         settle(plan.folder / CHECKPOINT for plan in plans)
     runs = [Run(plan, resume=resume, device=device, tensorboard=tensorboard, group=group) for plan in plans]

@@ -88,7 +88,7 @@ class Run:
     """What is constant of one outer seed's run, and its folder. Entering it as a context opens its log.
 
     Args:
-        plan: what to train and how, by which outer seed, in which folder; that is made if missing.
+        plan: what to train and how, by which outer seed, in which folder; who writes owns it.
         resume: go on from the folder's checkpoint if there is one.
         device: a torch device.
         tensorboard: also write TensorBoard events into the folder.
@@ -117,8 +117,6 @@ class Run:
         if not isinstance(agent, LearnedAgent) or training is None:
             raise ValueError(f"recipe {self.recipe.name!r} has no weights to train or no [training] table")
         self.training, self.tensorboard, self.group = training, tensorboard, group or ProcessGroup()
-        if self.group.writes:
-            self.folder.mkdir(parents=True, exist_ok=True)
         self._last = last_checkpoint(plan, resume, device)
         self.agent = agent.to(device)
         self.optimise = adam(training.beta2)

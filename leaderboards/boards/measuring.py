@@ -56,7 +56,7 @@ def _changes(board: Board, line: str) -> dict[str, Any]:
 def measured_agent(board: Board, line: str, cell: str, opened: Callable[..., Agent]) -> Agent:
     """The agent of a line as it is measured in a cell."""
     table, entrant = board.cells[cell], board.agents[line]
-    agent = opened(**{**_changes(board, line), **table.agent})
+    agent = opened(action_kind=table.family().action_kind, **{**_changes(board, line), **table.agent})
     return agent if entrant.intervention is None else changed(agent, entrant.intervention)
 
 
@@ -71,18 +71,20 @@ def _measured(board: Board, cell: str, agent: Agent) -> Evaluation:
 
 def _operations(board: Board, line: str, opened: Callable[..., Agent]) -> dict[str, Any]:
     """Operations of one step of one trial in the main cell, whatever is done to the agent there."""
-    agent = opened(**{**_changes(board, line), **board.cells[board.main].agent})
+    family = board.cells[board.main].family()
+    settings = {**_changes(board, line), **board.cells[board.main].agent}
+    agent = opened(action_kind=family.action_kind, **settings)
     if not isinstance(agent, LearnedAgent):
         return {}
-    return {"operations": size_of(agent, board.cells[board.main].family()).operations}
+    return {"operations": size_of(agent, family).operations}
 
 
 def _heard(board: Board, line: str, opened: Callable[..., Agent]) -> dict[str, Any]:
     """How much messages move what others write, and the same if nothing arrives: a fact of Badger agents."""
-    agent = opened(**_changes(board, line))
+    family = board.cells[board.main].family()
+    agent = opened(action_kind=family.action_kind, **_changes(board, line))
     if board.agents[line].intervention is not None or not isinstance(agent, BadgerAgent):
         return {}
-    family = board.cells[board.main].family()
     speakers = min(WATCHED_EXPERTS, agent.settings.experts)
     keys = keyed_random.outer_keys(board.task_seed, 0, WATCHED, family.split, like=torch.zeros(()))
     found = []

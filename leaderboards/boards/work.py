@@ -18,14 +18,13 @@ from badger_agents.atomic_files import write_atomically
 from badger_agents.class_loading import Trust
 from badger_agents.recipe.loading import Recipe
 from badger_agents.training import loop
-from badger_agents.training.checkpoint import Checkpoint, load_checkpoint
+from badger_agents.training.checkpoint import Checkpoint, load_checkpoint, weights_sha256
 from badger_agents.training.log import read_log
 from badger_agents.training.own_code import keep_code
 from badger_agents.training.run import CHECKPOINT, LOG, DivergenceError, RunPlan
 from leaderboards.boards.measuring import measure
 from leaderboards.boards.rows import RunRows, write_run
 from leaderboards.boards.units import Unit, run_folder
-from leaderboards.boards.weights import weights_sha256
 from leaderboards.runs import make_folder
 
 SMOOTHED = 5

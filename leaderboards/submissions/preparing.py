@@ -17,6 +17,7 @@ from badger_agents.training.checkpoint import (
     portable_recipe,
     save_checkpoint,
     weights_only,
+    weights_sha256,
 )
 from badger_agents.training.log import read_log
 from badger_agents.training.own_code import keep_code
@@ -25,7 +26,6 @@ from badger_envs.testing.golden import check_golden
 from leaderboards.boards.board import Board, EntrantTable
 from leaderboards.boards.results import Row, rows_of, write_results
 from leaderboards.boards.rows import RunRows
-from leaderboards.boards.weights import weights_sha256
 from leaderboards.submissions.manifest import (
     FILE,
     RECIPE,

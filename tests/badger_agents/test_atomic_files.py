@@ -10,17 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from badger_agents import atomic_files
 from badger_agents.atomic_files import write_atomically, write_together
 
 WRITER = """
-import importlib.util, itertools, pathlib, sys
-spec = importlib.util.spec_from_file_location("files", sys.argv[1])
-files = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(atomic_files)
+import itertools, pathlib, sys
+from badger_agents import atomic_files
 for number in itertools.count():
-    atomic_files.write_atomically(pathlib.Path(sys.argv[2]), bytes([number % 256]) * 4_000_000)
+    atomic_files.write_atomically(pathlib.Path(sys.argv[1]), bytes([number % 256]) * 4_000_000)
 """
+ROOT = Path(__file__).parents[2]
 
 
 def test_a_writer_killed_at_any_moment_leaves_a_whole_file(tmp_path: Path) -> None:
@@ -28,9 +26,10 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_file(tmp_path: Path) -> No
     write_atomically(path, b"old" * 100)
     rng = random.Random(0)
     for _ in range(4):
-        writer = subprocess.Popen([sys.executable, "-c", WRITER, atomic_files.__file__, str(path)])
+        writer = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], cwd=ROOT)
         part, limit = path.with_name(".data.part"), time.monotonic() + 30
-        while not part.exists() and time.monotonic() < limit:
+        while not part.exists():
+            assert time.monotonic() < limit
             time.sleep(0.001)
         time.sleep(rng.uniform(0, 0.05))
         writer.kill()
@@ -86,3 +85,22 @@ def test_of_files_that_belong_together_none_is_new_after_an_error(
     with pytest.raises(OSError, match="No space left"):
         write_together(dict.fromkeys(paths, b"new"))
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {"two": b"old", "three": b"old"}
+
+
+def test_two_writers_of_one_file_wait_for_each_other(tmp_path: Path) -> None:
+    path = tmp_path / "data"
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(path)], cwd=ROOT) for _ in range(2)]
+    limit, seen = time.monotonic() + 60, set()
+    try:
+        while len(seen) < 40 and time.monotonic() < limit:
+            assert [writer.poll() for writer in writers] == [None, None]
+            if path.exists():
+                data = path.read_bytes()
+                assert len(data) == 4_000_000
+                assert len(set(data)) == 1
+                seen.add((data[0], path.stat().st_mtime_ns))
+    finally:
+        for writer in writers:
+            writer.kill()
+            writer.wait()
+    assert len(seen) == 40

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,13 @@ from tests.badger_envs.toy_family import Toy
 
 IDS = [entry.id for entry in TABLE]
 
+OTHER_SIZES = re.compile(r"-(d3|d6|d10|[2468]|k\d+-n\d+|medium|hard)-v0$")
+"""Ids that differ from another in a size alone: all checks of them are among the slow tests."""
 
-@pytest.mark.parametrize("id", IDS)
+
+@pytest.mark.parametrize(
+    "id", [pytest.param(id, marks=pytest.mark.slow) if OTHER_SIZES.search(id) else id for id in IDS]
+)
 def test_every_id_passes_all_checks(id: str) -> None:
     testing.check_family(id)
 

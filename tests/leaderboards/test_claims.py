@@ -54,12 +54,12 @@ def test_a_life_five_times_as_long_does_not_diverge() -> None:
 
 
 def test_experts_who_hear_nothing_do_not_solve_it() -> None:
-    assert error(6, 200, topology="none") > 0.5
+    assert error(6, 200, channel={"topology": "none"}) > 0.5
 
 
 @pytest.mark.parametrize("bits", [2, 3, 4, 5, 6])
 def test_parity_is_right_and_needs_every_input_and_the_channel(bits: int) -> None:
     assert accuracy(bits) > 0.99
-    assert accuracy(bits, topology="none") == pytest.approx(0.5, abs=0.1)
-    blind = {"experts": bits, "membrane_settings": {"blind": (0,)}}
+    assert accuracy(bits, channel={"topology": "none"}) == pytest.approx(0.5, abs=0.1)
+    blind = {"experts": bits, "membrane": {"blind": (0,)}}
     assert accuracy(bits, **blind) == pytest.approx(0.5, abs=0.1)

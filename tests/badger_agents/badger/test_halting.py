@@ -104,6 +104,7 @@ def test_evaluation_reports_rounds() -> None:
     assert evaluate(random_agent(family), family, 20).rounds is None
 
 
+@pytest.mark.slow
 def test_rounds_that_cost_become_fewer(tmp_path) -> None:
     agent = {"rounds": 6, "policy": {**HALTS, "hidden_size": 8, "message_size": 4}}
     stages = [{"outer_steps": 5}, {"halting_cost": 1.0}]

@@ -81,6 +81,7 @@ print(names)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="counts threads by /proc")
 @pytest.mark.parametrize(
     ("way", "said"), [("well", [(0, "[]\n")] * 2), ("lost", [(1, ""), (0, "lost\n[]\n")])]

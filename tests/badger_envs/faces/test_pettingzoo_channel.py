@@ -33,8 +33,8 @@ class TestChannel:
 
     def test_the_channel_s_words_are_those_of_the_agents(self) -> None:
         """`vocabulary`, `bits`, `noise`, `dropout`, `delay`: the same names and the same neutral values."""
-        codec = pytest.importorskip("badger_agents.badger.channel.codec")
-        theirs = codec.ChannelSettings.model_fields
+        channel = pytest.importorskip("badger_agents.badger.channel.channel")
+        theirs = channel.ChannelSettings.model_fields
         ours = {field.name: field.default for field in dataclasses.fields(ChannelSettings)}
         assert ours == {name: theirs[name].default for name in ours}
 

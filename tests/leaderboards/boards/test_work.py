@@ -208,6 +208,7 @@ def test_the_outer_step_at_which_a_loss_is_first_below() -> None:
     assert first_below(log[:4], 9) is None
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments_it_ends_with_the_same_rows(tmp_path: Path) -> None:
     outer_steps = 60
     board = tiny_board(tmp_path, outer_steps)

@@ -83,6 +83,7 @@ def whole(recipe: Path) -> Path:
     return recipe.parent / "whole"
 
 
+@pytest.mark.slow
 def test_a_run_killed_again_and_again_and_interrupted_ends_bit_identical(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, recipe: Path, whole: Path
 ) -> None:

@@ -80,6 +80,7 @@ def test_violations_are_a_line_each_with_status_2(capsys: pytest.CaptureFixture[
     assert lines[-1] == "badger: and 10 more"
 
 
+@pytest.mark.slow
 def test_scores_that_are_shown_and_kept_are_those_measured_again(
     capsys: pytest.CaptureFixture[str], place: Place, tmp_path: Path
 ) -> None:
@@ -105,6 +106,7 @@ def test_scores_that_are_shown_and_kept_are_those_measured_again(
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.slow
 def test_a_season_from_opening_to_its_close(
     capsys: pytest.CaptureFixture[str], place: Place, tmp_path: Path
 ) -> None:

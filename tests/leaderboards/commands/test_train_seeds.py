@@ -34,6 +34,7 @@ def test_seeds_make_run_folders_that_others_take_as_they_are(
     assert "--seeds is 0" in refused(capsys, "train", recipe, "--seeds", 0)
 
 
+@pytest.mark.slow
 def test_a_population_that_was_killed_ends_bit_identical(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

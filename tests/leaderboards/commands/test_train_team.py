@@ -45,6 +45,7 @@ def ended(workers: Workers) -> list[tuple[int, str, str]]:
             worker.kill()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [(), EVOLUTION])
 def test_two_processes_learn_what_one_learns(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, port: int, words: tuple[str, ...]
@@ -62,6 +63,7 @@ def test_two_processes_learn_what_one_learns(
     assert losses[0][0] != losses[0][-1]
 
 
+@pytest.mark.slow
 def test_a_lost_process_ends_the_others_and_the_run_goes_on_from_its_checkpoint(
     tmp_path: Path, port: int
 ) -> None:
@@ -86,6 +88,7 @@ def test_a_lost_process_ends_the_others_and_the_run_goes_on_from_its_checkpoint(
     assert log_of(folder) == log_of(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_what_processes_cannot_share_is_refused_by_all(tmp_path: Path, port: int) -> None:
     for words, reason in (
         (("--seeds", "2"), "share one outer seed"),

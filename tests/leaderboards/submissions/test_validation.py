@@ -16,9 +16,8 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from badger_agents.recipe.loading import recipe_files
-from badger_agents.training.checkpoint import FORMAT
+from badger_agents.training.checkpoint import FORMAT, weights_sha256
 from leaderboards.boards.results import Row
-from leaderboards.boards.weights import weights_sha256
 from leaderboards.submissions.contestants import parse_recipe, refusals
 from leaderboards.submissions.manifest import FILE, LARGEST, RECIPE, RESULTS, SubmissionError, read_tables
 from leaderboards.submissions.validation import LARGEST_WEIGHTS, validate

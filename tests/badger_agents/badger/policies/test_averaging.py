@@ -94,6 +94,7 @@ def trained(bandit: Bandit) -> BadgerAgent:
     return learned(bandit, 80)
 
 
+@pytest.mark.slow
 def test_it_learns_to_earn_and_without_feedback_or_memory_it_does_not(
     bandit: Bandit, trained: BadgerAgent
 ) -> None:
@@ -106,6 +107,7 @@ def test_it_learns_to_earn_and_without_feedback_or_memory_it_does_not(
     assert evaluate(Forgetful(trained), test, rows).ci95[1] < earned.ci95[0]
 
 
+@pytest.mark.slow
 def test_trained_without_feedback_it_stays_at_chance() -> None:
     family = Silent(arms=3, horizon=12)
     low, high = evaluate(learned(family, 20), dataclasses.replace(family, split="test"), 4_000).ci95

@@ -43,6 +43,7 @@ def test_experts_triangulate_as_well_as_the_plain_algorithm(d: int) -> None:
     torch.testing.assert_close(ours.trace["outputs"][-1], plain.trace["outputs"][-1], atol=2e-4, rtol=0)
 
 
+@pytest.mark.slow
 @given(
     d=st.integers(1, 9),
     spare=st.integers(0, 12),
@@ -89,6 +90,7 @@ def test_few_experts_find_six_numbers_one_after_the_other(experts: int) -> None:
     assert float(rollout(triangulators(family, experts), family, keys(200)).loss[-1].max()) < 1e-8
 
 
+@pytest.mark.slow
 def test_with_fewer_experts_one_number_is_left_for_each_further_window() -> None:
     d, errors = 19, []
     family = GuessingGame(dims=d)
@@ -105,6 +107,7 @@ def test_with_fewer_experts_one_number_is_left_for_each_further_window() -> None
     assert all(error < 1 - 1 / d for windows, error in errors if windows < d)
 
 
+@pytest.mark.slow
 @given(
     d=st.integers(1, 12),
     experts=st.integers(1, 14),
