@@ -54,9 +54,7 @@ EXTRAS = {
     "cma": "baselines",
     "sb3_contrib": "baselines",
     "stable_baselines3": "baselines",
-    **dict.fromkeys(
-        ("filelock", "jaxtyping", "jinja2", "matplotlib", "optree", "pyarrow", "pydantic"), "boards"
-    ),
+    **dict.fromkeys(("filelock", "jaxtyping", "matplotlib", "optree", "pyarrow", "pydantic"), "boards"),
     **dict.fromkeys(("rich", "safetensors", "scipy", "torch", "tyro"), "boards"),
 }
 """Which extra of badger-suite brings a package; "boards" has all that the command line needs."""

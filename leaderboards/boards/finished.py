@@ -48,10 +48,11 @@ NAMES = ("agent", "seed", "cell", "outcomes")
 def _parquet(runs: list[RunRows]) -> bytes:
     """The file's bytes."""
     rows = [(run.agent, run.seed, cell, values) for run in runs for cell, values in run.outcomes.items()]
-    kinds = (pa.string(), pa.int64(), pa.string(), pa.list_(pa.float64()))
     arrays = [
-        pa.array([row[i].tolist() if i == 3 else row[i] for row in rows], type=kind)
-        for i, kind in enumerate(kinds)
+        pa.array([agent for agent, _, _, _ in rows], type=pa.string()),
+        pa.array([seed for _, seed, _, _ in rows], type=pa.int64()),
+        pa.array([cell for _, _, cell, _ in rows], type=pa.string()),
+        pa.array([values.tolist() for _, _, _, values in rows], type=pa.list_(pa.float64())),
     ]
     sink = pa.BufferOutputStream()
     pq.write_table(pa.table(arrays, names=list(NAMES)), sink, compression="zstd")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import tyro
 
-from badger_agents.atomic_files import write_atomically
+from badger_agents.atomic_files import write_atomically, write_together
 from leaderboards.boards.board import FOLDER, Board, BoardError, board_names, load_board
 from leaderboards.boards.cluster import check_cluster, work_on_cluster
 from leaderboards.boards.finished import put_together
@@ -18,11 +18,11 @@ from leaderboards.boards.units import Unit, missing, rows_folder, shard_of, unit
 from leaderboards.boards.work import Steps, Told, work
 from leaderboards.commands.board_text import cell_lines, kept, own_results, show_board
 from leaderboards.commands.list import list_
-from leaderboards.commands.site import build
 from leaderboards.commands.submission import Command as SubmissionCommand
 from leaderboards.options import progress_bar
 from leaderboards.results import record, show
 from leaderboards.runs import make_folder
+from leaderboards.site.pages import pages
 
 
 def run(
@@ -163,6 +163,34 @@ def list_boards(*, json: bool = False) -> None:
         json: Print the result as one JSON object.
     """
     list_("boards", json=json)
+
+
+def build(
+    boards: Annotated[tuple[str, ...], tyro.conf.Positional] = (),
+    *,
+    runs: Path | None = None,
+    out: Path = Path("runs/pages"),
+    json: bool = False,
+) -> None:
+    """Write a Markdown page for each board, with its pictures, for the documentation.
+
+    The same results give the same bytes.
+
+    Args:
+        boards: Names of boards, or paths to TOML files; all of the suite's if not given.
+        runs: Folder of `badger board run --out`, to show your own runs; the suite's if not given.
+        out: Folder of the pages.
+        json: Print the result as one JSON object.
+    """
+    chosen = [load_board(name) for name in boards or board_names()]
+    found = [
+        kept(board)[:2] if runs is None else (board, read_results(board, runs / board.name / RESULTS))
+        for board in chosen
+    ]
+    files = pages(found)
+    out.mkdir(parents=True, exist_ok=True)
+    write_together({out / name: text for name, text in files.items()})
+    show([record("files", len(files))], as_json=json, title="Pages of boards", note=f"in {out}")
 
 
 def keep_results(board: Board, path: Path) -> None:

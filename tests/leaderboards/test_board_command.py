@@ -60,7 +60,7 @@ def test_scales_and_other_cells_are_tables_of_their_own(
     assert name in main
     assert max(map(len, main.splitlines())) <= 80
     row = run(capsys, *show, "--json").results[0]
-    assert {"score", "iqm_ci95", "solved_seeds", "failed_seeds", "operations"} <= row.keys()
+    assert {"iqm_ci95", "solved_seeds", "failed_seeds", "operations"} <= row.keys()
 
 
 @pytest.mark.parametrize("name", board_names())
