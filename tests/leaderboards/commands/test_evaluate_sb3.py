@@ -198,17 +198,23 @@ def test_the_command_is_a_plain_loop_for_the_suites_own_agents(capsys: pytest.Ca
 
 
 @pytest.mark.parametrize(
-    ("dims", "trials"),
+    ("dims", "trials", "dtype"),
     [
-        (3, 20),
-        (6, 20),
-        pytest.param(3, 200, marks=pytest.mark.slow),
-        pytest.param(6, 200, marks=pytest.mark.slow),
+        (3, 20, "float32"),
+        (6, 20, "float32"),
+        pytest.param(3, 200, "float32", marks=pytest.mark.slow),
+        pytest.param(6, 200, "float64", marks=pytest.mark.slow),
     ],
 )
-def test_a_trained_agent_in_gym_make_reaches_the_evaluators_outcomes(dims: int, trials: int) -> None:
+def test_a_trained_agent_in_gym_make_reaches_the_evaluators_outcomes(
+    dims: int, trials: int, dtype: str
+) -> None:
+    # In float32, NumPy and torch differ in the last digit of an observation; with 6 numbers the agent makes
+    # 2e-4 of that in 2 of 200 trials. Whether the trials are the same is seen in float64.
     trained = badger_agents.load("guessing-attentional")
-    env: Any = gym.make("Badger/GuessingGame-v0", split="test", dims=dims)
+    if dtype == "float64":
+        trained.agent.double()  # type: ignore[attr-defined]
+    env: Any = gym.make("Badger/GuessingGame-v0", split="test", dims=dims, dtype=dtype)
     policy = trained.policy(env)
     outcomes = []
     for seed in range(trials):
