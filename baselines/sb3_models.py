@@ -34,8 +34,8 @@ def load_sb3(path: str | Path, device: str = "cpu") -> Any:
         raise ValueError(f"no file {str(path)!r}; give a zip that model.save(...) of Stable-Baselines3 wrote")
     if not zipfile.is_zipfile(path) or "data" not in zipfile.ZipFile(path).namelist():
         raise ValueError(f"{path} is no zip that model.save(...) of Stable-Baselines3 wrote")
-    data = load_from_zip_file(path, device=device)[0]
-    policy = data.get("policy_class") if isinstance(data, dict) else None
+    data = load_from_zip_file(path, device=device)[0] or {}
+    policy = data.get("policy_class")
     if not isinstance(policy, type):
         raise ValueError(f"{path} holds no policy that can be read here; save it with the versions installed")
     ranked = []
@@ -46,8 +46,8 @@ def load_sb3(path: str | Path, device: str = "cpu") -> Any:
             policy.mro().index(base) for base in algorithm.policy_aliases.values() if base in policy.mro()
         ]
         if bases:
-            settings = inspect.signature(algorithm).parameters
-            known = sum(1 if name in data else -1 for name in settings)
+            settings = set(inspect.signature(algorithm).parameters)
+            known = len(settings & data.keys()) - len(settings - data.keys())
             ranked.append((-min(bases), known, algorithm))
     if not ranked:
         raise ValueError(f"{path} holds a {policy.__name__}; that is of no algorithm of SB3 or sb3-contrib")

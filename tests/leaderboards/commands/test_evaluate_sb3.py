@@ -84,7 +84,7 @@ def test_settings_split_and_seed_are_the_users(capsys: pytest.CaptureFixture[str
         capsys, "evaluate", "--sb3", models / "flat.zip", *words, "--trials", 5, "--json"
     ).results
     model = load_sb3(models / "flat.zip")
-    settings = {"observation": "flat", "horizon": 3, "split": "train"}
+    settings: dict[str, Any] = {"observation": "flat", "horizon": 3, "split": "train"}
     expected = badger_envs.evaluate(model, "Badger/GuessingGame-v0", 5, seed=7, **settings)
     assert outcome["value"] == pytest.approx(expected.outcome, abs=1e-6)
     assert (outcome["horizon"], outcome["split"], outcome["task_seed"]) == (3, "train", 7)
