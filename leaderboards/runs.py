@@ -165,7 +165,12 @@ def changed_recipe(
 
 
 def family_settings(pairs: Sequence[str]) -> dict[str, Any]:
-    """Settings of a family from --env words, `id` for another family; ValueError for the split."""
+    """Settings of a family from --env words, `id` for another family; ValueError for the split.
+
+    A first word such as Badger/XOR-v0 is the id.
+    """
+    if pairs and "=" not in pairs[0] and re.search(r"-v\d+$", pairs[0]):
+        pairs = [f"id={pairs[0]}", *pairs[1:]]
     settings = parse_settings(pairs, "--env")
     if "split" in settings:
         raise ValueError("--env split=...: the split is not changed that way")

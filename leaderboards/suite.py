@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
+from torch import Tensor
 
+import badger_envs
 from badger_agents.class_loading import PROJECT_ONLY, Trust
-from badger_agents.evaluation import Evaluation, evaluate
+from badger_agents.evaluation import evaluate, interval
 from badger_agents.recipe.loading import Recipe, check_recipe, load_recipe, merged
 from badger_envs.family import Family
 from badger_envs.registry import family_of
 from badger_envs.scoring import scale_of
+from baselines.sb3_models import observation_for
 from leaderboards.cells import Cell, prepare
 from leaderboards.runs import Source
 
@@ -116,8 +120,8 @@ class Score(NamedTuple):
     note: str = ""
 
 
-Measure = Callable[[Ability, Family], Evaluation]
-"""How an agent of one outer seed does on an ability; ValueError or TypeError where it does not fit."""
+Measure = Callable[[Ability, Family], Tensor]
+"""Outcomes [N] of an agent of one outer seed on an ability; ValueError or TypeError where it does not fit."""
 
 
 def family_for(ability: Ability) -> Family:
@@ -164,7 +168,7 @@ def recipe_for(
 def measure_source(source: Source, device: str = "cpu") -> Measure:
     """How a trained agent is measured: as it is, or with the experts and channel that an ability asks for."""
 
-    def measure(ability: Ability, family: Family) -> Evaluation:
+    def measure(ability: Ability, family: Family) -> Tensor:
         own = type(source.recipe.family())
         if source.checkpoint is None and own is not type(family):
             raise ValueError(f"an algorithm without weights, for {own.__name__} alone")
@@ -177,8 +181,21 @@ def measure_source(source: Source, device: str = "cpu") -> Measure:
             except (ValueError, TypeError) as error:
                 refused.append(error)
             else:
-                return evaluate(case.run.agent, family, TRIALS, device=device, chunk=500)
+                return evaluate(case.run.agent, family, TRIALS, device=device, chunk=500).outcomes
         raise refused[0]
+
+    return measure
+
+
+def measure_model(model: Any) -> Measure:
+    """How a model of Stable-Baselines3 or sb3-contrib is measured: where its spaces fit, as it is."""
+
+    def measure(ability: Ability, family: Family) -> Tensor:
+        if ability.agent:
+            raise ValueError("the model has no channel between experts")
+        observation = observation_for(model, ability.id, **ability.env)
+        settings = {**ability.env, "observation": observation}
+        return torch.from_numpy(badger_envs.evaluate(model, ability.id, TRIALS, **settings).outcomes)
 
     return measure
 
@@ -199,14 +216,14 @@ def scores(agent: str, measures: Mapping[str, Sequence[Measure]]) -> list[Score]
             why = "not measured" if isinstance(error, KeyError) else " ".join(str(error).split())
             found.append(Score(agent, name, math.nan, math.nan, math.nan, 0, why))
             continue
-        values = np.array([scale.score(result.mean) for result in results])
+        values = np.array([scale.score(float(outcomes.mean())) for outcomes in results])
         if len(results) > 1:
             from scipy import stats
 
             half = float(stats.t.ppf(0.975, len(values) - 1) * stats.sem(values))
             low, high = float(values.mean()) - half, float(values.mean()) + half
         else:
-            low, high = sorted(scale.score(end) for end in results[0].ci95)
+            low, high = sorted(scale.score(end) for end in interval(results[0]))
         found.append(Score(agent, name, float(values.mean()), low, high, len(results)))
     return found
 

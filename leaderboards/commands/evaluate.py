@@ -1,14 +1,20 @@
 """`badger evaluate`: an agent on many fresh tasks, in each combination that its recipe asks for."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
+import torch
 import tyro
 
+import badger_envs
 from badger_agents.badger.agent import BadgerAgent
+from badger_agents.evaluation import interval
 from badger_agents.whitebox import bits_per_step
 from badger_agents.whitebox.controls import CONTROLS
 from badger_envs.keyed_random import split_index
+from badger_envs.registry import base_id, family_of
+from baselines.sb3_models import load_sb3, observation_for
 from leaderboards.cells import Case, cells_of, measure, prepare, score, shared
 from leaderboards.options import check_device, check_seed, check_trials, progress_bar
 from leaderboards.results import Record, record, show
@@ -19,6 +25,7 @@ def evaluate(
     run: Annotated[str | None, tyro.conf.Positional] = None,
     *,
     pretrained: str | None = None,
+    sb3: str | None = None,
     trials: int = 10_000,
     split: str = "test",
     seed: int = 0,
@@ -37,11 +44,13 @@ def evaluate(
     Args:
         run: Run folder of `badger train`, a checkpoint file, or a recipe without weights.
         pretrained: Name of a policy that comes with the suite (`badger list pretrained`), in place of a run.
+        sb3: Zip of a model of Stable-Baselines3 or sb3-contrib, in place of a run; --env names the id.
+            Loading it runs code from it: name only files that you trust.
         trials: Number of tasks, of each result.
         split: Tasks of the test, validation or train split.
         seed: Which tasks.
-        env: Settings of the environment to change, such as dims=5 horizon=40; with id=Badger/XOR-v0 it is
-            another one (what it lacks of the numbers met in training reads as zeros).
+        env: Settings of the environment to change, such as dims=5 horizon=40; with Badger/XOR-v0 before
+            them it is another one (what it lacks of the numbers met in training reads as zeros).
         agent: Settings of the agent to change, such as experts=6 channel.topology=none.
         control: withheld: the agent is told no feedback; forgetful: it starts afresh at every step, and keeps
             no state but its clocks. Either shows what learning within the trial is worth.
@@ -54,6 +63,14 @@ def evaluate(
     split_index(split)
     check_trials(trials, least=1)
     swaps, changes = parse_settings(agent, "--agent"), family_settings(env)
+    if sb3 is not None:
+        if run is not None or pretrained is not None or swaps or trust or control != "none":
+            raise ValueError("--sb3 takes --env, and no run, --pretrained, --agent, --control or --trust")
+        results = measure_sb3(sb3, changes, trials, split, seed, device)
+        first = results[0]
+        note = f"it sees the observation {first['observation']!r}; interval: 95 % over {trials} tasks"
+        show(results, as_json=json, title=f"{first['agent']} on {first['env']}", note=note)
+        return
     source = find(run, pretrained, trust)
     cases = prepare(source, cells_of(source.recipe, changes, swaps), split, seed, device)
     opened, open_cases = cases[0].run, cases
@@ -77,6 +94,39 @@ def evaluate(
         note += "; 1 outer seed: preliminary"
     place = ", ".join(dict.fromkeys(case.settings["env"] for case in cases))
     show(results, as_json=json, title=f"{opened.name} on {place}", note=note)
+
+
+def measure_sb3(
+    path: str, changes: dict[str, Any], trials: int, split: str, seed: int, device: str
+) -> list[Record]:
+    """The outcome and the score of a model of Stable-Baselines3 or sb3-contrib.
+
+    Args:
+        path: of its zip.
+        changes: `id`, and settings of the family to change.
+        trials: number of tasks.
+        split: of the tasks.
+        seed: of the first task.
+        device: a torch device.
+    """
+    settings = dict(changes)
+    id = settings.pop("id", None)
+    if id is None:
+        raise ValueError("--sb3 needs an environment: --env Badger/XOR-2-v0 (`badger list envs` names them)")
+    settings.pop("observation", None)  # the model says which
+    if split != "test":
+        settings["split"] = split
+    family_of(id, **settings)  # what is wrong with them is said before anything of the model is run
+    model = load_sb3(path, device)
+    observation = observation_for(model, id, **settings)
+    found = badger_envs.evaluate(model, id, trials, seed=seed, observation=observation, **settings)
+    known: Record = {"agent": f"{Path(path).stem} ({type(model).__name__})", "env": base_id(id)}
+    known |= settings | {"observation": observation, "split": split, "task_seed": seed}
+    outcomes = torch.from_numpy(found.outcomes)
+    results = [record(family_of(id).outcome, found.outcome, n=trials, ci95=interval(outcomes), **known)]
+    if found.score is not None:
+        results.append(record("normalised_score", found.score, **known))
+    return results
 
 
 def controlled(case: Case, control: str) -> Case:

@@ -8,14 +8,15 @@ from typing import Annotated, Any
 
 import tyro
 from rich.progress import track
+from torch import Tensor
 
 from badger_agents.atomic_files import write_atomically
-from badger_agents.evaluation import Evaluation
 from badger_agents.locks import owned
 from badger_agents.recipe.loading import Recipe
 from badger_agents.recipe.schema import RecipeError
 from badger_agents.training.own_code import keep_code
 from badger_envs.family import Family
+from baselines.sb3_models import load_sb3
 from leaderboards.options import check_device, check_seeds
 from leaderboards.plots.profile import draw_profile
 from leaderboards.plots.style import save_figure
@@ -29,6 +30,7 @@ from leaderboards.suite import (
     Ability,
     Measure,
     Score,
+    measure_model,
     measure_source,
     read_scores,
     recipe_for,
@@ -48,6 +50,7 @@ def run(
     agent: str | None = None,
     policy: str | None = None,
     pretrained: str | None = None,
+    sb3: str | None = None,
     run: str | None = None,
     name: str | None = None,
     seeds: int = 3,
@@ -67,6 +70,8 @@ def run(
         agent: Recipe whose agent is trained for every family.
         policy: Your own expert policy, as my_file.py:MyPolicy, trained for every family.
         pretrained: Policy that comes with the suite (`badger list pretrained`), measured as it is.
+        sb3: Zip of a model of Stable-Baselines3 or sb3-contrib, measured as it is where its spaces fit.
+            Loading it runs code from it: name only files that you trust.
         run: Run folder of `badger train`, or a recipe without weights, measured as it is.
         name: What the agent is called in table and picture.
         seeds: How many outer seeds are trained.
@@ -78,10 +83,11 @@ def run(
     """
     check_seeds(0, seeds)
     check_device(device)
-    given = [value for value in (agent, policy, pretrained, run) if value is not None]
+    given = [value for value in (agent, policy, pretrained, sb3, run) if value is not None]
     if len(given) != 1:
-        raise ValueError("give one of --agent, --policy, --pretrained and --run")
-    called = name or Path(given[0].rpartition(":")[2]).name
+        raise ValueError("give one of --agent, --policy, --pretrained, --sb3 and --run")
+    called = name or (Path(sb3).stem if sb3 is not None else Path(given[0].rpartition(":")[2]).name)
+    model = None if sb3 is None else load_sb3(sb3, device)
     folder = out if out is not None else Path("runs/suite") / called
     make_folder(folder)
     if agent is not None or policy is not None:
@@ -90,10 +96,14 @@ def run(
         with owned(folder):
             measures = trained(recipes, seeds, folder, device)
     else:
-        measure = measure_source(find(run, pretrained, trust), device)
+        measure = (
+            measure_source(find(run, pretrained, trust), device) if model is None else measure_model(model)
+        )
         measures, refused = {family: [measure] for family in TRAININGS}, {}
     own = scores(called, track_all(measures))
     own = [score._replace(note=refused.get(ABILITIES[score.ability].family, score.note)) for score in own]
+    if all(math.isnan(score.value) for score in own):
+        raise ValueError(f"the agent fits no family: {own[0].note}")
     beside = [score for score in read_scores() if score.agent != called]
     title = f"{called}: {said_of(own)}"
     figure = draw_profile([*own, *beside], title)
@@ -169,7 +179,7 @@ def track_all(measures: dict[str, list[Measure]]) -> dict[str, list[Measure]]:
     steps = iter(track(range(total), "measuring", console=progress_console(), transient=True))
 
     def watched(measure: Measure) -> Measure:
-        def wrapped(ability: Ability, family: Family) -> Evaluation:
+        def wrapped(ability: Ability, family: Family) -> Tensor:
             next(steps, None)
             return measure(ability, family)
 
