@@ -98,9 +98,13 @@ def _speed(threshold: float, results: Results, agent: str, silent: str) -> str:
     steps: dict[str, dict[int | None, float]] = {}
     told = []
     for name in (agent, silent):
-        reached = {run.seed: run.facts for run in results[name] if run.facts.threshold is not None}
-        steps[name] = {seed: float(min(f.threshold, f.outer_steps)) for seed, f in reached.items()}  # type: ignore[type-var]
-        count = sum(not math.isinf(f.threshold) for f in reached.values())  # type: ignore[arg-type]
+        reached = {
+            run.seed: (run.facts.threshold, run.facts.outer_steps)
+            for run in results[name]
+            if run.facts.threshold is not None and run.facts.outer_steps is not None
+        }
+        steps[name] = {seed: float(min(crossed, used)) for seed, (crossed, used) in reached.items()}
+        count = sum(not math.isinf(crossed) for crossed, _ in reached.values())
         told.append(f"{name} {count} of {len(reached)} seeds")
     common = sorted(steps[agent].keys() & steps[silent].keys(), key=str)
     if not common:

@@ -47,12 +47,11 @@ NAMES = ("agent", "seed", "cell", "outcomes")
 
 def _parquet(runs: list[RunRows]) -> bytes:
     """The file's bytes."""
-    rows = [(run.agent, run.seed, cell, values) for run in runs for cell, values in run.outcomes.items()]
-    kinds = (pa.string(), pa.int64(), pa.string(), pa.list_(pa.float64()))
-    arrays = [
-        pa.array([row[i].tolist() if i == 3 else row[i] for row in rows], type=kind)
-        for i, kind in enumerate(kinds)
+    rows = [
+        (run.agent, run.seed, cell, values.tolist()) for run in runs for cell, values in run.outcomes.items()
     ]
+    kinds = (pa.string(), pa.int64(), pa.string(), pa.list_(pa.float64()))
+    arrays = [pa.array([row[i] for row in rows], type=kind) for i, kind in enumerate(kinds)]
     sink = pa.BufferOutputStream()
     pq.write_table(pa.table(arrays, names=list(NAMES)), sink, compression="zstd")
     return sink.getvalue().to_pybytes()

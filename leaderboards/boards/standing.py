@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -335,7 +335,7 @@ def _paired(
 def _medians(runs: Sequence[Run]) -> Row:
     """The facts of a line: medians over its outer seeds of what is a number."""
     facts = [run.facts for run in runs]
-    made = {}
+    made: dict[str, Any] = {}  # a median of whole numbers need not be whole
     for name in ("outer_steps", "trials", "parameters", "operations", "seconds", "bits"):
         values = [value for each in facts if (value := getattr(each, name)) is not None]
         made[name] = float(np.median(values)) if values else None

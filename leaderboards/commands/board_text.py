@@ -218,9 +218,9 @@ def _facts(board: Board, line: Standing) -> Record:
 
 def _ablated(board: Board, part: Ablation) -> Record:
     """A line of the second table as a flat record."""
-    facts = {"role": "control", "control_of": part.of, "condition": part.condition}
-    facts |= {"difference": part.versus.estimate.value, "difference_ci95": _ends(part.versus.estimate)}  # type: ignore[dict-item]
-    facts |= {"p_holm": part.versus.p, "verdict": part.versus.verdict}  # type: ignore[dict-item]
+    facts: Record = {"role": "control", "control_of": part.of, "condition": part.condition}
+    facts |= {"difference": part.versus.estimate.value, "difference_ci95": _ends(part.versus.estimate)}
+    facts |= {"p_holm": part.versus.p, "verdict": part.versus.verdict}
     made = record(board.outcome, part.mean.value, agent=part.agent, label=part.label, **facts)
     return made | {"ci95": _ends(part.mean)}
 

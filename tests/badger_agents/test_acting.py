@@ -104,7 +104,7 @@ def test_rows_at_different_steps_and_other_vectors() -> None:
     mask = np.array([False, True, False, True])
     observation, _ = env.reset(seed=[None, 9, None, 11], options={"reset_mask": mask})
     for step in range(5):
-        observation, _, ended, _, infos = env.step(policy.act(observation))
+        observation, _, _, _, infos = env.step(policy.act(observation))
         if step == 2:
             np.testing.assert_allclose(infos["error"][~mask], outcomes[[0, 2]], atol=1e-5)
             observation, _ = env.reset(options={"reset_mask": ~mask})

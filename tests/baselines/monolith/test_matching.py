@@ -107,7 +107,7 @@ def test_who_cannot_be_matched() -> None:
     recipe = small_recipe()
     with pytest.raises(ValueError, match="has no weights to match"):
         matched(load_recipe("guessing-triangulation"), "parameters")
-    with pytest.raises(ValueError, match="is not a subclass of badger_agents.LearnedAgent"):
+    with pytest.raises(ValueError, match=r"is not a subclass of badger_agents\.LearnedAgent"):
         matched(recipe, "parameters", baseline="baselines.optimisers.triangulation:Triangulation")
     with pytest.raises(RecipeError, match="sizes: unknown key"):
         matched(recipe, "parameters", settings={"sizes": 3})
