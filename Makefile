@@ -13,7 +13,7 @@ WORKERS ?= 2
 
 VENV := .venv
 PIP := $(VENV)/bin/pip --disable-pip-version-check --quiet
-CODE := badger_envs badger_agents baselines leaderboards benchmarks paper tests
+CODE := badger_envs badger_agents baselines leaderboards tests benchmarks paper examples
 
 .PHONY: demo test test-slow test-matrix test-clients format clean python
 .NOTPARALLEL:

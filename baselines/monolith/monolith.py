@@ -68,8 +68,8 @@ class Monolith(LearnedAgent):
         settings: see `MonolithSettings`.
 
     Raises:
-        ValueError: the core does not take its settings, nothing is ever chosen, or scores are to be written where
-            actions are continuous.
+        ValueError: the core does not take its settings, nothing is ever chosen, or scores are to be written
+            where actions are continuous.
     """
 
     Settings = MonolithSettings

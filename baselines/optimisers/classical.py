@@ -189,5 +189,5 @@ class Bisection:
         goal = torch.where((across - here).abs() < (high - low) / 4, aside, across)
         rank = used.cumsum(dim=-1) * used - 1  # (B, O), place among the slots in use; -1: not in use
         chosen = rank == step % used.sum(dim=-1, keepdim=True)  # (B, O)
-        last = step == state.horizon - 1  # (B, 1)
+        last = state.horizon - 1 == step  # (B, 1)
         return known, torch.where(last, middle * used, torch.where(chosen, goal, here)), {}

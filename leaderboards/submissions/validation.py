@@ -151,7 +151,9 @@ def _budget(recipe: Recipe, board: Board) -> Iterator[str]:
 def _grid(rows: Sequence[Row], manifest: Manifest, board: Board) -> Iterator[str]:
     """What keeps rows from being all outer seeds in all cells that were measured, each with its facts."""
     cells, count = {row.cell for row in rows}, Counter((row.seed, row.cell) for row in rows)
-    wanted = {(seed, cell) for seed in range(board.seeds) for cell in cells | {board.main}}
+    wanted: set[tuple[int | None, str]] = {
+        (seed, cell) for seed in range(board.seeds) for cell in cells | {board.main}
+    }
     for what, keys in {
         "missing": wanted - count.keys(),
         f"not of {board.name}": {key for key in count if key not in wanted or key[1] not in board.cells},
@@ -191,25 +193,25 @@ def _values(rows: Sequence[Row], board: Board) -> list[str]:
 def _weights(folder: Path, recipe: Recipe, rows: Sequence[Row]) -> Iterator[str]:
     """Weights that are not what the results say, or that are copies."""
     assert recipe.training is not None
-    runs = {weights_file(row.seed): row for row in rows if row.ok and row.seed is not None}
+    runs = {weights_file(row.seed): (row.seed, row) for row in rows if row.ok and row.seed is not None}
     vectors: dict[int, np.ndarray] = {}
-    for name, row in runs.items():
+    for name, (seed, row) in runs.items():
         try:
             facts, weights = read_weights(folder / name)
             trained = parse_recipe(tomllib.loads(recipe_text(facts["recipe"], name)), name)
-            seed, step, waits = facts["seed"], facts["step"], facts["place"][-1]
+            trained_seed, step, waits = facts["seed"], facts["step"], facts["place"][-1]
         except SubmissionError as error:
             yield from error.lines
             continue
         except (KeyError, TypeError, IndexError, AttributeError, ValueError):
             yield f"{name} does not say how it was trained"
             continue
-        vectors[row.seed] = np.concatenate([part.ravel().astype(np.float64) for part in weights.values()])
-        if trained.model_dump() != recipe.model_dump() or seed != row.seed:
+        vectors[seed] = np.concatenate([part.ravel().astype(np.float64) for part in weights.values()])
+        if trained.model_dump() != recipe.model_dump() or trained_seed != seed:
             yield f"{name} is of another recipe or outer seed than {RECIPE} and {RESULTS} say"
         elif step != row.outer_steps or not recipe.training.ends(step, waits):
             yield f"{name} is at outer step {step}; {RESULTS} says {row.outer_steps}"
-        if weights_sha256(weights) != row.weights or len(vectors[row.seed]) != row.parameters:
+        if weights_sha256(weights) != row.weights or len(vectors[seed]) != row.parameters:
             yield f"{name} has other weights than {RESULTS} says, by their hash or number"
     for name in sorted({path.name for path in folder.glob("weights-*")} - runs.keys()):
         yield f"{name} belongs to no outer seed that is ok"

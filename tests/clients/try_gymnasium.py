@@ -89,7 +89,7 @@ def test_discrete_actions_out_of_bound(id: str) -> None:
 def test_box_actions_out_of_bound(id: str) -> None:
     if not isinstance(bare(id).action_space, spaces.Box):
         return
-    # The test steps each number of an action to both sides without a look at whether the trial has ended. Some
+    # The test steps each number of an action to both sides without a look at whether the trial ended. Some
     # of ours are shorter than that, and refuse to be stepped after their end.
     steps = 2 * bare(id).action_space.shape[0]
     settings = {"horizon": steps + 1} if id in IDS and bare(id).family.horizon <= steps else {}
