@@ -9,7 +9,7 @@ from torch import Tensor
 
 from badger_agents import tree
 from badger_agents.agent import Agent
-from badger_agents.gradients import limit_gradients
+from badger_agents.tree import limit_gradients
 from badger_envs import keyed_random
 from badger_envs.family import Family
 

@@ -16,7 +16,7 @@ from badger_agents.estimators.base import (
 )
 from badger_agents.estimators.trials import Trials
 from badger_agents.functional import FunctionalAgent
-from badger_agents.gradients import cut_gradients
+from badger_agents.tree import cut_gradients
 
 
 class BackpropagationSettings(Settings):

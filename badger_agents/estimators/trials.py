@@ -33,7 +33,7 @@ class Trials:
         groups: G, agents that act side by side (see `badger_agents.functional`), each in as many rows. Each
             has an objective of its own, and its losses depend on no other's.
         gradient_limit: longest gradient of one trial that flows back from a step to the one before, for a
-            mean over its group (see `badger_agents.gradients.limit_gradients`); None: no limit.
+            mean over its group (see `badger_agents.tree.limit_gradients`); None: no limit.
         draw_key: int64 [1, 4], NumPy, the outer step's: for what is drawn once for all trials and needed
             as a plain number; None: that of the first row, which must then be read back to the host.
         process_group: the processes that were all given these same trials, for estimators that share them

@@ -5,7 +5,6 @@ from functools import cache
 from typing import Any, Literal, NamedTuple
 
 import torch
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from badger_agents import tree
@@ -64,7 +63,7 @@ def measure(agent: LearnedAgent, family: Family) -> Measures:
     batch = make_task_batch(family, keys)
     _, (state, env_state, step) = rollout_segment(agent, batch, start(agent, batch), WARM)
     observation = family.observe(batch.task, env_state)
-    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:  # it counts no other
+    with FlopCounterMode(display=False) as counter:
         state, _, _ = agent.act(state, observation, batch.agent_keys, step)
     parameters = sum(weight.numel() for weight in agent.parameters())
     numbers = sum(part[0].numel() for part in tree.leaves(agent.memory(state)) if part.is_floating_point())
@@ -128,8 +127,7 @@ def matched(
         return getattr(measure(learned(made), family), by)
 
     short = baseline.rpartition(":")[2].lower()
-    if "core" in tables["agent"]:
-        short = tables["agent"]["core"]
+    short = tables["agent"].get("sequence_model", short)
     found = resized(size_for(measured, getattr(target, by)))
     found["name"] = f"{recipe.name}-{short}-{by}"
     found["summary"] = f"{short} with as much of {by} as {recipe.name}, or nearly"

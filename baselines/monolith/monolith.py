@@ -1,28 +1,42 @@
-"""Monoliths: one network with a memory (GRU, LSTM, Transformer) that sees and writes every slot."""
+"""Monoliths: one sequence model (GRU, LSTM, Transformer) that sees and writes every slot."""
 
 from typing import Any, Literal, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from badger_agents.action_distribution import choose, draws, is_drawn, logits_of
 from badger_agents.agent import LearnedAgent, Settings, feedback_and_change
 from badger_agents.badger.membrane.base import Writing
 from badger_envs.family import FLAGS, ActionKind, Family, Observation, Slots
-from baselines.monolith.sequence_models import CORES, Core, Memory, unroll
+from baselines.monolith.sequence_models import SEQUENCE_MODELS, Memory, SequenceModel, unroll
 
 BLOCK = 16
 """Steps for which chance is drawn at once."""
+
+
+class TransformerSettings(Settings):
+    """Settings that only a Transformer has (see `sequence_models.Transformer`).
+
+    Attributes:
+        layers: L.
+        heads: of attention in each layer.
+        window: steps that it sees back, this one included; None: the whole trial.
+    """
+
+    layers: int = Field(default=2, ge=1)
+    heads: int = Field(default=2, ge=1)
+    window: int | None = Field(default=None, ge=1)
 
 
 class MonolithSettings(Settings):
     """Settings of a monolith.
 
     Attributes:
-        core: its memory, "gru", "lstm" or "transformer".
-        core_settings: arguments of the memory (see `monolith.sequence_models`): those of a Transformer.
+        sequence_model: "gru", "lstm" or "transformer".
+        transformer: what a Transformer needs beside `hidden_size`; refused where there is none.
         hidden_size: H, features that it writes from.
         writing: it writes an "increment" of each output, its "absolute" value, or a "score", by which binary
             actions are drawn. What it writes is always a score where actions are categorical.
@@ -34,20 +48,30 @@ class MonolithSettings(Settings):
             reward alone (`policy_gradient`); 0: nothing is.
     """
 
-    core: Literal["gru", "lstm", "transformer"] = "gru"
-    core_settings: dict[str, Any] = Field(default_factory=dict)
+    sequence_model: Literal["gru", "lstm", "transformer"] = "gru"
+    transformer: TransformerSettings = TransformerSettings()
     hidden_size: int = Field(default=48, ge=1)
     writing: Writing = "increment"
     temperature: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     feedback_to: Literal["all", "chosen"] = "all"
     noise: float = Field(default=0.0, ge=0, allow_inf_nan=False)
 
+    @model_validator(mode="after")
+    def _check_transformer(self) -> "MonolithSettings":
+        """Settings that nothing would read are a mistake."""
+        if self.sequence_model != "transformer" and self.transformer != TransformerSettings():
+            raise ValueError(
+                f"transformer is set, and sequence_model is {self.sequence_model!r}; leave it out, or set"
+                " sequence_model = 'transformer'"
+            )
+        return self
+
 
 class MonolithState(NamedTuple):
     """Where a monolith is in trials.
 
     Attributes:
-        memory: of the core.
+        memory: of the sequence model.
         feedback: [B, G], of the last step, to tell its change.
         chance: [B, BLOCK, O], what chance says at these steps and their neighbours; before it is drawn, and
             where it never is, [B, 0, O].
@@ -61,15 +85,15 @@ class MonolithState(NamedTuple):
 class Monolith(LearnedAgent):
     """One network over all slots laid side by side; it reads what Badger's experts read.
 
-    Its weights fit one number of slots: it cannot live in another size (that is the comparison's point).
+    Its weights fit one number of slots: it cannot act at another size (that is the comparison's point).
 
     Args:
-        family: the family it will live in.
+        family: the family it will act in.
         settings: see `MonolithSettings`.
 
     Raises:
-        ValueError: the core does not take its settings, nothing is ever chosen, or scores are to be written
-            where actions are continuous.
+        ValueError: `feedback_to` is "chosen" and nothing is ever chosen, or scores are to be written where
+            actions are continuous.
     """
 
     Settings = MonolithSettings
@@ -82,7 +106,7 @@ class Monolith(LearnedAgent):
         self.settings = settings
         self.draws_actions = is_drawn(self.action_kind, settings.writing, settings.noise)  # or ValueError
         slots = self.slots = family.slots
-        if settings.feedback_to == "chosen" and family.action_kind != "categorical":
+        if settings.feedback_to == "chosen" and self.action_kind != "categorical":
             raise ValueError("feedback_to is 'chosen', and actions choose no output; set it to 'all'")
         reading_size = (
             slots.inputs * (slots.input_size + 1)
@@ -91,11 +115,10 @@ class Monolith(LearnedAgent):
             + len(FLAGS)
             + slots.outputs * slots.feedback * (settings.feedback_to == "chosen")
         )
-        made = CORES[settings.core]
-        try:
-            self.cell: Any = made(reading_size, settings.hidden_size, **settings.core_settings)
-        except TypeError as error:
-            raise ValueError(f"core {settings.core!r} does not take these settings: {error}") from error
+        made, own = SEQUENCE_MODELS[settings.sequence_model], {}
+        if settings.sequence_model == "transformer":
+            own = settings.transformer.model_dump()
+        self.cell: Any = made(reading_size, settings.hidden_size, **own)
         self.write = nn.Linear(settings.hidden_size, slots.outputs)
         nn.init.zeros_(self.write.weight)  # starts by writing nothing: increments that only pile up against
         nn.init.zeros_(self.write.bias)  # the outputs' limits have no gradient
@@ -112,8 +135,8 @@ class Monolith(LearnedAgent):
         """
         self.check_fits(self.slots, family, Slots._fields)
         zeros = torch.zeros(len(keys), 1, dtype=getattr(torch, family.dtype), device=keys.device)
-        core: Core = self.cell
-        memory, feedback = core.begin(zeros, family.horizon), zeros.expand(-1, self.slots.feedback)
+        model: SequenceModel = self.cell
+        memory, feedback = model.initial_state(zeros, family.horizon), zeros.expand(-1, self.slots.feedback)
         chance = zeros[..., None].expand(-1, -1, self.slots.outputs)[:, :0]  # (B, 0, O)
         return MonolithState(memory, feedback, chance)
 
@@ -122,8 +145,8 @@ class Monolith(LearnedAgent):
     ) -> tuple[MonolithState, Tensor, dict[str, Tensor]]:
         """Read everything, update, write everything; records its features as the state of one expert."""
         reading = self._reading(observation, state.feedback)  # (B, R)
-        core: Core = self.cell
-        hidden, memory = core.step(reading, state.memory)  # (B, H)
+        model: SequenceModel = self.cell
+        hidden, memory = model.step(reading, state.memory)  # (B, H)
         written = self._written(observation, hidden)  # (B, O)
         after = state._replace(memory=memory, feedback=observation.feedback)
         record = {"states": hidden[:, None]}  # (B, 1, H)
@@ -146,7 +169,7 @@ class Monolith(LearnedAgent):
         keys: Int[Tensor, "B 4"],
         starts: Bool[Tensor, "T B"] | None = None,
     ) -> tuple[MonolithState, dict[str, Tensor]]:
-        """See again what was seen in several steps, in one call of the core; draws no actions.
+        """See again what was seen in several steps, in one call of the sequence model; draws no actions.
 
         Args:
             state: before the first of them.
@@ -159,8 +182,8 @@ class Monolith(LearnedAgent):
             The state after the last, and what `act` would record of each step, but for choices.
         """
         before = torch.cat([state.feedback[None], observations.feedback[:-1]])  # (T, B, G)
-        core: Core = self.cell
-        hidden, memory = unroll(core, self._reading(observations, before), state.memory, starts)  # (T, B, H)
+        model: SequenceModel = self.cell
+        hidden, memory = unroll(model, self._reading(observations, before), state.memory, starts)  # (T, B, H)
         after = MonolithState(memory, observations.feedback[-1], state.chance[:, :0])
         record = {"states": hidden[..., None, :]}  # (T, B, 1, H)
         if self.draws_actions:

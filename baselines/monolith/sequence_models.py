@@ -1,4 +1,4 @@
-"""Memories of a monolith: a GRU, an LSTM, and a small causal Transformer, as pure steps, one or many."""
+"""Sequence models of a monolith: a GRU, an LSTM, a small causal Transformer, as pure steps, one or many."""
 
 from itertools import pairwise
 from typing import Any, Protocol, runtime_checkable
@@ -6,19 +6,19 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from badger_agents.cells import GRUCell
-from badger_envs.family import check_integer
 
 Memory = tuple[Tensor, ...]
 """What is kept from step to step; each tensor is [B, ...]."""
 
 
 @runtime_checkable
-class Core(Protocol):
-    """A memory: features from what is read now and what was read before, in this trial alone."""
+class SequenceModel(Protocol):
+    """Features from what is read now and what was read before, in this trial alone."""
 
-    def begin(self, like: Float[Tensor, "B 1"], horizon: int) -> Memory:
+    def initial_state(self, like: Float[Tensor, "B 1"], horizon: int) -> Memory:
         """Nothing read yet: all zeros.
 
         Args:
@@ -46,15 +46,18 @@ def restarted(memory: Memory, starts: Bool[Tensor, "B"]) -> Memory:
 
 
 def unroll(
-    core: Core, readings: Float[Tensor, "T B R"], memory: Memory, starts: Bool[Tensor, "T B"] | None = None
+    model: SequenceModel,
+    readings: Float[Tensor, "T B R"],
+    memory: Memory,
+    starts: Bool[Tensor, "T B"] | None = None,
 ) -> tuple[Float[Tensor, "T B H"], Memory]:
-    """A core over a sequence in which trials may end and others start, in each row at other steps.
+    """A sequence model over a sequence in which trials may end and others start, in each row at other steps.
 
     Where a trial starts, the row's memory is emptied before that step's reading; nothing else empties it.
     The sequence is cut at such steps, and each part is one call: whole trials side by side are one.
 
     Args:
-        core: the core.
+        model: the sequence model.
         readings: sequence-major.
         memory: before the first step.
         starts: whether a trial starts at a step; None: nowhere, all go on from `memory`.
@@ -63,13 +66,13 @@ def unroll(
         Features of every step, and the memory after the last.
     """
     if starts is None:
-        return core.unroll(readings, memory)
-    cuts = [time for time, some in enumerate(starts.any(dim=1).tolist()) if some]
+        return model.unroll(readings, memory)
+    cuts = [step for step, some in enumerate(starts.any(dim=1).tolist()) if some]
     parts = []
     for first, last in pairwise(sorted({0, *cuts, len(readings)})):
         if first in cuts:
             memory = restarted(memory, starts[first])
-        features, memory = core.unroll(readings[first:last], memory)
+        features, memory = model.unroll(readings[first:last], memory)
         parts.append(features)
     return torch.cat(parts), memory
 
@@ -82,7 +85,7 @@ class GRU(GRUCell):
         hidden_size: H.
     """
 
-    def begin(self, like: Float[Tensor, "B 1"], horizon: int) -> Memory:
+    def initial_state(self, like: Float[Tensor, "B 1"], horizon: int) -> Memory:
         """Zeros."""
         return (torch.zeros_like(like).expand(-1, self.hidden_size),)
 
@@ -116,7 +119,7 @@ class LSTM(nn.LSTMCell):
             for bias, value in ((self.bias_ih, 1.0), (self.bias_hh, 0.0)):
                 bias[hidden_size : 2 * hidden_size] = value
 
-    def begin(self, like: Float[Tensor, "B 1"], horizon: int) -> Memory:
+    def initial_state(self, like: Float[Tensor, "B 1"], horizon: int) -> Memory:
         """Zeros."""
         zeros = torch.zeros_like(like).expand(-1, self.hidden_size)
         return zeros, zeros
@@ -170,8 +173,6 @@ class Transformer(nn.Module):
         window: int | None = None,
     ) -> None:
         super().__init__()
-        for name, size in (("layers", layers), ("heads", heads), ("window", window or 1)):
-            check_integer(name, size, low=1)
         self.window = window
         self.width = heads * max(1, hidden_size // heads)  # D
         self.embed = nn.Linear(reading_size, hidden_size)
@@ -180,7 +181,7 @@ class Transformer(nn.Module):
         steepness = 2.0 ** (-8.0 * torch.arange(1, heads + 1) / heads)  # (heads,)
         self.register_buffer("slopes", steepness, persistent=False)
 
-    def begin(self, like: Float[Tensor, "B 1"], horizon: int) -> Memory:
+    def initial_state(self, like: Float[Tensor, "B 1"], horizon: int) -> Memory:
         """An empty window [B, L, W, 2D], and how many steps are in it, int64 [B, 1]."""
         window = min(self.window or horizon, horizon)
         shape = (len(self.layers), window, 2 * self.width)
@@ -245,11 +246,12 @@ class _Layer(nn.Module):
         seen = torch.cat([before, now.movedim(0, 1)], dim=1)  # (B, V+T, 2D)
         key, value = seen.unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)  # (B, heads, V+T, d)
         asked = query.unflatten(-1, (self.heads, -1)).permute(1, 2, 0, 3)  # (B, heads, T, d)
-        heard = nn.functional.scaled_dot_product_attention(asked, key, value, bias)  # (B, heads, T, d)
+        with sdpa_kernel(SDPBackend.MATH):  # the others have no rule for vmap, which stacks outer seeds
+            heard = nn.functional.scaled_dot_product_attention(asked, key, value, bias)  # (B, heads, T, d)
         heard = heard.permute(2, 0, 1, 3).flatten(2)  # (T, B, D)
         hidden = hidden + self.merge(heard)  # (T, B, H)
         return hidden + self.think(hidden), seen
 
 
-CORES: dict[str, Any] = {"gru": GRU, "lstm": LSTM, "transformer": Transformer}
-"""Memories by the name that a recipe uses."""
+SEQUENCE_MODELS: dict[str, Any] = {"gru": GRU, "lstm": LSTM, "transformer": Transformer}
+"""Sequence models by the name that a recipe uses."""

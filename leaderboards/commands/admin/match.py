@@ -39,7 +39,7 @@ def match(
         baseline: The other agent: monolith, or its class as module:Class.
         env: Settings of the environment to change for both, such as capacity=6: a monolith needs the same
             number of slots in all stages.
-        agent: Settings of the other agent, such as core=lstm.
+        agent: Settings of the other agent, such as sequence_model=lstm.
         size: The other agent's setting to find.
         trust: Files and packages of yours whose code a recipe or run may name, such as my_package.
         out: Write the baseline's recipe to this TOML file (of one matching: give --by).

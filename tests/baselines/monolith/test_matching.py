@@ -14,7 +14,7 @@ READ = 2 + 2 * 3 + 2 + 3  # what a monolith reads at three outputs: input, outpu
 
 
 @pytest.mark.parametrize(
-    ("core", "settings", "size", "operations", "state"),
+    ("model", "settings", "size", "operations", "state"),
     [
         ("gru", {}, 10, 2 * 3 * 10 * (READ + 10) + 2 * 10 * 3, 10),
         ("lstm", {}, 10, 2 * 4 * 10 * (READ + 10) + 2 * 10 * 3, 20),
@@ -29,11 +29,11 @@ READ = 2 + 2 * 3 + 2 + 3  # what a monolith reads at three outputs: input, outpu
     ],
 )
 def test_a_monolith_counts_as_by_hand(
-    core: Any, settings: dict[str, Any], size: int, operations: int, state: int
+    model: Any, settings: dict[str, Any], size: int, operations: int, state: int
 ) -> None:
     family = small_family()
-    agent = Monolith(family, MonolithSettings(core=core, core_settings=settings, hidden_size=size))
-    agent.double()
+    made = {"sequence_model": model, **({"transformer": settings} if settings else {})}
+    agent = Monolith(family, MonolithSettings.model_validate({**made, "hidden_size": size})).double()
     parameters = sum(weight.numel() for weight in agent.parameters())
     assert measure(agent, family) == (parameters, operations, state)
 
@@ -62,11 +62,12 @@ def test_the_size_that_comes_closest_is_found() -> None:
         size_for(lambda size: min(size, 4), 5)
 
 
-@pytest.mark.parametrize("core", ["gru", "lstm", "transformer"])
+@pytest.mark.parametrize("model", ["gru", "lstm", "transformer"])
 @pytest.mark.parametrize("by", ["parameters", "operations", "state"])
-def test_the_three_matchings(core: str, by: Any) -> None:
+def test_the_three_matchings(model: str, by: Any) -> None:
     recipe = small_recipe(agent={"experts": 3, "policy": {"hidden_size": 40}})
-    settings = {"core": core, **({"core_settings": {"window": 2}} if core == "transformer" else {})}
+    window = {"transformer": {"window": 2}} if model == "transformer" else {}
+    settings = {"sequence_model": model, **window}
     other = matched(recipe, by, settings=settings)
     size = other.agent_settings()["hidden_size"]
     target = getattr(measure(recipe.make_agent(), recipe.family()), by)  # type: ignore[arg-type]
@@ -78,7 +79,7 @@ def test_the_three_matchings(core: str, by: Any) -> None:
     assert gap(0) <= min(gap(1), gap(-1))
     assert gap(0) < 0.1 * target
     assert (other.env, other.training) == (recipe.env, recipe.training)
-    assert other.name == f"small-{core}-{by}"
+    assert other.name == f"small-{model}-{by}"
 
 
 def test_what_is_badgers_own_is_left_out_and_ways_of_writing_are_kept() -> None:
@@ -111,5 +112,7 @@ def test_who_cannot_be_matched() -> None:
         matched(recipe, "parameters", baseline="baselines.optimisers.triangulation:Triangulation")
     with pytest.raises(RecipeError, match="sizes: unknown key"):
         matched(recipe, "parameters", settings={"sizes": 3})
-    with pytest.raises(RecipeError, match=r"core is 'rnn'; input should be 'gru', 'lstm' or 'transformer'"):
-        matched(recipe, "parameters", settings={"core": "rnn"})
+    with pytest.raises(
+        RecipeError, match=r"sequence_model is 'rnn'; input should be 'gru', 'lstm' or 'transformer'"
+    ):
+        matched(recipe, "parameters", settings={"sequence_model": "rnn"})

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import Tensor
 
 from badger_agents.rollout import rollout
@@ -114,3 +115,13 @@ def test_another_size_is_refused(settings: dict[str, Any], message: str) -> None
     with pytest.raises(ValueError, match=message):
         agent.initial_state(small_family(**settings), keys(2))
     agent.initial_state(small_family(horizon=9, target_scale=0.5), keys(2))
+
+
+def test_settings_of_a_transformer_are_checked_and_refused_elsewhere() -> None:
+    made = MonolithSettings.model_validate({"sequence_model": "transformer", "transformer": {"layers": 3}})
+    assert len(Monolith(small_family(), made).cell.layers) == 3
+    for wrong in ({"layers": 0}, {"heads": "2"}, {"width": 3}):
+        with pytest.raises(ValidationError, match=next(iter(wrong))):
+            MonolithSettings.model_validate({"sequence_model": "transformer", "transformer": wrong})
+    with pytest.raises(ValidationError, match="sequence_model is 'lstm'; leave it out"):
+        MonolithSettings.model_validate({"sequence_model": "lstm", "transformer": {"layers": 3}})

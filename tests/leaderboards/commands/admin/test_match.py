@@ -13,7 +13,8 @@ from tests.leaderboards.command import refused, run
 def test_all_quantities_of_all_matchings_are_printed(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    rows = run(capsys, "admin", "match", small_toml(tmp_path), "--agent", "core=lstm", "--json").results
+    asked = ("--agent", "sequence_model=lstm", "--json")
+    rows = run(capsys, "admin", "match", small_toml(tmp_path), *asked).results
     values = {(row["matched_by"], row["name"]): row["value"] for row in rows}
     matchings = ("-", "parameters", "operations", "state")
     for name in ("parameters", "operations", "state"):
@@ -23,7 +24,7 @@ def test_all_quantities_of_all_matchings_are_printed(
 
 
 def test_a_matching_that_there_is_not_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    done = run(capsys, "admin", "match", small_toml(tmp_path), "--agent", "core=transformer")
+    done = run(capsys, "admin", "match", small_toml(tmp_path), "--agent", "sequence_model=transformer")
     assert "no match by state: even size 1 gives 32, which is more than 24" in " ".join(done.out.split())
 
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from badger_agents.gradients import limit_gradients
 from badger_agents.rollout import rollout
+from badger_agents.tree import limit_gradients
 from badger_envs import keyed_random
 from tests.badger_agents.small import small_recipe
 
