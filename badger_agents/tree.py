@@ -1,4 +1,4 @@
-"""States of agents are nested tuples of tensors; functions of them, tensor by tensor, and bounds of gradients."""
+"""States of agents are nested tuples of tensors; functions of them, tensor by tensor; bounds of gradients."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar

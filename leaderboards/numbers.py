@@ -45,7 +45,7 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def boards() -> str:
-    """A row for each board and condition: the best contestant, Badger and its score, Badger in silence, the claim."""
+    """A row per board and condition: best contestant, Badger with its score, Badger in silence, the claim."""
     rows = []
     for name in board_names():
         board = load_board(name)
