@@ -48,7 +48,7 @@ if __name__ == "__main__":
     REGISTRY_MULTI_AGENT_ENV["Experts"] = Experts
     changes = {
         "env_name": "Experts", "env_id": "guessing", "vectorize": "DummyVecMultiAgentEnv", "parallels": 2,
-        "buffer_size": 80, "device": "cpu", "activation_action": None,
+        "buffer_size": 80, "device": "cpu", "activation_action": "tanh",
     }  # fmt: skip
     config = get_arguments("ippo", "mpe", "simple_spread_v3", parser_args=Namespace(**changes))
     agent = REGISTRY_Agents[config.agent](config, make_envs(config))
