@@ -16,7 +16,7 @@ Keys = Int[Tensor, "B 4"]
 
 @runtime_checkable
 class Agent(Protocol):
-    """Anything that can live in a family: Badger, monoliths, handcrafted and classical algorithms.
+    """Anything that can act in a family: Badger, monoliths, handcrafted and classical algorithms.
 
     An agent holds weights at most. What it remembers of a trial is in the state, nested tuples of
     tensors with a leading batch axis B, so that no information can pass between rows or trials.
@@ -48,14 +48,14 @@ class LearnedAgent(torch.nn.Module):
     """Base of agents with weights: a torch module built from a family and settings.
 
     Args:
-        family: a family of the kind the agent will live in; it sets the sizes of what is read, and
+        family: a family of the kind the agent will act in; it sets the sizes of what is read, and
             nothing of it is kept but those sizes and the kind of action.
-        action_kind: of the families it will live in, if not of this one's kind: weights made for one family
+        action_kind: of the families it will act in, if not of this one's kind: weights made for one family
             may serve in another.
 
     Attributes:
         Settings: class of the settings; a subclass takes family, settings and, by keyword, action_kind.
-        action_kind: of the families it can live in.
+        action_kind: of the families it can act in.
         sequence_major: whether `unroll` takes less time than as many calls of `act`.
     """
 
@@ -116,7 +116,7 @@ class LearnedAgent(torch.nn.Module):
 
         Args:
             slots: sizes for which the weights were made.
-            family: where the agent is to live.
+            family: where the agent is to act.
             sizes: names of the sizes in `Slots` on which the weights depend.
             padded: whether smaller sizes fit too, as what is missing reads as zeros.
 

@@ -74,10 +74,10 @@ class BadgerAgent(LearnedAgent):
     at step t reaches the others at step t + 1 when R = 1.
 
     Args:
-        family: a family of the kind it will live in, for the widths of what is read; in others, narrower
+        family: a family of the kind it will act in, for the widths of what is read; in others, narrower
             ones, what they lack reads as zeros.
         settings: see `BadgerSettings`.
-        action_kind: of the families that it will live in, if not of this one's kind.
+        action_kind: of the families that it will act in, if not of this one's kind.
 
     Attributes:
         settings: those.

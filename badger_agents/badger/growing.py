@@ -66,11 +66,11 @@ class Growing:
         self, state: BadgerState, observation: Observation, keys: Keys, step: int
     ) -> tuple[BadgerState, Tensor, dict[str, Tensor]]:
         """Change the experts if it is time to, then one step of the agent as it is now."""
-        living = self.stages[bisect.bisect_right(self.steps, step)]
+        stage = self.stages[bisect.bisect_right(self.steps, step)]
         if step in self.plans:
-            state = grown_state(living, state, keys, self.plans[step], step)
-        state, action, record = living.act(state, observation, keys, step)
-        return state, action, self._padded(record, living.settings.experts)
+            state = grown_state(stage, state, keys, self.plans[step], step)
+        state, action, record = stage.act(state, observation, keys, step)
+        return state, action, self._padded(record, stage.settings.experts)
 
     def _padded(self, record: dict[str, Tensor], experts: int) -> dict[str, Tensor]:
         """Room for the most experts there are at any time, so that a trace's steps are alike."""
@@ -117,7 +117,7 @@ def measure_gain(
 
     Args:
         agent: as it is at the start, on the device.
-        family: where it lives.
+        family: where it acts.
         schedule: changes by step, see `Growing`.
         trials: number of tasks.
         seed: which tasks.
@@ -137,7 +137,7 @@ def improvement(one: Evaluation, other: Evaluation, family: Family) -> Evaluatio
     Args:
         one: of the agent that may be better.
         other: of the one that it is compared with.
-        family: where both lived; says whether high outcomes are the better ones.
+        family: where both acted; says whether high outcomes are the better ones.
     """
     sign = 1 if family.higher_is_better else -1
     return Evaluation(sign * (one.outcomes - other.outcomes), other.losses - one.losses)

@@ -1,4 +1,4 @@
-"""Measures that need the living agent: who influences whom, and whether experts are exchangeable."""
+"""Measures that need the agent itself, running: who influences whom, and whether experts are exchangeable."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -45,7 +45,7 @@ def influence(
 
     Args:
         agent: the agent, or one with an intervention.
-        family: where it lives.
+        family: where it acts.
         keys: int64 [B, 4], at least 2 trials.
         counterfactuals: other trials to take messages from, fewer than B.
         speakers: S, the first so many experts' messages are replaced, one after the other; None: all.
@@ -87,8 +87,8 @@ class _Asking:
     ) -> tuple[Any, Tensor, dict[str, Tensor]]:
         """The agent's step; records "effect", the squared change of each writing [B, E, S], summed."""
         arrived: list[Emission] = []
-        living = self._with(lambda channel: Recording(channel, arrived))
-        after, action, record = living.act(state, observation, keys, step)
+        recording = self._with(lambda channel: Recording(channel, arrived))
+        after, action, record = recording.act(state, observation, keys, step)
         effects = []
         for speaker in range(self.speakers):
             effect = torch.zeros_like(record["writing"][..., 0], dtype=torch.float64)  # (B, E)
@@ -170,7 +170,7 @@ def equivariance(agent: BadgerAgent, family: Family, keys: Int[Tensor, "B 4"]) -
 
     Args:
         agent: the agent.
-        family: where it lives.
+        family: where it acts.
         keys: int64 [B, 4].
     """
     own = keyed_random.agent_keys(keys)  # (B, 4)
@@ -289,7 +289,7 @@ def bits_per_step(agent: BadgerAgent, family: Family) -> float:
 
     Args:
         agent: the agent.
-        family: where it lives.
+        family: where it acts.
     """
     settings = agent.settings
     if settings.channel.topology in ("none", "self") or settings.experts == 1:

@@ -107,25 +107,25 @@ class TransplantedState(NamedTuple):
     """What is kept of a trial.
 
     Attributes:
-        living: state of the agent that lives now.
+        current: state of the agent that acts now.
         fresh: of the receiver at the start of a trial.
     """
 
-    living: BadgerState
+    current: BadgerState
     fresh: BadgerState
 
 
 class Transplanted:
-    """One agent lives until a step, then another goes on in its place (contract 4).
+    """One agent acts until a step, then another goes on in its place (contract 4).
 
     The receiver is fresh: its own state is that of the start of a trial, but for what is moved. The
     membrane (who is tied to what, the last feedback) goes on in every case, so that cases
     differ by the experts alone.
 
     Args:
-        donor: the agent that lives first.
+        donor: the agent that acts first.
         receiver: the agent that goes on; it may be the same one.
-        after: how many steps the donor lives.
+        after: how many steps the donor acts.
         moved: the donor's "states", each expert's to the same place; "shuffled states", each to another
             expert's place; or "nothing": the receiver's experts start anew.
     """
@@ -134,7 +134,7 @@ class Transplanted:
         self, donor: BadgerAgent, receiver: BadgerAgent, after: int, moved: Moved = "states"
     ) -> None:
         if after < 0:
-            raise ValueError(f"after is {after}; the donor lives 0 steps or more")
+            raise ValueError(f"after is {after}; the donor acts for 0 steps or more")
         if donor.settings.experts != receiver.settings.experts:
             raise ValueError(
                 f"the donor has {donor.settings.experts} experts, the receiver {receiver.settings.experts};"
@@ -155,12 +155,12 @@ class Transplanted:
         self, state: TransplantedState, observation: Observation, keys: Keys, step: int
     ) -> tuple[TransplantedState, Tensor, dict[str, Tensor]]:
         """A step of the one or the other."""
-        living, fresh = state
+        current, fresh = state
         if step == self.after:
-            living = self._change_over(living, fresh, keys)
+            current = self._change_over(current, fresh, keys)
         agent = self.donor if step < self.after else self.receiver
-        living, action, record = agent.act(living, observation, keys, step)
-        return TransplantedState(living, fresh), action, record
+        current, action, record = agent.act(current, observation, keys, step)
+        return TransplantedState(current, fresh), action, record
 
     def _change_over(self, donor: BadgerState, fresh: BadgerState, keys: Keys) -> BadgerState:
         ready = fresh._replace(membrane=donor.membrane)

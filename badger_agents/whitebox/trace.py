@@ -65,16 +65,16 @@ class Trace(NamedTuple):
 
 @torch.no_grad()
 def record_trace(agent: Agent, family: Family, keys: Int[Tensor, "B 4"], /, **facts: Any) -> Trace:
-    """Let an agent live through the trials that `keys` name, and keep all that it shows of its inside.
+    """Run an agent through the trials that `keys` name, and keep all that it shows of its inside.
 
     Args:
         agent: the agent; an `Intervened` one too.
-        family: where it lives.
+        family: where it acts.
         keys: int64 [B, 4].
         facts: JSON values to keep with it: the agent's name, its outer seed, which tasks, ...
     """
-    lived = rollout(agent, family, keys, record=True)
-    tensors = {**lived.trace, "loss": lived.loss, "reward": lived.reward}
+    played = rollout(agent, family, keys, record=True)
+    tensors = {**played.trace, "loss": played.loss, "reward": played.reward}
     kind = type(family)
     known = {
         "family": f"{kind.__module__}:{kind.__qualname__}",

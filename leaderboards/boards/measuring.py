@@ -90,8 +90,8 @@ def _heard(board: Board, line: str, opened: Callable[..., Agent]) -> dict[str, A
         board.task_seed, 0, WATCHED, family.split, like=torch.zeros((), device="cpu")
     )
     found = []
-    for living in (agent, Intervened(agent, Silence())):
-        effects = influence(living, family, keys, speakers=speakers)  # [B, E, S] squares
+    for measured in (agent, Intervened(agent, Silence())):
+        effects = influence(measured, family, keys, speakers=speakers)  # [B, E, S] squares
         others = [(i, j) for i in range(effects.shape[1]) for j in range(speakers) if i != j]
         found.append(float(np.sqrt(np.mean([effects[:, i, j] for i, j in others]))) if others else 0.0)
     return {"influence": found, "bits_per_step": bits_per_step(agent, family)}

@@ -87,7 +87,7 @@ def _better(board: Board, found: Estimate) -> int:
 
 
 def _said(places: Sequence[tuple[float, int]], first: str, second: str) -> str:
-    """Who is better where, in stretches, and whether that turns."""
+    """Who is better where, run by run of sizes, and whether that turns."""
     known = [(place, better) for place, better in places if better]
     if not known:
         return f"no difference shown anywhere between {first} and {second}"

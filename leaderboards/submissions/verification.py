@@ -56,7 +56,7 @@ def verify(submission: Submission, nonce: str, *, trust: bool = False, retrain: 
     Args:
         submission: from `validate`.
         nonce: it makes, with the submission's hash, the held-out tasks, and says who is trained again.
-        trust: run the submitter's own code, in the process of its own in which the agent lives anyway.
+        trust: run the submitter's own code, in the process of its own in which the agent runs anyway.
         retrain: how many outer seeds to train again, besides those that are said to have failed.
 
     Raises:

@@ -81,7 +81,7 @@ class Channel(nn.Module):
         self.codec = Codec(settings, message_size)
 
     def initial_state(self, keys: Int[Tensor, "B 4"], silence: Emission) -> Any:
-        """State at the start of the trials: silence is under way.
+        """State at the start of the trials: the delay buffer holds silence.
 
         Args:
             keys: of the trials.

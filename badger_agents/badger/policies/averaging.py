@@ -1,4 +1,4 @@
-"""An expert policy that remembers by averaging: for lives in which the order of events hardly matters."""
+"""An expert policy that remembers by averaging: for trials in which the order of events hardly matters."""
 
 import torch
 from jaxtyping import Float
