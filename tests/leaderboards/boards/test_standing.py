@@ -104,7 +104,7 @@ def test_the_same_weights_are_one_line_with_two_names(board: Board) -> None:
         for run in results["mine"]
     ]
     labels = [line.label for line in standings(wider, results)]
-    assert labels == ["talk = mine", "zeros"]
+    assert labels == ["talk, mine", "zeros"]
 
 
 def test_seeds_are_paired_by_number_and_a_reference_is_there_for_each(board: Board) -> None:
