@@ -88,7 +88,10 @@ NO_FLOATS = (
 """Files whose JSON is hashed, exchanged, or of settings, which are checked to be finite or TOML's own."""
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "cp850", "cp932"])
+@pytest.mark.parametrize(
+    "encoding",
+    ["ascii", pytest.param("cp850", marks=pytest.mark.slow), pytest.param("cp932", marks=pytest.mark.slow)],
+)
 def test_a_training_in_any_folder_ends_well_on_any_terminal(tmp_path: Path, encoding: str) -> None:
     for number, extra in enumerate(([], ["--json"])):
         folder = tmp_path / f"läufe{number}"

@@ -3,7 +3,7 @@
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import torch
@@ -107,9 +107,16 @@ def train_population(
     with ExitStack() as folders:
         if group.writes:
             for plan in plans:
-                plan.folder.mkdir(parents=True, exist_ok=True)
+                if not plan.folder.exists():
+                    plan.folder.mkdir(parents=True)
+                    folders.callback(_remove_if_empty, plan.folder)  # a run that is refused leaves nothing
             folders.enter_context(owned(*(plan.folder for plan in plans)))
         return _train(plans, group, resume, device, tensorboard, on_step, on_alone)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def _train(

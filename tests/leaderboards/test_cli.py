@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import resource
 import shutil
 import subprocess
 import sys
@@ -393,9 +394,16 @@ def test_a_run_that_is_being_made_is_not_touched(capsys: pytest.CaptureFixture[s
     assert run(capsys, *words).status == 0  # what a killed process left behind is no lock
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is limited by Linux's means")
 def test_a_tensor_that_does_not_fit_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     words = ["train", small_toml(tmp_path), "--training", "batch_size=1000000000", "--out", "run"]
-    done = run(capsys, *words)  # behind a bar
+    used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (used + 2**30, hard))  # else a large machine would really try
+    try:
+        done = run(capsys, *words)  # behind a bar
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
     assert done.status == 2
     assert done.err.splitlines()[-1].startswith("badger: out of memory")
 
