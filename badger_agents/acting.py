@@ -1,5 +1,6 @@
 """Acting: an agent of this suite as a policy in any Gymnasium, vector or PettingZoo environment of it."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -99,22 +100,21 @@ class EnvPolicy:
                 f"observation is a {type(observation).__name__}; it must be the environment's own dict"
                 " (no observation wrappers, and observation='dict')"
             )
-        slots, rows = self.family.slots, 1 if self.rows is None else self.rows
-        shapes = Observation(
-            inputs=(slots.inputs, slots.input_size),
-            input_mask=(slots.inputs,),
-            outputs=(slots.outputs,),
-            output_mask=(slots.outputs,),
-            feedback=(slots.feedback,),
-            output_feedback=(slots.outputs, slots.output_feedback),
-            flags=(3,),
+        rows = 1 if self.rows is None else self.rows
+        return Observation(
+            *(
+                self._part(name, observation.get(name), (rows, *shape))
+                for name, shape in self.family.slots.shapes._asdict().items()
+            )
         )
-        empty = np.zeros(0, self.family.dtype)
-        parts = [
-            torch.from_numpy(np.array(observation.get(name, empty))).to(self.device).view(rows, *shape)
-            for name, shape in shapes._asdict().items()
-        ]
-        return Observation(*parts)
+
+    def _part(self, name: str, shown: Any, shape: tuple[int, ...]) -> Tensor:
+        """One array of an observation; what has a width of 0 is not in the environment's dict."""
+        array = np.zeros(0, self.family.dtype) if shown is None else np.array(shown)
+        if array.size != math.prod(shape):
+            what = "is missing" if shown is None else f"has the shape {array.shape}"
+            raise ValueError(f"{name} {what} in the observation; the environment's own has {shape}")
+        return torch.from_numpy(array).to(self.device).view(shape)
 
     def _together(self, seen: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """What the agent as a whole sees, from what PettingZoo shows each expert."""

@@ -103,6 +103,19 @@ class Slots(NamedTuple):
     feedback: int
     output_feedback: int
 
+    @property
+    def shapes(self) -> Observation:
+        """Shapes of an observation's arrays without the batch axis, such as inputs (I, F), outputs (O,)."""
+        return Observation(
+            inputs=(self.inputs, self.input_size),
+            input_mask=(self.inputs,),
+            outputs=(self.outputs,),
+            output_mask=(self.outputs,),
+            feedback=(self.feedback,),
+            output_feedback=(self.outputs, self.output_feedback),
+            flags=(len(FLAGS),),
+        )
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Family(ABC):

@@ -6,7 +6,7 @@ from collections import OrderedDict
 import numpy as np
 from gymnasium import spaces
 
-from badger_envs.family import FLAGS, Family, Observation
+from badger_envs.family import Family
 
 
 def slot_shapes(family: Family) -> dict[str, tuple[int, ...]]:
@@ -14,17 +14,7 @@ def slot_shapes(family: Family) -> dict[str, tuple[int, ...]]:
 
     Example: {"inputs": (I, F), "input_mask": (I,), ..., "flags": (3,)}.
     """
-    slots = family.slots
-    shapes = Observation(
-        inputs=(slots.inputs, slots.input_size),
-        input_mask=(slots.inputs,),
-        outputs=(slots.outputs,),
-        output_mask=(slots.outputs,),
-        feedback=(slots.feedback,),
-        output_feedback=(slots.outputs, slots.output_feedback),
-        flags=(len(FLAGS),),
-    )
-    return {name: shape for name, shape in shapes._asdict().items() if math.prod(shape)}
+    return {name: shape for name, shape in family.slots.shapes._asdict().items() if math.prod(shape)}
 
 
 def observation_space(family: Family) -> spaces.Dict:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from badger_envs.family import FLAGS, Family, Observation, Transition, make_family
+from badger_envs.family import Family, Observation, Transition, make_family
 from badger_envs.testing.subject import (
     Target,
     family_path,
@@ -94,18 +94,8 @@ def _check_state(family: Family, state: Any, time: int, batch: int, name: str) -
 
 
 def _check_observation(family: Family, observation: Observation, batch: int, name: str) -> None:
-    slots = family.slots
     require(isinstance(observation, Observation), f"{name} is not an Observation")
-    shapes = Observation(
-        inputs=(slots.inputs, slots.input_size),
-        input_mask=(slots.inputs,),
-        outputs=(slots.outputs,),
-        output_mask=(slots.outputs,),
-        feedback=(slots.feedback,),
-        output_feedback=(slots.outputs, slots.output_feedback),
-        flags=(len(FLAGS),),
-    )
-    for field, shape in shapes._asdict().items():
+    for field, shape in family.slots.shapes._asdict().items():
         array = getattr(observation, field)
         _check_array(array, (batch, *shape), family.dtype, f"{name}: {field}")
         low, high = getattr(family.bounds, field)

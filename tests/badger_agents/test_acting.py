@@ -123,7 +123,11 @@ def test_what_cannot_be_acted_in_is_refused() -> None:
         EnvPolicy(agent, gym.make("CartPole-v1"))
     env = gym.make(id, **settings)
     policy = EnvPolicy(agent, env)
-    env.reset(seed=0)
+    shown, _ = env.reset(seed=0)
+    with pytest.raises(ValueError, match=r"outputs has the shape \(2,\) in the observation"):
+        policy.act({**shown, "outputs": np.zeros(2)})
+    with pytest.raises(ValueError, match="feedback is missing in the observation"):
+        policy.act({name: part for name, part in shown.items() if name != "feedback"})
     with pytest.raises(TypeError, match="observation is a ndarray; it must be the environment's own dict"):
         policy.act(np.zeros(7))
     other = gym.make("Badger/GuessingGame-d6-v0")
