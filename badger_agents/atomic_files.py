@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from badger_agents.locks import PATIENCE, awaited
@@ -52,12 +53,20 @@ def _write_together(files: Mapping[Path, bytes]) -> None:
         for part in parts.values():
             part.unlink(missing_ok=True)
         for path in replaced:
-            old = before[path]
-            if old is None:
-                path.unlink()
-            else:
-                path.write_bytes(old)
+            _put_back(path, before[path])
         raise
+
+
+def _put_back(path: Path, old: bytes | None) -> None:
+    """The file as it was; if that cannot be, the new one stays: it is whole too."""
+    part = part_of(path)
+    with suppress(OSError):
+        if old is None:
+            path.unlink()
+        else:
+            _write_part(part, old)
+            os.replace(part, path)
+    part.unlink(missing_ok=True)
 
 
 def _write_part(part: Path, data: bytes) -> None:

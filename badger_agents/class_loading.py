@@ -108,7 +108,7 @@ def load_class(path: str, base: type | tuple[str, ...], what: str, trust: Trust 
             load_file(Path(module), trust) if module.endswith(".py") else importlib.import_module(module),
             name,
         )
-    except Exception as error:  # a user's file may fail in any way
+    except (Exception, SystemExit) as error:  # a user's file may fail in any way
         raise ValueError(
             f"{what} {path!r} cannot be loaded ({type(error).__name__}: {error});"
             " it must be 'module:Class' or 'file.py:Class'"

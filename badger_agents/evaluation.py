@@ -81,9 +81,13 @@ def evaluate(
         seed: of the first task; the others follow.
         device: a torch device.
         chunk: trials at a time, for memory's sake; the result does not depend on it but for rounding.
+
+    Raises:
+        ValueError: trials or chunk is below 1, or the agent does not fit the family.
     """
-    if trials < 1:
-        raise ValueError(f"trials is {trials}; it must be at least 1")
+    for name, number in (("trials", trials), ("chunk", chunk)):
+        if number < 1:
+            raise ValueError(f"{name} is {number}; it must be at least 1")
     group = getattr(agent, "group", 1)  # such trials are mixed: whole groups, whatever the chunk
     chunk = -(-chunk // group) * group
     outcomes: list[Tensor] = []

@@ -1,6 +1,7 @@
 """Trained agents by name: the weights that come with the suite, a run folder, or a checkpoint."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,14 @@ class TrainedAgent:
         agent: the agent.
         checkpoint: its weights; None for an algorithm without any.
         device: where it computes.
+        changes: settings of the agent that are not the recipe's.
     """
 
     recipe: Recipe
     agent: Agent
     checkpoint: Checkpoint | None = None
     device: str = "cpu"
+    changes: Mapping[str, Any] = field(default_factory=dict)
 
     def family(self, **changes: Any) -> Family:
         """The family that it was trained on, with some settings changed (see `Recipe.family`)."""
@@ -41,10 +44,12 @@ class TrainedAgent:
     def with_settings(self, **changes: Any) -> "TrainedAgent":
         """The same weights with some settings of the agent changed (`experts`, `action_kind`, ...).
 
+        What was changed before stays so.
+
         Raises:
             CheckpointError: the weights do not fit, or an algorithm without weights gets some.
         """
-        return _made(self.recipe, self.checkpoint, self.device, changes)
+        return _made(self.recipe, self.checkpoint, self.device, {**self.changes, **changes})
 
     def policy(self, env: Any) -> EnvPolicy:
         """This agent as a policy in an environment: `reset()`, `act(observation)`.
@@ -132,7 +137,7 @@ def _made(
             f"{recipe.name} with {', '.join(changes)} changed has weights; it has to be trained"
         )
     ready = agent.to(device).eval() if isinstance(agent, LearnedAgent) else agent
-    return TrainedAgent(recipe, ready, checkpoint, device)
+    return TrainedAgent(recipe, ready, checkpoint, device, changes)
 
 
 def _has_weights(agent: Agent) -> bool:

@@ -89,13 +89,13 @@ def settle(paths: Iterable[Path]) -> None:
     It puts nothing in place before all is written. So if one file is newer than the others, what is left
     to be put in place of those is whole.
     """
-    steps = {path: load_checkpoint(path).step if path.is_file() else 0 for path in paths}
+    steps = {path: _read(path).step if path.is_file() else 0 for path in paths}
     newest = max(steps.values(), default=0)
     for path, step in steps.items():
         part = part_of(path)
         if step < newest and part.is_file():
             try:
-                waiting = load_checkpoint(part).step
+                waiting = _read(part).step
             except CheckpointError:
                 continue  # an older kill's, cut short
             if waiting == newest:
@@ -138,6 +138,27 @@ def load_checkpoint(
     Raises:
         CheckpointError: no file, not safetensors (corrupt, truncated), or another program's.
     """
+    stored = _read(path, device)
+    try:
+        recipe = check_recipe(stored.tables, str(path), trust)
+    except RecipeError as error:
+        raise CheckpointError(f"the recipe in this checkpoint cannot be used: {error}") from error
+    return Checkpoint(recipe, stored.seed, stored.step, stored.skipped, stored.place, **stored.groups)
+
+
+class _Stored(NamedTuple):
+    """What a file says, before anything that its recipe names is loaded."""
+
+    tables: dict[str, Any]
+    seed: int
+    step: int
+    skipped: int
+    place: Place
+    groups: dict[str, dict[str, Tensor]]
+
+
+def _read(path: Path, device: str | torch.device = "cpu") -> _Stored:
+    """What a checkpoint says; its recipe is not checked, and no code of it runs. Raises CheckpointError."""
     if not path.is_file():
         raise CheckpointError(f"no checkpoint at {path}; `badger train` writes one into its run folder")
     groups: dict[str, dict[str, Tensor]] = {"weights": {}, "optimiser": {}, "estimator": {}}
@@ -155,7 +176,7 @@ def load_checkpoint(
         facts = json.loads(metadata[FORMAT])
         tables = with_code_files(facts["recipe"], lambda file: path.parent / file)
         seed, step, skipped = (int(facts[name]) for name in ("seed", "step", "skipped"))
-        place = Place(*facts["place"])
+        return _Stored(tables, seed, step, skipped, Place(*facts["place"]), groups)
     except CheckpointError:
         raise
     except (
@@ -171,10 +192,6 @@ def load_checkpoint(
             f"{path} cannot be read as a checkpoint ({error}): corrupt, truncated or another program's;"
             " use another, or train again"
         ) from error
-    try:
-        return Checkpoint(check_recipe(tables, str(path), trust), seed, step, skipped, place, **groups)
-    except RecipeError as error:
-        raise CheckpointError(f"the recipe in this checkpoint cannot be used: {error}") from error
 
 
 def portable_recipe(recipe: Recipe, folder: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from badger_agents.estimators.optimiser import clipped
 from badger_agents.estimators.process_group import LostError, ProcessGroup
 from badger_agents.locks import owned
 from badger_agents.recipe.loading import Recipe
-from badger_agents.training.checkpoint import Checkpoint, portable_recipe, settle
+from badger_agents.training.checkpoint import Checkpoint, CheckpointError, portable_recipe, settle
 from badger_agents.training.run import (
     CHECKPOINT,
     PATIENCE,
@@ -97,21 +97,40 @@ def train_population(
     Raises:
         CheckpointError, OwnedError, KeyboardInterrupt: as `train`.
         DivergenceError: seeds that diverged, once the others have ended.
-        ValueError: the plans are of several recipes, or a seed is there twice; or a group cannot share them.
+        ValueError: the plans are of several recipes, or a seed or folder is there twice; or a group cannot
+            share them.
         LostError: another process of the group ended; the last checkpoint is kept.
     """
     tables = [portable_recipe(plan.recipe, plan.folder) for plan in plans]
-    if any(other != tables[0] for other in tables) or len({plan.seed for plan in plans}) < len(plans):
-        raise ValueError("a population is one recipe with different outer seeds; train others apart")
+    seeds, places = {plan.seed for plan in plans}, {plan.folder.resolve() for plan in plans}
+    if any(other != tables[0] for other in tables) or min(len(seeds), len(places)) < len(plans):
+        raise ValueError(
+            "a population is one recipe with different outer seeds in different folders; train others apart"
+        )
     group = group or ProcessGroup()
     with ExitStack() as folders:
         if group.writes:
             for plan in plans:
-                if not plan.folder.exists():
-                    plan.folder.mkdir(parents=True)
-                    folders.callback(_remove_if_empty, plan.folder)  # a run that is refused leaves nothing
+                _make_folder(plan.folder, folders)
             folders.enter_context(owned(*(plan.folder for plan in plans)))
         return _train(plans, group, resume, device, tensorboard, on_step, on_alone)
+
+
+def _make_folder(folder: Path, stack: ExitStack) -> None:
+    """Make a folder and its parents; those that are empty when the stack ends go: a refused run leaves none.
+
+    Raises:
+        CheckpointError: it cannot be made.
+    """
+    try:
+        for each in reversed((folder, *folder.parents)):
+            if not each.is_dir():
+                each.mkdir(exist_ok=True)
+                stack.callback(_remove_if_empty, each)
+    except OSError as error:
+        raise CheckpointError(
+            f"cannot make the run folder {folder} ({error.strerror}); choose another"
+        ) from error
 
 
 def _remove_if_empty(folder: Path) -> None:

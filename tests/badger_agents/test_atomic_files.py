@@ -87,6 +87,29 @@ def test_of_files_that_belong_together_none_is_new_after_an_error(
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {"two": b"old", "three": b"old"}
 
 
+def test_what_cannot_be_put_back_stays_new_and_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = [tmp_path / name for name in ("one", "two")]
+    for path in paths:
+        path.write_bytes(b"old")
+    real, calls = os.fsync, iter(range(9))
+
+    def full(descriptor: int) -> None:
+        if next(calls) >= 2:  # both are written; then nothing can be
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(descriptor)
+
+    def replace_the_first_alone(source: Path, target: Path) -> None:
+        if target.name == "two":
+            raise OSError(errno.EIO, "Input/output error")
+        Path(source).rename(target)
+
+    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(os, "replace", replace_the_first_alone)
+    with pytest.raises(OSError, match="Input/output error"):
+        write_together(dict.fromkeys(paths, b"new"))
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {"one": b"new", "two": b"old"}
+
+
 def test_two_writers_of_one_file_wait_for_each_other(tmp_path: Path) -> None:
     path = tmp_path / "data"
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(path)], cwd=ROOT) for _ in range(2)]

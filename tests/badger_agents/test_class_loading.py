@@ -49,6 +49,7 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
         ("class Mine(:", "mine.py:Mine", "SyntaxError"),
         ("import no_such_module", "mine.py:Mine", "no_such_module"),
         ("1 / 0", "mine.py:Mine", "ZeroDivisionError"),
+        ("raise SystemExit", "mine.py:Mine", "SystemExit"),  # a script, whose end is not ours
         ("class Mine: pass", "mine.py:Mine", "not a subclass of badger_agents.BadgerAgent"),
         ("x = 1", "mine.py", "cannot be loaded"),
         ("x = 1", "badger_agents.nothing:Mine", "No module named"),

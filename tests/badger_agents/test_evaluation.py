@@ -89,6 +89,8 @@ def test_loss_is_the_mean_over_trials_per_step() -> None:
 def test_no_trials_are_refused(trials: int) -> None:
     with pytest.raises(ValueError, match="at least 1"):
         evaluate(ConstantAgent(), small_family(), trials)
+    with pytest.raises(ValueError, match=f"chunk is {trials}; it must be at least 1"):
+        evaluate(ConstantAgent(), small_family(), 1, chunk=trials)
 
 
 def test_keys_of_training_differ_between_outer_steps_and_seeds() -> None:

@@ -105,6 +105,9 @@ def test_a_trained_agent_is_loaded_by_name_folder_file_or_recipe(tmp_path: Path)
         assert (trained.recipe.name, trained.checkpoint and trained.checkpoint.seed) == ("small", 3)
         assert trained.family(horizon=3).horizon == 3
         assert trained.with_settings(experts=7).agent.settings.experts == 7  # type: ignore[attr-defined]
+    wider = load(tmp_path / "run").with_settings(experts=7)
+    kept = wider.with_settings(rounds=2).agent.settings  # type: ignore[attr-defined]
+    assert (kept.experts, kept.rounds) == (7, 2)
     assert load("guessing-zeros").checkpoint is None
     for name in pretrained_names()[:1]:
         assert load(name).recipe.name == name

@@ -277,8 +277,16 @@ def test_rows_are_logged_as_often_as_asked_and_at_the_end(tmp_path: Path) -> Non
 def test_what_has_nothing_to_train_is_refused_and_leaves_no_folder(tmp_path: Path) -> None:
     bare = small_recipe().model_copy(update={"training": None})
     with pytest.raises(ValueError, match="no weights to train"):
-        train(bare, 0, tmp_path / "run")
-    assert not (tmp_path / "run").exists()
+        train(bare, 0, tmp_path / "runs" / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "nothing")
+    for name in ("file", "file/run", "link"):
+        with pytest.raises(CheckpointError, match="cannot make the run folder"):
+            train(small_recipe(), 0, tmp_path / name)
 
 
 def test_it_works_in_a_thread_where_signals_cannot_be_caught(tmp_path: Path) -> None:

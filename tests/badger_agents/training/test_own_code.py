@@ -9,8 +9,9 @@ import pytest
 from badger_agents import load
 from badger_agents.class_loading import Trust
 from badger_agents.recipe.loading import Recipe
-from badger_agents.training.loop import train
+from badger_agents.training.loop import train, train_population
 from badger_agents.training.own_code import keep_code
+from badger_agents.training.run import RunPlan
 from tests.badger_agents.small import keys, small_recipe
 
 SOURCE = """\
@@ -57,6 +58,21 @@ def test_code_that_has_changed_since_is_not_resumed(tmp_path: Path, monkeypatch:
     Path("mine.py").write_text(SOURCE.format(2))
     with pytest.raises(ValueError, match=r"mine\.py is not what the run in run began with"):
         keep_code(mixed("mine.py:Mine"), Path("run"))
+
+
+def test_seeds_side_by_side_with_own_code_are_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text(SOURCE.format(1))
+    plans = [
+        RunPlan(keep_code(mixed("mine.py:Mine"), folder), seed, folder)
+        for seed, folder in enumerate((Path("run-0"), Path("run-1")))
+    ]
+    done = train_population(plans)
+    assert (
+        [last.step for last in train_population(plans, resume=True)] == [last.step for last in done] == [1, 1]
+    )
 
 
 def test_a_recipe_of_the_project_s_classes_is_left_as_it_is(tmp_path: Path) -> None:

@@ -224,7 +224,8 @@ def test_what_cannot_be_stacked_takes_turns_bit_identically(tmp_path: Path) -> N
 def test_a_population_is_one_recipe_with_different_seeds(tmp_path: Path) -> None:
     other = small_recipe(training={"learning_rate": 0.1})
     mixed = [*plans(small_recipe(), tmp_path), RunPlan(other, 0, tmp_path / "0")]
-    for wrong in (mixed, plans(small_recipe(), tmp_path, (1, 1))):
+    one_folder = [RunPlan(small_recipe(), seed, tmp_path / "run") for seed in SEEDS]
+    for wrong in (mixed, plans(small_recipe(), tmp_path, (1, 1)), one_folder):
         with pytest.raises(ValueError, match="one recipe with different outer seeds"):
             train_population(wrong)
     assert list(tmp_path.iterdir()) == []
