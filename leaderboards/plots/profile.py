@@ -69,6 +69,5 @@ def _bar(axis: Axes, score: Score, y: float, thick: float, look: dict[str, Any])
     end = min(max(score.value, LEAST), MOST)
     axis.barh([y], [end], height=thick * 0.92, linewidth=0.6, **look)
     low, high = (min(max(value, LEAST), MOST) for value in (score.low, score.high))
-    if score.value == end:
-        axis.plot([low, high], [y, y], color="0.45", linewidth=1.2, solid_capstyle="butt")
+    axis.plot([low, high], [y, y], color="0.45", linewidth=1.2, solid_capstyle="butt")
     axis.text(max(end, high, 0.0) + 0.012, y, f"{score.value:.2f}", va="center", fontsize=6.5)
