@@ -1,5 +1,6 @@
 """What an agent is: a pure step on batched trials (contract 4)."""
 
+import math
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
@@ -144,7 +145,29 @@ class LearnedAgent(torch.nn.Module):
 
 
 def feedback_and_change(
-    feedback: Float[Tensor, "*B G"], previous: Float[Tensor, "*B G"], first: Float[Tensor, "*B 1"]
-) -> Float[Tensor, "*B 2*G"]:
-    """Feedback beside its change since the last step (0 at the first step of a trial)."""
-    return torch.cat([feedback, (feedback - previous) * (1 - first)], dim=-1)  # (*B, 2G)
+    feedback: Float[Tensor, "*B G"],
+    previous: Float[Tensor, "*B G"],
+    first: Float[Tensor, "*B 1"],
+    magnification: float = 0.0,
+) -> Float[Tensor, "*B N*G"]:
+    """Feedback beside its change since the last step (0 at the first step of a trial); N = 2.
+
+    Args:
+        feedback: of this step.
+        previous: of the step before.
+        first: 1 at the first step of a trial.
+        magnification: above 0, both once more, `magnified`; N = 4.
+    """
+    heard = torch.cat([feedback, (feedback - previous) * (1 - first)], dim=-1)  # (*B, 2G)
+    if not magnification:
+        return heard
+    return torch.cat([heard, magnified(heard, magnification)], dim=-1)  # (*B, 4G)
+
+
+def magnified(value: Tensor, magnification: float) -> Tensor:
+    """Small numbers made large, on a scale that keeps 0 and 1: asinh(m x) / asinh(m).
+
+    Near 0 it is steep, m / asinh(m); far from 0 it grows as a logarithm. What is left of an error late in a
+    search so reads as clearly as the error at its start.
+    """
+    return torch.asinh(magnification * value) / math.asinh(magnification)

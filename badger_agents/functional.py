@@ -86,9 +86,9 @@ class FunctionalAgent:
 
 
 class _Methods(nn.Module):
-    """An agent whose methods, or functions of it, are called: `functional_call` knows of one method only."""
+    """A module whose methods, or functions of it, are called: `functional_call` knows of one method only."""
 
-    def __init__(self, agent: LearnedAgent) -> None:
+    def __init__(self, agent: nn.Module) -> None:
         super().__init__()
         self.agent = agent
 
@@ -96,3 +96,10 @@ class _Methods(nn.Module):
         if isinstance(called, str):
             return getattr(self.agent, called)(*arguments)
         return called(self.agent, *arguments)
+
+
+def call_with(module: nn.Module, weights: Weights, called: str, *arguments: Any) -> Any:
+    """What a method of a module returns with these weights in place of its own, by name."""
+    return functional_call(
+        _Methods(module), {f"agent.{name}": weight for name, weight in weights.items()}, (called, *arguments)
+    )

@@ -22,14 +22,14 @@ class BadgerState(NamedTuple):
 
     Attributes:
         experts: the policy's states [B, E, ...].
-        emission: what was sent last, as it left the speakers.
+        received: [B, E, 1], attention that each expert got in the last round; [B, E, 0] where none reads it.
         membrane: its state.
         channel: its state.
         identity: [B, E, S]; S is 0 for experts without identities.
     """
 
     experts: Any
-    emission: Emission
+    received: Tensor
     membrane: Any
     channel: Any
     identity: Tensor
@@ -58,7 +58,7 @@ class Round(NamedTuple):
         emission: sent in it, as it left the speakers.
         channel: the channel's state.
         delivery: what arrived in it.
-        reading: [B, E, R], what the policy got, received attention included.
+        reading: [B, E, R], what the policy updated from, this round's received attention included.
     """
 
     emission: Emission
@@ -70,8 +70,8 @@ class Round(NamedTuple):
 class BadgerAgent(LearnedAgent):
     """Experts that share one policy and differ in their states (contract 4).
 
-    A step is: read from the membrane; R rounds of deliver, update, emit; write. What an expert reads
-    at step t reaches the others at step t + 1 when R = 1.
+    Experts talk first. A step is: read from the membrane; R rounds of emit, deliver, update; write. So what an
+    expert reads at step t is in its message of step t, and the others know it before they write at step t.
 
     Args:
         family: a family of the kind it will act in, for the widths of what is read; in others, narrower
@@ -147,9 +147,10 @@ class BadgerAgent(LearnedAgent):
         draws = keyed_random.normal(keys, "experts", experts * size, dtype=family.dtype)  # (B, E*S)
         nothing = torch.zeros(batch, experts, self.policy.message_size, dtype=dtype, device=keys.device)
         silence = silence_like(nothing, self.policy.key_size)  # (B, E, M), (B, E, K), (B, E, K)
+        heard = int(self.settings.channel.received_attention)
         return BadgerState(
             experts=self.policy.initial_state(draws.view(batch, experts, size)),
-            emission=silence,
+            received=nothing.new_zeros(batch, experts, heard),
             membrane=self.membrane.initial_state(family, keys, experts),
             channel=self.channel.initial_state(keys, silence),
             identity=self.draw_identities(keys, family.dtype, experts),
@@ -176,12 +177,13 @@ class BadgerAgent(LearnedAgent):
             action = self.membrane.write(membrane, observation, writing)  # (B, O)
         record |= self.channel.record(last.channel, last.delivery.attention)
         record |= {"readings": last.reading, **named_states(experts), **rounds}
-        return BadgerState(experts, last.emission, membrane, last.channel, state.identity), action, record
+        after = BadgerState(experts, last.delivery.received, membrane, last.channel, state.identity)
+        return after, action, record
 
     def communicate(
         self, state: BadgerState, reading: Float[Tensor, "B E R"], keys: Int[Tensor, "B 4"], step: int
     ) -> tuple[Any, Round, Float[Tensor, "B E 1"], dict[str, Tensor]]:
-        """A step's rounds of communication: deliver what was sent a round before, update, emit.
+        """A step's rounds of communication: emit from state and reading, deliver, update from what arrived.
 
         Args:
             state: as the step before left it.
@@ -193,27 +195,26 @@ class BadgerAgent(LearnedAgent):
             The experts' states; what holds after the last round; the writings; and if experts vote on when to
             stop, the rounds used and their cost, each [B] (see `badger_agents.badger.halting`).
         """
-        experts, emission, channel, stopping = state.experts, state.emission, state.channel, None
+        experts, received, channel, stopping = state.experts, state.received, state.channel, None
         for number in range(self.settings.rounds):
             position = step * self.settings.rounds + number  # of this round in the trial
-            channel, delivery = self.channel.deliver(channel, emission, keys, position)
-            read = reading
-            if delivery.received.shape[-1]:
-                read = torch.cat([reading, delivery.received], dim=-1)  # (B, E, R+1)
-            experts, said, writing = self.policy(experts, delivery.inbox, read)
-            emission = self.channel.encode(self._checked(said, writing), keys, position)
+            said = self._sent(self.policy.emit(experts, _with(reading, received)))  # (B, E, M), keys, queries
+            emission = self.channel.encode(said, keys, position)
+            channel, delivery = self.channel.deliver(channel, emission, keys, position)  # inbox (B, E, M)
+            received, read = delivery.received, _with(reading, delivery.received)  # (B, E, 1 or 0), (B, E, R)
+            experts, writing = self.policy.update(experts, delivery.inbox, read)  # (B, E, ...), (B, E, 1)
+            if writing.shape[-1] != 1:
+                raise ValueError(
+                    f"the policy's writing has shape {tuple(writing.shape)}; its last axis must be 1"
+                )
             last = Round(emission, channel, delivery, read)
             if self.policy.halts:
                 final = number == self.settings.rounds - 1
                 stopping = talk_on(stopping, self.policy.vote(experts), experts, writing, last, final=final)
         return (experts, last, writing, {}) if stopping is None else _agreed(stopping)
 
-    def _checked(self, said: Tensor | Emission, writing: Tensor) -> Emission:
+    def _sent(self, said: Tensor | Emission) -> Emission:
         """What a policy sends, if it is as wide as the policy says; a tensor is messages without keys."""
-        if writing.shape[-1] != 1:
-            raise ValueError(
-                f"the policy's writing has shape {tuple(writing.shape)}; its last axis must be 1"
-            )
         emission = said if isinstance(said, Emission) else Emission.alike(said)
         if emission.key.shape[-1] != self.policy.key_size or emission.query.shape != emission.key.shape:
             raise ValueError(
@@ -240,6 +241,11 @@ class BadgerAgent(LearnedAgent):
         size = self.settings.identity_size * (self.settings.identities == "random")
         numbers = keyed_random.normal(keys, "identity", count * size, first * size, dtype)  # (B, N*S)
         return numbers.view(len(keys), count, size)  # (B, N, S), or S = 0
+
+
+def _with(reading: Float[Tensor, "B E R"], received: Float[Tensor, "B E C"]) -> Float[Tensor, "B E R+C"]:
+    """What is read, with the attention that each expert got, where experts read it."""
+    return torch.cat([reading, received], dim=-1) if received.shape[-1] else reading  # (B, E, R+1 or R)
 
 
 def _agreed(stopping: Stopping) -> tuple[Any, Round, Float[Tensor, "B E 1"], dict[str, Tensor]]:

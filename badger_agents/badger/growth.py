@@ -103,7 +103,7 @@ def grow(
 ) -> tuple[BadgerAgent, BadgerState]:
     """Change the experts of running trials, between two steps.
 
-    All who stay keep their states, last messages and identities, to the bit; the weights are the same
+    All who stay keep their states, messages under way and identities, to the bit; the weights are the same
     tensors. A new expert has a number of its own among all that there ever were in these trials, from
     which its initial state, identity and address are drawn: from the same streams as the first ones', at
     positions of which none was drawn before. A topology with a name is made anew for the new number.
@@ -212,7 +212,7 @@ def grown_state(
     waiting = tree.map(silent, state.channel.delay_buffer)
     return BadgerState(
         experts=tree.map_with_path(noisy, "clones", state.experts, begun),
-        emission=tree.map(silent, state.emission),
+        received=silent(state.received),
         membrane=grown.membrane.grow(state.membrane, keys, places.order, first, step),
         channel=ChannelState(grown.channel.edges.draw(keys), waiting),
         identity=torch.cat([state.identity, identity], dim=1)[:, order],

@@ -55,4 +55,4 @@ def make_membrane(slots: Slots, settings: BadgerSettings) -> Membrane:
     """Build the membrane that the settings describe, for a family's sizes."""
     if isinstance(settings.membrane, AttentionalSettings):
         return AttentionalMembrane(slots, settings.feedback_to, settings.writing, settings.membrane)
-    return HardwiredMembrane(slots, settings.feedback_to, settings.writing)
+    return HardwiredMembrane(slots, settings.feedback_to, settings.writing, settings.membrane)

@@ -12,7 +12,13 @@ from torch import Tensor
 from badger_agents import tree
 from badger_agents.agent import Keys
 from badger_agents.badger.agent import BadgerAgent, BadgerState
-from badger_agents.badger.channel.channel import Channel, Delivery, WrappedChannel, WrappedState
+from badger_agents.badger.channel.channel import (
+    Channel,
+    Delivery,
+    WrappedChannel,
+    WrappedState,
+    silence_like,
+)
 from badger_agents.badger.membrane.base import Membrane, WrappedMembrane
 from badger_agents.badger.policies.expert_policy import Emission
 from badger_agents.rollout import rollout
@@ -294,10 +300,7 @@ def bits_per_step(agent: BadgerAgent, family: Family) -> float:
     settings = agent.settings
     if settings.channel.topology in ("none", "self") or settings.experts == 1:
         return 0.0
-    keys = keyed_random.outer_keys(
-        0, 0, 1, like=next(agent.parameters(), torch.zeros((), device="cpu"))
-    )  # (1, 4)
-    task, state = family.sample_task(keys), agent.initial_state(family, keys)
-    sent = agent.act(state, family.observe(task, family.initial_state(task)), keys, 0)[0].emission
+    like = torch.zeros(1, 1, agent.policy.message_size, dtype=getattr(torch, family.dtype))
+    sent = silence_like(like, agent.policy.key_size)
     received = 8 * sent.value.element_size() * settings.channel.received_attention
     return settings.rounds * (agent.channel.codec.bits(sent) + received)

@@ -82,7 +82,7 @@ def transplant(
 ) -> BadgerState:
     """The paper's skills cloning: another agent's experts get the states of these.
 
-    What belongs to an expert moves: its state, what it sent and what of it has not arrived, its identity. The
+    What belongs to an expert moves: its state, the attention it got, what it sent and has not arrived, its identity. The
     membrane, which ties places to slots, is the receiver's own.
 
     Args:
@@ -97,7 +97,7 @@ def transplant(
     waiting = tree.map(pick, source.channel.delay_buffer)
     return into._replace(
         experts=tree.map(pick, source.experts),
-        emission=tree.map(pick, source.emission),
+        received=pick(source.received),
         channel=into.channel._replace(delay_buffer=waiting),
         identity=pick(source.identity),
     )

@@ -4,7 +4,6 @@ from typing import Any
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from badger_agents.agent import LearnedAgent
 from badger_agents.badger.agent import BadgerAgent, BadgerState
@@ -12,6 +11,7 @@ from badger_agents.badger.channel.channel import Channel, Delivery, WrappedChann
 from badger_agents.badger.policies.expert_policy import Emission, ExpertPolicy
 from badger_agents.badger.policies.policy_settings import PolicySettings
 from badger_agents.badger.settings import BadgerSettings
+from badger_agents.functional import call_with
 from badger_envs.family import ActionKind, Family, Observation
 from baselines.oracle import answers
 
@@ -43,17 +43,27 @@ class FrozenSenderPolicy(ExpertPolicy):
         speaker, listener = draws.chunk(2, dim=-1)  # (B, E, S/2) each
         return self.speaker.initial_state(speaker), self.listener.initial_state(listener)
 
-    def forward(
-        self, state: tuple[Any, Any], inbox: Float[Tensor, "B E M"], reading: Float[Tensor, "B E R"]
-    ) -> tuple[tuple[Any, Any], Tensor | Emission, Float[Tensor, "B E 1"]]:
-        """One round; no gradient reaches the speaker's weights."""
+    def emit(self, state: tuple[Any, Any], reading: Float[Tensor, "B E R"]) -> Tensor | Emission:
+        """The speaker's messages and keys, the listener's queries."""
         speaker, listener = state
-        fixed = {name: weight.detach() for name, weight in self.speaker.named_parameters()}
-        speaker, sent, _ = functional_call(self.speaker, fixed, (speaker, inbox, reading))
-        listener, own, writing = self.listener(listener, inbox, reading)
+        sent: Tensor | Emission = self._fixed("emit", speaker, reading)
+        own = self.listener.emit(listener, reading)
         if isinstance(sent, Emission) and isinstance(own, Emission):
             sent = sent._replace(query=own.query)
-        return (speaker, listener), sent, writing
+        return sent
+
+    def update(
+        self, state: tuple[Any, Any], inbox: Float[Tensor, "B E M"], reading: Float[Tensor, "B E R"]
+    ) -> tuple[tuple[Any, Any], Float[Tensor, "B E 1"]]:
+        """Both update; the listener writes."""
+        speaker, _ = self._fixed("update", state[0], inbox, reading)
+        listener, writing = self.listener.update(state[1], inbox, reading)
+        return (speaker, listener), writing
+
+    def _fixed(self, called: str, *arguments: Any) -> Any:
+        """What a method of the speaker returns; no gradient reaches its weights."""
+        weights = {name: weight.detach() for name, weight in self.speaker.named_parameters()}
+        return call_with(self.speaker, weights, called, *arguments)
 
 
 class OracleChannel(LearnedAgent):

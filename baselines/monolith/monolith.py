@@ -44,6 +44,8 @@ class MonolithSettings(Settings):
         feedback_to: with "chosen" the feedback also stands at the output that was chosen last, as Badger's
             experts hear it, so that what an arm paid is one number and not a product to be learned; with
             "all" it is there for all once.
+        magnification: above 0, it also reads feedback and its change `magnified` by so much, as experts do
+            (see `badger_agents.agent.magnified`).
         noise: standard deviation of what is added to continuous actions, so that they can be learned by
             reward alone (`policy_gradient`); 0: nothing is.
     """
@@ -54,6 +56,7 @@ class MonolithSettings(Settings):
     writing: Writing = "increment"
     temperature: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     feedback_to: Literal["all", "chosen"] = "all"
+    magnification: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     noise: float = Field(default=0.0, ge=0, allow_inf_nan=False)
 
     @model_validator(mode="after")
@@ -111,7 +114,7 @@ class Monolith(LearnedAgent):
         reading_size = (
             slots.inputs * (slots.input_size + 1)
             + slots.outputs * (2 + slots.output_feedback)
-            + 2 * slots.feedback
+            + (4 if settings.magnification else 2) * slots.feedback
             + len(FLAGS)
             + slots.outputs * slots.feedback * (settings.feedback_to == "chosen")
         )
@@ -199,7 +202,9 @@ class Monolith(LearnedAgent):
 
     def _reading(self, observation: Observation, before: Float[Tensor, "*T B G"]) -> Float[Tensor, "*T B R"]:
         """All slots side by side, with the feedback's change since the step before."""
-        feedback = feedback_and_change(observation.feedback, before, observation.flags[..., :1])
+        feedback = feedback_and_change(
+            observation.feedback, before, observation.flags[..., :1], self.settings.magnification
+        )  # (*T, B, 2G or 4G)
         slots = [observation.inputs, observation.input_mask, observation.outputs, observation.output_mask]
         parts = [*slots, observation.output_feedback, feedback, observation.flags]
         lead = observation.flags.dim() - 1

@@ -9,7 +9,13 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from badger_agents.badger.policies.averaging import AveragingPolicy
-from badger_agents.badger.policies.expert_policy import Emission, ExpertPolicy, Number, Size
+from badger_agents.badger.policies.expert_policy import (
+    Emission,
+    ExpertPolicy,
+    Number,
+    Size,
+    silent_linear,
+)
 from badger_agents.badger.policies.gru import GRUPolicy
 
 KeySize = Annotated[int, Field(ge=0)]
@@ -19,7 +25,7 @@ KeySize = Annotated[int, Field(ge=0)]
 class GatedPolicy(GRUPolicy):
     """Experts decide at each round whether to talk: IC3Net's gate (Singh, Jain, Sukhbaatar 2019).
 
-    The gate is 1 or 0, by a score linear in the expert's state, and multiplies the message; on the way back
+    The gate is 1 or 0, by a score linear in what the message is linear in, and multiplies it; on the way back
     it is a sigmoid (straight-through, Bengio et al. 2013). It is not soft, so that who is silent says
     nothing; and it is not drawn as in the paper, which trains it by REINFORCE: this way it is trained with
     all else, and training and test are the same function. Listeners hear the mean of all their neighbours,
@@ -48,21 +54,19 @@ class GatedPolicy(GRUPolicy):
             key_size=key_size,
             state_noise=state_noise,
         )
-        self.talk = None if always_talk else nn.Linear(hidden_size, 1)
+        self.talk = None if always_talk else nn.Linear(hidden_size + reading_size, 1)
         if self.talk is not None:
             nn.init.constant_(self.talk.bias, 1.0)  # all talk at first: who never hears learns no language
 
-    def forward(
-        self, state: Float[Tensor, "B E H"], inbox: Float[Tensor, "B E M"], reading: Float[Tensor, "B E R"]
-    ) -> tuple[Float[Tensor, "B E H"], Emission, Float[Tensor, "B E 1"]]:
+    def emit(self, state: Float[Tensor, "B E H"], reading: Float[Tensor, "B E R"]) -> Emission:
         """As a `GRUPolicy`, its messages times the gate."""
-        state, sent, writing = super().forward(state, inbox, reading)
+        sent = super().emit(state, reading)
         if self.talk is None:
-            return state, sent, writing
-        score = self.talk(state)  # (B, E, 1)
+            return sent
+        score = self.talk(torch.cat([state, reading], dim=-1))  # (B, E, 1)
         soft = torch.sigmoid(score)  # (B, E, 1)
         gate = (score > 0).to(soft.dtype) + soft - soft.detach()  # (B, E, 1), 1 or 0
-        return state, sent._replace(value=sent.value * gate), writing
+        return sent._replace(value=sent.value * gate)
 
 
 class IndependentPolicy(ExpertPolicy):
@@ -104,7 +108,8 @@ class IndependentPolicy(ExpertPolicy):
         cells = [policy.cell for policy in alone]
         self.read = _Places([cell.weight_ih for cell in cells], [cell.bias_ih for cell in cells])
         self.recall = _Places([cell.weight_hh for cell in cells], [cell.bias_hh for cell in cells])
-        self.emit = _side_by_side([policy.emit for policy in alone])
+        self.say = _side_by_side([policy.say for policy in alone])
+        self.write = _side_by_side([policy.write for policy in alone])
 
     def initial_state(self, draws: Float[Tensor, "B E S"]) -> Float[Tensor, "B E H"]:
         """Random states.
@@ -115,9 +120,14 @@ class IndependentPolicy(ExpertPolicy):
         _check_places(self.places, draws)
         return self.state_noise * draws
 
-    def forward(
+    def emit(self, state: Float[Tensor, "B E H"], reading: Float[Tensor, "B E R"]) -> Emission:
+        """Linear in both, each place in its own way."""
+        said = self.say(torch.cat([state, reading], dim=-1))  # (B, E, M+2K)
+        return Emission(*said.split(self.sizes, dim=-1))
+
+    def update(
         self, state: Float[Tensor, "B E H"], inbox: Float[Tensor, "B E M"], reading: Float[Tensor, "B E R"]
-    ) -> tuple[Float[Tensor, "B E H"], Emission, Float[Tensor, "B E 1"]]:
+    ) -> tuple[Float[Tensor, "B E H"], Float[Tensor, "B E 1"]]:
         """A GRU cell (Cho et al. 2014, as `torch.nn.GRUCell` has it), then what is linear in its state."""
         heard = torch.cat([inbox, reading], dim=-1)  # (B, E, M+R)
         reset_in, update_in, new_in = self.read(heard).chunk(3, dim=-1)  # (B, E, H) each
@@ -125,8 +135,7 @@ class IndependentPolicy(ExpertPolicy):
         update = torch.sigmoid(update_in + update_of)  # (B, E, H)
         new = torch.tanh(new_in + torch.sigmoid(reset_in + reset_of) * new_of)  # (B, E, H)
         state = new + update * (state - new)  # (B, E, H)
-        value, key, query, writing = self.emit(state).split(self.sizes, dim=-1)
-        return state, Emission(value, key, query), writing
+        return state, self.write(state)  # (B, E, H), (B, E, 1)
 
 
 class IndependentAveragingPolicy(AveragingPolicy):
@@ -142,7 +151,7 @@ class IndependentAveragingPolicy(AveragingPolicy):
         super().__init__(reading_size, **sizes)
         self.places = places
         alone = [AveragingPolicy(reading_size, **sizes) for _ in range(places)]
-        for name in ("remember", "think.0", "think.2", "emit"):  # all its linear maps
+        for name in ("remember", "think.0", "think.2", "say", "write"):  # all its linear maps
             self.set_submodule(name, _side_by_side([policy.get_submodule(name) for policy in alone]))
 
     def initial_state(self, draws: Float[Tensor, "B E S"]) -> Float[Tensor, "B E D"]:
@@ -185,9 +194,8 @@ class SetPolicy(ExpertPolicy):
     """A network on sets, without recurrence: Deep Sets (Zaheer et al. 2017).
 
     Each expert sends a code of what it reads, and writes by what it reads and the mean of the codes that it
-    hears. It has no state, and what it sends does not depend on what it hears; with two rounds of
-    communication or more per step, what is written follows from this step's readings alone. (With one round
-    the codes are those of the step before.)
+    hears. It has no state, and what it sends does not depend on what it hears: what is written follows from
+    this step's readings alone, in one round as in more.
 
     Args:
         reading_size: R.
@@ -202,17 +210,18 @@ class SetPolicy(ExpertPolicy):
             nn.Linear(reading_size, hidden_size), nn.ReLU(), nn.Linear(hidden_size, message_size)
         )
         self.think = nn.Sequential(nn.Linear(message_size + reading_size, hidden_size), nn.ReLU())
-        self.decide = nn.Linear(hidden_size, 1)
-        nn.init.zeros_(self.decide.weight)  # starts by writing nothing
-        nn.init.zeros_(self.decide.bias)
+        self.decide = silent_linear(hidden_size)
 
     def initial_state(self, draws: Float[Tensor, "B E S"]) -> Float[Tensor, "B E S"]:
         """No numbers: S is 0."""
         return draws
 
-    def forward(
+    def emit(self, state: Float[Tensor, "B E S"], reading: Float[Tensor, "B E R"]) -> Float[Tensor, "B E M"]:
+        """A code of what is read."""
+        return self.code(reading)
+
+    def update(
         self, state: Float[Tensor, "B E S"], inbox: Float[Tensor, "B E M"], reading: Float[Tensor, "B E R"]
-    ) -> tuple[Float[Tensor, "B E S"], Float[Tensor, "B E M"], Float[Tensor, "B E 1"]]:
-        """Send a code of what is read; write by it and the mean of the others' codes."""
-        thought = self.think(torch.cat([inbox, reading], dim=-1))  # (B, E, H)
-        return state, self.code(reading), self.decide(thought)
+    ) -> tuple[Float[Tensor, "B E S"], Float[Tensor, "B E 1"]]:
+        """Write by what is read and the mean of the others' codes."""
+        return state, self.decide(self.think(torch.cat([inbox, reading], dim=-1)))

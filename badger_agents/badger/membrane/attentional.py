@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor, nn
 
+from badger_agents.agent import magnified
 from badger_agents.badger.membrane.base import FeedbackTo, Membrane, Writing, limited
 from badger_agents.badger.membrane.readings import reading_widths
 from badger_agents.badger.membrane.slot_assignment import one_to_one, reassign
@@ -32,6 +33,8 @@ class AttentionalSettings(Settings):
     Attributes:
         matching: "one-to-one" or "soft".
         feedback_scale: factor of the global feedback, to bring one output's effect near 1.
+        magnification: above 0, experts also read the global feedback and its changes `magnified` by so much
+            (see `badger_agents.agent.magnified`): for errors that become small.
         window_length: steps of the longest attention window.
         address_size: width of addresses and identities.
         address_seed: draw addresses and identities from this seed instead of the trial's keys, the same in
@@ -43,6 +46,7 @@ class AttentionalSettings(Settings):
     kind: Literal["attentional"] = "attentional"
     matching: Matching = "one-to-one"
     feedback_scale: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    magnification: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     window_length: int = Field(default=WINDOW_LENGTH, ge=1)
     address_size: int = Field(default=8, ge=1)
     address_seed: int | None = Field(default=None, ge=0)
@@ -132,7 +136,7 @@ class AttentionalMembrane(Membrane):
     @property
     def reading_size(self) -> int:
         """R, numbers an expert reads: the parts of a `badger_agents.badger.membrane.readings.Reading`."""
-        return sum(reading_widths(self.slots))
+        return sum(reading_widths(self.slots, self.settings.magnification > 0))
 
     def initial_state(self, family: Family, keys: Int[Tensor, "B 4"], experts: int) -> AttentionalState:
         """Addresses from the streams "identities", "outputs", "inputs" and "feedback"; nothing heard yet."""
@@ -201,7 +205,10 @@ class AttentionalMembrane(Membrane):
             torch.cat([feedback - last, feedback - start], dim=-1) * count * self.settings.feedback_scale
         )  # (B, 2G)
         level = feedback * count * self.settings.feedback_scale / LEVEL  # (B, G)
-        heard = torch.cat([level, changes, torch.ones_like(count)], dim=-1)  # (B, 3G+1)
+        told = torch.cat([level, changes], dim=-1)  # (B, 3G)
+        if self.settings.magnification:
+            told = torch.cat([told, magnified(told, self.settings.magnification)], dim=-1)  # (B, 6G)
+        heard = torch.cat([told, torch.ones_like(count)], dim=-1)  # (B, 3G+1 or 6G+1)
         sizes = [count / USUAL, 1 / count, shown_count / USUAL, 1 / shown_count]
         clock = [begins, gone - window, steps / (windows * self.settings.window_length) - 1]
         everyone = torch.cat([*sizes, *clock, observation.flags[:, :-1]], dim=-1)  # (B, 4+3+2)

@@ -5,18 +5,28 @@ from typing import Literal, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
+from pydantic import Field
 from torch import Tensor
 
 from badger_agents.agent import feedback_and_change
-from badger_agents.badger.membrane.base import Membrane, limited
+from badger_agents.badger.membrane.base import FeedbackTo, Membrane, Writing, limited
 from badger_agents.settings import Settings
-from badger_envs.family import FLAGS, Family, Observation
+from badger_envs.family import FLAGS, Family, Observation, Slots
 
 
 class HardwiredSettings(Settings):
-    """Settings of a hardwired membrane, [agent.membrane]: it has none but its kind."""
+    """Settings of a hardwired membrane, [agent.membrane].
+
+    Attributes:
+        magnification: above 0, experts also read global feedback and its change `magnified` by so much (see
+            `badger_agents.agent.magnified`): for errors that become small.
+    """
 
     kind: Literal["hardwired"] = "hardwired"
+    magnification: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+
+
+USUAL_SETTINGS = HardwiredSettings()
 
 
 class HardwiredState(NamedTuple):
@@ -31,17 +41,31 @@ class HardwiredMembrane(Membrane):
     Experts beyond the slots read no slot and write nothing: they only hear and talk.
 
     Of global feedback, "one" is expert 0; "chosen" is told what its own output brought.
+
+    Args:
+        slots, feedback_to, writing: see `Membrane`.
+        settings: see `HardwiredSettings`.
     """
+
+    def __init__(
+        self,
+        slots: Slots,
+        feedback_to: FeedbackTo = "all",
+        writing: Writing = "increment",
+        settings: HardwiredSettings = USUAL_SETTINGS,
+    ) -> None:
+        super().__init__(slots, feedback_to, writing)
+        self.settings = settings
 
     @property
     def reading_size(self) -> int:
         """R, numbers an expert reads.
 
         Own output, whether it is in use, its feedback; own input, whether it is in use; global feedback
-        and its change, whether this expert hears it; flags.
+        and its change, both magnified, if they are, whether this expert hears it; flags.
         """
-        slots = self.slots
-        return 2 + slots.output_feedback + slots.input_size + 1 + 2 * slots.feedback + 1 + len(FLAGS)
+        slots, heard = self.slots, 4 if self.settings.magnification else 2
+        return 2 + slots.output_feedback + slots.input_size + 1 + heard * slots.feedback + 1 + len(FLAGS)
 
     def initial_state(self, family: Family, keys: Int[Tensor, "B 4"], experts: int) -> HardwiredState:
         """Nothing heard yet.
@@ -64,14 +88,16 @@ class HardwiredMembrane(Membrane):
         )  # (B, O, 2+P)
         own_input = torch.cat([observation.inputs, observation.input_mask[..., None]], dim=-1)  # (B, I, F+1)
         first = observation.flags[:, :1]  # (B, 1)
-        feedback = feedback_and_change(observation.feedback, state.feedback, first)  # (B, 2G)
-        heard = torch.cat([feedback, torch.ones_like(first)], dim=-1)[:, None]  # (B, 1, 2G+1)
+        feedback = feedback_and_change(
+            observation.feedback, state.feedback, first, self.settings.magnification
+        )  # (B, 2G or 4G)
+        heard = torch.cat([feedback, torch.ones_like(first)], dim=-1)[:, None]  # (B, 1, H)
         if self.feedback_to == "one":
-            heard = _pad_experts(heard, experts)  # (B, E, 2G+1), zeros but for expert 0
+            heard = _pad_experts(heard, experts)  # (B, E, H), zeros but for expert 0
         else:
-            heard = heard.expand(-1, experts, -1)  # (B, E, 2G+1)
+            heard = heard.expand(-1, experts, -1)  # (B, E, H)
         if self.feedback_to == "chosen":
-            heard = heard * _pad_experts(observation.outputs[..., None], experts)  # (B, E, 2G+1)
+            heard = heard * _pad_experts(observation.outputs[..., None], experts)  # (B, E, H)
         flags = observation.flags[:, None].expand(-1, experts, -1)  # (B, E, 3)
         slots = [_pad_experts(own_output, experts), _pad_experts(own_input, experts)]
         return HardwiredState(observation.feedback), torch.cat([*slots, heard, flags], dim=-1)  # (B, E, R)

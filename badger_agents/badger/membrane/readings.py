@@ -21,6 +21,8 @@ class Reading(NamedTuple):
             in units of `LEVEL`, G wide; as all that follows up to `hears`, 0 for those who do not hear it.
         change: its change since the last step, times both; 0 at the first step.
         since_start: the same since the start of the attention window.
+        magnified: feedback (over `LEVEL`), change and change since the start once more, `magnified`; 3G wide,
+            or 0 where the membrane magnifies nothing.
         hears: 1 for those who hear the global feedback.
         outputs: number of outputs in use, in units of `USUAL`.
         per_output: 1 over that number.
@@ -41,6 +43,7 @@ class Reading(NamedTuple):
     feedback: Tensor
     change: Tensor
     since_start: Tensor
+    magnified: Tensor
     hears: Tensor
     outputs: Tensor
     per_output: Tensor
@@ -53,13 +56,19 @@ class Reading(NamedTuple):
     query: Tensor
 
 
-def reading_widths(slots: Slots) -> tuple[int, ...]:
-    """How many numbers each part of a `Reading` has, in its order."""
+def reading_widths(slots: Slots, magnified: bool = False) -> tuple[int, ...]:
+    """How many numbers each part of a `Reading` has, in its order.
+
+    Args:
+        slots: the family's sizes.
+        magnified: whether the membrane magnifies feedback.
+    """
     heard = slots.feedback
     own = (1, 1, slots.output_feedback, slots.input_size, 1)
-    return (*own, heard, heard, heard, *(1 for _ in Reading._fields[len(own) + 3 :]))
+    told = (heard, heard, heard, 3 * heard * magnified)
+    return (*own, *told, *(1 for _ in Reading._fields[len(own) + len(told) :]))
 
 
-def split_reading(reading: Float[Tensor, "B E R"], slots: Slots) -> Reading:
+def split_reading(reading: Float[Tensor, "B E R"], slots: Slots, magnified: bool = False) -> Reading:
     """The parts of what an attentional membrane lets experts read."""
-    return Reading(*reading.split(reading_widths(slots), dim=-1))
+    return Reading(*reading.split(reading_widths(slots, magnified), dim=-1))

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from badger_agents.badger.policies.expert_policy import Emission, ExpertPolicy, Size
+from badger_agents.badger.policies.expert_policy import Emission, ExpertPolicy, Size, silent_linear
 
 SPREAD = 4.0
 """Factor, at the start, of the weights that say what is worth remembering: some heads choose sharply."""
@@ -17,7 +17,8 @@ class AveragingPolicy(ExpertPolicy):
     and reads, and keeps two sums: of weights, and of weights times values. So it knows, without having to
     learn how to keep count, the mean of what it found worth remembering and how much that was: as attention
     over one's own past does (Mishra et al. 2018), at a constant cost per step. A network of two layers sees
-    the means (drawn to 0 as by one moment more of value 0), the logs of the sums, and what is read now.
+    the means (drawn to 0 as by one moment more of value 0), the logs of the sums, and what is heard and read
+    now. Messages are linear in means, logs and what is read.
 
     Args:
         reading_size: R.
@@ -39,7 +40,7 @@ class AveragingPolicy(ExpertPolicy):
         super().__init__()
         self.heads, self.message_size, self.key_size = heads, message_size, key_size
         self.draw_size = 1  # of which nothing is used: it says how many experts there are
-        self.sizes = (message_size, key_size, key_size, 1)
+        self.sizes = (message_size, key_size, key_size)
         heard = message_size + reading_size
         self.remember = nn.Linear(heard, 2 * heads)
         self.think = nn.Sequential(
@@ -48,25 +49,33 @@ class AveragingPolicy(ExpertPolicy):
             nn.Linear(hidden_size, hidden_size),
             nn.Tanh(),
         )
-        self.emit = nn.Linear(hidden_size, sum(self.sizes))
-        with torch.no_grad():  # writes nothing at first
+        self.say = nn.Linear(2 * heads + reading_size, sum(self.sizes))
+        self.write = silent_linear(hidden_size)
+        with torch.no_grad():
             self.remember.weight[:heads] *= SPREAD
-            self.emit.weight[-1].zero_()
-            self.emit.bias[-1].zero_()
 
     def initial_state(self, draws: Float[Tensor, "B E S"]) -> Float[Tensor, "B E D"]:
         """Nothing remembered: sums of weights, then of weighted values, all 0: D = 2N numbers."""
         return (draws[..., :1] * 0).repeat(1, 1, 2 * self.heads)  # (B, E, 2N)
 
-    def forward(
+    def emit(self, state: Float[Tensor, "B E D"], reading: Float[Tensor, "B E R"]) -> Emission:
+        """Linear in what is remembered so far and what is read now."""
+        said = self.say(torch.cat([self._recalled(state), reading], dim=-1))  # (B, E, M+2K)
+        return Emission(*said.split(self.sizes, dim=-1))  # (B, E, M), (B, E, K), (B, E, K)
+
+    def update(
         self, state: Float[Tensor, "B E D"], inbox: Float[Tensor, "B E M"], reading: Float[Tensor, "B E R"]
-    ) -> tuple[Float[Tensor, "B E D"], Emission, Float[Tensor, "B E 1"]]:
+    ) -> tuple[Float[Tensor, "B E D"], Float[Tensor, "B E 1"]]:
         """Add to the sums, then think about means and amounts."""
         heard = torch.cat([inbox, reading], dim=-1)  # (B, E, M+R)
         worth, value = self.remember(heard).chunk(2, dim=-1)  # (B, E, N) each
         weight = torch.sigmoid(worth)  # (B, E, N)
         state = state + torch.cat([weight, weight * value], dim=-1)  # (B, E, 2N)
+        thought = self.think(torch.cat([self._recalled(state), heard], dim=-1))  # (B, E, H)
+        return state, self.write(thought)  # (B, E, 2N), (B, E, 1)
+
+    @staticmethod
+    def _recalled(state: Float[Tensor, "B E D"]) -> Float[Tensor, "B E D"]:
+        """Means and amounts."""
         weights, values = state.chunk(2, dim=-1)  # (B, E, N) each
-        recalled = torch.cat([values / (1 + weights), torch.log1p(weights) / 2, heard], dim=-1)
-        message, key, query, writing = self.emit(self.think(recalled)).split(self.sizes, dim=-1)
-        return state, Emission(message, key, query), writing
+        return torch.cat([values / (1 + weights), torch.log1p(weights) / 2], dim=-1)  # (B, E, 2N)

@@ -35,7 +35,8 @@ class Emission(NamedTuple):
 class ExpertPolicy(nn.Module):
     """Base of expert policies: what a user replaces.
 
-    A subclass takes `reading_size` (numbers an expert reads from the membrane per step) as its first
+    A round of communication is `emit`, what each expert tells the others, then `update`, what it makes of what
+    it hears. A subclass takes `reading_size` (numbers an expert reads from the membrane per step) as its first
     argument and its own settings by keyword, and says nothing about how many experts there are: every
     tensor is [batch, experts, features], and the same weights serve all experts. The names, annotations and
     defaults of those keywords are the keys, types and defaults of [agent.policy] in a recipe (see
@@ -61,21 +62,32 @@ class ExpertPolicy(nn.Module):
         """
         raise NotImplementedError(f"{type(self).__name__} does not define initial_state")
 
-    def forward(
-        self, state: Any, inbox: Float[Tensor, "B E M"], reading: Float[Tensor, "B E R"]
-    ) -> tuple[Any, Tensor | Emission, Float[Tensor, "B E 1"]]:
-        """One round of communication.
+    def emit(self, state: Any, reading: Float[Tensor, "B E R"]) -> Tensor | Emission:
+        """What the experts send in a round, before they hear anything in it.
 
         Args:
-            state: the experts' states.
-            inbox: what each expert hears; zeros without neighbours.
-            reading: what each expert reads from the membrane.
+            state: the experts' states, as the last round left them.
+            reading: what each expert reads from the membrane at this step.
 
         Returns:
-            The next states; the messages to send next, a tensor [B, E, M] or an `Emission`; and the
-            writings [B, E, 1].
+            Messages, a tensor [B, E, M] or an `Emission`.
         """
-        raise NotImplementedError(f"{type(self).__name__} does not define forward")
+        raise NotImplementedError(f"{type(self).__name__} does not define emit")
+
+    def update(
+        self, state: Any, inbox: Float[Tensor, "B E M"], reading: Float[Tensor, "B E R"]
+    ) -> tuple[Any, Float[Tensor, "B E 1"]]:
+        """What the experts make of a round.
+
+        Args:
+            state: the experts' states, as the last round left them.
+            inbox: what each expert hears; zeros without neighbours.
+            reading: as for `emit`.
+
+        Returns:
+            The next states, and the writings [B, E, 1]; those of a step's last round count.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not define update")
 
     def vote(self, state: Any) -> Float[Tensor, "B E 1"]:
         """Log-odds that this step's talking should stop now, if the policy `halts`.
@@ -84,3 +96,11 @@ class ExpertPolicy(nn.Module):
             state: the experts' states after a round.
         """
         raise NotImplementedError(f"{type(self).__name__} does not define vote")
+
+
+def silent_linear(size: int) -> nn.Linear:
+    """A linear map to a writing that starts at 0: outputs that drift into their limits have no gradient."""
+    made = nn.Linear(size, 1)
+    nn.init.zeros_(made.weight)
+    nn.init.zeros_(made.bias)
+    return made

@@ -1,4 +1,4 @@
-"""The reference expert policy: a GRU cell, and a linear map from its state to all that an expert says."""
+"""The reference expert policy: a GRU cell; what an expert says is linear in its state and its reading."""
 
 from typing import Annotated
 
@@ -7,12 +7,21 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
 
-from badger_agents.badger.policies.expert_policy import Emission, ExpertPolicy, Number, Size
+from badger_agents.badger.policies.expert_policy import (
+    Emission,
+    ExpertPolicy,
+    Number,
+    Size,
+    silent_linear,
+)
 from badger_agents.cells import GRUCell
 
 
 class GRUPolicy(ExpertPolicy):
-    """A GRU cell per expert; messages, keys, queries and writing are linear in its state.
+    """A GRU cell per expert.
+
+    Messages, keys and queries are linear in the state and the present reading; the writing is linear in the
+    state after the update.
 
     Args:
         reading_size: R.
@@ -22,6 +31,7 @@ class GRUPolicy(ExpertPolicy):
         state_noise: standard deviation of the random initial states, which tell experts apart.
         sharpness: factor of the queries. Above 1, attention is sharp from early on, and experts learn
             sooner to pick one speaker out of many.
+        update_bias: of the cell's update gate at the start. Above 0, states are kept for long at first.
         halts: experts vote on when to stop talking.
     """
 
@@ -34,6 +44,7 @@ class GRUPolicy(ExpertPolicy):
         key_size: Annotated[int, Field(ge=0)] = 8,
         state_noise: Number = 1.0,
         sharpness: Number = 1.0,
+        update_bias: float = 0.0,
         halts: bool = False,
     ) -> None:
         super().__init__()
@@ -42,14 +53,10 @@ class GRUPolicy(ExpertPolicy):
         self.draw_size = hidden_size  # one draw per number in the state
         self.state_noise = state_noise
         self.sharpness = sharpness
-        self.sizes = (message_size, key_size, key_size, 1)
-        self.cell = GRUCell(message_size + reading_size, hidden_size)
-        self.emit = nn.Linear(hidden_size, sum(self.sizes))
-        with (
-            torch.no_grad()
-        ):  # starts by writing nothing: outputs that drift into their limits have no gradient
-            self.emit.weight[-1].zero_()
-            self.emit.bias[-1].zero_()
+        self.sizes = (message_size, key_size, key_size)
+        self.cell = GRUCell(message_size + reading_size, hidden_size, update_bias)
+        self.say = nn.Linear(hidden_size + reading_size, sum(self.sizes))
+        self.write = silent_linear(hidden_size)
         self.halts = halts
         if halts:
             self.stop = nn.Linear(hidden_size, 1)
@@ -59,14 +66,18 @@ class GRUPolicy(ExpertPolicy):
         """Random states: experts that share weights and inputs would else stay alike."""
         return self.state_noise * draws
 
-    def forward(
+    def emit(self, state: Float[Tensor, "B E H"], reading: Float[Tensor, "B E R"]) -> Emission:
+        """Linear in both."""
+        value, key, query = self.say(torch.cat([state, reading], dim=-1)).split(self.sizes, dim=-1)
+        return Emission(value, key, query * self.sharpness)  # (B, E, M), (B, E, K), (B, E, K)
+
+    def update(
         self, state: Float[Tensor, "B E H"], inbox: Float[Tensor, "B E M"], reading: Float[Tensor, "B E R"]
-    ) -> tuple[Float[Tensor, "B E H"], Emission, Float[Tensor, "B E 1"]]:
-        """Update the state from inbox and reading, then emit from it."""
+    ) -> tuple[Float[Tensor, "B E H"], Float[Tensor, "B E 1"]]:
+        """A step of the cell, and what follows from its state."""
         heard = torch.cat([inbox, reading], dim=-1)  # (B, E, M+R)
         state = self.cell(heard.flatten(0, 1), state.flatten(0, 1)).view_as(state)  # (B, E, H)
-        value, key, query, writing = self.emit(state).split(self.sizes, dim=-1)
-        return state, Emission(value, key, query * self.sharpness), writing
+        return state, self.write(state)  # (B, E, H), (B, E, 1)
 
     def vote(self, state: Float[Tensor, "B E H"]) -> Float[Tensor, "B E 1"]:
         """Linear in the state."""

@@ -64,8 +64,8 @@ class ScheduleState(NamedTuple):
         stage: [B, E, 1], one of `WAITING`, ...
         base: [B, E, 1], d times the error if no output were being probed, less that at the window's start.
         found: [B, E, 1], its target, once it is known.
-        clock: [B, E, 1], how much of the window was gone at the last call; -1 before the first.
-        rounds: [B, E, 1], rounds of this step before this one.
+        clock: [B, E, 1], how much of the window was gone in the last round; -1 before the first.
+        rounds: [B, E, 1], rounds of the last round's step so far, that one included.
     """
 
     rank: Tensor
@@ -79,10 +79,10 @@ class ScheduleState(NamedTuple):
 class TriangulationPolicy(HandcraftedPolicy):
     """The guessing game: experts take turns to probe their outputs, and each solves for its own.
 
-    A step has two rounds. In the first, experts whose output is still to be probed send their random
+    A step has two rounds. In the second, experts whose output is still to be probed send their random
     rank; all hear the highest of the others, and who hears none higher moves its output from 0 to
     `PROBE`. One step later that expert reads what it did to the error: d times the error has changed by
-    3 * (PROBE ** 2 - 2 * PROBE * target). It writes its target and sends, in the second round, the error
+    3 * (PROBE ** 2 - 2 * PROBE * target). It writes its target and sends, in the first round, the error
     that this leaves, which is what the next prober has to compare with. So every step but the last can
     begin a probe, as in the plain algorithm.
 
@@ -117,46 +117,62 @@ class TriangulationPolicy(HandcraftedPolicy):
         zero = torch.zeros_like(draws[..., :1])  # (B, E, 1)
         return ScheduleState(rank, zero, zero, zero, zero - 1, zero)
 
-    def forward(
-        self, state: ScheduleState, inbox: Float[Tensor, "B E 3"], reading: Float[Tensor, "B E R"]
-    ) -> tuple[ScheduleState, Emission, Float[Tensor, "B E 1"]]:
-        """Both rounds are computed, and each row takes the one that it is in."""
+    def emit(self, state: ScheduleState, reading: Float[Tensor, "B E R"]) -> Emission:
+        """In a step's first round what an answer leaves, in its second the rank of who waits, else nothing."""
         seen = self.parts(reading)
-        state = _where(seen.gone != state.clock, self._step_begins(state, inbox, seen), state)
-        left = (1 - seen.gone) * (seen.length + 1) * self.window_length  # (B, E, 1), steps of the window
-        waits = (state.stage == WAITING) & (seen.output_share > 0) & (seen.output == 0)
-        waits = waits & (left > 1 + 1e-3)  # (B, E, 1), a probe's answer comes one step later
-        rank, heard = state.rank, inbox[..., :2]  # (B, E, 2)
-        starts = waits & _precedes(heard, rank) & (state.rounds == 1)  # (B, E, 1)
-        stage = torch.where(starts, PROBING, state.stage)  # (B, E, 1)
-        asks, tells = waits & (state.rounds == 0), (stage == ANSWERED) & (state.rounds > 0)  # (B, E, 1)
-        news = torch.cat([torch.ones_like(rank), state.base], dim=-1)  # (B, E, 3)
-        ask = torch.cat([rank, torch.zeros_like(state.base)], dim=-1)  # (B, E, 3)
+        first = seen.gone != state.clock  # (B, E, 1), whether the step begins
+        tells = first & (state.stage == PROBING) & (seen.begins == 0)  # (B, E, 1)
+        asks = ~first & (state.rounds == 1) & self._waits(state, seen)  # (B, E, 1)
+        left = self._answer(state, seen)[1]  # (B, E, 1)
+        news = torch.cat([torch.ones_like(state.rank), left], dim=-1)  # (B, E, 3)
+        ask = torch.cat([state.rank, torch.zeros_like(left)], dim=-1)  # (B, E, 3)
         message = ask * asks + news * tells  # (B, E, 3)
         key = message[..., :1]  # (B, E, 1), 0 of the silent
+        return Emission(message, key, torch.full_like(key, LOUD))
+
+    def update(
+        self, state: ScheduleState, inbox: Float[Tensor, "B E 3"], reading: Float[Tensor, "B E R"]
+    ) -> tuple[ScheduleState, Float[Tensor, "B E 1"]]:
+        """Both rounds are computed, and each row takes the one that it is in."""
+        seen = self.parts(reading)
+        first = seen.gone != state.clock  # (B, E, 1)
+        state = _where(first, self._step_begins(state, inbox, seen), state)
+        starts = ~first & (state.rounds == 1) & self._waits(state, seen)  # (B, E, 1)
+        starts = starts & _precedes(inbox[..., :2], state.rank)  # (B, E, 1)
+        stage = torch.where(starts, PROBING, state.stage)  # (B, E, 1)
         wanted = torch.where(
             stage == PROBING, PROBE, torch.where(stage == ANSWERED, state.found, seen.output)
         )
-        state = state._replace(stage=stage, rounds=state.rounds + 1)
-        return state, Emission(message, key, torch.full_like(key, LOUD)), wanted - seen.output
+        return state._replace(stage=stage, rounds=state.rounds + 1), wanted - seen.output  # (B, E, 1)
+
+    def _waits(self, state: ScheduleState, seen: Reading) -> Tensor:
+        """Who still has to probe, and can: the answer to a probe comes one step later; bool [B, E, 1]."""
+        left = (1 - seen.gone) * (seen.length + 1) * self.window_length  # (B, E, 1), steps of the window
+        able = (seen.output_share > 0) & (seen.output == 0) & (left > 1 + 1e-3)  # (B, E, 1)
+        return (state.stage == WAITING) & able
+
+    def _answer(
+        self, state: ScheduleState, seen: Reading
+    ) -> tuple[Float[Tensor, "B E 1"], Float[Tensor, "B E 1"]]:
+        """If this expert has probed: its target, and what base the error has once that is written."""
+        change = seen.since_start / self.feedback_scale - state.base  # (B, E, 1)
+        answer = ((PROBE**2 - change / 3) / (2 * PROBE)).clamp(-1, 1)  # (B, E, 1)
+        return answer, state.base - 3 * answer**2
 
     def _step_begins(
         self, state: ScheduleState, inbox: Float[Tensor, "B E 3"], seen: Reading
     ) -> ScheduleState:
-        """The state once the step's feedback is known, and what was said at the end of the last step."""
-        spoken = inbox[..., :1] > 0  # (B, E, 1)
-        base = torch.where(spoken, inbox[..., 2:], state.base)  # (B, E, 1)
-        change = seen.since_start / self.feedback_scale - base  # (B, E, 1)
-        answer = ((PROBE**2 - change / 3) / (2 * PROBE)).clamp(-1, 1)  # (B, E, 1)
+        """The state once the step's feedback is known, and what the answer of another expert leaves."""
         answered, begins = state.stage == PROBING, seen.begins > 0  # (B, E, 1)
-        found = torch.where(answered, answer, state.found)  # (B, E, 1)
-        base = torch.where(answered, base - 3 * answer**2, base)  # (B, E, 1)
+        answer, left = self._answer(state, seen)  # (B, E, 1)
+        told = torch.where(inbox[..., :1] > 0, inbox[..., 2:], state.base)  # (B, E, 1)
+        base = torch.where(answered, left, told)  # (B, E, 1)
         stage = torch.where(answered, ANSWERED, torch.where(state.stage == ANSWERED, DONE, state.stage))
         return ScheduleState(
             state.rank,
             torch.where(begins, WAITING, stage),
             torch.where(begins, 0, base),
-            found,
+            torch.where(answered, answer, state.found),
             seen.gone,
             torch.zeros_like(state.rounds),
         )
@@ -167,7 +183,7 @@ class ParityPolicy(HandcraftedPolicy):
 
     Experts without an input keep silent, so that what the others' mean is over is known from the number
     of inputs. Needs at least as many experts as inputs, all of whom hear each other, and absolute writing;
-    what is shown at one step is answered two rounds later.
+    what is shown is answered in the same round.
     """
 
     message_size = 1
@@ -177,27 +193,39 @@ class ParityPolicy(HandcraftedPolicy):
         """No bit yet."""
         return draws.new_zeros(*draws.shape[:-1], 1)
 
-    def forward(
+    def emit(self, state: Float[Tensor, "B E 1"], reading: Float[Tensor, "B E R"]) -> Emission:
+        """One's bit."""
+        bit = self._bit(state, self.parts(reading))  # (B, E, 1)
+        holds = (bit != 0).to(bit.dtype)  # (B, E, 1)
+        return Emission(bit, holds, torch.full_like(holds, LOUD))
+
+    def update(
         self, state: Float[Tensor, "B E 1"], inbox: Float[Tensor, "B E 1"], reading: Float[Tensor, "B E R"]
-    ) -> tuple[Float[Tensor, "B E 1"], Emission, Float[Tensor, "B E 1"]]:
-        """Send one's bit; write the parity of all that is known."""
+    ) -> tuple[Float[Tensor, "B E 1"], Float[Tensor, "B E 1"]]:
+        """Write the parity of all that is known."""
         seen = self.parts(reading)
-        bit = torch.where(seen.input == 0, state, seen.input)  # (B, E, 1), which may be shown only once
+        bit = self._bit(state, seen)  # (B, E, 1)
         holds = (bit != 0).to(bit.dtype)  # (B, E, 1)
         count = (seen.inputs * USUAL).round()  # (B, E, 1)
         total = inbox * (count - holds) + bit  # (B, E, 1), number of +1 less number of -1
         odd = ((count - total) / 2).round() % 2  # (B, E, 1), whether the number of -1 is odd
-        return bit, Emission(bit, holds, torch.full_like(holds, LOUD)), 1 - 2 * odd
+        return bit, 1 - 2 * odd
+
+    @staticmethod
+    def _bit(state: Float[Tensor, "B E 1"], seen: Reading) -> Float[Tensor, "B E 1"]:
+        """The bit, which may be shown only once; 0 for who has none."""
+        return torch.where(seen.input == 0, state, seen.input)
 
 
 class RingParityState(NamedTuple):
     """What an expert of `RingParityPolicy` knows; bits are -1 and +1.
 
     Attributes:
-        now: [B, E, 1], sum of the two bits t places away to both sides, t being the rounds so far.
+        now: [B, E, 1], sum of the two bits t places away to both sides, t being the rounds so far; from the
+            first on.
         before: [B, E, 1], the same for t - 1.
-        total: [B, E, 1], sum of all bits less than t places away.
-        rounds: [B, E, 1], t; -1 before the first round.
+        total: [B, E, 1], sum of all bits at most t places away.
+        rounds: [B, E, 1], t.
     """
 
     now: Tensor
@@ -207,7 +235,7 @@ class RingParityState(NamedTuple):
 
 
 class RingParityPolicy(HandcraftedPolicy):
-    """XOR's parity on a ring of as many experts as bits, in N // 2 + 1 rounds.
+    """XOR's parity on a ring of as many experts as bits, in N // 2 rounds (one, if N is 1).
 
     Everyone sends the sum x of the two bits t places away. Its two neighbours' sums are of the bits t - 1
     and t + 1 places away, so that the next sum is theirs less the one before. At the end of the ring, if N
@@ -220,23 +248,34 @@ class RingParityPolicy(HandcraftedPolicy):
     def initial_state(self, draws: Float[Tensor, "B E 0"]) -> RingParityState:
         """Nothing known."""
         zero = draws.new_zeros(*draws.shape[:-1], 1)  # (B, E, 1)
-        return RingParityState(zero, zero, zero, zero - 1)
+        return RingParityState(zero, zero, zero, zero)
 
-    def forward(
+    def emit(self, state: RingParityState, reading: Float[Tensor, "B E R"]) -> Emission:
+        """The sum of the bits t places away; at first one's own."""
+        return Emission.alike(self._begun(state, self.parts(reading)).now)
+
+    def update(
         self, state: RingParityState, inbox: Float[Tensor, "B E 1"], reading: Float[Tensor, "B E R"]
-    ) -> tuple[RingParityState, Emission, Float[Tensor, "B E 1"]]:
+    ) -> tuple[RingParityState, Float[Tensor, "B E 1"]]:
         """One place further; the mean that is heard is that of two neighbours, or twice the only one's."""
         seen = self.parts(reading)
+        state = self._begun(state, seen)
         count, rounds = (seen.inputs * USUAL).round(), state.rounds + 1  # (B, E, 1)
-        sums = (
-            2 * inbox - torch.where(rounds == 2, 2, 1) * state.before
-        )  # (B, E, 1), one's own bit came twice
-        now = torch.where(rounds == 0, seen.input, sums)  # (B, E, 1)
+        twice = torch.where(rounds == 2, 2, 1)  # (B, E, 1), one's own bit comes back from both sides
+        now = 2 * inbox - twice * state.before  # (B, E, 1)
         half = torch.where(2 * rounds == count, 0.5, 1)  # (B, E, 1), of the bit met on both ways
         within = 2 * rounds <= count  # (B, E, 1), what lies further was counted from the other side
         total = state.total + torch.where(within, half * now, 0)  # (B, E, 1)
         odd = ((count - total) / 2).round() % 2  # (B, E, 1), whether the number of -1 is odd
-        return RingParityState(now, state.now, total, rounds), Emission.alike(now), 1 - 2 * odd
+        return RingParityState(now, state.now, total, rounds), 1 - 2 * odd
+
+    @staticmethod
+    def _begun(state: RingParityState, seen: Reading) -> RingParityState:
+        """The state, in the first round with one's own bit."""
+        first = state.rounds == 0  # (B, E, 1)
+        own = (torch.where(first, seen.input, part) for part in (state.now, state.total))  # (B, E, 1) each
+        now, total = own
+        return state._replace(now=now, total=total)
 
 
 def _precedes(low: Float[Tensor, "B E 2"], high: Float[Tensor, "B E 2"]) -> Tensor:

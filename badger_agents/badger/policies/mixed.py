@@ -1,9 +1,10 @@
 """Mixed policies: several shared policies in one agent, learned and handcrafted ones side by side."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from badger_agents import tree
@@ -61,22 +62,25 @@ class MixedPolicy(ExpertPolicy):
         begun = [policy.initial_state(draws[..., : policy.draw_size]) for policy in self._members()]
         return (own[None, :, None].expand(len(draws), -1, -1), *begun)
 
-    def forward(
-        self, state: tuple[Any, ...], inbox: Float[Tensor, "B E M"], reading: Float[Tensor, "B E R"]
-    ) -> tuple[tuple[Any, ...], Emission, Float[Tensor, "B E 1"]]:
-        """Every policy for every expert; each expert sends and writes what its own says."""
+    def emit(self, state: tuple[Any, ...], reading: Float[Tensor, "B E R"]) -> Emission:
+        """Every policy for every expert; each expert sends what its own says."""
         own, *states = state
-        after = []
-        for number, (policy, before) in enumerate(zip(self._members(), states, strict=True)):
-            following, message, writing = policy(before, inbox, reading)
-            after.append(following)
-            said = (self._with_keys(message), writing)
-            if number == 0:
-                chosen = said
-            else:
-                mine = own == number  # (B, E, 1)
-                chosen = tree.map(lambda new, old, mine=mine: torch.where(mine, new, old), said, chosen)
-        return (own, *after), *chosen
+        said = [
+            self._with_keys(policy.emit(each, reading))
+            for policy, each in zip(self._members(), states, strict=True)
+        ]
+        chosen: Emission = _own(own, said)
+        return chosen
+
+    def update(
+        self, state: tuple[Any, ...], inbox: Float[Tensor, "B E M"], reading: Float[Tensor, "B E R"]
+    ) -> tuple[tuple[Any, ...], Float[Tensor, "B E 1"]]:
+        """Every policy for every expert; each expert writes what its own says."""
+        own, *states = state
+        members = zip(self._members(), states, strict=True)
+        after, written = zip(*(policy.update(each, inbox, reading) for policy, each in members), strict=True)
+        writing: Tensor = _own(own, written)  # (B, E, 1)
+        return (own, *after), writing
 
     def _members(self) -> list[ExpertPolicy]:
         return [policy for policy in self.policies if isinstance(policy, ExpertPolicy)]
@@ -88,3 +92,12 @@ class MixedPolicy(ExpertPolicy):
             return emission
         none = emission.value.new_zeros(*emission.value.shape[:2], self.key_size)  # (B, E, K)
         return Emission(emission.value, none, none)
+
+
+def _own(own: Int[Tensor, "B E 1"], made: Sequence[Any]) -> Any:
+    """Of what every policy made for all experts, tensors [B, E, ...] or tuples of such, each expert's own."""
+    chosen = made[0]
+    for number in range(1, len(made)):
+        mine = own == number  # (B, E, 1)
+        chosen = tree.map(lambda new, old, mine=mine: torch.where(mine, new, old), made[number], chosen)
+    return chosen
