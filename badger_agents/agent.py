@@ -149,14 +149,14 @@ def feedback_and_change(
     previous: Float[Tensor, "*B G"],
     first: Float[Tensor, "*B 1"],
     magnification: float = 0.0,
-) -> Float[Tensor, "*B N*G"]:
-    """Feedback beside its change since the last step (0 at the first step of a trial); N = 2.
+) -> Float[Tensor, "*B N"]:
+    """Feedback beside its change since the last step (0 at the first step of a trial): 2G numbers.
 
     Args:
         feedback: of this step.
         previous: of the step before.
         first: 1 at the first step of a trial.
-        magnification: above 0, both once more, `magnified`; N = 4.
+        magnification: above 0, both once more, `magnified`: 4G numbers.
     """
     heard = torch.cat([feedback, (feedback - previous) * (1 - first)], dim=-1)  # (*B, 2G)
     if not magnification:

@@ -70,8 +70,8 @@ class Round(NamedTuple):
 class BadgerAgent(LearnedAgent):
     """Experts that share one policy and differ in their states (contract 4).
 
-    Experts talk first. A step is: read from the membrane; R rounds of emit, deliver, update; write. So what an
-    expert reads at step t is in its message of step t, and the others know it before they write at step t.
+    Experts talk first. A step is: read from the membrane; R rounds of emit, deliver, update; write. So what
+    an expert reads at step t is in its message of step t, and the others know it before they write there.
 
     Args:
         family: a family of the kind it will act in, for the widths of what is read; in others, narrower
@@ -243,7 +243,7 @@ class BadgerAgent(LearnedAgent):
         return numbers.view(len(keys), count, size)  # (B, N, S), or S = 0
 
 
-def _with(reading: Float[Tensor, "B E R"], received: Float[Tensor, "B E C"]) -> Float[Tensor, "B E R+C"]:
+def _with(reading: Float[Tensor, "B E R"], received: Float[Tensor, "B E C"]) -> Float[Tensor, "B E D"]:
     """What is read, with the attention that each expert got, where experts read it."""
     return torch.cat([reading, received], dim=-1) if received.shape[-1] else reading  # (B, E, R+1 or R)
 

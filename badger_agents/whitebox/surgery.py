@@ -82,8 +82,8 @@ def transplant(
 ) -> BadgerState:
     """The paper's skills cloning: another agent's experts get the states of these.
 
-    What belongs to an expert moves: its state, the attention it got, what it sent and has not arrived, its identity. The
-    membrane, which ties places to slots, is the receiver's own.
+    What belongs to an expert moves: its state, the attention it got, what it sent and has not arrived, its
+    identity. The membrane, which ties places to slots, is the receiver's own.
 
     Args:
         into: the receiver's state.

@@ -152,10 +152,15 @@ class FaultyPolicy(ExpertPolicy):
     def initial_state(self, draws: Tensor) -> Tensor:
         return draws
 
-    def forward(self, state: Tensor, inbox: Tensor, reading: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        out = self.linear(torch.cat([inbox, reading], dim=-1))  # (B, E, 3)
+    def out(self, inbox: Tensor, reading: Tensor) -> Tensor:
+        return self.linear(torch.cat([inbox, reading], dim=-1))  # (B, E, 3)
+
+    def emit(self, state: Tensor, reading: Tensor) -> Tensor:
+        return self.out(reading[..., :2] * 0, reading)[..., 1:].tanh()
+
+    def update(self, state: Tensor, inbox: Tensor, reading: Tensor) -> tuple[Tensor, Tensor]:
         now, FaultyPolicy.calls = self.calls // HORIZON, self.calls + 1
-        return state, out[..., 1:].tanh(), out[..., :1] * (torch.nan if now in self.bad else 1.0)
+        return state, self.out(inbox, reading)[..., :1] * (torch.nan if now in self.bad else 1.0)
 
 
 class LookingPolicy(FaultyPolicy):
@@ -164,9 +169,15 @@ class LookingPolicy(FaultyPolicy):
     def __init__(self, reading_size: int, **_: int) -> None:
         super().__init__(reading_size)
 
-    def forward(self, state: Tensor, inbox: Tensor, reading: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def update(self, state: Tensor, inbox: Tensor, reading: Tensor) -> tuple[Tensor, Tensor]:
         assert float(reading.sum().detach()) < 1e9
-        return super().forward(state, inbox, reading)
+        return super().update(state, inbox, reading)
+
+
+def one_round(policy: ExpertPolicy, state: Any, inbox: Tensor, reading: Tensor) -> tuple[Any, Any, Tensor]:
+    """What a policy makes of a round: states after it, what was sent, writings."""
+    after, writing = policy.update(state, inbox, reading)
+    return after, policy.emit(state, reading), writing
 
 
 def seen_at(family: Family, names: Tensor, time: int = 0) -> Observation:

@@ -112,7 +112,7 @@ def test_those_who_come_leave_the_others_as_they_were(topology: str, channel: st
         world = family.step(task, world, action, names).state
     grown, larger = grow(agent, state, names, Change(add=1, clone=[0]), 2)
     assert torch.equal(larger.experts[:, :EXPERTS], state.experts)
-    assert torch.equal(larger.emission.value[:, :EXPERTS], state.emission.value)
+    assert torch.equal(larger.received[:, :EXPERTS], state.received)
     for (old, _), (new, _) in zip(state.channel.delay_buffer, larger.channel.delay_buffer, strict=True):
         assert torch.equal(new[:, :EXPERTS], old)
         assert torch.equal(new[:, -2], old[:, 0])  # the clone's are on their way as well

@@ -78,9 +78,14 @@ class Careless(ExpertPolicy):
     def initial_state(self, draws: Tensor) -> Tensor:
         return draws
 
-    def forward(self, state: Tensor, inbox: Tensor, reading: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        out = self.linear(self.forget(torch.cat([inbox, reading], dim=-1)))
-        return state, out[..., 1:], out[..., :1]
+    def out(self, inbox: Tensor, reading: Tensor) -> Tensor:
+        return self.linear(self.forget(torch.cat([inbox, reading], dim=-1)))
+
+    def emit(self, state: Tensor, reading: Tensor) -> Tensor:
+        return self.out(reading[..., :2] * 0, reading)[..., 1:]
+
+    def update(self, state: Tensor, inbox: Tensor, reading: Tensor) -> tuple[Tensor, Tensor]:
+        return state, self.out(inbox, reading)[..., :1]
 
 
 def test_an_agent_that_is_loaded_is_in_evaluation_mode_and_has_no_dropout(tmp_path: Path) -> None:

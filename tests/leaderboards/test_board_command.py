@@ -125,13 +125,17 @@ class Mine(ExpertPolicy):
 
     def __init__(self, reading_size):
         super().__init__()
-        self.linear = torch.nn.Linear(4 + 2 + reading_size, 4 + 2 + 1)
+        self.say = torch.nn.Linear(4 + reading_size, 2)
+        self.think = torch.nn.Linear(4 + 2 + reading_size, 4 + 1)
 
     def initial_state(self, draws):
         return draws
 
-    def forward(self, state, inbox, reading):
-        return self.linear(torch.cat([state, inbox, reading], dim=-1)).tanh().split([4, 2, 1], dim=-1)
+    def emit(self, state, reading):
+        return self.say(torch.cat([state, reading], dim=-1)).tanh()
+
+    def update(self, state, inbox, reading):
+        return self.think(torch.cat([state, inbox, reading], dim=-1)).tanh().split([4, 1], dim=-1)
 """
 
 

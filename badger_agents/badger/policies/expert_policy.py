@@ -35,9 +35,9 @@ class Emission(NamedTuple):
 class ExpertPolicy(nn.Module):
     """Base of expert policies: what a user replaces.
 
-    A round of communication is `emit`, what each expert tells the others, then `update`, what it makes of what
-    it hears. A subclass takes `reading_size` (numbers an expert reads from the membrane per step) as its first
-    argument and its own settings by keyword, and says nothing about how many experts there are: every
+    A round of communication is `emit`, what each expert tells the others, then `update`, what it makes of
+    what it hears. A subclass takes `reading_size` (numbers an expert reads from the membrane per step) as its
+    first argument and its own settings by keyword, and says nothing about how many experts there are: every
     tensor is [batch, experts, features], and the same weights serve all experts. The names, annotations and
     defaults of those keywords are the keys, types and defaults of [agent.policy] in a recipe (see
     `badger_agents.badger.policies.policy_settings`).

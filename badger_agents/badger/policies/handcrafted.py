@@ -118,7 +118,7 @@ class TriangulationPolicy(HandcraftedPolicy):
         return ScheduleState(rank, zero, zero, zero, zero - 1, zero)
 
     def emit(self, state: ScheduleState, reading: Float[Tensor, "B E R"]) -> Emission:
-        """In a step's first round what an answer leaves, in its second the rank of who waits, else nothing."""
+        """In a step's first round what an answer leaves, in its second the rank of who waits."""
         seen = self.parts(reading)
         first = seen.gone != state.clock  # (B, E, 1), whether the step begins
         tells = first & (state.stage == PROBING) & (seen.begins == 0)  # (B, E, 1)

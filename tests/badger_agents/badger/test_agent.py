@@ -11,7 +11,6 @@ from torch import Tensor
 
 from badger_agents.badger.agent import BadgerAgent, BadgerState
 from badger_agents.badger.membrane.hardwired import HardwiredMembrane, HardwiredState
-from badger_agents.badger.policies.expert_policy import Emission
 from badger_agents.rollout import rollout
 from badger_envs.families.guessing_game import GuessingGame, Task
 from badger_envs.family import Observation
@@ -55,7 +54,6 @@ class Crossed(HardwiredMembrane):
 def permuted(state: BadgerState, order: Tensor) -> BadgerState:
     return state._replace(
         experts=state.experts[:, order],
-        emission=Emission(*(part[:, order] for part in state.emission)),
         identity=state.identity[:, order],
     )
 
@@ -145,7 +143,7 @@ def test_messages_travel_one_edge_a_round_and_nowhere_else(
         return state.experts[0]
 
     influenced = (end(0.0) != end(1.0)).any(dim=-1).numpy()
-    np.testing.assert_array_equal(influenced, distances(np.array(matrix))[:, changed] <= rounds * steps - 1)
+    np.testing.assert_array_equal(influenced, distances(np.array(matrix))[:, changed] <= rounds * steps)
 
 
 @pytest.mark.parametrize("topology", ["none", "self"])
@@ -157,10 +155,11 @@ def test_a_cut_channel_has_no_influence_whatever_is_sent(topology: str, rounds: 
     task, state = family.sample_task(names), agent.initial_state(family, names)
     observation = family.observe(task, family.initial_state(task))
     state, _, record = agent.act(state, observation, names, 0)
-    shouting = Emission(state.emission.value.clone(), state.emission.key, state.emission.query)
-    shouting.value[:, 1:] = 1e6
-    quiet, action, _ = agent.act(state, observation, names, 1)
-    loud, same_action, _ = agent.act(state._replace(emission=shouting), observation, names, 1)
+    others = state.experts.clone()
+    others[:, 1:] = 1e6
+    quiet, action, said = agent.act(state, observation, names, 1)
+    loud, same_action, shouted = agent.act(state._replace(experts=others), observation, names, 1)
+    assert (shouted["messages"][:, 1:] != said["messages"][:, 1:]).any()
     assert torch.equal(quiet.experts[:, 0], loud.experts[:, 0])
     assert torch.equal(action[:, 0], same_action[:, 0])
     assert (record["inbox"] == 0).all() or topology == "self"
@@ -178,9 +177,12 @@ def test_an_expert_without_neighbours_has_an_inbox_of_zeros(
     assert (trace["messages"] != 0).all()
 
 
-def test_with_one_round_what_is_read_now_is_heard_at_the_next_step() -> None:
+@pytest.mark.parametrize("delay", [0, 1, 2])
+def test_what_is_read_now_is_heard_in_the_same_step_or_as_many_rounds_late_as_the_delay_says(
+    delay: int,
+) -> None:
     family = small_family()
-    agent = random_agent(family, feedback_to="one")
+    agent = random_agent(family, feedback_to="one", channel={"delay": delay})
     names = keys(2)
     task = family.sample_task(names)
     seen = family.observe(task, family.initial_state(task))
@@ -192,10 +194,12 @@ def test_with_one_round_what_is_read_now_is_heard_at_the_next_step() -> None:
             state, _, _ = agent.act(state, observation, names, step)
         return state.experts
 
-    now, other = states(seen), states(louder)
-    assert (now[:, 0] != other[:, 0]).any()
-    assert torch.equal(now[:, 1:], other[:, 1:])
-    assert (states(seen, seen)[:, 1:] != states(louder, seen)[:, 1:]).any(dim=-1).all()
+    for steps in range(1, 4):
+        later = [seen] * (steps - 1)
+        now, other = states(seen, *later), states(louder, *later)
+        assert (now[:, 0] != other[:, 0]).any()
+        heard = (now[:, 1:] != other[:, 1:]).any(dim=-1)
+        assert heard.all() if steps > delay else not heard.any()
 
 
 @topologies

@@ -205,10 +205,10 @@ def test_weights_have_the_dtype_of_the_family() -> None:
     ("body", "told"),
     [
         ("raise KeyError('eggs')", "KeyError"),
-        ("return state, inbox, reading[..., :2]", "last axis must be 1"),
-        ("return state, reading, reading[..., :1]", "RuntimeError|shape"),
-        ("return state, inbox", "not enough values"),
-        ("return state, inbox, reading[..., :1].detach()", "does not depend on its weights"),
+        ("return state, reading[..., :2]", "last axis must be 1"),
+        ("return reading, reading[..., :1]", "RuntimeError|shape"),
+        ("return state, inbox, reading", "too many values"),
+        ("return state, reading[..., :1].detach()", "does not depend on its weights"),
     ],
 )
 def test_a_users_policy_that_fails_is_told_before_anything_is_written(
@@ -229,7 +229,10 @@ class Mine(ExpertPolicy):
     def initial_state(self, draws):
         return draws
 
-    def forward(self, state, inbox, reading):
+    def emit(self, state, reading):
+        return reading[..., :3]
+
+    def update(self, state, inbox, reading):
         torch.cat([inbox, reading], dim=-1) @ self.linear.weight.mT
         BODY
 """

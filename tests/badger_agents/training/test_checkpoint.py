@@ -38,9 +38,14 @@ class Mine(ExpertPolicy):
     def initial_state(self, draws):
         return draws
 
-    def forward(self, state, inbox, reading):
-        out = self.scale * self.tied(torch.cat([inbox, reading], dim=-1))
-        return state, out[..., 1:], out[..., :1]
+    def out(self, inbox, reading):
+        return self.scale * self.tied(torch.cat([inbox, reading], dim=-1))
+
+    def emit(self, state, reading):
+        return self.out(reading[..., :2] * 0, reading)[..., 1:]
+
+    def update(self, state, inbox, reading):
+        return state, self.out(inbox, reading)[..., :1]
 """
 
 

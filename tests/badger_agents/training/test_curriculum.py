@@ -82,10 +82,15 @@ class Centred(ExpertPolicy):
     def initial_state(self, draws: Tensor) -> Tensor:
         return draws
 
-    def forward(self, state: Tensor, inbox: Tensor, reading: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def out(self, inbox: Tensor, reading: Tensor) -> Tensor:
         centred = self.norm(reading.flatten(0, 1)).view_as(reading)
-        out = self.linear(torch.cat([inbox, centred], dim=-1))
-        return state, out[..., 1:], out[..., :1]
+        return self.linear(torch.cat([inbox, centred], dim=-1))
+
+    def emit(self, state: Tensor, reading: Tensor) -> Tensor:
+        return self.out(reading[..., :1] * 0, reading)[..., 1:]
+
+    def update(self, state: Tensor, inbox: Tensor, reading: Tensor) -> tuple[Tensor, Tensor]:
+        return state, self.out(inbox, reading)[..., :1]
 
 
 def test_agents_of_all_stages_have_the_very_same_saved_buffers(tmp_path: Path) -> None:

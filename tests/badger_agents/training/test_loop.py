@@ -84,10 +84,15 @@ class Noisy(ExpertPolicy):
     def initial_state(self, draws):
         return draws
 
-    def forward(self, state, inbox, reading):
+    def out(self, inbox, reading):
         heard = torch.nn.functional.dropout(torch.cat([inbox, reading], dim=-1), 0.5)
-        out = self.linear(heard + torch.randn_like(heard))
-        return state, out[..., 1:], out[..., :1]
+        return self.linear(heard + torch.randn_like(heard))
+
+    def emit(self, state, reading):
+        return self.out(reading[..., :2] * 0, reading)[..., 1:]
+
+    def update(self, state, inbox, reading):
+        return state, self.out(inbox, reading)[..., :1]
 """
 
 

@@ -43,10 +43,15 @@ class Poisoned(ExpertPolicy):
     def initial_state(self, draws: Tensor) -> Tensor:
         return draws
 
-    def forward(self, state: Tensor, inbox: Tensor, reading: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        out = self.linear(torch.cat([inbox, reading], dim=-1))  # (B, E, 3)
+    def out(self, inbox: Tensor, reading: Tensor) -> Tensor:
+        return self.linear(torch.cat([inbox, reading], dim=-1))  # (B, E, 3)
+
+    def emit(self, state: Tensor, reading: Tensor) -> Tensor:
+        return self.out(reading[..., :2] * 0, reading)[..., 1:].tanh()
+
+    def update(self, state: Tensor, inbox: Tensor, reading: Tensor) -> tuple[Tensor, Tensor]:
         faulty = torch.where(self.poison.detach() > 0.5, torch.nan, 1.0)
-        return state, out[..., 1:].tanh(), out[..., :1] * faulty + 0 * self.poison
+        return state, self.out(inbox, reading)[..., :1] * faulty + 0 * self.poison
 
 
 def plans(recipe: Recipe, folder: Path, seeds: tuple[int, ...] = SEEDS) -> list[RunPlan]:

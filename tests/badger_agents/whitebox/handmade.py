@@ -25,12 +25,15 @@ class Parrot(ExpertPolicy):
     def initial_state(self, draws: Tensor) -> Tensor:
         return draws
 
-    def forward(self, state: Tensor, inbox: Tensor, reading: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        return state, state, FACTOR * inbox
+    def emit(self, state: Tensor, reading: Tensor) -> Tensor:
+        return state
+
+    def update(self, state: Tensor, inbox: Tensor, reading: Tensor) -> tuple[Tensor, Tensor]:
+        return state, FACTOR * inbox
 
 
 class Clock(ExpertPolicy):
-    """Counts its calls, says the count, and writes nothing."""
+    """Counts its rounds, this one included, says the count, and writes nothing."""
 
     message_size = 1
 
@@ -40,16 +43,19 @@ class Clock(ExpertPolicy):
     def initial_state(self, draws: Tensor) -> Tensor:
         return draws.new_zeros(*draws.shape[:-1], 1)
 
-    def forward(self, state: Tensor, inbox: Tensor, reading: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        return state + 1, state + 1, torch.zeros_like(inbox)
+    def emit(self, state: Tensor, reading: Tensor) -> Tensor:
+        return state + 1
+
+    def update(self, state: Tensor, inbox: Tensor, reading: Tensor) -> tuple[Tensor, Tensor]:
+        return state + 1, torch.zeros_like(inbox)
 
 
 class Seated(Parrot):
     """Breaks the rule that places do not matter: writes the number of its place."""
 
-    def forward(self, state: Tensor, inbox: Tensor, reading: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def update(self, state: Tensor, inbox: Tensor, reading: Tensor) -> tuple[Tensor, Tensor]:
         place = torch.arange(1, state.shape[1] + 1, device=state.device, dtype=state.dtype)
-        return state, state, place[:, None].expand_as(inbox)
+        return state, place[:, None].expand_as(inbox)
 
 
 def made_of(policy: type[ExpertPolicy], family: Family, **settings: Any) -> BadgerAgent:

@@ -12,7 +12,7 @@ from badger_agents.recipe.loading import load_recipe
 from badger_agents.rollout import rollout
 from badger_agents.whitebox import equivariance
 from baselines.related.policies import GatedPolicy, IndependentAveragingPolicy, IndependentPolicy, SetPolicy
-from tests.badger_agents.small import keys, random_agent, shake, small_family
+from tests.badger_agents.small import keys, one_round, random_agent, shake, small_family
 
 RECIPES = (
     "guessing-commnet",
@@ -69,7 +69,7 @@ def gated(score: float, **settings: Any) -> tuple[GatedPolicy, Emission]:
             policy.talk.weight.zero_()
             policy.talk.bias.fill_(score)
     torch.manual_seed(1)
-    _, sent, _ = policy(torch.randn(2, 5, 6), torch.randn(2, 5, 3), torch.randn(2, 5, 4))
+    sent = policy.emit(torch.randn(2, 5, 6), torch.randn(2, 5, 4))
     return policy, sent
 
 
@@ -98,10 +98,10 @@ def test_independent_experts_are_gru_policies_side_by_side() -> None:
     torch.manual_seed(0)
     policy = IndependentPolicy(4, places=3, hidden_size=6, message_size=3, key_size=2)
     state, inbox, reading = torch.randn(2, 3, 6), torch.randn(2, 3, 3), torch.randn(2, 3, 4)
-    after, sent, writing = policy(state, inbox, reading)
+    after, sent, writing = one_round(policy, state, inbox, reading)
     for place in range(3):
         alone = GRUPolicy(4, hidden_size=6, message_size=3, key_size=2)
-        parts = {"read": "cell.{}_ih", "recall": "cell.{}_hh", "emit": "emit.{}"}
+        parts = {"read": "cell.{}_ih", "recall": "cell.{}_hh", "say": "say.{}", "write": "write.{}"}
         alone.load_state_dict(
             {
                 parts[name.partition(".")[0]].format(name.partition(".")[2]): weight[place]
@@ -109,7 +109,7 @@ def test_independent_experts_are_gru_policies_side_by_side() -> None:
             }
         )
         one = slice(place, place + 1)
-        expected, said, written = alone(state[:, one], inbox[:, one], reading[:, one])
+        expected, said, written = one_round(alone, *(part[:, one] for part in (state, inbox, reading)))
         torch.testing.assert_close(after[:, one], expected)
         torch.testing.assert_close(writing[:, one], written)
         for part, whole in zip(said, sent, strict=True):
@@ -122,13 +122,13 @@ def test_independent_averaging_experts_are_averaging_policies_side_by_side() -> 
     policy = IndependentAveragingPolicy(4, places=3, **sizes)
     shake(policy, 0.3)
     state, inbox, reading = torch.rand(2, 3, 6), torch.randn(2, 3, 2), torch.randn(2, 3, 4)
-    after, sent, writing = policy(state, inbox, reading)
+    after, sent, writing = one_round(policy, state, inbox, reading)
     assert writing.std() > 0
     for place in range(3):
         alone = AveragingPolicy(4, **sizes)
         alone.load_state_dict({name: weight[place] for name, weight in policy.state_dict().items()})
         one = slice(place, place + 1)
-        expected, said, written = alone(state[:, one], inbox[:, one], reading[:, one])
+        expected, said, written = one_round(alone, *(part[:, one] for part in (state, inbox, reading)))
         torch.testing.assert_close(after[:, one], expected)
         torch.testing.assert_close(writing[:, one], written)
         for part, whole in zip(said, sent, strict=True):
@@ -160,7 +160,7 @@ def test_a_set_network_remembers_nothing() -> None:
     assert isinstance(policy, SetPolicy)
     code = policy.code(now)  # (B, E, M)
     heard = (code.sum(dim=1, keepdim=True) - code) / 2
-    _, _, written = policy(now[..., :0], heard, now)
+    _, written = policy.update(now[..., :0], heard, now)
     torch.testing.assert_close(lived["writing"][2], written)
 
 

@@ -38,14 +38,18 @@ class Own(ExpertPolicy):
 
     def __init__(self, reading_size):
         super().__init__()
-        self.linear = torch.nn.Linear(3 + 2 + reading_size, 6)
+        self.say = torch.nn.Linear(3 + reading_size, 2)
+        self.think = torch.nn.Linear(3 + 2 + reading_size, 3 + 1)
 
     def initial_state(self, draws):
         return draws
 
-    def forward(self, state, inbox, reading):
-        state, message, writing = self.linear(torch.cat([state, inbox, reading], -1)).split([3, 2, 1], -1)
-        return state.tanh(), message.tanh(), writing
+    def emit(self, state, reading):
+        return self.say(torch.cat([state, reading], -1)).tanh()
+
+    def update(self, state, inbox, reading):
+        state, writing = self.think(torch.cat([state, inbox, reading], -1)).split([3, 1], -1)
+        return state.tanh(), writing
 """
 MEMORY = 80 * 2**20
 AGENTS = ("talk", "silent", "shuffled", "zeros")

@@ -22,7 +22,8 @@ class MyPolicy(ExpertPolicy):
         super().__init__()
         self.message_size = 4
         self.think = torch.nn.Linear(8 + 4 + reading_size, 8)
-        self.speak = torch.nn.Linear(8, 4 + 1)
+        self.say = torch.nn.Linear(8 + reading_size, 4)
+        self.write = torch.nn.Linear(8, 1)
 
     @property
     def draw_size(self):
@@ -31,10 +32,12 @@ class MyPolicy(ExpertPolicy):
     def initial_state(self, draws):
         return draws
 
-    def forward(self, state, inbox, reading):
+    def emit(self, state, reading):
+        return self.say(torch.cat([state, reading], dim=-1))
+
+    def update(self, state, inbox, reading):
         state = torch.tanh(self.think(torch.cat([state, inbox, reading], dim=-1)))
-        said = self.speak(state)
-        return state, said[..., :4], said[..., 4:]
+        return state, self.write(state)
 """
 
 

@@ -15,7 +15,7 @@ from badger_agents.evaluation import evaluate
 from badger_agents.whitebox.controls import Forgetful, WithheldFeedback
 from badger_envs.families.bandit import Bandit
 from badger_envs.family import Family, Observation
-from tests.badger_agents.small import badger_settings, keys, updates_of
+from tests.badger_agents.small import badger_settings, keys, one_round, updates_of
 
 
 def policy(**settings: Any) -> AveragingPolicy:
@@ -30,7 +30,7 @@ def test_the_order_of_what_was_read_is_forgotten_and_nothing_else() -> None:
     for order in ([0, 1, 2, 3, 4], [3, 0, 4, 2, 1], [3, 0, 4, 2, 2]):
         state = made.initial_state(torch.randn(2, 6, 1))
         for time in order:
-            state, _, _ = made(state, torch.zeros(2, 6, 2), readings[time])
+            state, _, _ = one_round(made, state, torch.zeros(2, 6, 2), readings[time])
         ends.append(state)
     torch.testing.assert_close(ends[0], ends[1])
     assert not torch.allclose(ends[0], ends[2])
@@ -45,7 +45,8 @@ def test_it_counts_what_is_worth_it() -> None:
         made.remember.weight[1, 3] = 1.0  # their second number
     state = made.initial_state(torch.zeros(1, 1, 1))
     for first, second in ((1.0, 5.0), (0.0, 100.0), (1.0, 7.0)):
-        state, _, writing = made(state, torch.zeros(1, 1, 2), torch.tensor([[[first, second, 0.0]]]))
+        reading = torch.tensor([[[first, second, 0.0]]])
+        state, _, writing = one_round(made, state, torch.zeros(1, 1, 2), reading)
         assert writing.item() == 0  # it starts by writing nothing
     torch.testing.assert_close(state, torch.tensor([[[2.0, 12.0]]]))
 
