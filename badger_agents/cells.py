@@ -10,7 +10,18 @@ class GRUCell(nn.GRUCell):
 
     PyTorch's own is one fused operation, for which `torch.vmap` has no rule: it would take agents that are
     trained side by side one by one.
+
+    Args:
+        input_size: R.
+        hidden_size: H.
+        update_bias: added to the bias of the update gate at the start. A large one keeps the old state: news
+            comes in slowly, and gradients reach far back.
     """
+
+    def __init__(self, input_size: int, hidden_size: int, *, update_bias: float = 0.0) -> None:
+        super().__init__(input_size, hidden_size)
+        with torch.no_grad():
+            self.bias_ih[hidden_size : 2 * hidden_size] += update_bias
 
     def forward(
         self, input: Float[Tensor, "*B R"], state: Float[Tensor, "*B H"] | None = None
