@@ -14,11 +14,11 @@ class GRUCell(nn.GRUCell):
     Args:
         input_size: R.
         hidden_size: H.
-        update_bias: added to the bias of the update gate at the start. Above 0, the state is kept for long at
-            first: the gate is near 1 where it stays as it is.
+        update_bias: added to the bias of the update gate at the start. A large one keeps the old state: news
+            comes in slowly, and gradients reach far back.
     """
 
-    def __init__(self, input_size: int, hidden_size: int, update_bias: float = 0.0) -> None:
+    def __init__(self, input_size: int, hidden_size: int, *, update_bias: float = 0.0) -> None:
         super().__init__(input_size, hidden_size)
         with torch.no_grad():
             self.bias_ih[hidden_size : 2 * hidden_size] += update_bias

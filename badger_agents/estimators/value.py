@@ -25,8 +25,8 @@ class ValueNetwork:
     """
 
     def __init__(self, hidden_size: int, learning_rate: float) -> None:
-        self.hidden_size, self.learning_rate = hidden_size, learning_rate
-        self._optimise = adam(beta2=0.999)
+        self.hidden_size = hidden_size
+        self._optimise = adam(learning_rate)
 
     def values(self, memory: Memory, states: Float[Tensor, "T B E S"]) -> tuple[Memory, Float[Tensor, "T B"]]:
         """What is still to come, as far as is known; the memory gets a fresh network if it has none.
@@ -45,7 +45,7 @@ class ValueNetwork:
             error = (self._call(weights, states.detach()) - target.detach()).square().mean()
             gradients = torch.autograd.grad(error, tuple(weights.values()))
         weights, moments = self._optimise(
-            weights, dict(zip(weights, gradients, strict=True)), _part(memory, ADAM), self.learning_rate
+            weights, dict(zip(weights, gradients, strict=True)), _part(memory, ADAM), 1.0
         )
         after = {WEIGHT + name: part for name, part in weights.items()}
         return {**memory, **after, **{ADAM + name: part for name, part in moments.items()}}

@@ -10,6 +10,7 @@ from badger_agents.agent import Agent, LearnedAgent
 from badger_agents.class_loading import load_class
 from badger_agents.estimators import ESTIMATORS, GradientEstimator, make_estimator
 from badger_agents.estimators.objectives import Penalty, collapse
+from badger_agents.estimators.optimiser import AdamSettings, OptimiserSettings
 from badger_agents.settings import Settings
 from badger_envs.family import ActionKind, Family
 from badger_envs.registry import family_of
@@ -78,7 +79,7 @@ class Stage(Settings):
         outer_steps: outer steps after which the next stage begins; None: only `until` ends it.
         until, env, agent: as of an `Entry`.
         mixture: in place of those three, several entries: each outer step samples one of them.
-        learning_rate: in place of the recipe's.
+        rate_factor: what multiplies all learning rates of the recipe's optimiser.
         batch_size: in place of the recipe's.
         halting_cost: in place of the recipe's. Where it counts before a task is mastered, experts learn to
             give up early instead.
@@ -89,7 +90,7 @@ class Stage(Settings):
     env: dict[str, Any] = Field(default_factory=dict)
     agent: dict[str, Any] = Field(default_factory=dict)
     mixture: tuple[Entry, ...] = ()
-    learning_rate: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    rate_factor: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     batch_size: int | None = Field(default=None, ge=1)
     halting_cost: float | None = Field(default=None, ge=0, allow_inf_nan=False)
 
@@ -119,10 +120,10 @@ class TrainingTable(Settings):
             (`badger_agents.estimators.objectives.collapse`).
         halting_cost: loss per round of communication, where experts vote on when to stop
             (`badger_agents.badger.halting`): its mean over steps and trials is added to the objective.
-        learning_rate: Adam's, at the start.
-        schedule: the learning rate stays "constant" or falls "linear"ly to a fiftieth.
-        warm_up: outer steps in which the learning rate rises from 0.
-        beta2: Adam's memory of squared gradients.
+        optimiser: [training.optimiser]: its `kind`, "adam" or "muon", and its own rates and memories (see
+            `badger_agents.estimators.optimiser`).
+        schedule: all its learning rates stay "constant" or fall "linear"ly to a fiftieth.
+        warm_up: outer steps in which they rise from 0.
         clip_norm: largest norm of a gradient; longer ones are shortened to it.
         clip_trial: the same for the gradient of each trial on its way back from step to step, so that one
             wild trial does not drown the others; None: no such limit.
@@ -144,10 +145,9 @@ class TrainingTable(Settings):
     estimator_settings: dict[str, Any] = Field(default_factory=dict)
     anti_collapse: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     halting_cost: float = Field(default=0.0, ge=0, allow_inf_nan=False)
-    learning_rate: float = Field(default=3e-3, gt=0, allow_inf_nan=False)
+    optimiser: OptimiserSettings = AdamSettings()
     schedule: Literal["constant", "linear"] = "linear"
     warm_up: int = Field(default=0, ge=0)
-    beta2: float = Field(default=0.999, gt=0, lt=1)
     clip_norm: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     clip_trial: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     checkpoint_every: int = Field(default=250, ge=1)
@@ -172,13 +172,12 @@ class TrainingTable(Settings):
         """Whether training is over after so many outer steps and validations without a better one."""
         return step >= self.outer_steps or (self.patience is not None and waits >= self.patience)
 
-    def rate_at(self, step: int, learning_rate: float | None = None) -> float:
-        """Adam's learning rate at an outer step, from the table's or a stage's own by the schedule."""
-        rate = self.learning_rate if learning_rate is None else learning_rate
-        rate *= min(1.0, (step + 1) / (self.warm_up + 1))
+    def rate_factor(self, step: int) -> float:
+        """What the schedule multiplies all learning rates by at an outer step, in (0, 1]."""
+        factor = min(1.0, (step + 1) / (self.warm_up + 1))
         if self.schedule == "constant":
-            return rate
-        return rate * max(LAST_LEARNING_RATE, 1 - step / self.outer_steps)
+            return factor
+        return factor * max(LAST_LEARNING_RATE, 1 - step / self.outer_steps)
 
     def penalties(self, halting_cost: float | None = None) -> tuple[Penalty, ...]:
         """What is added to the objective: the terms whose weight is not 0.

@@ -98,9 +98,9 @@ class Curriculum:
         terms = [(term.setting, term.weight) for term in self._penalties(place)]
         return repr((env, agent, self._batch_size(place), terms))
 
-    def learning_rate(self, place: Place, step: int) -> float:
-        """The learning rate of an outer step: the stage's, by the recipe's schedule."""
-        return self.training.rate_at(step, self.stages[place.stage].learning_rate)
+    def rate_factor(self, place: Place, step: int) -> float:
+        """What multiplies all learning rates at an outer step: the schedule's factor times the stage's."""
+        return self.training.rate_factor(step) * self.stages[place.stage].rate_factor
 
     def next(self, place: Place, step: int, weights: Mapping[str, Tensor]) -> tuple[Place, float | None]:
         """Where the run is after `step` outer steps, and the validation outcome if there was one.

@@ -210,7 +210,8 @@ def outer_step(runs: Sequence[Run], states: Sequence[TrainState]) -> list[tuple[
 
     # sample the stage: which family, which form of the agent, how many trials
     sampled = first.curriculum.sample(states[0].place, step)
-    rates = [run.curriculum.learning_rate(state.place, step) for run, state in zip(runs, states, strict=True)]
+    factors = [run.curriculum.rate_factor(state.place, step) for run, state in zip(runs, states, strict=True)]
+    rates = [run.training.optimiser.learning_rate * factor for run, factor in zip(runs, factors, strict=True)]
 
     # draw keys: the names of the trials, from which all that happens in them follows
     keys = torch.cat([first.keys(run.seed, step, sampled.batch_size) for run in runs])  # (N*B, 4)
@@ -246,7 +247,7 @@ def outer_step(runs: Sequence[Run], states: Sequence[TrainState]) -> list[tuple[
             metrics[n] = metrics[n].of(values[n], values[count + n])
             if metrics[n].finite:  # clip and optimise
                 short = clipped(each[n], norms[n], training.clip_norm)
-                weights, memory = first.optimise(after[n].weights, short, after[n].optimiser, rates[n])
+                weights, memory = runs[n].optimise(after[n].weights, short, after[n].optimiser, factors[n])
                 after[n] = after[n]._replace(weights=weights, optimiser=memory)
         if not any(seed.finite for seed in metrics):
             break

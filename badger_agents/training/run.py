@@ -10,7 +10,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from badger_agents.agent import LearnedAgent
-from badger_agents.estimators.optimiser import adam
+from badger_agents.estimators.optimiser import stacked_matrices
 from badger_agents.estimators.process_group import ProcessGroup
 from badger_agents.recipe.loading import Recipe
 from badger_agents.training.checkpoint import (
@@ -67,7 +67,7 @@ class Metrics(NamedTuple):
     """What the log says of an outer step.
 
     Attributes:
-        rate: the learning rate.
+        rate: the optimiser's `learning_rate`, by the schedule.
         loss: the objective.
         grad_norm: of the gradient, before it was clipped.
         finite: whether both were finite in all its updates.
@@ -96,7 +96,7 @@ class Run:
 
     Attributes:
         agent: the code of the agent; its weights are the initial ones, and stay so.
-        optimise: the optimiser, see `badger_agents.estimators.optimiser`.
+        optimise: the recipe's optimiser as a function, see `badger_agents.estimators.optimiser`.
 
     Raises:
         ValueError: there is nothing to train.
@@ -119,7 +119,7 @@ class Run:
         self.training, self.tensorboard, self.group = training, tensorboard, group or ProcessGroup()
         self._last = last_checkpoint(plan, resume, device)
         self.agent = agent.to(device)
-        self.optimise = adam(training.beta2)
+        self.optimise = training.optimiser.make(stacked_matrices(self.agent))
         self.estimator = training.make_estimator()
         self.curriculum = Curriculum(self.recipe, self.agent, self.seed)
         self._like = torch.zeros((), device=device)
@@ -218,7 +218,7 @@ class Run:
         """What is raised after too many outer steps without a finite loss and gradient."""
         message = (
             f"loss or gradient was not finite in {PATIENCE} outer steps in a row, up to step {state.step};"
-            f" {self.kept()}; try a lower learning_rate or clip_norm"
+            f" {self.kept()}; try a lower optimiser.learning_rate or clip_norm"
         )
         return DivergenceError(message, {self.seed: message})
 

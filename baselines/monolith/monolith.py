@@ -48,6 +48,8 @@ class MonolithSettings(Settings):
             (see `badger_agents.agent.magnified`).
         noise: standard deviation of what is added to continuous actions, so that they can be learned by
             reward alone (`policy_gradient`); 0: nothing is.
+        update_bias: of a GRU, added to the bias of its update gate at the start (see `GRUCell`); refused
+            where there is none.
     """
 
     sequence_model: Literal["gru", "lstm", "transformer"] = "gru"
@@ -58,14 +60,19 @@ class MonolithSettings(Settings):
     feedback_to: Literal["all", "chosen"] = "all"
     magnification: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     noise: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    update_bias: float = Field(default=0.0, allow_inf_nan=False)
 
     @model_validator(mode="after")
-    def _check_transformer(self) -> "MonolithSettings":
+    def _check_own(self) -> "MonolithSettings":
         """Settings that nothing would read are a mistake."""
         if self.sequence_model != "transformer" and self.transformer != TransformerSettings():
             raise ValueError(
                 f"transformer is set, and sequence_model is {self.sequence_model!r}; leave it out, or set"
                 " sequence_model = 'transformer'"
+            )
+        if self.sequence_model != "gru" and self.update_bias:
+            raise ValueError(
+                f"update_bias is set, and sequence_model is {self.sequence_model!r}; only a 'gru' has it"
             )
         return self
 
@@ -121,6 +128,8 @@ class Monolith(LearnedAgent):
         made, own = SEQUENCE_MODELS[settings.sequence_model], {}
         if settings.sequence_model == "transformer":
             own = settings.transformer.model_dump()
+        elif settings.sequence_model == "gru":
+            own = {"update_bias": settings.update_bias}
         self.cell: Any = made(reading_size, settings.hidden_size, **own)
         self.write = nn.Linear(settings.hidden_size, slots.outputs)
         nn.init.zeros_(self.write.weight)  # starts by writing nothing: increments that only pile up against

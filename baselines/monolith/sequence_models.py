@@ -81,8 +81,7 @@ class GRU(GRUCell):
     """One GRU cell (Cho et al. 2014); its memory is its H numbers.
 
     Args:
-        reading_size: R.
-        hidden_size: H.
+        input_size, hidden_size, update_bias: see `GRUCell`.
     """
 
     def initial_state(self, like: Float[Tensor, "B 1"], horizon: int) -> Memory:
@@ -220,6 +219,12 @@ class Transformer(nn.Module):
         return self.norm(hidden), (torch.stack(kept, dim=1), (filled + steps).clamp(max=window))
 
 
+class _Projection(nn.Linear):
+    """Three linear maps of the same input: one each for queries, keys and values."""
+
+    stacked_matrices = 3
+
+
 class _Layer(nn.Module):
     """Attention over a window, then a network of two layers; both add to what there is."""
 
@@ -227,7 +232,7 @@ class _Layer(nn.Module):
         super().__init__()
         self.heads, self.width = heads, width
         self.before = nn.LayerNorm(hidden_size)
-        self.project = nn.Linear(hidden_size, 3 * width)  # queries, keys, values
+        self.project = _Projection(hidden_size, 3 * width)  # queries, keys, values
         self.merge = nn.Linear(width, hidden_size)
         self.think = nn.Sequential(
             nn.LayerNorm(hidden_size),

@@ -106,8 +106,8 @@ class IndependentPolicy(ExpertPolicy):
         self.draw_size = hidden_size
         self.state_noise, self.sizes = state_noise, alone[0].sizes
         cells = [policy.cell for policy in alone]
-        self.read = _Places([cell.weight_ih for cell in cells], [cell.bias_ih for cell in cells])
-        self.recall = _Places([cell.weight_hh for cell in cells], [cell.bias_hh for cell in cells])
+        self.read = _Gates([cell.weight_ih for cell in cells], [cell.bias_ih for cell in cells])
+        self.recall = _Gates([cell.weight_hh for cell in cells], [cell.bias_hh for cell in cells])
         self.say = _side_by_side([policy.say for policy in alone])
         self.write = _side_by_side([policy.write for policy in alone])
 
@@ -188,6 +188,12 @@ class _Places(nn.Module):
 
     def forward(self, x: Float[Tensor, "B E N"]) -> Float[Tensor, "B E K"]:
         return torch.baddbmm(self.bias[:, None], x.transpose(0, 1), self.weight.mT).transpose(0, 1)
+
+
+class _Gates(_Places):
+    """A GRU's three linear maps for each place, below each other."""
+
+    stacked_matrices = 3
 
 
 class SetPolicy(ExpertPolicy):

@@ -104,7 +104,7 @@ class EntrantTable(Settings):
         if self.policy:
             tables["agent"] = {**tables["agent"], "policy": {"kind": self.policy}}
         if tables["training"] is not None:
-            tables["training"] = {**tables["training"], **budget}
+            tables["training"] = merged(tables["training"], budget)
         for table in ("env", "agent", "training"):
             tables[table] = merged(tables[table] or {}, getattr(self, table)) or None
         trust = Trust.of(self.policy) if self.policy else PROJECT_ONLY

@@ -65,7 +65,7 @@ def train(
         outer_steps: Number of outer steps in place of the recipe's.
         env: Settings of the environment to change, such as dims=5. What is changed goes into the run's name.
         agent: Settings of the agent to change, such as channel.topology=none policy.state_noise=0.0.
-        training: Settings of the training to change, such as learning_rate=1e-3.
+        training: Settings of the training to change, such as optimiser.learning_rate=1e-3.
         trust: Files and packages of yours whose code a recipe or run may name, such as my_package.
         device: Where to compute: cpu, cuda, cuda:1, ... (under torchrun, cuda gives each process its own.)
         tensorboard: Also write TensorBoard events (needs badger-suite[tensorboard]).

@@ -54,7 +54,7 @@ class GRUPolicy(ExpertPolicy):
         self.state_noise = state_noise
         self.sharpness = sharpness
         self.sizes = (message_size, key_size, key_size)
-        self.cell = GRUCell(message_size + reading_size, hidden_size, update_bias)
+        self.cell = GRUCell(message_size + reading_size, hidden_size, update_bias=update_bias)
         self.say = nn.Linear(hidden_size + reading_size, sum(self.sizes))
         self.write = silent_linear(hidden_size)
         self.halts = halts

@@ -108,7 +108,7 @@ def test_evaluation_reports_rounds() -> None:
 def test_rounds_that_cost_become_fewer(tmp_path) -> None:
     agent = {"rounds": 6, "policy": {**HALTS, "hidden_size": 8, "message_size": 4}}
     stages = [{"outer_steps": 5}, {"halting_cost": 1.0}]
-    training = {"outer_steps": 60, "learning_rate": 0.03, "stages": stages}
+    training = {"outer_steps": 60, "optimiser": {"learning_rate": 0.03}, "stages": stages}
     recipe = small_recipe(agent=agent, training=training)
     before = evaluate(recipe.make_agent(0), recipe.family(), 50).rounds
     trained = recipe.make_agent(0)

@@ -254,7 +254,11 @@ def test_what_has_moved_too_far_moves_no_further() -> None:
 
 
 def recipe(estimator: dict[str, Any], **tables: Any) -> Any:
-    training = {"estimator": "policy_gradient", "estimator_settings": estimator, "learning_rate": 0.02}
+    training = {
+        "estimator": "policy_gradient",
+        "estimator_settings": estimator,
+        "optimiser": {"learning_rate": 0.02},
+    }
     start: dict[str, Any] = {
         "env": {"id": "Badger/Bandit-v0", "arms": 2, "horizon": 8},
         "agent": {

@@ -32,7 +32,10 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
     ({"agent": {"channel": {"topology": 3}}}, ["agent.channel.topology is 3", "string", "tuple"]),
     ({"agent": {"policy": 3}}, ["agent.policy is 3", "dictionary"]),
     ({"agent": {"policy": {"hidden_size": "a"}}}, ["agent.policy", "hidden_size", "'a'"]),
-    ({"training": {"learning_rate": "fast"}}, ["training.learning_rate is 'fast'", "number"]),
+    (
+        {"training": {"optimiser": {"learning_rate": "fast"}}},
+        ["training.optimiser.learning_rate is 'fast'", "number"],
+    ),
     ({"training": {"outer_steps": 1.5}}, ["training.outer_steps is 1.5", "integer"]),
     # impossible values
     ({"name": "a b"}, ["name is 'a b'", "pattern"]),
@@ -48,8 +51,14 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
         {"agent": {"policy": {"hidden_size": 0}}},
         ["agent.policy", "hidden_size", "greater than"],
     ),
-    ({"training": {"learning_rate": 0.0}}, ["training.learning_rate is 0.0", "greater than 0"]),
-    ({"training": {"learning_rate": float("inf")}}, ["training.learning_rate is inf", "finite"]),
+    (
+        {"training": {"optimiser": {"learning_rate": 0.0}}},
+        ["training.optimiser.learning_rate is 0.0", "greater than 0"],
+    ),
+    (
+        {"training": {"optimiser": {"learning_rate": float("inf")}}},
+        ["training.optimiser.learning_rate is inf", "finite"],
+    ),
     ({"training": {"clip_norm": float("nan")}}, ["training.clip_norm is nan"]),
     ({"training": {"outer_steps": 0}}, ["training.outer_steps is 0"]),
     ({"training": {"batch_size": -1}}, ["training.batch_size is -1"]),

@@ -21,7 +21,7 @@ from badger_agents.training.state import trained_weights
 from tests.badger_agents.small import TRUST
 
 STAGES: list[dict[str, Any]] = [
-    {"outer_steps": 3, "env": {"dims": 1}, "learning_rate": 1e-4},
+    {"outer_steps": 3, "env": {"dims": 1}, "rate_factor": 0.5},
     {
         "until": 1e9,
         "env": {"dims": [1, 2], "horizon": [2, 5]},
@@ -122,8 +122,10 @@ def test_stages_end_by_steps_and_by_validation(tmp_path: Path) -> None:
     rows = read_log(tmp_path / LOG)
     assert [row["stage"] for row in rows] == [0, 0, 0, 1] + [2] * 8  # the second ends at the first validation
     assert [row["step"] for row in rows if "validation" in row] == [4]
-    assert rows[0]["learning_rate"] == pytest.approx(1e-4)
-    assert rows[3]["learning_rate"] > 1e-3
+    rates = [row["learning_rate"] for row in rows]
+    assert rates[0] == pytest.approx(0.5 * 3e-3)
+    assert rates[2] == pytest.approx(0.5 * 3e-3 * 10 / 12)  # the schedule goes on through all stages
+    assert rates[3] == pytest.approx(3e-3 * 9 / 12)
     assert load_checkpoint(tmp_path / CHECKPOINT).place == Place(2, 4)
 
 

@@ -22,7 +22,7 @@ def validated(**training: Any) -> Recipe:
 
 
 def test_the_best_weights_are_those_of_the_best_validation(tmp_path: Path) -> None:
-    recipe = validated(learning_rate=0.5)  # so high that it gets worse again
+    recipe = validated(optimiser={"learning_rate": 0.5})  # so high that it gets worse again
     train(recipe, 0, tmp_path)
     rows = [row for row in read_log(tmp_path / LOG) if "validation" in row]
     assert [row["step"] for row in rows] == [2, 4, 6, 8, 10, 12]
@@ -56,7 +56,7 @@ def test_higher_outcomes_are_better_where_the_family_says_so() -> None:
 
 @pytest.mark.parametrize("stop", [3, 4, 7])
 def test_a_resumed_run_keeps_the_same_best(tmp_path: Path, stop: int) -> None:
-    recipe = validated(learning_rate=0.5, patience=5)
+    recipe = validated(optimiser={"learning_rate": 0.5}, patience=5)
 
     def interrupt(progress: Any) -> None:
         if progress.step == stop:

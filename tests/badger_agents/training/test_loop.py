@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from badger_agents.class_loading import Trust
+from badger_agents.estimators.optimiser import AdamSettings, adam
 from badger_agents.recipe.loading import Recipe
 from badger_agents.recipe.schema import TrainingTable
 from badger_agents.training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
@@ -121,7 +122,7 @@ def test_outer_seeds_share_nothing_and_each_repeats_itself(tmp_path: Path) -> No
 
 
 def test_training_goes_down(tmp_path: Path) -> None:
-    training = {"outer_steps": 100, "batch_size": 32, "learning_rate": 0.03}
+    training = {"outer_steps": 100, "batch_size": 32, "optimiser": {"learning_rate": 0.03}}
     recipe = small_recipe(env={"dims": 1, "horizon": 2}, agent={"experts": 1}, training=training)
     train(recipe, 0, tmp_path)
     losses = [row["loss"] for row in log_of(tmp_path)]
@@ -243,33 +244,32 @@ def test_an_interrupted_run_with_skipped_steps_ends_as_one_that_was_not(tmp_path
 
 
 def test_gradients_are_clipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    norms = []
-    step = torch.optim.Adam.step
+    norms: list[float] = []
+    update = adam(3e-3)
 
-    def spy(self: torch.optim.Adam, *arguments: Any) -> Any:
-        gradients = [weight.grad for group in self.param_groups for weight in group["params"]]
-        norms.append(float(torch.nn.utils.get_total_norm([g for g in gradients if g is not None])))
-        return step(self, *arguments)
+    def spy(weights: Any, gradients: Any, state: Any, factor: float) -> Any:
+        norms.append(float(torch.nn.utils.get_total_norm(list(gradients.values()))))
+        return update(weights, gradients, state, factor)
 
-    monkeypatch.setattr(torch.optim.Adam, "step", spy)
+    monkeypatch.setattr(AdamSettings, "make", lambda *_: spy)
     train(small_recipe(training={"clip_norm": 1e-3}), 0, tmp_path)
     assert norms == pytest.approx([1e-3] * 6, rel=1e-2)
     assert all(row["gradient_norm"] > 1e-3 for row in log_of(tmp_path))  # the log tells the length before
 
 
-def test_the_learning_rate_falls_to_a_fiftieth() -> None:
-    linear = TrainingTable(outer_steps=100, learning_rate=0.5, schedule="linear")
-    rates = [linear.rate_at(step) for step in range(100)]
-    assert rates[0] == 0.5
-    assert rates[50] == pytest.approx(0.25)
-    assert min(rates) == rates[-1] == pytest.approx(0.01)
+def test_learning_rates_fall_to_a_fiftieth() -> None:
+    linear = TrainingTable(outer_steps=100, schedule="linear")
+    rates = [linear.rate_factor(step) for step in range(100)]
+    assert rates[0] == 1.0
+    assert rates[50] == pytest.approx(0.5)
+    assert min(rates) == rates[-1] == pytest.approx(0.02)
     assert rates == sorted(rates, reverse=True)
-    constant = TrainingTable(outer_steps=100, learning_rate=0.5, schedule="constant")
-    assert {constant.rate_at(step) for step in range(100)} == {0.5}
+    constant = TrainingTable(outer_steps=100, schedule="constant")
+    assert {constant.rate_factor(step) for step in range(100)} == {1.0}
 
 
 def test_the_log_tells_the_learning_rate_in_use(tmp_path: Path) -> None:
-    recipe = small_recipe(training={"learning_rate": 0.6, "schedule": "linear"})
+    recipe = small_recipe(training={"optimiser": {"learning_rate": 0.6}, "schedule": "linear"})
     train(recipe, 0, tmp_path)
     assert [row["learning_rate"] for row in log_of(tmp_path)] == pytest.approx([0.6, 0.5, 0.4, 0.3, 0.2, 0.1])
 

@@ -227,7 +227,7 @@ def test_what_cannot_be_stacked_takes_turns_bit_identically(tmp_path: Path) -> N
 
 
 def test_a_population_is_one_recipe_with_different_seeds(tmp_path: Path) -> None:
-    other = small_recipe(training={"learning_rate": 0.1})
+    other = small_recipe(training={"warm_up": 1})
     mixed = [*plans(small_recipe(), tmp_path), RunPlan(other, 0, tmp_path / "0")]
     one_folder = [RunPlan(small_recipe(), seed, tmp_path / "run") for seed in SEEDS]
     for wrong in (mixed, plans(small_recipe(), tmp_path, (1, 1)), one_folder):

@@ -123,7 +123,7 @@ def test_the_oracle_is_right_at_every_step() -> None:
 
 def test_it_learns_to_write_what_it_is_told(tmp_path: Path) -> None:
     tables = oracle_channel(channel={"topology": "none"}).model_dump()
-    tables["training"] |= {"outer_steps": 80, "batch_size": 64, "learning_rate": 2e-2}
+    tables["training"] |= {"outer_steps": 80, "batch_size": 64, "optimiser": {"learning_rate": 2e-2}}
     recipe = check_recipe(tables, "a test's recipe")
     (last,) = train_population([RunPlan(recipe, 0, tmp_path)])
     losses = rollout(last.agent(), recipe.family(), keys(64)).loss

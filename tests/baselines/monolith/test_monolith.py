@@ -125,3 +125,22 @@ def test_settings_of_a_transformer_are_checked_and_refused_elsewhere() -> None:
             MonolithSettings.model_validate({"sequence_model": "transformer", "transformer": wrong})
     with pytest.raises(ValidationError, match="sequence_model is 'lstm'; leave it out"):
         MonolithSettings.model_validate({"sequence_model": "lstm", "transformer": {"layers": 3}})
+
+
+def test_a_high_update_bias_keeps_the_state_and_draws_the_same_weights() -> None:
+    family = small_family(dims=(1, 2))
+    made = []
+    for bias in (0.0, 8.0):
+        torch.manual_seed(0)
+        made.append(monolith(family, update_bias=bias))
+    plain, slow = made
+    assert torch.equal(plain.cell.weight_hh, slow.cell.weight_hh)
+    reset, update, new = (slow.cell.bias_ih - plain.cell.bias_ih).chunk(3)
+    torch.testing.assert_close(update, torch.full_like(update, 8.0), atol=1e-5, rtol=0)
+    assert not reset.any()
+    assert not new.any()
+    state, reading = torch.ones(4, 5).double(), torch.zeros(4, slow.cell.input_size).double()
+    assert (slow.cell(reading, state) - state).abs().max() < 0.01
+    assert (plain.cell(reading, state) - state).abs().max() > 0.1
+    with pytest.raises(ValidationError, match="only a 'gru' has it"):
+        monolith(family, sequence_model="lstm", update_bias=1.0)

@@ -24,7 +24,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Runs of two outer seeds of an agent with any number of experts, not to be written in."""
     place = tmp_path_factory.mktemp("growing")
     agent = {"membrane": {"kind": "attentional"}, "experts": 3}
-    recipe = small_recipe(agent=agent, training={"outer_steps": 3, "learning_rate": 0.1})
+    recipe = small_recipe(agent=agent, training={"outer_steps": 3, "optimiser": {"learning_rate": 0.1}})
     for seed in (5, 6):
         train(recipe, seed, place / f"run{seed}")
     return [place / "run5", place / "run6"]

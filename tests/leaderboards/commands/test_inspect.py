@@ -27,7 +27,7 @@ TRIALS = 23
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of three experts, not to be written in."""
     place = tmp_path_factory.mktemp("inspected") / "run"
-    train(small_recipe(training={"outer_steps": 3, "learning_rate": 0.1}), 5, place)
+    train(small_recipe(training={"outer_steps": 3, "optimiser": {"learning_rate": 0.1}}), 5, place)
     return place
 
 

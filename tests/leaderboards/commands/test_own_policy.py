@@ -2,10 +2,12 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
-import torch
 
+from badger_agents.estimators.optimiser import clipped
+from badger_agents.training import loop
 from badger_agents.training.checkpoint import load_checkpoint
 from badger_agents.training.run import CHECKPOINT
 from tests.badger_agents.small import small_toml
@@ -71,15 +73,13 @@ def test_a_run_with_a_policy_of_one_s_own_resumes_bit_identical(
     words = ["train", small_toml(tmp_path), "--policy", "my_file.py:MyPolicy", "--json", "--out"]
     assert run(capsys, *words, "whole").status == 0
 
-    save = torch.optim.Adam.step
-
-    def interrupted(*arguments: object) -> None:
+    def interrupted(*arguments: Any) -> Any:
         if Path("parts", CHECKPOINT).exists():
             raise KeyboardInterrupt
-        save(*arguments)
+        return clipped(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(torch.optim.Adam, "step", interrupted)
+        patch.setattr(loop, "clipped", interrupted)
         assert run(capsys, *words, "parts").status == 130
     assert run(capsys, *words, "parts", "--resume").status == 0
     assert Path("whole", CHECKPOINT).read_bytes() == Path("parts", CHECKPOINT).read_bytes()
@@ -124,18 +124,18 @@ def test_settings_of_a_recipe_are_changed_by_words(
 ) -> None:
     recipe = small_toml(tmp_path)
     words = ["--agent", "channel.topology=none", "policy.state_noise=0.5", "--env", "horizon=3"]
-    words += ["--training", "learning_rate=1e-3"]
+    words += ["--training", "optimiser.learning_rate=1e-3"]
     done = run(capsys, "train", recipe, *words, "--json")
     assert done.status == 0
     kept = load_checkpoint(Path(str(done.value("folder"))) / CHECKPOINT).recipe
     assert kept.name.startswith(
-        "small-horizon-3-channel.topology-none-policy.state_noise-0.5-learning_rate-1e-3"
+        "small-horizon-3-channel.topology-none-policy.state_noise-0.5-optimiser.learning_rate-1e-3"
     )
     assert kept.agent_settings()["channel"]["topology"] == "none"
     assert kept.agent_settings()["policy"]["state_noise"] == 0.5
     assert kept.family().horizon == 3
     assert kept.training is not None
-    assert kept.training.learning_rate == 1e-3
+    assert kept.training.optimiser.learning_rate == 1e-3
 
 
 @pytest.mark.parametrize(
