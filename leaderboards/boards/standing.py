@@ -222,8 +222,9 @@ def place(board: Board, results: Results, agent: str) -> str:
     )
     heaps: dict[str, list[str]] = {"better": [], "worse": [], NOT_SHOWN: []}
     for other, each in found.items():
-        size = "" if each.verdict != NOT_SHOWN else f", one of {short(each.estimate.reach)} would have shown"
-        heaps[each.verdict].append(f"{_shown(board, other)} ({said(each.estimate)}{size})")
+        size = "" if each.told == each.verdict else f", one of {short(each.estimate.reach)} would have shown"
+        both = each.verdict_of_succeeded and f"; where both succeed {each.verdict_of_succeeded}"
+        heaps[each.verdict].append(f"{_shown(board, other)} ({said(each.estimate)}{size}{both})")
     words = {"better": "better than", "worse": "worse than", NOT_SHOWN: f"{NOT_SHOWN} to"}
     told = [f"{words[heap]} {', '.join(names)}" for heap, names in heaps.items() if names]
     return f"{agent}: {'; '.join(told)}." if told else f"{agent} has nobody to be compared with yet."
