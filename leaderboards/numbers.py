@@ -12,8 +12,7 @@ from badger_envs import scoring
 from leaderboards.boards.board import Board, board_names, load_board
 from leaderboards.boards.claims import verdicts
 from leaderboards.boards.results import Results, read_results
-from leaderboards.boards.standing import outcomes, scores, short
-from leaderboards.statistics import over_seeds
+from leaderboards.boards.standing import mean_outcome, outcomes, scores, short
 
 BLOCK = re.compile(r"<!-- numbers: ([\w-]+) -->\n.*?<!-- end -->", re.DOTALL)
 """A block: what stands between its first and its last line is written by `filled`."""
@@ -135,7 +134,7 @@ def families() -> str:
 
 def _mean(board: Board, results: Results, agent: str) -> str:
     """Mean outcome over outer seeds, with its interval."""
-    found = over_seeds(outcomes(board, results[agent], board.main))
+    found = mean_outcome(board, results[agent], board.main)
     return f"{short(found.value)} ({short(found.low)} to {short(found.high)})"
 
 

@@ -254,9 +254,12 @@ def _agreed(stopping: Stopping) -> tuple[Any, Round, Float[Tensor, "B E 1"], dic
     return stopping.states, stopping.last, stopping.writing, rounds
 
 
-def named_states(experts: Any) -> dict[str, Tensor]:
-    """The experts' states by name: "states", or where they are a tuple "states.0" or "states.FIELD" each."""
+def named_states(experts: Any, name: str = "states") -> dict[str, Tensor]:
+    """The experts' states by name: "states", or where they are tuples "states.0" or "states.FIELD" each."""
     if isinstance(experts, Tensor):
-        return {"states": experts}
-    names = getattr(experts, "_fields", range(len(experts)))
-    return {f"states.{name}": part for name, part in zip(names, experts, strict=True)}
+        return {name: experts}
+    fields = getattr(experts, "_fields", range(len(experts)))
+    found: dict[str, Tensor] = {}
+    for field, part in zip(fields, experts, strict=True):
+        found |= named_states(part, f"{name}.{field}")
+    return found

@@ -19,21 +19,20 @@ USUAL = PolicySettings()
 """Settings of the usual policy."""
 
 
-class FrozenSenderPolicy(ExpertPolicy):
-    """Each expert is a random speaker that never learns and a listener that does.
+class SpeakerAndListener(ExpertPolicy):
+    """Each expert is a speaker that does not learn, and a listener.
 
     Both are expert policies of the same class and size, and read and hear the same. Messages and keys are
-    the speaker's, whose weights stay as they are drawn; queries and writings are the listener's. If this is
-    as good as learned messages, what was learned is to listen, and not to speak.
+    the speaker's; queries and writings are the listener's. They halt by no vote of their own.
 
     Args:
-        reading_size: R.
-        of: settings of both, as in [agent.policy]; they halt by no vote of their own.
+        speaker: what speaks; no gradient reaches its weights.
+        listener: what listens and writes.
     """
 
-    def __init__(self, reading_size: int, *, of: PolicySettings = USUAL) -> None:
+    def __init__(self, speaker: ExpertPolicy, listener: ExpertPolicy) -> None:
         super().__init__()
-        self.speaker, self.listener = (of.make(reading_size) for _ in range(2))
+        self.speaker, self.listener = speaker, listener
         self.message_size = self.speaker.message_size
         self.key_size = self.speaker.key_size
         self.draw_size = self.speaker.draw_size + self.listener.draw_size
@@ -64,6 +63,20 @@ class FrozenSenderPolicy(ExpertPolicy):
         """What a method of the speaker returns; no gradient reaches its weights."""
         weights = {name: weight.detach() for name, weight in self.speaker.named_parameters()}
         return call_with(self.speaker, weights, called, *arguments)
+
+
+class FrozenSenderPolicy(SpeakerAndListener):
+    """Each expert is a random speaker that never learns and a listener that does.
+
+    If this is as good as learned messages, what was learned is to listen, and not to speak.
+
+    Args:
+        reading_size: R.
+        of: settings of both, as in [agent.policy].
+    """
+
+    def __init__(self, reading_size: int, *, of: PolicySettings = USUAL) -> None:
+        super().__init__(of.make(reading_size), of.make(reading_size))
 
 
 class OracleChannel(LearnedAgent):

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, PrivateAttr, ValidationError, model_vali
 from badger_agents.agent import Settings
 from badger_agents.class_loading import PROJECT_ONLY, Trust, with_code_files
 from badger_agents.recipe.loading import Recipe, check_recipe, load_recipe, merged
+from badger_envs import __version__
 from badger_envs.family import Family
 from badger_envs.registry import family_of
 from badger_envs.scoring import scale_of
@@ -56,6 +57,7 @@ class EntrantTable(Settings):
         recipe: name of a recipe; left out with `weights_of`.
         weights_of: another agent, whose trained weights this one has, seed by seed; `agent` may then change
             what is no weight, such as the topology.
+        untrained: with `weights_of`: its weights are those of outer step 0; a null of that agent.
         intervention: what is done to it when it is measured, one of `CHANGES`.
         role: what it is there for: a contestant, a control (an agent with something taken away), or a
             reference without weights, which needs no outer seeds.
@@ -73,6 +75,7 @@ class EntrantTable(Settings):
     recipe: str = ""
     policy: str = ""
     weights_of: str | None = None
+    untrained: bool = False
     intervention: str | None = None
     role: Literal["contestant", "control", "reference"] = "contestant"
     control_of: str | None = None
@@ -91,6 +94,8 @@ class EntrantTable(Settings):
             raise ValueError("give recipe, or weights_of, and not both")
         if self.weights_of is not None and (self.env or self.training or self.policy):
             raise ValueError("with weights_of nothing is trained; leave env, training and policy out")
+        if self.untrained and self.weights_of is None:
+            raise ValueError("untrained needs weights_of: the agent whose null it is")
         if self.intervention is not None and self.intervention not in CHANGES:
             raise ValueError(f"intervention is {self.intervention!r}; there are {', '.join(CHANGES)}")
         return self
@@ -144,7 +149,6 @@ class Board(Settings):
         name: with its version, such as "guessing-game-v1".
         title: one line.
         about: what is asked, in a few sentences.
-        note: what must be known of the results that the suite keeps.
         track: "small" (an outer seed trains within 2 minutes on one CPU core) or "open".
         seeds: outer seeds 0 .. seeds - 1.
         tasks: test tasks in each cell, the same for all agents and seeds.
@@ -153,6 +157,7 @@ class Board(Settings):
         compare_with: the agent with which others are compared in pairs; the first if not given.
         floor: outcome in the main cell of doing nothing useful; None: that of the cell's id.
         ceiling: outcome in the main cell of a reference that solves it; likewise.
+        success: normalised score in the main cell from which on an outer seed has not failed.
         threshold: training loss whose crossing is told of each run, as a measure of speed; None for none.
         training: the budget: settings of every recipe's [training] to change, such as outer_steps.
         interventions_of: agents that are also measured with each of `CHANGES`: lines named
@@ -165,7 +170,6 @@ class Board(Settings):
     name: str = Field(pattern=r"^[a-z0-9-]+-v[0-9]+$")
     title: str
     about: str = ""
-    note: str = ""
     track: Literal["small", "open"] = "small"
     seeds: int = Field(default=10, ge=1)
     tasks: int = Field(default=1000, ge=2)
@@ -174,6 +178,7 @@ class Board(Settings):
     compare_with: str = ""
     floor: float | None = None
     ceiling: float | None = None
+    success: float = 0.9
     threshold: float | None = None
     training: dict[str, Any] = Field(default_factory=dict)
     interventions_of: list[str] = Field(default_factory=list)
@@ -270,14 +275,19 @@ class Board(Settings):
         return self._recipes[source]
 
     def fingerprint(self, agent: str) -> str:
-        """SHA-256 of all that decides an agent's rows: recipe, cells, tasks. Rows of another are stale."""
+        """SHA-256 of all that decides an agent's rows: recipe, cells, tasks, version of the families.
+
+        Rows of another are stale.
+        """
         entrant = self.agents[agent]
+        changes = [entrant.agent, entrant.intervention, *(["untrained"] if entrant.untrained else [])]
         facts = {
             "recipe": identity(self.recipe(agent)),
-            "changes": None if entrant.weights_of is None else [entrant.agent, entrant.intervention],
+            "changes": None if entrant.weights_of is None else changes,
             "cells": {name: cell.model_dump(mode="json") for name, cell in self.cells_of(agent).items()},
             "tasks": [self.tasks, self.task_seed],
             "threshold": self.threshold,
+            "families": __version__,
         }
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 

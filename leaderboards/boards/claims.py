@@ -8,8 +8,8 @@ import numpy as np
 from leaderboards import statistics
 from leaderboards.boards.board import Board
 from leaderboards.boards.results import Results
-from leaderboards.boards.standing import difference, said
-from leaderboards.statistics import ENOUGH, Estimate
+from leaderboards.boards.standing import difference, not_shown, said
+from leaderboards.statistics import ENOUGH, Estimate, Limits
 
 
 class Check(NamedTuple):
@@ -44,7 +44,8 @@ def verdicts(board: Board, results: Results) -> list[Verdict]:
     "Communication helps" is said only where the agent is better than itself retrained without
     communication, better than itself with a self-loop channel (the same computation, no information), and
     worse when messages are shuffled across tasks, each by an interval of paired differences over at least 10
-    outer seeds, and where its messages influence what others write more than nothing does.
+    outer seeds, failures included, and where its messages influence what others write more than those of
+    untrained speakers do, seed by seed.
     """
     return [
         verdict(board, results, agent, *controls)
@@ -78,8 +79,11 @@ def verdict(board: Board, results: Results, agent: str, silent: str, alone: str,
     ):
         found = difference(board, results, agent, control, board.main)
         gained = None if found is None else _turned(found, sign)
+        holds = gained is not None and gained.low > 0
         numbers = "no runs in common" if gained is None else said(gained)
-        checks.append(Check(what, gained is not None and gained.low > 0, numbers))
+        if gained is not None and gained.low <= 0 <= gained.high:
+            numbers += f": {not_shown(gained)}"
+        checks.append(Check(what, holds, numbers))
     checks.append(_influence(results, agent))
     failed = [check.what for check in checks if not check.holds]
     label, condition = board.agents[agent].label or agent, board.agents[agent].condition
@@ -109,9 +113,11 @@ def _speed(threshold: float, results: Results, agent: str, silent: str) -> str:
     common = sorted(steps[agent].keys() & steps[silent].keys(), key=str)
     if not common:
         return ""
-    found = statistics.paired(*(np.array([steps[name][seed] for seed in common]) for name in (agent, silent)))
+    one, other = (np.array([steps[name][seed] for seed in common]) for name in (agent, silent))
+    most = float(max(one.max(), other.max()))
+    found = statistics.bounded(one - other, Limits(-most, most))
     known = found.low > 0 or found.high < 0
-    word = ("later" if found.value > 0 else "sooner") if known else "no difference shown"
+    word = ("later" if found.value > 0 else "sooner") if known else not_shown(found)
     return (
         f"Training loss below {threshold:g}: {', '.join(told)}; outer steps until then, {agent} minus"
         f" {silent} (a seed that never gets there counts with all its steps): {said(found)}: {word}."
@@ -119,12 +125,12 @@ def _speed(threshold: float, results: Results, agent: str, silent: str) -> str:
 
 
 def _influence(results: Results, agent: str) -> Check:
-    what = "messages influence what others write more than silence does"
-    pairs = [(run.facts.influence, run.facts.influence_null) for run in results[agent]]
+    what = "messages influence what others write more than those of untrained speakers"
+    pairs = [(run.facts.influence, run.facts.influence_untrained) for run in results[agent]]
     known = [value - null for value, null in pairs if value is not None and null is not None]
     if not known:
         return Check(what, False, "not measured")
-    excess = statistics.over_seeds(np.array(known))
+    excess = statistics.student(np.array(known))
     return Check(what, excess.low > 0, said(excess))
 
 

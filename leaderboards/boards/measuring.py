@@ -1,6 +1,9 @@
 """What is measured of an agent on a board: outcomes in each cell, and what its experts' talk is worth."""
 
+import platform
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,9 +12,9 @@ import torch
 from badger_agents.agent import Agent, LearnedAgent
 from badger_agents.badger.agent import BadgerAgent
 from badger_agents.evaluation import Evaluation, evaluate
-from badger_agents.whitebox.interventions import Intervened, Silence
 from badger_agents.whitebox.measures import bits_per_step, influence
 from badger_envs import keyed_random
+from baselines.ablations.communication import SpeakerAndListener
 from baselines.monolith.matching import measure as size_of
 from leaderboards.boards.board import Board
 from leaderboards.boards.changes import changed
@@ -37,13 +40,16 @@ def measure(
         opened: makes the agent, with some settings changed.
         facts: what is known of the run already.
     """
+    if board.agents[line].untrained:
+        opened = partial(board.recipe(line).make_agent, seed or 0)
+        facts = {**facts, "weights_sha256": ""}
     outcomes: dict[str, np.ndarray] = {}
     for cell in board.cells_of(line):
         agent = measured_agent(board, line, cell, opened)
         result = _measured(board, cell, agent)
         outcomes[cell] = result.outcomes.double().numpy()
     if seed is not None:
-        facts = {**facts, **_operations(board, line, opened), **_heard(board, line, opened)}
+        facts = {**facts, **_operations(board, line, opened), **_heard(board, line, seed, opened)}
     return RunRows(line, seed, outcomes, facts)
 
 
@@ -79,19 +85,39 @@ def _operations(board: Board, line: str, opened: Callable[..., Agent]) -> dict[s
     return {"operations": size_of(agent, family).operations}
 
 
-def _heard(board: Board, line: str, opened: Callable[..., Agent]) -> dict[str, Any]:
-    """How much messages move what others write, and the same if nothing arrives: a fact of Badger agents."""
+def _heard(board: Board, line: str, seed: int, opened: Callable[..., Agent]) -> dict[str, Any]:
+    """How much messages move what others write, and how much those of speakers who have learnt nothing do.
+
+    The null is the agent with the same listeners, whose speakers have the weights of outer step 0: what
+    anything that is said does to such listeners. Silence is none, as nothing can be exchanged in it (0, for
+    the deaf and for all others); nor are messages of other tasks, by which a listener that does as it is
+    told is moved just as much (they belong to the gate's test of the outcome). A fact of Badger agents.
+    """
     family = board.cells[board.main].family()
-    agent = opened(action_kind=family.action_kind, **_changes(board, line))
+    changes = {"action_kind": family.action_kind, **_changes(board, line)}
+    agent, born = opened(**changes), board.recipe(line).make_agent(seed, **changes)
     if board.agents[line].intervention is not None or not isinstance(agent, BadgerAgent):
         return {}
+    assert isinstance(born, BadgerAgent)
     speakers = min(WATCHED_EXPERTS, agent.settings.experts)
     keys = keyed_random.outer_keys(
         board.task_seed, 0, WATCHED, family.split, like=torch.zeros((), device="cpu")
     )
     found = []
-    for measured in (agent, Intervened(agent, Silence())):
+    for measured in (agent, agent.with_parts(policy=SpeakerAndListener(born.policy, agent.policy))):
         effects = influence(measured, family, keys, speakers=speakers)  # [B, E, S] squares
         others = [(i, j) for i in range(effects.shape[1]) for j in range(speakers) if i != j]
         found.append(float(np.sqrt(np.mean([effects[:, i, j] for i, j in others]))) if others else 0.0)
     return {"influence": found, "bits_per_step": bits_per_step(agent, family)}
+
+
+def this_processor() -> dict[str, str]:
+    """The processor, and which of its instructions torch uses: another kind rounds otherwise."""
+    name = platform.processor() or platform.machine()
+    cpus = Path("/proc/cpuinfo")
+    if cpus.is_file():
+        told = [
+            line.partition(":")[2].strip() for line in cpus.read_text().splitlines() if "model name" in line
+        ]
+        name = told[0] if told else name
+    return {"processor": name, "instructions": torch.backends.cpu.get_cpu_capability()}

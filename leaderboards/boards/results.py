@@ -39,8 +39,11 @@ class Row(NamedTuple):
         seconds: of the training, on one core.
         bits: that a message has, with its key.
         influence: of messages on what others write (root of the mean square).
-        influence_null: the same where nothing arrives.
+        influence_untrained: the same where the speakers have the weights of outer step 0: its null.
         weights: SHA-256 of the weights.
+        fingerprint: of all that decides the row (`Board.fingerprint`); "": of an edition without.
+        processor: on which it was measured.
+        instructions: of that processor that torch used, such as "AVX2"; another kind rounds otherwise.
     """
 
     agent: str
@@ -58,8 +61,11 @@ class Row(NamedTuple):
     seconds: float | None
     bits: float | None
     influence: float | None
-    influence_null: float | None
+    influence_untrained: float | None
     weights: str
+    fingerprint: str = ""
+    processor: str = ""
+    instructions: str = ""
 
     @property
     def ok(self) -> bool:
@@ -111,8 +117,9 @@ def rows_of(board: Board, run: RunRows) -> list[Row]:
         "seconds": facts.get("seconds"),
         "bits": facts.get("bits_per_step"),
         "influence": influence[0],
-        "influence_null": influence[1],
+        "influence_untrained": influence[1],
         "weights": facts.get("weights_sha256", ""),
+        **{name: facts.get(name, "") for name in ("fingerprint", "processor", "instructions")},
     }
     if not run.ok:
         cells = board.cells_of(run.agent)

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from leaderboards import statistics
 from leaderboards.boards.board import Board
 from leaderboards.boards.results import Results
-from leaderboards.boards.standing import difference, outcomes
+from leaderboards.boards.standing import difference, mean_outcome
 from leaderboards.statistics import Estimate
 
 
@@ -43,7 +42,7 @@ def curves(board: Board, results: Results, scale: str) -> dict[str, list[Point]]
     for agent in board.agents:
         cells = board.cells_of(agent)
         points = [
-            Point(place, statistics.over_seeds(outcomes(board, results[agent], cell)))
+            Point(place, mean_outcome(board, results[agent], cell))
             for cell, place in zip(table.cells, table.values, strict=True)
             if results[agent] and cell in cells
         ]

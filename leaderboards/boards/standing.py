@@ -6,35 +6,62 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from badger_envs.scoring import scale_of
 from leaderboards import statistics
 from leaderboards.boards.board import Board
 from leaderboards.boards.bounds import outcome_bounds
 from leaderboards.boards.results import Results, Row, Run
-from leaderboards.statistics import ENOUGH, LEVEL, Estimate
+from leaderboards.statistics import ENOUGH, LEVEL, Estimate, Limits
 
-SOLVED = 0.9
-"""Normalised score from which on an outer seed has solved the main cell."""
+NOT_SHOWN = "no difference shown"
 
 
 class Difference(NamedTuple):
-    """An agent's outcome minus another's in one cell, paired by outer seed.
+    """An agent's outcome minus another's in the main cell, paired by outer seed.
 
     Attributes:
-        estimate: the mean difference.
-        p: P value of the test that it is 0, corrected over all tests of the board (Holm).
-        better: whether it is in the agent's favour.
+        estimate: the mean difference over all outer seeds, failures included.
+        p: P value of the test that it is 0; of contestants corrected for all tests between them (Holm).
+        succeeded: the mean difference over the seeds on which both succeed; None if there are none.
+        succeeded_p: of that, likewise.
+        sign: 1 where more is better, else -1.
     """
 
     estimate: Estimate
     p: float
-    better: bool
+    succeeded: Estimate | None
+    succeeded_p: float
+    sign: int
 
     @property
     def verdict(self) -> str:
-        """In words: only a corrected test below 0.05 says better or worse."""
-        if self.p >= LEVEL:
-            return "no difference shown"
-        return "better" if self.better else "worse"
+        """In words, failures included: only a test below 0.05 says better or worse."""
+        return _verdict(self.sign * self.estimate.value, self.p)
+
+    @property
+    def verdict_of_succeeded(self) -> str:
+        """Likewise of the seeds on which both succeed; "" if there are too few for a test."""
+        if self.succeeded is None or math.isnan(self.succeeded.low):
+            return ""
+        return _verdict(self.sign * self.succeeded.value, self.succeeded_p)
+
+    @property
+    def told(self) -> str:
+        """The verdict; where nothing is shown, with the difference that would have been."""
+        return self.verdict if self.verdict != NOT_SHOWN else not_shown(self.estimate)
+
+
+def _verdict(gain: float, p: float) -> str:
+    if p >= LEVEL:
+        return NOT_SHOWN
+    return "better" if gain > 0 else "worse"
+
+
+def not_shown(estimate: Estimate) -> str:
+    """No difference shown, and from what size on one would have been."""
+    if math.isnan(estimate.low):
+        return NOT_SHOWN
+    return f"{NOT_SHOWN} (one of {short(estimate.reach)} would have shown)"
 
 
 class Standing(NamedTuple):
@@ -45,12 +72,11 @@ class Standing(NamedTuple):
         label: what the table calls it; with the names of lines that are the very same agent.
         condition: what it holds for, such as "one hears"; "" for all.
         role: contestant or reference.
-        seeds: outer seeds; solved: of them, those with a normalised score of `SOLVED` or more; failed: those
-            that are no better than the floor, or whose training failed.
-        score: interquartile mean of the normalised score, 0 the floor and 1 the reference; None if the
-            board has none.
-        middle: interquartile mean of the outcome; failed trainings count as the worst outcome.
-        mean: mean of the outcome.
+        seeds: outer seeds.
+        failed: share of them that fail (`failed_seeds`).
+        score: mean of the normalised score, 0 the floor and 1 the reference; None if the board has none.
+        mean: mean of the outcome; failed trainings count as the worst outcome.
+        succeeded: mean of the outcome over the seeds that do not fail; None if all do.
         threshold: median outer steps to the board's threshold (inf if most never crossed it), None if none.
         facts: costs, medians over outer seeds.
         versus: against the board's reference agent of the same condition; None for that agent itself.
@@ -61,11 +87,10 @@ class Standing(NamedTuple):
     condition: str
     role: str
     seeds: int
-    solved: int
-    failed: int
+    failed: Estimate
     score: Estimate | None
-    middle: Estimate
     mean: Estimate
+    succeeded: Estimate | None
     threshold: float | None
     facts: Row
     versus: Difference | None
@@ -121,7 +146,7 @@ def ablations(board: Board, results: Results) -> list[Ablation]:
             name,
             entrant.label or entrant.intervention or name,
             board.agents[entrant.control_of].condition,
-            statistics.over_seeds(outcomes(board, results[name], board.main)),
+            mean_outcome(board, results[name], board.main),
             differences[name],
         )
         for name, entrant in board.agents.items()
@@ -132,19 +157,26 @@ def ablations(board: Board, results: Results) -> list[Ablation]:
 def differences_of(board: Board, results: Results) -> dict[str, Difference]:
     """Every contestant against its rival and every control against its agent, in the main cell.
 
-    Tests are corrected for the number of all of them together.
+    Tests of contestants are corrected for the number of all of them. Those of controls are not: what a claim
+    asks of several controls has to hold for each (Berger 1982, intersection-union tests).
     """
     same = _same(board, results)
-    pairs = []
+    contestants: list[tuple[str, str]] = []
+    controls: list[tuple[str, str]] = []
     for name, entrant in board.agents.items():
         other = entrant.control_of if entrant.role == "control" else rival_of(board, name)
         if entrant.role != "reference" and name not in same and other and results[name] and results[other]:
-            pairs.append((name, other))
-    return _tested(board, results, pairs)
+            (controls if entrant.role == "control" else contestants).append((name, other))
+    found = _corrected(
+        {pair[0]: each for pair in contestants if (each := _tested(board, results, *pair)) is not None}
+    )
+    return found | {
+        pair[0]: each for pair in controls if (each := _tested(board, results, *pair)) is not None
+    }
 
 
 def failures(board: Board, results: Results) -> list[str]:
-    """Which trained agents fail on some outer seeds: no better than the floor, or not trained to the end."""
+    """Which contestants fail on some outer seeds, with the interval of the rate, and the worst outcome."""
     told = []
     for name, entrant in board.agents.items():
         if entrant.role != "contestant" or not results[name]:
@@ -154,10 +186,28 @@ def failures(board: Board, results: Results) -> list[str]:
             values = outcomes(board, results[name], board.main)[failed]
             worst = values.min() if board.higher_is_better else values.max()
             where = f", {entrant.condition}" if entrant.condition else ""
+            rate = statistics.share(len(failed), len(results[name]))
             told.append(
-                f"{_shown(board, name)}{where} {len(failed)} of {len(results[name])} (to {short(worst)})"
+                f"{_shown(board, name)}{where} {len(failed)} of {rate.n}"
+                f" ({rate.low:.0%} to {rate.high:.0%}; to {short(worst)})"
             )
     return told
+
+
+def failing(board: Board) -> str:
+    """What counts as a failure on a board, in words."""
+    return "training failed" if board.ends is None else f"score below {board.success:g}"
+
+
+def stale(board: Board, results: Results) -> list[str]:
+    """Lines with rows of an earlier edition: of another recipe, other tasks or families than today's."""
+    return [
+        name
+        for name, runs in results.items()
+        if runs
+        and not name.endswith("(submitted)")
+        and {run.facts.fingerprint for run in runs} != {board.fingerprint(name)}
+    ]
 
 
 def place(board: Board, results: Results, agent: str) -> str:
@@ -167,13 +217,15 @@ def place(board: Board, results: Results, agent: str) -> str:
         for name, entrant in board.agents.items()
         if name != agent and entrant.role == "contestant" and results[name]
     ]
-    tested = {other: _tested(board, results, [(agent, other)]).get(agent) for other in others}
-    found = {other: each for other, each in tested.items() if each is not None}
-    corrected = statistics.holm([each.p for each in found.values()])
-    heaps: dict[str, list[str]] = {"better": [], "worse": [], "no difference shown": []}
-    for (other, each), p in zip(found.items(), corrected, strict=True):
-        heaps[each._replace(p=p).verdict].append(f"{_shown(board, other)} ({said(each.estimate)})")
-    words = {"better": "better than", "worse": "worse than", "no difference shown": "no difference shown to"}
+    found = _corrected(
+        {other: each for other in others if (each := _tested(board, results, agent, other)) is not None}
+    )
+    heaps: dict[str, list[str]] = {"better": [], "worse": [], NOT_SHOWN: []}
+    for other, each in found.items():
+        size = "" if each.told == each.verdict else f", one of {short(each.estimate.reach)} would have shown"
+        both = each.verdict_of_succeeded and f"; where both succeed {each.verdict_of_succeeded}"
+        heaps[each.verdict].append(f"{_shown(board, other)} ({said(each.estimate)}{size}{both})")
+    words = {"better": "better than", "worse": "worse than", NOT_SHOWN: f"{NOT_SHOWN} to"}
     told = [f"{words[heap]} {', '.join(names)}" for heap, names in heaps.items() if names]
     return f"{agent}: {'; '.join(told)}." if told else f"{agent} has nobody to be compared with yet."
 
@@ -217,19 +269,63 @@ def scores(board: Board, values: np.ndarray) -> np.ndarray | None:
     return (values - floor) / (ceiling - floor)
 
 
+def limits(board: Board, cell: str, *values: np.ndarray) -> Limits:
+    """How good and how bad an outcome can be in a cell: the best of the family, and the floor.
+
+    A seed may end worse than the floor, and does (to 12 in the guessing game, whose floor is 1); where one
+    did, the worst that was seen takes its place. That a seed nobody has seen is no worse is an assumption;
+    with the worst of the family ten seeds would show nothing of any agent.
+
+    Args:
+        board: the board.
+        cell: of it.
+        values: outcomes that were seen.
+    """
+    low, high = outcome_bounds(board.cells[cell].family())
+    floor = _floor(board, cell)
+    if floor is not None:
+        low, high = (floor, high) if board.higher_is_better else (low, floor)
+    seen = np.concatenate(values)
+    low, high = (end if math.isfinite(end) else seen.mean() for end in (low, high))
+    return Limits(min(low, seen.min()), max(high, seen.max()))
+
+
+def _floor(board: Board, cell: str) -> float | None:
+    """Outcome of doing nothing useful; that of the main cell holds for its family."""
+    here, main = board.cells[cell], board.cells[board.main]
+    if board.ends is not None and type(here.family()) is type(main.family()):
+        return board.ends[0]
+    try:
+        return scale_of(here.id).floor.mean
+    except ValueError:
+        return None
+
+
+def mean_outcome(board: Board, runs: Sequence[Run], cell: str) -> Estimate:
+    """Mean outcome in a cell over all outer seeds, failures included."""
+    values = outcomes(board, runs, cell)
+    return statistics.bounded(values, limits(board, cell, values))
+
+
 def failed_seeds(board: Board, runs: Sequence[Run]) -> list[int]:
-    """Places of the runs that are no better than the floor of the main cell, or failed in training."""
+    """Places of the runs whose score in the main cell is below the board's `success`, or without weights."""
     normal = scores(board, outcomes(board, runs, board.main))
     bad = [not run.ok for run in runs]
     if normal is not None:
-        bad = [failed or score <= 0 for failed, score in zip(bad, normal, strict=True)]
+        bad = [failed or score < board.success for failed, score in zip(bad, normal, strict=True)]
     return [place for place, failed in enumerate(bad) if failed]
 
 
 def difference(board: Board, results: Results, one: str, other: str, cell: str) -> Estimate | None:
     """Outcome of one line minus another's, over the outer seeds of both; a reference has all."""
     pair = _paired(board, results, one, other, cell)
-    return None if pair is None else statistics.paired(*pair)
+    return None if pair is None else statistics.bounded(pair[0] - pair[1], _limits_of(board, cell, *pair))
+
+
+def _limits_of(board: Board, cell: str, first: np.ndarray, second: np.ndarray) -> Limits:
+    """Limits of the difference of two outcomes."""
+    low, high = limits(board, cell, first, second)
+    return Limits(low - high, high - low)
 
 
 def short(value: float) -> str:
@@ -247,6 +343,13 @@ def said(estimate: Estimate) -> str:
     return f"{short(estimate.value)} [{_end(estimate.low)}, {_end(estimate.high)}]"
 
 
+def score_said(score: Estimate) -> str:
+    """A score with its interval, for a table."""
+    if math.isnan(score.low):
+        return f"{score.value:z.2f}"
+    return f"{score.value:z.2f} [{score.low:z.2f}, {score.high:z.2f}]"
+
+
 def _end(value: float) -> str:
     """An end of an interval: two figures, one of small ones."""
     if abs(value) < 5e-6 or abs(value) >= 10:
@@ -259,8 +362,8 @@ def _standing(
     board: Board, results: Results, name: str, also: list[str], differences: dict[str, Difference]
 ) -> Standing:
     runs, entrant = results[name], board.agents[name]
-    values = outcomes(board, runs, board.main)
-    normal = scores(board, values)
+    values, failed = outcomes(board, runs, board.main), failed_seeds(board, runs)
+    mean, good = mean_outcome(board, runs, board.main), np.delete(values, failed)
     steps = [run.facts.threshold for run in runs if run.facts.threshold is not None]
     return Standing(
         name,
@@ -268,15 +371,23 @@ def _standing(
         entrant.condition,
         entrant.role,
         len(runs),
-        0 if normal is None else int((normal >= SOLVED).sum()),
-        len(failed_seeds(board, runs)),
-        None if normal is None else statistics.over_seeds(normal, statistics.interquartile_mean),
-        statistics.over_seeds(values, statistics.interquartile_mean),
-        statistics.over_seeds(values),
+        statistics.share(len(failed), len(runs)),
+        _score_of(board, mean),
+        mean,
+        statistics.student(good) if len(good) else None,
         float(np.median(steps)) if steps else None,
         _medians(runs),
         differences.get(name),
     )
+
+
+def _score_of(board: Board, mean: Estimate) -> Estimate | None:
+    """The mean outcome on the scale of scores."""
+    normal = scores(board, np.array(mean[:3]))
+    if normal is None:
+        return None
+    low, high = sorted(normal[1:])
+    return Estimate(float(normal[0]), float(low), float(high), mean.n)
 
 
 def _shown(board: Board, name: str) -> str:
@@ -297,19 +408,29 @@ def _same(board: Board, results: Results) -> dict[str, str]:
     return same
 
 
-def _tested(board: Board, results: Results, pairs: list[tuple[str, str]]) -> dict[str, Difference]:
-    """Differences of pairs in the main cell, by the first's name, with tests corrected for their number."""
-    found, p_values = {}, []
-    for one, other in pairs:
-        pair = _paired(board, results, one, other, board.main)
-        if pair is not None:
-            found[one] = statistics.paired(*pair)
-            p_values.append(statistics.paired_p(*pair))
-    sign = 1 if board.higher_is_better else -1
-    corrected = statistics.holm(p_values)
+def _tested(board: Board, results: Results, one: str, other: str) -> Difference | None:
+    """The difference of two lines in the main cell, with tests that are not corrected; None without pairs."""
+    pair = _paired(board, results, one, other, board.main)
+    if pair is None:
+        return None
+    values, ends = pair[0] - pair[1], _limits_of(board, board.main, *pair)
+    normal = scores(board, np.array(pair))
+    both = values[:0] if normal is None else values[(normal >= board.success).all(0)]
+    return Difference(
+        statistics.bounded(values, ends),
+        statistics.bounded_p(values, ends),
+        statistics.student(both) if len(both) else None,
+        statistics.student_p(both) if len(both) else 1.0,
+        1 if board.higher_is_better else -1,
+    )
+
+
+def _corrected(found: dict[str, Difference]) -> dict[str, Difference]:
+    """The same with tests corrected for the number of all of them."""
+    p_values = [p for each in found.values() for p in (each.p, each.succeeded_p)]
+    corrected = iter(statistics.holm(p_values))
     return {
-        name: Difference(estimate, p, sign * estimate.value > 0)
-        for (name, estimate), p in zip(found.items(), corrected, strict=True)
+        name: each._replace(p=next(corrected), succeeded_p=next(corrected)) for name, each in found.items()
     }
 
 

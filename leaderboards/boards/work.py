@@ -21,7 +21,7 @@ from badger_agents.training.checkpoint import Checkpoint, load_checkpoint, weigh
 from badger_agents.training.log import read_log
 from badger_agents.training.own_code import keep_code
 from badger_agents.training.run import CHECKPOINT, LOG, DivergenceError, RunPlan
-from leaderboards.boards.measuring import measure
+from leaderboards.boards.measuring import measure, this_processor
 from leaderboards.boards.rows import RunRows, write_run
 from leaderboards.boards.units import Unit, run_folder
 from leaderboards.runs import make_folder
@@ -197,7 +197,7 @@ def _saved(unit: Unit, run: RunRows) -> RunRows:
 
 
 def _facts(unit: Unit, line: str) -> dict[str, Any]:
-    return {"status": "ok", "fingerprint": unit.board.fingerprint(line)}
+    return {"status": "ok", "fingerprint": unit.board.fingerprint(line), **this_processor()}
 
 
 def _costs(recipe: Recipe, folder: Path, together: int, threshold: float | None) -> dict[str, Any]:

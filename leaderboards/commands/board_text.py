@@ -11,24 +11,28 @@ from leaderboards.boards.claims import verdicts
 from leaderboards.boards.results import Results, read_results
 from leaderboards.boards.scaling import crossings, curves
 from leaderboards.boards.standing import (
+    NOT_SHOWN,
     Ablation,
     Standing,
     ablations,
+    failing,
     failures,
     outcomes,
     said,
+    score_said,
     short,
+    stale,
     standings,
 )
 from leaderboards.results import Record, record, show
-from leaderboards.statistics import KIND, Estimate
+from leaderboards.statistics import Estimate, share
 from leaderboards.submissions.entries import FOLDER as SUBMISSIONS
 from leaderboards.submissions.entries import with_submissions
 
 WIDTH = 80
 """Columns of all that is printed here."""
 
-MARKS = {"better": "+", "worse": "-", "no difference shown": "="}
+MARKS = {"better": "+", "worse": "-", NOT_SHOWN: "=", "": " "}
 """Before a contestant's name: against the board's reference agent; behind a difference: what it means."""
 
 
@@ -44,9 +48,10 @@ def show_board(board: Board, results: Results, *, as_json: bool = False, note: s
     lines, parts = standings(board, results), ablations(board, results)
     if not lines:
         raise BoardError(f"{board.name} has no finished runs here; make some: badger board run {board.name}")
-    notes = [each.sentence for each in verdicts(board, results)] + [
-        each for each in (board.note, note) if each
-    ]
+    notes = [each.sentence for each in verdicts(board, results)] + [note] * bool(note)
+    if old := stale(board, results):
+        every = len(old) == sum(bool(runs) for runs in results.values())
+        notes.append(f"Measured with an earlier edition: {'all lines' if every else ', '.join(old)}.")
     if as_json:
         rows = [*(_facts(board, line) for line in lines), *(_ablated(board, part) for part in parts)]
         show(rows, as_json=True, title=board.title, note=" ".join(notes))
@@ -60,19 +65,21 @@ def board_lines(
     """The board's two tables, and what may be claimed, at most `WIDTH` columns wide."""
     better = "higher" if board.higher_is_better else "lower"
     failed = failures(board, results)
-    told = (
-        "failed on some outer seeds: " + ", ".join(failed) if failed else "no agent fails on any outer seed"
-    )
     seeds = max((line.seeds for line in lines if line.role != "reference"), default=0)
+    none = f"no agent fails on any outer seed (up to {share(0, max(1, seeds)).high:.0%} may)"
+    told = f"failed ({failing(board)}) on some outer seeds: {', '.join(failed)}" if failed else none
     text = [
         board.title,
         *_wrapped(told),
         *_wrapped(
             f"{board.outcome_in(board.main)} ({better} is better), {board.tasks} tasks,"
-            f" {seeds} outer seeds, {KIND}"
+            f" {seeds} outer seeds, 95 %"
+            f" intervals"
         ),
         "",
         *_contestants(board, lines),
+        "",
+        *_costs(board, lines),
     ]
     if parts:
         text += ["", *_ablations(parts)]
@@ -111,41 +118,57 @@ def cell_lines(board: Board, results: Results) -> list[str]:
 
 
 def _contestants(board: Board, lines: Sequence[Standing]) -> list[str]:
-    """The first table."""
+    """The first table: outcomes."""
+    conditions = any(line.condition for line in lines)
+    scored = any(line.score is not None for line in lines)
+    outcome = board.outcome.replace("_", " ")
+    rows = [
+        ["", "agent"] + ["where"] * conditions + ["score"] * scored + ["mean", "ok", f"{outcome} of these"]
+    ]
+    for line in lines:
+        trained, versus = line.role == "contestant", line.versus
+        row = [MARKS[versus.verdict] if versus and trained else " ", line.label]
+        row += [line.condition] * conditions
+        row += [("" if line.score is None else score_said(line.score))] * scored
+        row += [short(line.mean.value) if scored else said(line.mean)]
+        good = line.seeds - round(line.failed.value * line.seeds)
+        mark = MARKS[versus.verdict_of_succeeded if versus else ""]
+        of_these = "" if line.succeeded is None else f"{said(line.succeeded)} {mark}"
+        rows.append([*row, *([f"{good}/{line.seeds}", of_these] if trained else ["", ""])])
+    rivals = {line.label for line in lines if line.role == "contestant" and line.versus is None}
+    rival = " or ".join(sorted(rivals)) or lines[0].label
+    legend = (
+        f"+ better, - worse than {rival}, = no difference shown (paired, Holm over the contestants): in front"
+        " of all seeds, behind of seeds on which both succeed; score: 0 the floor, 1 the reference; ok: seeds"
+        " that do not fail"
+    )
+    text = [*_aligned(rows, 3 if conditions else 2), *_wrapped(legend)]
+    reach = [
+        f"{line.label} {short(line.versus.estimate.reach)}"
+        for line in lines
+        if line.role == "contestant" and line.versus and line.versus.told not in (line.versus.verdict, "")
+    ]
+    return text + (
+        _wrapped(f"A difference in mean would have shown from: {', '.join(reach)}") if reach else []
+    )
+
+
+def _costs(board: Board, lines: Sequence[Standing]) -> list[str]:
+    """The table of costs, medians over outer seeds."""
     conditions = any(line.condition for line in lines)
     steps = board.threshold is not None
-    head = ["", "agent"] + (["where"] if conditions else [])
-    head += ["score", f"{board.outcome.replace('_', ' ')}, iqm", "mean", "ok"]
-    head += (["steps"] if steps else []) + ["size", "ops", "s"]
-    rows = [head]
+    head = ["cost", *["where"] * conditions, *["outer steps to it"] * steps]
+    rows = [[*head, "weights", "operations", "seconds"]]
     for line in lines:
-        row = [MARKS[line.versus.verdict] if line.versus and line.role == "contestant" else " ", line.label]
-        row += [line.condition] if conditions else []
-        row.append("" if line.score is None else f"{line.score.value + 0.0:.2f}".replace("-0.00", "0.00"))
-        trained = line.role == "contestant"
-        row += [said(line.middle), short(line.mean.value), f"{line.solved}/{line.seeds}" if trained else ""]
-        if steps:
-            row.append(
-                ""
-                if line.threshold is None
-                else "never"
-                if math.isinf(line.threshold)
-                else f"{line.threshold:.0f}"
-            )
-        facts = line.facts
-        row += [_count(facts.parameters) if trained else "", _count(facts.operations) if trained else ""]
-        row.append(f"{facts.seconds:.0f}" if trained and facts.seconds is not None else "")
-        rows.append(row)
-    first = next(line.label for line in lines if line.versus is None or line.role == "contestant")
-    rivals = {line.label for line in lines if line.role == "contestant" and line.versus is None}
-    rival = " or ".join(sorted(rivals)) or first
-    legend = f"+ better, - worse than {rival}, = no difference shown (paired, Holm over the board)"
-    legend += "; iqm: interquartile mean; ok: seeds with a score of 0.9"
-    legend += f"; steps: outer steps to a loss of {board.threshold:g}" if steps else ""
-    legend += (
-        "; size: weights; ops: operations of a step; s: seconds of training; failed: a score of 0 or less"
-    )
-    return [*_aligned(rows, 3 if conditions else 2), *_wrapped(legend)]
+        if line.role != "contestant":
+            continue
+        facts, row = line.facts, [line.label, *[line.condition] * conditions]
+        reached = "" if line.threshold is None else f"{line.threshold:.0f}".replace("inf", "never")
+        row += [reached] * steps + [_count(facts.parameters), _count(facts.operations)]
+        rows.append([*row, "" if facts.seconds is None else f"{facts.seconds:.0f}"])
+    legend = f"it: a training loss of {board.threshold:g}; " if steps else ""
+    legend += "operations: of a step of a trial; seconds: of training"
+    return [*_aligned(rows, 2 if conditions else 1), *_wrapped(legend)]
 
 
 def _ablations(parts: Sequence[Ablation]) -> list[str]:
@@ -205,18 +228,20 @@ def _count(number: float | None) -> str:
 def _facts(board: Board, line: Standing) -> Record:
     """A line of the first table as a flat record, for programs."""
     facts: Record = {"role": line.role, "condition": line.condition, "seeds": line.seeds}
-    facts |= {"solved_seeds": line.solved, "failed_seeds": line.failed}
+    facts |= {"failure_rate": line.failed.value, "failure_rate_ci95": _ends(line.failed)}
     facts |= {
         name: getattr(line.facts, name) for name in ("parameters", "operations", "seconds", "outer_steps")
     }
     if line.threshold is not None:
         facts["outer_steps_to_threshold"] = None if math.isinf(line.threshold) else line.threshold
-    facts |= {"iqm": line.middle.value, "iqm_ci95": _ends(line.middle)}
+    if line.succeeded is not None:
+        facts |= {"succeeded": line.succeeded.value, "succeeded_ci95": _ends(line.succeeded)}
     if line.score is not None:
         facts |= {"score": line.score.value, "score_ci95": _ends(line.score)}
     if line.versus is not None:
         facts |= {"difference": line.versus.estimate.value, "difference_ci95": _ends(line.versus.estimate)}
         facts |= {"p_holm": line.versus.p, "verdict": line.versus.verdict}
+        facts |= {"verdict_of_succeeded": line.versus.verdict_of_succeeded}
     made = record(board.outcome, line.mean.value, agent=line.agent, label=line.label, **facts)
     return made | {"ci95": _ends(line.mean)}
 
@@ -225,7 +250,7 @@ def _ablated(board: Board, part: Ablation) -> Record:
     """A line of the second table as a flat record."""
     facts: Record = {"role": "control", "control_of": part.of, "condition": part.condition}
     facts |= {"difference": part.versus.estimate.value, "difference_ci95": _ends(part.versus.estimate)}
-    facts |= {"p_holm": part.versus.p, "verdict": part.versus.verdict}
+    facts |= {"p": part.versus.p, "verdict": part.versus.verdict}
     made = record(board.outcome, part.mean.value, agent=part.agent, label=part.label, **facts)
     return made | {"ci95": _ends(part.mean)}
 

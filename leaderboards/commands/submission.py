@@ -11,6 +11,7 @@ import tyro
 from leaderboards import statistics
 from leaderboards.boards.board import load_board
 from leaderboards.boards.results import Row
+from leaderboards.boards.standing import limits
 from leaderboards.results import Record, record, show
 from leaderboards.submissions import preparing, verification
 from leaderboards.submissions.entries import write_verified
@@ -134,7 +135,7 @@ def scores(submission: Submission, rows: list[Row]) -> list[Record]:
     found = []
     for cell in submission.cells:
         means = np.array([verification.numbers(rows, seed, cell)[0] for seed in submission.seeds])
-        estimate = statistics.over_seeds(means)
+        estimate = statistics.bounded(means, limits(submission.board, cell, means))
         known = record(
             submission.board.cells[cell].family().outcome, estimate.value, cell=cell, seeds=len(means)
         )

@@ -7,10 +7,19 @@ from leaderboards.boards.board import Board, BoardError
 from leaderboards.boards.claims import verdicts
 from leaderboards.boards.results import Results
 from leaderboards.boards.scaling import crossings, curves
-from leaderboards.boards.standing import Estimate, ablations, failures, outcomes, said, short, standings
+from leaderboards.boards.standing import (
+    ablations,
+    failing,
+    failures,
+    outcomes,
+    said,
+    score_said,
+    short,
+    stale,
+    standings,
+)
 from leaderboards.results import markdown
 from leaderboards.site.pictures import draw_outcomes, draw_profiles, draw_scale, svg
-from leaderboards.statistics import KIND
 
 
 def pages(boards: Sequence[tuple[Board, Results]]) -> dict[str, bytes]:
@@ -43,12 +52,15 @@ def _page(board: Board, results: Results) -> dict[str, bytes]:
         pictures[f"{board.name}-profiles.svg"] = svg(draw_profiles(board, results))
     failed = failures(board, results)
     better = "higher" if board.higher_is_better else "lower"
-    parts = [f"# {board.title}", board.note, board.about.strip()]
-    parts.append(f"Failed on some outer seeds: {', '.join(failed)}." if failed else "")
+    old = stale(board, results)
+    parts = [f"# {board.title}", board.about.strip()]
+    parts.append(f"Measured with an earlier edition: {', '.join(old)}." if old else "")
+    parts.append(f"Failed ({failing(board)}) on some outer seeds: {', '.join(failed)}." if failed else "")
     parts.append(
-        f"{board.outcome_in(board.main)} ({better} is better): interquartile mean over outer seeds with its"
-        f" interval ({KIND}), and mean; {board.tasks} tasks of {board.main}. Comparisons are paired t tests"
-        " with Holm's correction over the board."
+        f"{board.outcome_in(board.main)} ({better} is better): mean over all outer seeds with a"
+        " 95 % interval that holds where some fail, and mean of those that do not fail with Student's;"
+        f" {board.tasks} tasks of {board.main}. Comparisons are paired by outer seed; those of contestants"
+        " with Holm's correction."
     )
     parts.append(_contestants(board, results))
     parts.append(_ablations(board, results))
@@ -63,21 +75,33 @@ def _page(board: Board, results: Results) -> dict[str, bytes]:
 
 def _contestants(board: Board, results: Results) -> str:
     outcome = board.outcome_in(board.main)
-    heads = ["agent", "score", outcome, "mean", "solved", "comparison", "outer steps", "weights"]
+    heads = [
+        "agent",
+        "score",
+        outcome,
+        "ok",
+        f"{outcome} of these",
+        "comparison",
+        "comparison of these",
+        "outer steps",
+        "weights",
+    ]
     rows = []
     for line in standings(board, results):
         name = f"{line.label}, {line.condition}" if line.condition else line.label
         row = [
             name,
-            "" if line.score is None else _interval(line.score),
-            said(line.middle),
-            short(line.mean.value),
+            "" if line.score is None else score_said(line.score),
+            said(line.mean),
         ]
         if line.role == "reference":
-            rows.append([*row, "", "reference", "", "", "", ""])
+            rows.append([*row, "", "", "reference", "", "", "", "", ""])
             continue
         steps = "" if line.threshold is None else f"{line.threshold:.0f}".replace("inf", "never")
-        row += [f"{line.solved} of {line.seeds}", line.versus.verdict if line.versus else "", steps]
+        good = line.seeds - round(line.failed.value * line.seeds)
+        row += [f"{good} of {line.seeds}", "" if line.succeeded is None else said(line.succeeded)]
+        row += [line.versus.told, line.versus.verdict_of_succeeded] if line.versus else ["", ""]
+        row.append(steps)
         costs = (line.facts.parameters, line.facts.operations, line.facts.seconds)
         rows.append([*row, *("" if cost is None else f"{cost:,.0f}" for cost in costs)])
     return markdown([*heads, "operations", "seconds"], rows)
@@ -89,7 +113,7 @@ def _ablations(board: Board, results: Results) -> str:
             ", ".join(filter(None, (board.agents[part.of].label or part.of, part.condition))),
             part.label,
             said(part.versus.estimate),
-            part.versus.verdict,
+            part.versus.told,
         ]
         for part in ablations(board, results)
     ]
@@ -114,7 +138,3 @@ def _cells(board: Board, results: Results) -> list[str]:
         if len(cells) > 1:
             tables.append(f"## {title}\n\n{markdown(['agent', *cells], rows)}")
     return tables
-
-
-def _interval(score: Estimate) -> str:
-    return f"{score.value:z.2f} [{score.low:z.2f}, {score.high:z.2f}]"

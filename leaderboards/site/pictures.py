@@ -27,20 +27,21 @@ COLOUR_OF = {"contestant": COLOURS[0], "reference": COLOURS[2]}
 
 
 def draw_outcomes(board: Board, lines: Sequence[Standing]) -> Figure:
-    """Contestants and references: inter-quartile mean with its interval, and the mean as a bar."""
+    """Contestants and references: mean with its interval, and as a bar that of seeds that do not fail."""
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(7, 0.8 + 0.22 * len(lines)), layout="constrained")
         axis = figure.subplots()
         for row, line in enumerate(lines):
-            low, high = np.nan_to_num([line.middle.low, line.middle.high], nan=line.middle.value)
+            low, high = np.nan_to_num([line.mean.low, line.mean.high], nan=line.mean.value)
             colour = COLOUR_OF[line.role]
             axis.plot([max(low, LEAST), max(high, LEAST)], [row, row], color=colour)
-            axis.plot(max(line.middle.value, LEAST), row, "o", color=colour)
-            axis.plot(max(line.mean.value, LEAST), row, "|", color=colour)
+            axis.plot(max(line.mean.value, LEAST), row, "o", color=colour)
+            if line.succeeded is not None:
+                axis.plot(max(line.succeeded.value, LEAST), row, "|", color=colour)
         axis.set_yticks(range(len(lines)), [", ".join(filter(None, (e.label, e.condition))) for e in lines])
         axis.invert_yaxis()
-        axis.set_xlabel(f"{board.outcome_in(board.main)}: inter-quartile mean, 95 % interval; | mean")
-        _scaled(axis, "x", [line.middle.value for line in lines])
+        axis.set_xlabel(f"{board.outcome_in(board.main)}: mean, 95 % interval; | of seeds that do not fail")
+        _scaled(axis, "x", [line.mean.value for line in lines])
     return figure
 
 

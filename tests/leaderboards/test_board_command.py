@@ -60,7 +60,7 @@ def test_scales_and_other_cells_are_tables_of_their_own(
     assert name in main
     assert max(map(len, main.splitlines())) <= 80
     row = run(capsys, *show, "--json").results[0]
-    assert {"iqm_ci95", "solved_seeds", "failed_seeds", "operations"} <= row.keys()
+    assert {"ci95", "failure_rate_ci95", "succeeded_ci95", "operations"} <= row.keys()
 
 
 @pytest.mark.parametrize("name", board_names())
@@ -68,9 +68,9 @@ def test_every_board_fits_a_terminal_and_says_first_who_fails(
     capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     lines = run(capsys, "board", "show", name).out.splitlines()
-    assert len(lines) <= 40
+    assert len(lines) <= 60
     assert max(map(len, lines)) <= 80
-    assert any(told in "".join(lines[:5]) for told in ("failed on some outer seeds", "no agent fails"))
+    assert any(told in "".join(lines[:5]) for told in ("on some outer seeds", "on any outer seed"))
     if name == "guessing-game-v1":
         assert all(each in "".join(lines[:5]) for each in ("gru-state 2 of 10", "transformer 9 of 10"))
     assert not any("e-" in word and word[0].isdigit() for line in lines for word in line.split())

@@ -8,7 +8,7 @@ import numpy as np
 from leaderboards.boards.board import Board
 from leaderboards.boards.results import Row, Run
 
-NOTHING: dict[str, Any] = dict.fromkeys(Row._fields)
+NOTHING: dict[str, Any] = dict.fromkeys(Row._fields) | Row._field_defaults
 
 
 def made_up(
@@ -45,7 +45,7 @@ def made_up(
             known |= {"mean": mean + common[seed] + own[number, seed], "outer_steps": 500, "parameters": 10}
             known |= {"threshold": steps[seed], "seconds": 1.0, "weights": f"{agent}{seed}"}
             if influence is not None:
-                known |= {"influence": influence, "influence_null": 0.0}
+                known |= {"influence": influence, "influence_untrained": 0.1}
             found[agent].append(_run(board, known))
     for agent, entrant in board.agents.items():
         if entrant.role == "reference":

@@ -1,5 +1,6 @@
 """What is measured of an agent on a board: as it is, and with something done to it."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,9 @@ import pytest
 from badger_agents.evaluation import evaluate
 from badger_agents.whitebox.controls import CONTROLS
 from badger_agents.whitebox.interventions import INTERVENTIONS, Intervened
-from leaderboards.boards.board import Board
+from leaderboards.boards.board import Board, EntrantTable
 from leaderboards.boards.changes import CHANGES
-from leaderboards.boards.measuring import measure, measured_agent
+from leaderboards.boards.measuring import measure, measured_agent, this_processor
 from tests.leaderboards.boards.tiny import opener, tiny_board
 
 
@@ -43,11 +44,35 @@ def test_rows_are_those_of_the_changed_agent(board: Board, change: str) -> None:
     assert not np.array_equal(rows, measure(board, "talk", 0, opened, {}).outcomes["short"])
 
 
-def test_influence_is_measured_of_the_agent_as_it_is(board: Board) -> None:
+def test_influence_is_measured_of_the_agent_as_it_is_and_beside_untrained_speakers(board: Board) -> None:
     opened = opener(board)
-    assert "influence" in measure(board, "talk", 0, opened, {}).facts
+    trained, null = measure(board, "talk", 0, opened, {}).facts["influence"]
+    assert trained > 0
+    assert null > 0  # such listeners are moved by whatever is said; in silence there is nothing to exchange
+    assert null != trained
+    deaf = measure(board, "silent", 0, partial(opened, channel={"topology": "none"}), {})
+    assert deaf.facts["influence"] == [0, 0]
     for change in ("withheld", "silence"):
         assert "influence" not in measure(board, line(change), 0, opened, {}).facts
+
+
+def test_an_untrained_line_has_the_weights_of_outer_step_0(tmp_path: Path) -> None:
+    tables = tiny_board(tmp_path).model_dump()
+    tables["agents"]["null"] = tables["agents"]["shuffled"] | {"intervention": None, "untrained": True}
+    board = Board.model_validate(tables)
+    rows = measure(board, "null", 1, opener(board), {}).outcomes["short"]
+    born = board.recipe("talk").make_agent(1)
+    told = evaluate(born, board.cells["short"].family(), board.tasks, seed=board.task_seed).outcomes
+    np.testing.assert_array_equal(rows, told)
+    assert board.fingerprint("null") != board.fingerprint("talk")
+    with pytest.raises(ValueError, match="untrained needs weights_of"):
+        EntrantTable(recipe="xor", untrained=True)
+
+
+def test_the_processor_is_named() -> None:
+    known = this_processor()
+    assert known.keys() == {"processor", "instructions"}
+    assert all(known.values())
 
 
 def test_an_agent_is_measured_as_it_is_where_nothing_is_done(board: Board) -> None:

@@ -16,18 +16,20 @@ from leaderboards.boards.standing import (
     difference,
     differences_of,
     failures,
+    limits,
     outcomes,
     place,
     said,
     short,
+    stale,
     standings,
     worst_outcome,
 )
-from leaderboards.statistics import Estimate
+from leaderboards.statistics import Estimate, Limits
 from tests.leaderboards.boards.made_up import failed, made_up
 from tests.leaderboards.boards.tiny import tiny_board
 
-GOOD = {"talk": 0.1, "silent": 0.7, "self-loop": 0.7, "shuffled": 0.9}
+GOOD = {"talk": 0.1, "silent": 1.7, "self-loop": 1.7, "shuffled": 1.9}
 
 
 @pytest.fixture
@@ -48,25 +50,59 @@ def test_contestants_and_references_stand_in_one_table_and_controls_in_another(b
     assert (talk.agent, talk.role, talk.seeds) == ("talk", "contestant", 10)
     assert (zeros.agent, zeros.role) == ("zeros", "reference")
     assert not talk.preliminary
-    assert talk.middle.value == pytest.approx(0.1, abs=0.02)
+    assert talk.succeeded is not None
+    assert talk.succeeded.value == talk.mean.value == pytest.approx(0.1, abs=0.02)
     silent, alone, shuffled = ablations(board, results)
     assert [each.agent for each in (silent, alone, shuffled)] == ["silent", "self-loop", "shuffled"]
-    assert silent.versus.estimate.value == pytest.approx(0.6, abs=1e-3)
-    assert silent.versus.estimate.high - silent.versus.estimate.low < 0.01  # what pairs share drops out
+    assert silent.versus.estimate.value == pytest.approx(1.6, abs=1e-3)
+    assert 0 < silent.versus.estimate.low < silent.versus.estimate.high < 2
     assert silent.versus.verdict == "worse"
 
 
-def test_tests_are_corrected_for_all_of_the_board_together(board: Board) -> None:
-    wider = with_line(board, "mine")
-    results = made_up(wider, {**GOOD, "mine": 0.11}, spread=0.0, noise=0.02)
+def test_tests_of_contestants_are_corrected_for_each_other_and_controls_are_not(board: Board) -> None:
+    wider = with_line(with_line(board, "mine"), "yours")
+    results = made_up(wider, {**GOOD, "mine": 0.11, "yours": 1.9}, spread=0.0, noise=0.02)
     found = differences_of(wider, results)
-    assert found.keys() == {"silent", "self-loop", "shuffled", "mine"}
-    pairs = {"silent": "talk", "self-loop": "talk", "shuffled": "talk", "mine": "talk"}
-    plain = [
-        statistics.paired_p(outcomes(wider, results[one], "short"), outcomes(wider, results[other], "short"))
-        for one, other in pairs.items()
+    assert found.keys() == {"silent", "self-loop", "shuffled", "mine", "yours"}
+
+    def values(one: str) -> np.ndarray:
+        pair = (outcomes(wider, results[name], "short") for name in (one, "talk"))
+        return np.subtract(*pair)
+
+    ends = Limits(-2 - 1.2e-4, 2 + 1.2e-4)  # from no error to the floor, with the slack of bounds
+    plain = {name: statistics.bounded_p(values(name), ends) for name in found}
+    succeeded = statistics.student_p(values("mine"))
+    corrected = statistics.holm([plain["mine"], succeeded, plain["yours"], 1.0])
+    assert [found[name].p for name in ("mine", "yours")] == pytest.approx([corrected[0], corrected[2]])
+    assert found["mine"].succeeded_p == pytest.approx(corrected[1])
+    assert found["silent"].p == pytest.approx(plain["silent"])
+    assert found["yours"].succeeded is None  # there is no seed on which both succeed
+    assert (found["yours"].verdict, found["yours"].verdict_of_succeeded) == ("worse", "")
+
+
+def test_a_small_difference_is_shown_of_seeds_that_succeed_and_not_of_all(board: Board) -> None:
+    wider = with_line(board, "mine")
+    found = differences_of(wider, made_up(wider, {**GOOD, "mine": 0.11}))["mine"]
+    assert found.verdict_of_succeeded == "worse"
+    assert found.told == "no difference shown (one of 0.613 would have shown)"
+
+
+def test_a_line_of_another_recipe_or_edition_is_stale(board: Board) -> None:
+    results = made_up(board, GOOD)
+    assert stale(board, results) == ["talk", "silent", "self-loop", "shuffled", "zeros"]
+    results["talk"] = [
+        run._replace(rows={c: r._replace(fingerprint=board.fingerprint("talk")) for c, r in run.rows.items()})
+        for run in results["talk"]
     ]
-    assert [found[name].p for name in pairs] == pytest.approx(statistics.holm(plain))
+    assert "talk" not in stale(board, results)
+    assert "talk" in stale(board.model_copy(update={"tasks": 7}), results)
+
+
+def test_limits_are_the_floor_and_what_was_seen_beyond_it(board: Board) -> None:
+    assert limits(board, "short", np.array([0.1])).high == 2.0
+    assert limits(board, "long", np.array([0.1])).high == 2.0  # of the same family
+    assert limits(board, "short", np.array([0.1, 4.0])).high == 4.0
+    assert limits(board, "short", np.array([0.1])).low == pytest.approx(0, abs=1e-3)
 
 
 def test_a_training_that_failed_counts_as_the_worst_outcome_and_is_told(board: Board) -> None:
@@ -75,7 +111,7 @@ def test_a_training_that_failed_counts_as_the_worst_outcome_and_is_told(board: B
     assert worst >= 2.0  # no better than the floor
     results["talk"] = [*results["talk"][:8], *(failed(run) for run in results["talk"][8:])]
     talk, _ = standings(board, results)
-    assert (talk.seeds, talk.failed, talk.solved) == (10, 2, 8)
+    assert (talk.seeds, talk.failed.value) == (10, 0.2)
     assert talk.mean.value == pytest.approx((8 * 0.1 + 2 * worst) / 10, abs=0.02)
     (told,) = failures(board, results)
     assert told.startswith("talk 2 of 10")
@@ -154,7 +190,7 @@ def test_the_gate_asks_for_ten_seeds_and_for_influence(board: Board) -> None:
     assert "10 outer seeds" in gate(board, made_up(board, GOOD, seeds=9)).sentence
     deaf = gate(board, made_up(board, GOOD, influence=0.0))
     assert [check.what for check in deaf.checks if not check.holds] == [
-        "messages influence what others write more than silence does"
+        "messages influence what others write more than those of untrained speakers"
     ]
     assert not gate(board, made_up(board, GOOD, influence=None)).passed
 
@@ -180,18 +216,18 @@ def test_learning_sooner_than_in_silence_is_told_in_pairs(board: Board) -> None:
 
 def test_where_an_agent_stands_is_told_in_words(board: Board) -> None:
     wider = with_line(board, "mine")
-    assert place(wider, made_up(wider, {**GOOD, "mine": 0.5}), "mine").startswith(
-        "mine: worse than talk (0.4"
+    assert place(wider, made_up(wider, {**GOOD, "mine": 1.8}), "mine").startswith(
+        "mine: worse than talk (1.7"
     )
-    assert place(wider, made_up(wider, {**GOOD, "mine": 0.05}), "mine").startswith(
-        "mine: better than talk (-0.0"
-    )
+    told = place(wider, made_up(wider, {**GOOD, "mine": 0.05}), "mine")
+    assert told.startswith("mine: no difference shown to talk (-0.0")
+    assert told.endswith("one of 0.626 would have shown; where both succeed better).")
     results = made_up(wider, {**GOOD, "mine": 0.1})
     results["mine"] = [
         run._replace(agent="mine", rows=like.rows)
         for run, like in zip(results["mine"], results["talk"], strict=True)
     ]
-    assert place(wider, results, "mine") == "mine: no difference shown to talk (0 [0, 0])."
+    assert place(wider, results, "mine").startswith("mine: no difference shown to talk (0 [-0.6")
     assert "nobody" in place(wider, {**results, "talk": []}, "mine")
 
 

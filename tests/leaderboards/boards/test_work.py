@@ -85,8 +85,8 @@ def test_an_intervention_uses_the_trained_weights_seed_by_seed(tmp_path: Path) -
         assert talk.facts["weights_sha256"] == shuffled.facts["weights_sha256"]
     assert runs["talk"][0].facts["weights_sha256"] != runs["talk"][1].facts["weights_sha256"]
     heard, null = runs["talk"][0].facts["influence"]
-    assert null == 0
-    assert heard >= 0
+    assert null > 0
+    assert heard > 0
     assert [run.seed for run in runs["zeros"]] == [None]
 
 

@@ -9,7 +9,7 @@ from leaderboards.site.pages import pages
 from tests.leaderboards.boards.made_up import failed, made_up
 from tests.leaderboards.boards.tiny import tiny_board
 
-MEANS = {"talk": 0.1, "silent": 0.7, "self-loop": 0.7, "shuffled": 0.9}
+MEANS = {"talk": 0.1, "silent": 1.7, "self-loop": 1.7, "shuffled": 1.9}
 
 
 def test_two_builds_are_equal_and_every_picture_is_there(tmp_path: Path) -> None:
@@ -26,10 +26,10 @@ def test_two_builds_are_equal_and_every_picture_is_there(tmp_path: Path) -> None
 
 def test_who_fails_is_said_before_any_mean(tmp_path: Path) -> None:
     board = tiny_board(tmp_path, seeds=10, floor=2.0, ceiling=0.0)
-    results = made_up(board, MEANS)
+    results = made_up(board, {**MEANS, "silent": 0.7})
     results["talk"] = [failed(results["talk"][0]), *results["talk"][1:]]
     page = pages([(board, results)])["tiny-v1.md"].decode()
-    assert page.index("Failed on some outer seeds: talk 1 of 10") < page.index("| agent |")
+    assert page.index("Failed (score below 0.9) on some outer seeds: talk 1 of 10") < page.index("| agent |")
     assert "| talk | retrained" not in page
     assert "| talk | silent | -" in page  # with a failed seed, talk is worse than silence
 
