@@ -1,4 +1,4 @@
-"""Ablations of communication: speakers that never learn what to say, and a channel that tells the answer."""
+"""Ablations of communication: speakers that never learn or say what they read, a channel that tells."""
 
 from typing import Any
 
@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from badger_agents.agent import LearnedAgent
 from badger_agents.badger.agent import BadgerAgent, BadgerState
 from badger_agents.badger.channel.channel import Channel, Delivery, WrappedChannel, WrappedState
-from badger_agents.badger.policies.expert_policy import Emission, ExpertPolicy
+from badger_agents.badger.policies.expert_policy import Emission, ExpertPolicy, Number, Size
+from badger_agents.badger.policies.gru import GRUPolicy
 from badger_agents.badger.policies.policy_settings import PolicySettings
 from badger_agents.badger.settings import BadgerSettings
 from badger_agents.functional import call_with
@@ -77,6 +78,40 @@ class FrozenSenderPolicy(SpeakerAndListener):
 
     def __init__(self, reading_size: int, *, of: PolicySettings = USUAL) -> None:
         super().__init__(of.make(reading_size), of.make(reading_size))
+
+
+class BroadcastPolicy(GRUPolicy):
+    """Each expert sends what it reads, as it is, and hears the mean of the others' readings.
+
+    What to say is not learned, nor whom to listen to. If this is as good as learned messages, it is enough
+    that experts see what the others see.
+
+    Args:
+        reading_size: R, and the width of a message.
+        hidden_size, state_noise, update_bias: see `GRUPolicy`.
+    """
+
+    def __init__(
+        self,
+        reading_size: int,
+        *,
+        hidden_size: Size = 32,
+        state_noise: Number = 1.0,
+        update_bias: float = 0.0,
+    ) -> None:
+        super().__init__(
+            reading_size,
+            hidden_size=hidden_size,
+            message_size=reading_size,
+            key_size=0,
+            state_noise=state_noise,
+            update_bias=update_bias,
+        )
+        del self.say
+
+    def emit(self, state: Float[Tensor, "B E H"], reading: Float[Tensor, "B E R"]) -> Emission:
+        """The reading."""
+        return Emission.alike(reading)
 
 
 class OracleChannel(LearnedAgent):

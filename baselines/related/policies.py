@@ -33,7 +33,8 @@ class GatedPolicy(GRUPolicy):
 
     Args:
         reading_size: R.
-        hidden_size, message_size, key_size, state_noise: see `GRUPolicy`; with keys listeners attend.
+        hidden_size, message_size, key_size, state_noise, update_bias: see `GRUPolicy`; with keys listeners
+            attend.
         always_talk: the gate is open whatever the state: a control that the authors' code has too.
     """
 
@@ -45,6 +46,7 @@ class GatedPolicy(GRUPolicy):
         message_size: Size = 16,
         key_size: KeySize = 0,
         state_noise: Number = 1.0,
+        update_bias: float = 0.0,
         always_talk: bool = False,
     ) -> None:
         super().__init__(
@@ -53,6 +55,7 @@ class GatedPolicy(GRUPolicy):
             message_size=message_size,
             key_size=key_size,
             state_noise=state_noise,
+            update_bias=update_bias,
         )
         self.talk = None if always_talk else nn.Linear(hidden_size + reading_size, 1)
         if self.talk is not None:
@@ -78,7 +81,7 @@ class IndependentPolicy(ExpertPolicy):
     Args:
         reading_size: R.
         places: number of experts, E.
-        hidden_size, message_size, key_size, state_noise: see `GRUPolicy`.
+        hidden_size, message_size, key_size, state_noise, update_bias: see `GRUPolicy`.
     """
 
     def __init__(
@@ -90,6 +93,7 @@ class IndependentPolicy(ExpertPolicy):
         message_size: Size = 16,
         key_size: KeySize = 8,
         state_noise: Number = 1.0,
+        update_bias: float = 0.0,
     ) -> None:
         super().__init__()
         alone = [
@@ -99,6 +103,7 @@ class IndependentPolicy(ExpertPolicy):
                 message_size=message_size,
                 key_size=key_size,
                 state_noise=state_noise,
+                update_bias=update_bias,
             )
             for _ in range(places)
         ]
