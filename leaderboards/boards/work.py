@@ -187,8 +187,8 @@ def _train(recipe: Recipe, folders: Mapping[int, Path], tell: Callable[[Told], N
     try:
         loop.train_population(plans, resume=True, on_step=on_step)
     except DivergenceError as error:
-        for seed, message in error.seeds.items():
-            write_atomically(folders[seed] / DIVERGED, message.encode())
+        for folder, message in error.runs.items():
+            write_atomically(folder / DIVERGED, message.encode())
 
 
 def _saved(unit: Unit, run: RunRows) -> RunRows:
