@@ -79,9 +79,9 @@ def train_population(
     """Meta-train several runs side by side: outer seeds, optimisers, or each seed with each optimiser.
 
     Each is an ordinary run in a folder of its own. It meets exactly the draws that it would meet alone, and
-    its losses are those of the run alone but for rounding. Their checkpoints are written together. Those that lag behind
-    all the same (runs that were begun apart) go first until all are at the same outer step. A run that
-    diverges ends; the others go on.
+    its losses are those of the run alone but for rounding. Their checkpoints are written together. Those that
+    lag behind all the same (runs that were begun apart) go first until all are at the same outer step. A run
+    that diverges ends; the others go on.
 
     Args:
         plans: at least one; of recipes that differ in nothing but `training.optimiser`. A seed may be there
