@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -75,20 +76,22 @@ def train_population(
     on_alone: Callable[[str], None] = lambda reason: None,
     group: ProcessGroup | None = None,
 ) -> list[Checkpoint]:
-    """Meta-train several outer seeds side by side; each is an ordinary run in a folder of its own.
+    """Meta-train several runs side by side: outer seeds, optimisers, or each seed with each optimiser.
 
-    Each meets exactly the draws that it would meet alone; its losses are those of the seed alone but for
-    rounding. Their checkpoints are written together. Those that lag behind all the same (runs that were
-    begun apart) go first until all are at the same outer step. A seed that diverges ends; the others go on.
+    Each is an ordinary run in a folder of its own. It meets exactly the draws that it would meet alone, and
+    its losses are those of the run alone but for rounding. Their checkpoints are written together. Those that
+    lag behind all the same (runs that were begun apart) go first until all are at the same outer step. A run
+    that diverges ends; the others go on.
 
     Args:
-        plans: at least one; of the same recipe, with different seeds.
-        resume: as for `train`, each from its own checkpoint. With the same seeds the result is
+        plans: at least one; of recipes that differ in nothing but `training.optimiser`. A seed may be there
+            with several optimisers.
+        resume: as for `train`, each from its own checkpoint. With the same plans the result is
             bit-identical to a population that was never interrupted.
         device: a torch device.
         tensorboard: also write TensorBoard events into the folders.
-        on_step: called after every outer step of each seed.
-        on_alone: called once, with the reason, if the seeds cannot be stacked (see `StackedStep`).
+        on_step: called after every outer step of each run.
+        on_alone: called once, with the reason, if the runs cannot be stacked (see `StackedStep`).
         group: processes that share one seed's trials; all must see its folder, and one writes.
 
     Returns:
@@ -96,16 +99,18 @@ def train_population(
 
     Raises:
         CheckpointError, OwnedError, KeyboardInterrupt: as `train`.
-        DivergenceError: seeds that diverged, once the others have ended.
-        ValueError: the plans are of several recipes, or a seed or folder is there twice; or a group cannot
-            share them.
+        DivergenceError: runs that diverged, once the others have ended.
+        ValueError: the recipes differ in more, or a folder is there twice, or a seed with the same recipe;
+            or a group cannot share them.
         LostError: another process of the group ended; the last checkpoint is kept.
     """
-    tables = [portable_recipe(plan.recipe, plan.folder) for plan in plans]
-    seeds, places = {plan.seed for plan in plans}, {plan.folder.resolve() for plan in plans}
-    if any(other != tables[0] for other in tables) or min(len(seeds), len(places)) < len(plans):
+    tables = [_but_for_optimiser(plan) for plan in plans]
+    trained = {(plan.seed, _optimiser(plan)) for plan in plans}
+    places = {plan.folder.resolve() for plan in plans}
+    if any(other != tables[0] for other in tables) or min(len(trained), len(places)) < len(plans):
         raise ValueError(
-            "a population is one recipe with different outer seeds in different folders; train others apart"
+            "a population is one recipe with different outer seeds or optimisers in different folders;"
+            " train others apart"
         )
     group = group or ProcessGroup()
     with ExitStack() as folders:
@@ -114,6 +119,20 @@ def train_population(
                 _make_folder(plan.folder, folders)
             folders.enter_context(owned(*(plan.folder for plan in plans)))
         return _train(plans, group, resume, device, tensorboard, on_step, on_alone)
+
+
+def _optimiser(plan: RunPlan) -> str:
+    """The optimiser of a plan, in words."""
+    training = plan.recipe.training
+    return "" if training is None else training.optimiser.model_dump_json()
+
+
+def _but_for_optimiser(plan: RunPlan) -> dict[str, Any]:
+    """A plan's recipe, without the one thing in which those of a population may differ."""
+    tables = portable_recipe(plan.recipe, plan.folder)
+    if tables["training"] is not None:
+        tables["training"].pop("optimiser")
+    return tables
 
 
 def _make_folder(folder: Path, stack: ExitStack) -> None:
@@ -151,44 +170,49 @@ def _train(
     if resume and len(plans) > 1:
         settle(plan.folder / CHECKPOINT for plan in plans)
     runs = [Run(plan, resume=resume, device=device, tensorboard=tensorboard, group=group) for plan in plans]
-    states = {run.seed: run.begin() for run in runs}
+    states = {run.folder: run.begin() for run in runs}
     _check_group(group, runs, states)
     take, told = StackedStep(runs[0]), len(runs) == 1
-    lost: dict[int, DivergenceError] = {}
+    lost: dict[Path, DivergenceError] = {}
     with ExitStack() as stack, _stop_signal() as stopped, torch.random.fork_rng(devices=[]):
         for run in runs:
             stack.enter_context(run)
-        while going := [run for run in runs if not run.ended(states[run.seed]) and run.seed not in lost]:
-            behind = min(states[run.seed].step for run in going)
-            now = [run for run in going if states[run.seed].step == behind]
+        while going := [run for run in runs if not run.ended(states[run.folder]) and run.folder not in lost]:
+            behind = min(states[run.folder].step for run in going)
+            now = [run for run in going if states[run.folder].step == behind]
             with _told_of_loss(runs[0], behind):
-                done = take(now, [states[run.seed] for run in now])
+                done = take(now, [states[run.folder] for run in now])
             if take.reason and not told:
                 told = True
                 on_alone(take.reason)
             for run, (state, metrics) in zip(now, done, strict=True):
-                states[run.seed] = state
+                states[run.folder] = state
                 if state.failures == PATIENCE:
-                    lost[run.seed] = run.divergence(state)
+                    lost[run.folder] = run.divergence(state)
                     if len(runs) == 1:
-                        raise lost[run.seed]
+                        raise lost[run.folder]
                     continue
                 with _told_of_loss(run, behind):
-                    states[run.seed], validation = run.validated(state)
-                seconds = run.log(states[run.seed], state.place.stage, metrics, validation)
-                on_step(Progress(state.step, metrics.loss, seconds, run.seed))
+                    states[run.folder], validation = run.validated(state)
+                seconds = run.log(states[run.folder], state.place.stage, metrics, validation)
+                on_step(Progress(state.step, metrics.loss, seconds, run.seed, run.folder))
             with _told_of_loss(runs[0], behind):
                 stop = group.any(stopped())
-            left = [run for run in going if run.seed not in lost]
+            left = [run for run in going if run.folder not in lost]
             save_due(left if stop else [run for run in now if run in left], states, now=stop)
-            if stop and not all(run.ended(states[run.seed]) for run in left):
+            if stop and not all(run.ended(states[run.folder]) for run in left):
                 raise KeyboardInterrupt
-        last = [run.end(states[run.seed]) for run in runs if run.seed not in lost]
+        last = [run.end(states[run.folder]) for run in runs if run.folder not in lost]
     if lost:
-        reasons = "; ".join(f"seed {seed}: {error}" for seed, error in lost.items())
+        same = len({_optimiser(plan) for plan in plans}) == 1
+        names = {
+            plan.folder: f"seed {plan.seed}" if same else f"seed {plan.seed} with {_optimiser(plan)}"
+            for plan in plans
+        }
+        reasons = "; ".join(f"{names[folder]}: {error}" for folder, error in lost.items())
         raise DivergenceError(
             f"{len(lost)} of {len(runs)} outer seeds diverged, all others ended: {reasons}",
-            {seed: str(error) for seed, error in lost.items()},
+            {folder: str(error) for folder, error in lost.items()},
         )
     return last
 
@@ -310,7 +334,7 @@ class StackedStep:
         return [done[n] for n in range(len(runs))]
 
 
-def _check_group(group: ProcessGroup, runs: Sequence[Run], states: dict[int, TrainState]) -> None:
+def _check_group(group: ProcessGroup, runs: Sequence[Run], states: dict[Path, TrainState]) -> None:
     """ValueError if these processes cannot share these runs.
 
     Raises:
@@ -322,7 +346,7 @@ def _check_group(group: ProcessGroup, runs: Sequence[Run], states: dict[int, Tra
         raise ValueError("several processes share one outer seed; leave --seeds, or torchrun")
     if runs[0].estimator.shares is None:
         raise ValueError(f"estimator {runs[0].training.estimator!r} cannot be shared by processes; use one")
-    if not group.alike(states[runs[0].seed].step):
+    if not group.alike(states[runs[0].folder].step):
         raise ValueError(
             f"processes see different checkpoints in {runs[0].folder}; it must be the same for all"
         )

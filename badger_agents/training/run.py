@@ -38,12 +38,12 @@ class DivergenceError(RuntimeError):
     """Loss or gradient stayed not finite; the last good checkpoint is kept.
 
     Attributes:
-        seeds: which outer seeds diverged, and how.
+        runs: folders of the runs that diverged, and how each did.
     """
 
-    def __init__(self, message: str, seeds: Mapping[int, str]) -> None:
+    def __init__(self, message: str, runs: Mapping[Path, str]) -> None:
         super().__init__(message)
-        self.seeds = dict(seeds)
+        self.runs = dict(runs)
 
 
 class RunPlan(NamedTuple):
@@ -55,12 +55,13 @@ class RunPlan(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """What a progress bar shows after an outer step of a seed; loss and seconds as in the log."""
+    """What a progress bar shows after an outer step of a run; loss and seconds as in the log."""
 
     step: int
     loss: float
     seconds: float
     seed: int = 0
+    folder: Path = Path()
 
 
 class Metrics(NamedTuple):
@@ -220,7 +221,7 @@ class Run:
             f"loss or gradient was not finite in {PATIENCE} outer steps in a row, up to step {state.step};"
             f" {self.kept()}; try a lower optimiser.learning_rate or clip_norm"
         )
-        return DivergenceError(message, {self.seed: message})
+        return DivergenceError(message, {self.folder: message})
 
     def kept(self) -> str:
         """What a run that breaks off leaves behind."""
@@ -229,14 +230,14 @@ class Run:
         return "it happened before the first checkpoint"
 
 
-def save_due(runs: Sequence[Run], states: Mapping[int, TrainState], now: bool = False) -> None:
+def save_due(runs: Sequence[Run], states: Mapping[Path, TrainState], now: bool = False) -> None:
     """Write the checkpoints that are due, or wanted now, of runs that go side by side.
 
     All are written together, so that a population goes on together also after a kill: a seed that had to
     catch up alone would be the same but for rounding, and not to the bit.
     """
-    due = [run for run in runs if run.due(states[run.seed], now)]
-    save_checkpoints({run.folder / CHECKPOINT: run.snapshot(states[run.seed]) for run in due})
+    due = [run for run in runs if run.due(states[run.folder], now)]
+    save_checkpoints({run.folder / CHECKPOINT: run.snapshot(states[run.folder]) for run in due})
 
 
 def check_folder(folder: Path, resume: bool) -> None:

@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, PrivateAttr, ValidationError, model_vali
 
 from badger_agents.agent import Settings
 from badger_agents.class_loading import PROJECT_ONLY, Trust, with_code_files
+from badger_agents.estimators.optimiser import OptimiserSettings
 from badger_agents.recipe.loading import Recipe, check_recipe, load_recipe, merged
 from badger_envs import __version__
 from badger_envs.family import Family
@@ -45,9 +46,9 @@ class CellTable(Settings):
     id: str
     agent: dict[str, Any] = Field(default_factory=dict)
 
-    def family(self) -> Family:
-        """The family, in the test split."""
-        return family_of(self.id, **{**(self.model_extra or {}), "split": "test"})
+    def family(self, split: str = "test") -> Family:
+        """The family, in a split."""
+        return family_of(self.id, **{**(self.model_extra or {}), "split": split})
 
 
 class EntrantTable(Settings):
@@ -142,6 +143,28 @@ class ScaleTable(Settings):
         return self
 
 
+class TuningTable(Settings):
+    """[tuning]: candidates for the optimiser, the same for every arm that is trained.
+
+    Attributes:
+        seeds: outer seeds by which candidates are compared, none of them one of the board's.
+        optimisers: the candidates, each as a recipe's [training.optimiser].
+        same_as: another board, in whose rows an arm that is tuned there just so is looked up first.
+    """
+
+    seeds: list[int] = Field(min_length=1)
+    optimisers: list[OptimiserSettings] = Field(min_length=1)
+    same_as: str = ""
+
+    @model_validator(mode="after")
+    def _nothing_is_there_twice(self) -> "TuningTable":
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds are {self.seeds}; name each once")
+        if len({each.model_dump_json() for each in self.optimisers}) < len(self.optimisers):
+            raise ValueError("optimisers has one of them twice")
+        return self
+
+
 class Board(Settings):
     """One leaderboard. From the first release on, its cells and budget change only with its version.
 
@@ -165,6 +188,7 @@ class Board(Settings):
         cells: on what is measured.
         scales: cells that differ in one size.
         agents: what is measured.
+        tuning: how the optimiser of each arm is chosen; None: each has its recipe's.
     """
 
     name: str = Field(pattern=r"^[a-z0-9-]+-v[0-9]+$")
@@ -185,6 +209,7 @@ class Board(Settings):
     cells: dict[str, CellTable] = Field(min_length=1)
     agents: dict[str, EntrantTable] = Field(min_length=1)
     scales: dict[str, ScaleTable] = Field(default_factory=dict)
+    tuning: TuningTable | None = None
     _recipes: dict[str, Recipe] = PrivateAttr(default_factory=dict)  # checking one takes a while
 
     @model_validator(mode="before")
@@ -206,6 +231,11 @@ class Board(Settings):
     def _names_are_known(self) -> "Board":
         if self.main not in self.cells:
             raise ValueError(f"main is {self.main!r}, which is no cell; cells are {', '.join(self.cells)}")
+        if self.tuning is not None and min(self.tuning.seeds) < self.seeds:
+            raise ValueError(
+                f"tuning.seeds has {min(self.tuning.seeds)}, and the board's own are 0 to {self.seeds - 1};"
+                " what is chosen by a seed must not be measured with it"
+            )
         for name, scale in self.scales.items():
             if unknown := set(scale.cells) - set(self.cells):
                 raise ValueError(f"scales.{name}.cells names {sorted(unknown)}, which the board lacks")

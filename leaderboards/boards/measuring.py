@@ -46,7 +46,7 @@ def measure(
     outcomes: dict[str, np.ndarray] = {}
     for cell in board.cells_of(line):
         agent = measured_agent(board, line, cell, opened)
-        result = _measured(board, cell, agent)
+        result = measured_in(board, cell, agent)
         outcomes[cell] = result.outcomes.double().numpy()
     if seed is not None:
         facts = {**facts, **_operations(board, line, opened), **_heard(board, line, seed, opened)}
@@ -66,13 +66,14 @@ def measured_agent(board: Board, line: str, cell: str, opened: Callable[..., Age
     return agent if entrant.intervention is None else changed(agent, entrant.intervention)
 
 
-def _measured(board: Board, cell: str, agent: Agent) -> Evaluation:
-    """The agent in a cell."""
+def measured_in(board: Board, cell: str, agent: Agent, split: str = "test") -> Evaluation:
+    """The agent in a cell, on the tasks of a split."""
     within = getattr(agent, "agent", agent)  # what something is done to
     experts = getattr(getattr(within, "settings", None), "experts", 1)
     chunk = max(1, min(2_000, CHUNK // experts))
     with torch.no_grad():
-        return evaluate(agent, board.cells[cell].family(), board.tasks, seed=board.task_seed, chunk=chunk)
+        family = board.cells[cell].family(split)
+        return evaluate(agent, family, board.tasks, seed=board.task_seed, chunk=chunk)
 
 
 def _operations(board: Board, line: str, opened: Callable[..., Agent]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -49,35 +49,64 @@ class Steps(NamedTuple):
 Told = Steps | RunRows
 
 
+class Job(Protocol):
+    """Work that one process does."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        ...
+
+    @property
+    def rows(self) -> Path:
+        """Where what it finishes lies."""
+        ...
+
+
+AJob = TypeVar("AJob", bound=Job)
+AResult = TypeVar("AResult")
+
+
 def work(units: Sequence[Unit], processes: int, on_told: Callable[[Unit, Told], None]) -> None:
-    """Make units, side by side.
+    """Make units, side by side; see `side_by_side`."""
+    side_by_side(units, processes, on_told, make)
+
+
+def side_by_side(
+    jobs: Sequence[AJob],
+    processes: int,
+    on_told: Callable[[AJob, Steps | AResult], None],
+    make: Callable[[AJob, Callable[[Steps], None]], Iterator[AResult]],
+) -> None:
+    """Make jobs, side by side.
 
     Killed at any moment, it goes on from the last checkpoints when it is started again, and ends with the
     same rows, bit for bit.
 
     Args:
-        units: what is to be made.
+        jobs: what is to be made.
         processes: how many at a time.
-        on_told: called with what units tell: how far they are, and each run that is finished.
+        on_told: called with what jobs tell: how far they are, and each result.
+        make: makes a job, tells how far it is, and yields its results; a function of a module.
 
     Raises:
-        UnitError: a unit failed.
+        UnitError: a job failed.
     """
     context = multiprocessing.get_context("spawn")
-    waiting = list(units)
-    living: dict[Connection, tuple[SpawnProcess, Unit]] = {}
+    waiting = list(jobs)
+    living: dict[Connection, tuple[SpawnProcess, AJob]] = {}
     try:
         while waiting or living:
             while waiting and len(living) < processes:
-                unit = waiting.pop(0)
+                job = waiting.pop(0)
                 ours, theirs = context.Pipe(duplex=False)
-                process = context.Process(target=_child, args=(unit, theirs))
+                process = context.Process(target=_child, args=(job, make, theirs))
                 process.start()
                 theirs.close()
-                living[ours] = (process, unit)
+                living[ours] = (process, job)
             for ready in wait(list(living)):
                 assert isinstance(ready, Connection)
-                process, unit = living[ready]
+                process, job = living[ready]
                 try:
                     told = ready.recv()
                 except EOFError:
@@ -85,13 +114,13 @@ def work(units: Sequence[Unit], processes: int, on_told: Callable[[Unit, Told], 
                     del living[ready]
                     if process.exitcode:
                         raise UnitError(
-                            f"{unit.name}: its process was ended ({process.exitcode}); what was finished is"
+                            f"{job.name}: its process was ended ({process.exitcode}); what was finished is"
                             " saved, the same command goes on"
                         ) from None
                     continue
                 if isinstance(told, str):
-                    raise failed(unit, told)
-                on_told(unit, told)
+                    raise failed(job, told)
+                on_told(job, told)
     finally:
         for process, _ in living.values():
             process.terminate()  # it writes its checkpoints and ends
@@ -99,33 +128,33 @@ def work(units: Sequence[Unit], processes: int, on_told: Callable[[Unit, Told], 
             process.join()
 
 
-def failed(unit: Unit, trace: str) -> UnitError:
-    """What to raise of a unit that failed: the last line of its traceback, which is kept whole in a file."""
-    path = unit.rows.parent / f"{unit.name}.error.txt"
+def failed(job: Job, trace: str) -> UnitError:
+    """What to raise of a job that failed: the last line of its traceback, which is kept whole in a file."""
+    path = job.rows.parent / f"{job.name}.error.txt"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, trace.encode())
-    return UnitError(f"{unit.name} failed: {trace.strip().splitlines()[-1]} (all of it: {path})")
+    return UnitError(f"{job.name} failed: {trace.strip().splitlines()[-1]} (all of it: {path})")
 
 
-def _child(unit: Unit, connection: Connection) -> None:
-    """A process that makes one unit."""
+def _child(job: Any, make: Callable[..., Iterator[Any]], connection: Connection) -> None:
+    """A process that makes one job."""
     parent = multiprocessing.parent_process()
 
-    def tell(told: Told) -> None:
+    def tell(told: Any) -> None:
         if parent is not None and not parent.is_alive():
             os._exit(1)  # nobody waits for it; what is checkpointed is there for the next
         connection.send(told)
 
     try:
-        for run in make(unit, tell):
-            tell(run)
+        for result in make(job, tell):
+            tell(result)
     except (KeyboardInterrupt, BrokenPipeError):
         os._exit(1)
     except BaseException:
         connection.send(traceback.format_exc())
 
 
-def make(unit: Unit, tell: Callable[[Told], None] = lambda told: None) -> Iterator[RunRows]:
+def make(unit: Unit, tell: Callable[[Steps], None] = lambda told: None) -> Iterator[RunRows]:
     """Make a unit's runs: train its seeds or go on with their training, measure, save.
 
     A training that diverges is a result too: its runs are saved as failed, without rows.
@@ -150,7 +179,7 @@ def make(unit: Unit, tell: Callable[[Told], None] = lambda told: None) -> Iterat
     for folder in folders.values():
         make_folder(folder)
     with awaited(*folders.values()):  # an orphan of a killed process may take a moment to end
-        _train(unit.trained, folders, tell)
+        train_plans([RunPlan(unit.trained, seed, folder) for seed, folder in folders.items()], tell)
         for line, seed in unit.wanted:
             assert seed is not None
             facts = _facts(unit, line) | _costs(recipe, folders[seed], len(seeds), unit.board.threshold)
@@ -171,24 +200,27 @@ def make(unit: Unit, tell: Callable[[Told], None] = lambda told: None) -> Iterat
             yield _saved(unit, measure(unit.board, line, seed, opened, facts | _weights(last)))
 
 
-def _train(recipe: Recipe, folders: Mapping[int, Path], tell: Callable[[Told], None]) -> None:
-    """Train seeds side by side, but for those that are known to diverge."""
-    done = dict.fromkeys(folders, 0)
+def train_plans(plans: Sequence[RunPlan], tell: Callable[[Steps], None]) -> None:
+    """Train runs side by side, or go on with them, but for those that are known to diverge.
+
+    In the folder of one that diverges the file `DIVERGED` then says how.
+    """
+    done = dict.fromkeys((plan.folder for plan in plans), 0)
 
     def on_step(progress: loop.Progress) -> None:
-        done[progress.seed] = progress.step
+        done[progress.folder] = progress.step
         if progress.step % TOLD_EVERY == 0:
             tell(Steps(sum(done.values())))
 
-    left = [seed for seed, folder in folders.items() if not (folder / DIVERGED).exists()]
-    plans = [RunPlan(keep_code(recipe, folders[seed]), seed, folders[seed]) for seed in left]
-    if not plans:
+    left = [plan for plan in plans if not (plan.folder / DIVERGED).exists()]
+    if not left:
         return
+    left = [plan._replace(recipe=keep_code(plan.recipe, plan.folder)) for plan in left]
     try:
-        loop.train_population(plans, resume=True, on_step=on_step)
+        loop.train_population(left, resume=True, on_step=on_step)
     except DivergenceError as error:
-        for seed, message in error.seeds.items():
-            write_atomically(folders[seed] / DIVERGED, message.encode())
+        for folder, message in error.runs.items():
+            write_atomically(folder / DIVERGED, message.encode())
 
 
 def _saved(unit: Unit, run: RunRows) -> RunRows:

@@ -1,6 +1,7 @@
 """`badger board`: run a leaderboard, and show what it says."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,18 @@ from leaderboards.boards.results import FILE as RESULTS
 from leaderboards.boards.results import read_results
 from leaderboards.boards.rows import RunRows, stem
 from leaderboards.boards.standing import place
+from leaderboards.boards.tuning import (
+    Choice,
+    TuningRow,
+    TuningUnit,
+    arms,
+    choice_of,
+    read_tuning,
+    tune_board,
+    tuned,
+    tuning_file,
+    tuning_of,
+)
 from leaderboards.boards.units import Unit, missing, rows_folder, shard_of, units_of
 from leaderboards.boards.work import Steps, Told, work
 from leaderboards.commands.board_text import cell_lines, kept, own_results, show_board
@@ -41,7 +54,8 @@ def run(
     """Train and measure every agent of a board with every outer seed, then show the board.
 
     Each finished run is saved at once and never made again. Stopped or killed, the same command goes on
-    where it was, and ends with the same rows. Boards share trainings.
+    where it was, and ends with the same rows. Boards share trainings. Where a board chooses optimisers by
+    tuning, every agent is trained with the one that `badger board tune` found for it.
 
     With --policy, your own expert policy takes the place of that of the board's first agent, is trained as
     that one was, and is compared in pairs with the runs that come with the suite.
@@ -63,7 +77,9 @@ def run(
         raise ValueError(f"--processes is {processes}; it must be at least 1")
     if ray is not None:
         check_cluster(ray)
-    board_, own = load_board(board), None
+    untuned, own = load_board(board), None
+    needed = agents if policy is None else (*agents, untuned.baseline)
+    board_ = tuned(untuned, tuning_file(board), needed)
     if policy is not None:
         board_, own = with_policy(board_, policy)
         agents = (*agents, own)
@@ -78,7 +94,7 @@ def run(
         return
     put_together(board_, rows_folder(out, board_), out / board_.name)
     if keep:
-        keep_results(board_, out / board_.name / RESULTS)
+        keep_results(untuned if policy is None else board_, out / board_.name / RESULTS)
     if policy is None:
         show_board(board_, read_results(board_, out / board_.name / RESULTS), as_json=json)
         return
@@ -117,6 +133,75 @@ def make_all(board: Board, units: list[Unit], processes: int, ray: str | None = 
             work(left, processes, on_told)
 
 
+def tune(
+    board: Annotated[str, tyro.conf.Positional],
+    *,
+    agents: tuple[str, ...] = (),
+    processes: int = max(1, min(2, os.cpu_count() or 1)),
+    out: Path = Path("runs/boards"),
+    json: bool = False,
+) -> None:
+    """Choose the optimiser of every agent of a board that is trained, among the same candidates for all.
+
+    Candidates and outer seeds are those of the board's [tuning] table. Each is trained as on the board and
+    measured in its main cell, on tasks of the validation split. All that is measured is kept in tuning.csv
+    beside the board's file, at once; what is there is not made again unless the agent's recipe has changed.
+
+    Args:
+        board: Name of a board (see `badger board list`), or path to a TOML file.
+        agents: Lines of the board to tune; all if not given.
+        processes: How many agents at a time; each uses one core.
+        out: Where run folders are put.
+        json: Print what is chosen as one JSON object.
+    """
+    if processes < 1:
+        raise ValueError(f"--processes is {processes}; it must be at least 1")
+    board_ = load_board(board)
+    steps: dict[tuple[str, object], int] = {}
+    tuning_of(board_)
+    if not arms(board_, agents):
+        raise ValueError(f"--agents {agents[0]}: references are not trained, so there is nothing to tune")
+    make_folder(out)
+    with progress_bar() as bar:
+        line = bar.add_task(f"tuning {board_.name}", total=0, note="")
+
+        def on_told(unit: TuningUnit, told: Steps | TuningRow) -> None:
+            if isinstance(told, Steps):
+                steps[unit.name, unit.runs] = told.done
+            else:
+                steps[unit.name, unit.runs] = unit.steps
+                bar.update(line, note=f"{told.agent} seed {told.seed} {told.status}")
+            bar.update(line, completed=sum(steps.values()))
+
+        choices = tune_board(
+            board_,
+            tuning_file(board),
+            agents=agents,
+            out=out,
+            processes=processes,
+            on_start=lambda total: bar.update(line, total=total),
+            on_told=on_told,
+        )
+    show_choices(board_, choices, as_json=json)
+
+
+def show_choices(board: Board, choices: Sequence[Choice], *, as_json: bool) -> None:
+    """Print what tuning chose for each arm."""
+    seeds = len(tuning_of(board).seeds)
+    results = [
+        record(
+            board.outcome,
+            choice.mean,
+            agent=choice.agent,
+            optimiser=choice.optimiser.model_dump_json(),
+            diverged=choice.diverged,
+        )
+        for choice in choices
+    ]
+    note = f"mean over {seeds} outer seeds on the validation split"
+    show(results, as_json=as_json, title=f"Optimisers of {board.name}", note=note)
+
+
 def with_policy(board: Board, policy: str) -> tuple[Board, str]:
     """The board with a line for a user's own expert policy, and its name."""
     file, _, name = policy.rpartition(":")
@@ -135,6 +220,7 @@ def show_(
     *,
     runs: Path | None = None,
     cells: bool = False,
+    tuning: bool = False,
     json: bool = False,
 ) -> None:
     """Show what a board says, from its results.
@@ -143,9 +229,14 @@ def show_(
         board: Name of a board, or path to a TOML file.
         runs: Folder of `badger board run --out`, to show your own runs; the suite's if not given.
         cells: Show the means in every cell instead, by size where cells differ in one.
+        tuning: Show instead which optimiser was chosen for each agent.
         json: Print the result as one JSON object.
     """
     board_, note = load_board(board), ""
+    if tuning:
+        rows = read_tuning(tuning_file(board))
+        show_choices(board_, [choice_of(board_, name, rows) for name in arms(board_)], as_json=json)
+        return
     if runs is None:
         board_, results, note = kept(board_)
     else:
@@ -202,6 +293,7 @@ def keep_results(board: Board, path: Path) -> None:
 
 Command = (
     Annotated[None, tyro.conf.subcommand("run", constructor=run)]
+    | Annotated[None, tyro.conf.subcommand("tune", constructor=tune)]
     | Annotated[None, tyro.conf.subcommand("show", constructor=show_)]
     | Annotated[None, tyro.conf.subcommand("list", constructor=list_boards)]
     | Annotated[None, tyro.conf.subcommand("build", constructor=build)]

@@ -54,6 +54,15 @@ class Poisoned(ExpertPolicy):
         return state, self.out(inbox, reading)[..., :1] * faulty + 0 * self.poison
 
 
+class Explosive(Poisoned):
+    """One that writes no number once its weights are large."""
+
+    def forward(self, state: Tensor, inbox: Tensor, reading: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        out = self.linear(torch.cat([inbox, reading], dim=-1))  # (B, E, 3)
+        faulty = torch.where(self.linear.weight.detach().abs().max() > 100, torch.nan, 1.0)
+        return state, out[..., 1:].tanh(), out[..., :1] * faulty + 0 * self.poison
+
+
 def plans(recipe: Recipe, folder: Path, seeds: tuple[int, ...] = SEEDS) -> list[RunPlan]:
     return [RunPlan(recipe, seed, folder / str(seed)) for seed in seeds]
 
@@ -234,3 +243,66 @@ def test_a_population_is_one_recipe_with_different_seeds(tmp_path: Path) -> None
         with pytest.raises(ValueError, match="one recipe with different outer seeds"):
             train_population(wrong)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_optimisers_stand_side_by_side_and_each_does_what_it_does_alone(tmp_path: Path) -> None:
+    tables = ({"learning_rate": 0.01}, {"learning_rate": 0.001}, {"kind": "muon"})
+    recipes = [small_recipe(training={"optimiser": table}) for table in tables]
+    each = [(recipe, seed, f"{number}-{seed}") for number, recipe in enumerate(recipes) for seed in (4, 5)]
+    reasons: list[str] = []
+    done = train_population(
+        [RunPlan(recipe, seed, tmp_path / "a" / name) for recipe, seed, name in each],
+        on_alone=reasons.append,
+    )
+    assert not reasons
+    for (recipe, seed, name), last in zip(each, done, strict=True):
+        alone = train(recipe, seed, tmp_path / "b" / name)
+        assert (last.seed, last.recipe) == (seed, recipe)
+        together, apart = (read_log(tmp_path / root / name / LOG) for root in "ab")
+        assert [row["learning_rate"] for row in together] == [row["learning_rate"] for row in apart]
+        assert [row["loss"] for row in together] == pytest.approx([row["loss"] for row in apart], abs=1e-5)
+        assert set(last.optimiser) == set(alone.optimiser)
+    first = [read_log(tmp_path / "a" / f"{number}-4" / LOG)[0]["loss"] for number in range(3)]
+    assert first[0] == pytest.approx(first[1])
+    assert first[0] == pytest.approx(first[2])  # the same seed met the same tasks with all of them
+
+
+def test_optimisers_side_by_side_that_crashed_end_bit_identical(tmp_path: Path) -> None:
+    def made(folder: Path) -> list[RunPlan]:
+        tables = ({"learning_rate": 0.01}, {"kind": "muon"})
+        return [
+            RunPlan(small_recipe(training={"optimiser": table}), 4, folder / name)
+            for table, name in zip(tables, "ab", strict=True)
+        ]
+
+    def crash(progress: Progress) -> None:
+        if (progress.folder.name, progress.step) == ("a", 3):
+            raise RuntimeError("crash")
+
+    train_population(made(tmp_path / "whole"))
+    with pytest.raises(RuntimeError, match="crash"):
+        train_population(made(tmp_path / "parts"), on_step=crash)
+    train_population(made(tmp_path / "parts"), resume=True)
+    for name in "ab":
+        whole, parts = (tmp_path / place / name / CHECKPOINT for place in ("whole", "parts"))
+        assert whole.read_bytes() == parts.read_bytes()
+    twice = [
+        plan._replace(folder=tmp_path / str(number)) for number, plan in enumerate(made(tmp_path)[:1] * 2)
+    ]
+    with pytest.raises(ValueError, match="different outer seeds or optimisers"):
+        train_population(twice)
+
+
+def test_one_optimiser_that_diverges_ends_and_the_others_go_on(tmp_path: Path) -> None:
+    agent = {"policy": {"kind": f"{__name__}:Explosive"}}
+    tables = ({"learning_rate": 1e-3}, {"learning_rate": 1e3})
+    recipes = [
+        small_recipe(agent=agent, training={"outer_steps": 14, "optimiser": table}) for table in tables
+    ]
+    made = [
+        RunPlan(recipe, 4, tmp_path / name) for recipe, name in zip(recipes, ("good", "bad"), strict=True)
+    ]
+    with pytest.raises(DivergenceError, match=r'1 of 2 .*seed 4 with .*"learning_rate":1000') as raised:
+        train_population(made)
+    assert set(raised.value.runs) == {tmp_path / "bad"}
+    assert load_checkpoint(tmp_path / "good" / CHECKPOINT, trust=TRUST).step == 14

@@ -109,7 +109,7 @@ def test_a_training_that_diverged_is_known_elsewhere(
     tmp_path: Path, board: Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def diverge(plans: list[RunPlan], **settings: object) -> None:
-        raise DivergenceError("lost", {plan.seed: "no finite loss" for plan in plans})
+        raise DivergenceError("lost", {plan.folder: "no finite loss" for plan in plans})
 
     (unit,) = units_of(board, tmp_path, ("talk",))
     monkeypatch.setattr(loop, "train_population", diverge)

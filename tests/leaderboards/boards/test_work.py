@@ -140,7 +140,7 @@ def test_of_stages_with_batch_sizes_of_their_own_trials_are_not_told(tmp_path: P
 def test_a_diverged_training_is_a_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def diverge(plans: list[RunPlan], **settings: object) -> None:
         train_population(plans)
-        raise DivergenceError("lost", {1: "no finite loss"})
+        raise DivergenceError("lost", {plans[1].folder: "no finite loss"})
 
     board = tiny_board(tmp_path)
     with monkeypatch.context() as patch:

@@ -187,7 +187,7 @@ def test_a_seed_that_is_said_to_have_failed_is_trained_again(
     assert verified(place, retrain=0).refusals == [said]
 
     def diverge(*words: object, **settings: object) -> None:
-        raise DivergenceError("no finite loss", {1: "no finite loss"})
+        raise DivergenceError("no finite loss", {Path(): "no finite loss"})
 
     monkeypatch.setattr(loop, "train", diverge)
     assert verified(place, retrain=0).refusals == []
