@@ -16,7 +16,6 @@ from tests.badger_agents.small import keys, one_round, random_agent, shake, smal
 
 RECIPES = (
     "guessing-commnet",
-    "guessing-tarmac",
     "guessing-ic3net",
     "guessing-independent",
     "guessing-deep-sets",
