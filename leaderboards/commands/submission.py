@@ -79,7 +79,7 @@ def verify(
     folder: Annotated[Path, tyro.conf.Positional],
     *,
     trust: bool = False,
-    retrain: int = 1,
+    retrain: int = 2,
     season: Path | None = None,
     board: str | None = None,
     out: Path | None = None,

@@ -37,7 +37,7 @@ from leaderboards.toml_text import recipe_text
 LARGEST_WEIGHTS = 2**30
 """Bytes that the weights of one outer seed may have."""
 
-NEAR = 1e-2
+NEAR = 0.1
 """Relative distance within which two outer seeds' weights are copies: trainings apart differ by about 1."""
 
 _KNOWN = re.compile(r"submission\.toml|recipe\.toml|results\.csv|README\.md|weights-seed\d+\.safetensors")

@@ -188,6 +188,15 @@ def nearly_copied_weights(place: Place) -> None:
     rewrite_weights(place, 1, weights)
 
 
+def noisily_copied_weights(place: Place) -> None:
+    """The same with a twentieth of noise on every weight: outcomes hardly change."""
+    draws = np.random.default_rng(0)
+    weights = load_file(place.submission / "weights-seed0.safetensors")
+    for value in weights.values():
+        value += 0.05 * value * draws.standard_normal(value.shape).astype(value.dtype)
+    rewrite_weights(place, 1, weights)
+
+
 def weights_of_another_seed(place: Place) -> None:
     """The file with its facts, as the file of another seed."""
     content = (place.submission / "weights-seed0.safetensors").read_bytes()
@@ -295,6 +304,7 @@ ATTACKS: list[tuple[Callable[[Place], None], str]] = [
     (other_weights, "other weights than results.csv says"),
     (copied_weights, "outer seeds 0 and 1 have the same weights"),
     (nearly_copied_weights, "outer seeds 0 and 1 have the same weights, or nearly"),
+    (noisily_copied_weights, "outer seeds 0 and 1 have the same weights, or nearly"),
     (oracle_channel, "OracleChannel', which knows or looks up answers"),
     (handcrafted_in_a_mixture, "ParityPolicy', which knows or looks up answers"),
     (agent_without_weights, "has no weights"),

@@ -239,6 +239,11 @@ def test_weights_that_no_training_gives_are_refused(made: Place) -> None:
     assert "outer seeds [0] trained again have the mean 0.9" in line
     (line,) = verification._untrained(submission, rows, {2: math.nan})
     assert "diverges" in line
+    copies = [
+        row._replace(mean=0.1 + 0.001 * row.seed) for row in submission.rows
+    ]  # of seed 0, each a bit off
+    (line,) = verification._untrained(submission, copies, {0: 0.1, 2: 0.3})
+    assert "trained again have the mean 0.2" in line
 
 
 @pytest.mark.parametrize("code", [FROM_KEYS, BY_HEART])
