@@ -29,7 +29,8 @@ class EnvPolicy:
 
     Raises:
         TypeError: the environment is none of this suite.
-        ValueError: the agent does not fit the environment's family (raised by the first `act`).
+        ValueError: the agent is a control that must know the trials; or it does not fit the environment's
+            family (raised by the first `act`).
 
     Example:
         >>> env = gym.make("Badger/GuessingGame-v0")
@@ -42,6 +43,10 @@ class EnvPolicy:
     def __init__(self, agent: Agent, env: Any, device: str | torch.device = "cpu") -> None:
         self.agent, self.env, self.device = agent, env, torch.device(device)
         self.family = family_of_env(env)
+        if getattr(agent, "knows_trials", False):
+            raise ValueError(
+                f"{type(agent).__name__} looks answers up, which no environment tells; evaluate it"
+            )
         self.rows: int | None = getattr(env, "num_envs", None)
         self.experts: list[str] | None = getattr(env, "possible_agents", None)
         self.reset()

@@ -12,7 +12,7 @@ from badger_agents.settings import Settings as Settings
 from badger_envs.family import ActionKind, Family, Observation, Slots
 
 Keys = Int[Tensor, "B 4"]
-"""The agent's keys of the trials (`badger_envs.keyed_random.agent_keys`): it draws under names of its own."""
+"""The agent's keys of the trials (`badger_envs.keyed_random.agent_keys`), from which no task can be made."""
 
 
 @runtime_checkable
@@ -21,6 +21,9 @@ class Agent(Protocol):
 
     An agent holds weights at most. What it remembers of a trial is in the state, nested tuples of
     tensors with a leading batch axis B, so that no information can pass between rows or trials.
+
+    A control that looks answers up has `knows_trials = True`: its `initial_state` gets the trials' own keys
+    in rollouts (see `badger_agents.rollout.keys_at_start`). No other agent gets them.
     """
 
     def initial_state(self, family: Family, keys: Keys) -> Any:
@@ -58,10 +61,12 @@ class LearnedAgent(torch.nn.Module):
         Settings: class of the settings; a subclass takes family, settings and, by keyword, action_kind.
         action_kind: of the families it can act in.
         sequence_major: whether `unroll` takes less time than as many calls of `act`.
+        knows_trials: see `Agent`.
     """
 
     Settings: ClassVar[type[BaseModel]]
     sequence_major: ClassVar[bool] = False
+    knows_trials: ClassVar[bool] = False
     action_kind: ActionKind
 
     def __init__(self, family: Family | None, action_kind: ActionKind | None = None) -> None:

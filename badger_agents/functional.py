@@ -40,6 +40,7 @@ class FunctionalAgent:
     ) -> None:
         self.count, self.randomness = count, randomness
         self.sequence_major = agent.sequence_major and count is None
+        self.knows_trials = agent.knows_trials
         self._weights = {f"agent.{name}": value for name, value in weights.items()}
         self._methods = _Methods(agent)
 

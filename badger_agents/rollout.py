@@ -85,8 +85,13 @@ def make_task_batch(family: Family, keys: Int[Tensor, "B 4"]) -> TaskBatch:
 
 def start(agent: Agent, batch: TaskBatch) -> Carry:
     """The agent at the start of the trials."""
-    agent_state = agent.initial_state(batch.family, batch.agent_keys)
+    agent_state = agent.initial_state(batch.family, keys_at_start(agent, batch))
     return Carry(agent_state, batch.family.initial_state(batch.task), 0)
+
+
+def keys_at_start(agent: Agent, batch: TaskBatch) -> Int[Tensor, "B 4"]:
+    """Keys with which the agent begins: its own, or of a control that knows the trials the trials'."""
+    return batch.keys if getattr(agent, "knows_trials", False) else batch.agent_keys
 
 
 def rollout_segment(

@@ -31,7 +31,6 @@ SPLITS = ("train", "validation", "test")
 
 _MASK = 0xFFFFFFFF
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
-_AGENT = 0x41474E54
 _WEYL = (0x9E3779B9, 0xBB67AE85)
 
 _PIECE = 8192
@@ -158,10 +157,10 @@ def outer_keys(
 def agent_keys(keys: Array) -> Array:
     """Keys that an agent draws under in the trials that `keys` name, int64 [B, 4].
 
-    They share no stream with the family's, so that no name an agent happens to choose shows it the task.
+    They are drawn from a stream of the trials' and lead to the tasks no more than other draws do: the seed is
+    Philox's key, and nobody knows a way back to it but to try all seeds.
     """
-    xp = array_namespace(keys)
-    return xp.stack([keys[:, 0], keys[:, 1] ^ _AGENT, keys[:, 2], keys[:, 3]], axis=-1)
+    return words(keys, "an agent's keys", 4)
 
 
 def words(keys: Array, name: str, count: int, start: int = 0) -> Array:

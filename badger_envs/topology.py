@@ -42,6 +42,9 @@ from badger_envs.neighbours import Neighbours
 Topology = str | Sequence[Sequence[int]] | np.ndarray
 """A name as above, or a matrix [E, E] of 0 and 1."""
 
+_APART = 0x41474E54 << 32
+"""What is added to a seed, so that its draw shares no stream with any family's."""
+
 TRIAL = "trial"
 """What a seed may be instead of a number: drawn anew in each trial."""
 
@@ -240,8 +243,7 @@ def neighbours(topology: Topology, experts: int, keys: Array | None = None) -> N
             raise ValueError(f"topology is {topology!r}: it is drawn anew in each trial; give their keys")
         return DRAWN[named.name](experts, keys, **named.arguments)
     assert isinstance(named.seed, int)
-    # as an agent's draw, so that it shares no stream with any family's
-    key = keyed_random.agent_keys(keyed_random.outer_keys(named.seed, 0, 1))
+    key = keyed_random.outer_keys(named.seed ^ _APART, 0, 1)
     drawn = DRAWN[named.name](experts, key, **named.arguments)
     return lists.trimmed(Neighbours(drawn.index[0], drawn.mask[0]))
 

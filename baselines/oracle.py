@@ -6,7 +6,6 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from badger_envs import keyed_random
 from badger_envs.family import Family, Observation
 
 
@@ -17,12 +16,11 @@ def answers(family: Family, keys: Int[Tensor, "B 4"]) -> Float[Tensor, "B T O"]:
 
     Args:
         family: of T steps.
-        keys: an agent's, of the trials.
+        keys: the trials' own, which no contestant gets.
 
     Raises:
         ValueError: the family has no solution.
     """
-    keys = keyed_random.agent_keys(keys)  # (B, 4), undoes what keeps an agent's draws apart
     task = family.sample_task(keys)
     state, noise = family.initial_state(task), family.noise(keys, family.horizon)  # (B, T, N)
     dtype = torch.int64 if family.action_kind == "categorical" else getattr(torch, family.dtype)
@@ -47,9 +45,10 @@ class OracleState(NamedTuple):
 class Oracle:
     """Writes what the output slots should hold at each step.
 
-    An agent under contract 4 that looks where agents must not: into the keys. Not for boards, but as a
-    reference.
+    It knows the trials, as agents must not (see `Agent`): a reference, and no contestant.
     """
+
+    knows_trials = True
 
     def initial_state(self, family: Family, keys: Int[Tensor, "B 4"]) -> OracleState:
         """The answers.

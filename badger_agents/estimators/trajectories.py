@@ -10,7 +10,7 @@ from badger_agents import tree
 from badger_agents.agent import Agent, LearnedAgent
 from badger_agents.estimators.trials import Trials
 from badger_agents.functional import FunctionalAgent
-from badger_agents.rollout import ENVIRONMENT_STATES, OBSERVATIONS, Carry
+from badger_agents.rollout import ENVIRONMENT_STATES, OBSERVATIONS, Carry, keys_at_start
 from badger_envs.family import Observation
 
 
@@ -110,9 +110,9 @@ def replay(
 
     It starts anew, as whole trials are seen; see `LearnedAgent.unroll`.
     """
-    agent_keys = trials.batch.agent_keys[rows]  # (b, 4)
+    state = agent.initial_state(trials.family, keys_at_start(agent, trials.batch)[rows])
     seen = Observation(*(part[:, rows] for part in observations))
-    _, trace = agent.unroll(agent.initial_state(trials.family, agent_keys), seen, agent_keys)
+    _, trace = agent.unroll(state, seen, trials.batch.agent_keys[rows])
     penalty = trace["logits"].new_zeros(())
     for term in trials.penalties:
         parts = trace[term.reads].unflatten(1, (trials.groups, -1)).unbind(1)  # (T, b/G, ...) each

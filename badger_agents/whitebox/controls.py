@@ -21,7 +21,7 @@ class WithheldFeedback:
     """
 
     def __init__(self, agent: Agent) -> None:
-        self.agent = agent
+        self.agent, self.knows_trials = agent, getattr(agent, "knows_trials", False)
 
     def initial_state(self, family: Family, keys: Keys) -> Any:
         """The agent's."""
@@ -50,7 +50,7 @@ class Forgetful:
     """
 
     def __init__(self, agent: Agent) -> None:
-        self.agent = agent
+        self.agent, self.knows_trials = agent, getattr(agent, "knows_trials", False)
 
     def initial_state(self, family: Family, keys: Keys) -> Any:
         """The agent's, which is all that is ever kept. Raises what the agent raises where it does not fit."""

@@ -13,6 +13,7 @@ from badger_agents.badger.policies.gru import GRUPolicy
 from badger_agents.badger.policies.policy_settings import PolicySettings
 from badger_agents.badger.settings import BadgerSettings
 from badger_agents.functional import call_with
+from badger_envs import keyed_random
 from badger_envs.family import ActionKind, Family, Observation
 from baselines.oracle import answers
 
@@ -118,8 +119,8 @@ class OracleChannel(LearnedAgent):
     """Badger whose channel tells each expert the answer: what it should write now (see `baselines.oracle`).
 
     Whether listeners would use the best that could be said: if they do not, it is not for want of speakers.
-    Where an arm is chosen, each expert is told whether its own is the best. It looks where agents must not,
-    into the keys; it is a control and no contestant.
+    Where an arm is chosen, each expert is told whether its own is the best. It knows the trials, as no agent
+    may (see `Agent`): a control, and no contestant.
 
     Args:
         family: one that has a solution; expert i drives output i (membrane "hardwired").
@@ -131,6 +132,7 @@ class OracleChannel(LearnedAgent):
     """
 
     Settings = BadgerSettings
+    knows_trials = True
 
     def __init__(
         self, family: Family, settings: BadgerSettings, *, action_kind: ActionKind | None = None
@@ -147,7 +149,7 @@ class OracleChannel(LearnedAgent):
 
     def initial_state(self, family: Family, keys: Int[Tensor, "B 4"]) -> BadgerState:
         """The agent's state, and in the channel's the trial's answers as messages: one number, then zeros."""
-        state = self.badger.initial_state(family, keys)
+        state = self.badger.initial_state(family, keyed_random.agent_keys(keys))
         answer = answers(family, keys)[..., None]  # (B, T, O, 1)
         missing = (0, self.badger.policy.message_size - 1, 0, self.settings.experts - answer.shape[2])
         told = nn.functional.pad(answer, missing)  # (B, T, E, M), zeros for who drives no output

@@ -80,7 +80,7 @@ def verify(
     folder: Annotated[Path, tyro.conf.Positional],
     *,
     trust: bool = False,
-    retrain: int = 1,
+    retrain: int = 2,
     season: Path | None = None,
     board: str | None = None,
     out: Path | None = None,
@@ -95,7 +95,7 @@ def verify(
         season: File of a closed season in which it took part: its nonce makes the held-out tasks. A fresh
             nonce if not given.
         board: TOML file of its board, if that is not the suite's.
-        out: Folder in which boards look for submissions: what was measured is written there.
+        out: Folder in which boards look for submissions: the results on held-out tasks are written there.
         json: Print the result as one JSON object.
     """
     submission = checked(folder, board)
@@ -106,10 +106,10 @@ def verify(
     if out is not None:
         write_verified(out, submission, found.rows)
     results = scores(submission, found.rows) + [
-        {**row, "tasks": "held out"} for row in scores(submission, found.held_out)
+        {**row, "tasks": "the board's"} for row in scores(submission, found.public)
     ]
     again = ", ".join(f"{seed}: {mean:.4g}" for seed, mean in found.trained.items())
-    note = f"measured again, nonce {nonce}; trained again, outer seeds {again or 'none'}"
+    note = f"measured again on held-out tasks, nonce {nonce}; trained again, outer seeds {again or 'none'}"
     show(results, as_json=json, title=f"{folder.name} on {submission.board.name}: verified", note=note)
 
 

@@ -8,18 +8,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from badger_agents.agent import LearnedAgent
+from badger_agents.badger.policies.handcrafted import HandcraftedPolicy
 from badger_agents.badger.policies.policy_settings import KINDS
 from badger_agents.class_loading import load_class
 from badger_agents.recipe.loading import Recipe
+from badger_agents.recipe.schema import TrainingTable
 from badger_envs.registry import TABLE
+from leaderboards.boards.board import Board
 from leaderboards.submissions.manifest import SubmissionError, told
-
-CONTROLS = (
-    "badger_agents.badger.policies.handcrafted:HandcraftedPolicy",
-    "baselines.ablations.communication:OracleChannel",
-    "baselines.oracle:Oracle",
-)
-"""Classes that know or look up answers, and all that inherit from them: controls, and no contestants."""
 
 _CODE = re.compile(r".+:[A-Za-z_]\w*", re.DOTALL)
 _FILE = re.compile(r"[A-Za-z_]\w*\.py")
@@ -46,7 +42,7 @@ def own_code(recipe: Recipe) -> list[str]:
     return sorted(file for file in files if _FILE.fullmatch(file))
 
 
-def refusals(recipe: Recipe) -> list[str]:
+def refusals(recipe: Recipe, board: Board) -> list[str]:
     """Why an agent cannot be submitted, a line each. Of the code that it names only the suite's is loaded."""
     if recipe.training is None:
         return ["it has no [training]; submissions are of trained agents"]
@@ -59,22 +55,39 @@ def refusals(recipe: Recipe) -> list[str]:
         elif (refusal := _refusal(text, text == recipe.agent.kind)) is not None:
             found.append(refusal)
     entries = [entry for stage in recipe.training.stages for entry in stage.entries]
-    strangers = {recipe.env.id, *recipe.met} - {entry.id for entry in TABLE}
-    found += [f"it names the environment {id!r}, which is not the suite's" for id in sorted(strangers)]
+    family = {entry.id: entry.family for entry in TABLE}
+    there = {family[cell.id] for cell in board.cells.values()}
+    for id in sorted({recipe.env.id, *recipe.met}):
+        if family.get(id) not in there:
+            found.append(f"it trains in {id!r}, which is of no family of {board.name}")
     tables = [recipe.env.model_extra or {}, *(entry.env for entry in entries)]
     if any(table.get("split", "train") != "train" for table in tables):
         found.append('it trains on the split "test"; leave split out')
-    return found
+    return found + list(_budget(recipe.training, board))
+
+
+def _budget(training: TrainingTable, board: Board) -> Iterator[str]:
+    """Settings of the training that the board or its own agents set, and that are others."""
+    given = training.model_dump(mode="json")
+    for name, value in board.training.items():
+        if given.get(name) != value:
+            yield f"training.{name} is {given.get(name)!r}; the budget of {board.name} is {value!r}"
+    if training.patience is not None:
+        yield "training.patience ends it before the budget does; leave it out"
+    if "outer_steps" not in board.training:
+        recipes = [board.recipe(name) for name, line in board.agents.items() if line.recipe is not None]
+        own = sorted({each.training.outer_steps for each in recipes if each.training is not None})
+        if training.outer_steps not in own:
+            yield f"training.outer_steps is {training.outer_steps}; agents of {board.name} have {own}"
 
 
 def _refusal(text: str, is_kind: bool) -> str | None:
     """Why a class of the suite cannot take part."""
     try:
         found = load_class(text, object, "class")
-        controls = tuple(load_class(control, object, "control") for control in CONTROLS)
     except ValueError as error:
         return str(error)
-    if issubclass(found, controls):
+    if issubclass(found, HandcraftedPolicy) or getattr(found, "knows_trials", False):
         return f"it names {text!r}, which knows or looks up answers: a control, and no contestant"
     if is_kind and not issubclass(found, LearnedAgent):
         return f"its agent {text!r} has no weights; submissions are of trained agents"

@@ -23,7 +23,7 @@ from badger_agents.training import loop
 from badger_agents.training.checkpoint import Checkpoint, load_checkpoint
 from badger_agents.training.run import DivergenceError
 from badger_envs import keyed_random
-from badger_envs.family import Family, Observation
+from badger_envs.family import ActionKind, Family, Observation
 from leaderboards.boards.board import Board
 from leaderboards.submissions.manifest import weights_file
 
@@ -44,6 +44,7 @@ class RemoteAgent:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._rows = 0
+        self._kind: ActionKind = "continuous"
 
     def open(self, weights: int, cell: str, train: int | None = None) -> bool:
         """Take weights, and be ready for a cell.
@@ -66,6 +67,7 @@ class RemoteAgent:
             0, 0, len(keys), first_row=self._rows, like=torch.zeros((), device="cpu")
         )
         self._rows += len(keys)
+        self._kind = family.action_kind
         self._ask({"do": "begin"}, {"keys": own})
         return ()
 
@@ -74,17 +76,18 @@ class RemoteAgent:
     ) -> tuple[tuple[()], Tensor, dict[str, Tensor]]:
         """One step."""
         _, answer = self._ask({"do": "act", "step": step}, observation._asdict())
-        return (), self._checked(answer.get("action"), observation), {}
-
-    def _checked(self, action: Tensor | None, observation: Observation) -> Tensor:
-        shape = tuple(observation.outputs.shape)
+        outputs = observation.outputs  # (B, O)
+        categorical = self._kind == "categorical"
+        wanted = outputs[:, 0].long() if categorical else outputs  # of that shape and dtype
+        action = answer.get("action", wanted[:0])
         if (
-            action is None
-            or tuple(action.shape) not in (shape, shape[:1])
+            (action.shape, action.dtype) != (wanted.shape, wanted.dtype)
             or not torch.isfinite(action).all()
+            or (categorical and not ((action >= 0) & (action < outputs.shape[1])).all())  # else another row's
         ):
-            raise RemoteError(f"the agent's action is no finite {list(shape)} or {list(shape[:1])}")
-        return action
+            kind = f"numbers of arms, below {outputs.shape[1]}" if categorical else "finite numbers"
+            raise RemoteError(f"the agent's action is not {list(wanted.shape)} {kind}")
+        return (), action, {}
 
     def _ask(
         self,

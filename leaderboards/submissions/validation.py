@@ -37,7 +37,7 @@ from leaderboards.toml_text import recipe_text
 LARGEST_WEIGHTS = 2**30
 """Bytes that the weights of one outer seed may have."""
 
-NEAR = 1e-2
+NEAR = 0.1
 """Relative distance within which two outer seeds' weights are copies: trainings apart differ by about 1."""
 
 _KNOWN = re.compile(r"submission\.toml|recipe\.toml|results\.csv|README\.md|weights-seed\d+\.safetensors")
@@ -106,7 +106,7 @@ def validate(folder: Path, board: Board | None = None) -> Submission:
     except BoardError as error:
         raise SubmissionError(*found, str(error)) from None
     code = own_code(recipe)
-    found += [f"{RECIPE}: {line}" for line in (*refusals(recipe), *_budget(recipe, board))]
+    found += [f"{RECIPE}: {line}" for line in refusals(recipe, board)]
     found += [f"{RECIPE}: names {name}, which is not declared" for name in code if name not in manifest.files]
     found += [f"{RESULTS}: {line}" for line in list(_grid(rows, manifest, board)) or _values(rows, board)]
     for id in sorted({board.cells[row.cell].id for row in rows if row.cell in board.cells}):
@@ -138,14 +138,6 @@ def _files(folder: Path, manifest: Manifest) -> Iterator[str]:
     names = {path.name for path in folder.iterdir()} - manifest.files.keys()
     if strange := sorted(name for name in names if not _KNOWN.fullmatch(name)):
         yield f"{len(strange)} file(s) belong to no submission, such as {strange[0]!r}; take them out"
-
-
-def _budget(recipe: Recipe, board: Board) -> Iterator[str]:
-    """Settings of the training that the board sets, and that are others."""
-    training = {} if recipe.training is None else recipe.training.model_dump(mode="json")
-    for name, value in board.training.items():
-        if training.get(name) != value:
-            yield f"training.{name} is {training.get(name)!r}; the budget of {board.name} is {value!r}"
 
 
 def _grid(rows: Sequence[Row], manifest: Manifest, board: Board) -> Iterator[str]:
@@ -199,7 +191,7 @@ def _weights(folder: Path, recipe: Recipe, rows: Sequence[Row]) -> Iterator[str]
         try:
             facts, weights = read_weights(folder / name)
             trained = parse_recipe(tomllib.loads(recipe_text(facts["recipe"], name)), name)
-            trained_seed, step, waits = facts["seed"], facts["step"], facts["place"][-1]
+            trained_seed, step = facts["seed"], facts["step"]
         except SubmissionError as error:
             yield from error.lines
             continue
@@ -209,7 +201,7 @@ def _weights(folder: Path, recipe: Recipe, rows: Sequence[Row]) -> Iterator[str]
         vectors[seed] = np.concatenate([part.ravel().astype(np.float64) for part in weights.values()])
         if trained.model_dump() != recipe.model_dump() or trained_seed != seed:
             yield f"{name} is of another recipe or outer seed than {RECIPE} and {RESULTS} say"
-        elif step != row.outer_steps or not recipe.training.ends(step, waits):
+        elif not step == row.outer_steps == recipe.training.outer_steps:
             yield f"{name} is at outer step {step}; {RESULTS} says {row.outer_steps}"
         if weights_sha256(weights) != row.weights or len(vectors[seed]) != row.parameters:
             yield f"{name} has other weights than {RESULTS} says, by their hash or number"

@@ -1,7 +1,8 @@
 """Verification: weights are measured again, here and on tasks that nobody knew, and some are trained again.
 
-No file of the submitter is trusted: what counts is what is found here. Another kind of processor rounds
-otherwise, and a trial can then go another way. So means are compared within their standard errors, not rows.
+No file of the submitter is trusted: what is shown is what is found here, on tasks that nobody knew. Another
+kind of processor rounds otherwise, and a trial can then go another way. So means are compared within their
+standard errors, not rows.
 """
 
 import math
@@ -17,7 +18,7 @@ from leaderboards.boards.board import Board
 from leaderboards.boards.results import Row
 from leaderboards.submissions.contestants import own_code
 from leaderboards.submissions.manifest import artifact
-from leaderboards.submissions.remote_agent import RemoteAgent, remote_agent
+from leaderboards.submissions.remote_agent import RemoteAgent, RemoteError, remote_agent
 from leaderboards.submissions.season import held_out_seed
 from leaderboards.submissions.validation import Submission
 
@@ -38,29 +39,30 @@ class Verified(NamedTuple):
     """What was found.
 
     Attributes:
-        rows: the results as they were measured here; the only ones to be shown.
-        held_out: the same on tasks that nobody knew.
+        rows: the results on held-out tasks, without what nobody measured here; the only ones to be shown.
+        public: the same on the board's tasks, which weights and code may know by heart.
         trained: mean outcome in the main cell of outer seeds trained again; nan of one that diverged.
         refusals: why it is not verified, a line each; empty if it is.
     """
 
     rows: list[Row]
-    held_out: list[Row]
+    public: list[Row]
     trained: dict[int, float]
     refusals: list[str]
 
 
-def verify(submission: Submission, nonce: str, *, trust: bool = False, retrain: int = 1) -> Verified:
+def verify(submission: Submission, nonce: str, *, trust: bool = False, retrain: int = 2) -> Verified:
     """Measure a submission again.
 
     Args:
         submission: from `validate`.
         nonce: it makes, with the submission's hash, the held-out tasks, and says who is trained again.
         trust: run the submitter's own code, in the process of its own in which the agent runs anyway.
-        retrain: how many outer seeds to train again, besides those that are said to have failed.
+        retrain: how many outer seeds to train again, besides those that are said to have failed. Of two, one is
+            not the one of which all others may be copies.
 
     Raises:
-        ValueError: it has code of its own that nobody trusts, or its agent does not answer as agents do.
+        ValueError: it has code of its own that nobody trusts, or its agent does not act as agents do.
     """
     board, rows = submission.board, submission.rows
     if (code := own_code(submission.recipe)) and not trust:
@@ -93,18 +95,38 @@ def verify(submission: Submission, nonce: str, *, trust: bool = False, retrain: 
     ]
     refusals += _differing(rows, found, "again") + _differing(rows, held_out, "on held-out tasks")
     refusals += list(_flattering(submission, found)) + list(_untrained(submission, found, trained))
-    failed = [row for row in rows if not row.ok]
-    return Verified([*found, *failed], held_out, trained, refusals)
+    failed = [
+        _shown(row._replace(status="failed: it diverges when it is trained again"))
+        for row in rows
+        if not row.ok
+    ]
+    return Verified([*map(_shown, held_out), *failed], found, trained, refusals)
 
 
 def _outcomes(agent: RemoteAgent, board: Board, cell: str, task_seed: int) -> np.ndarray:
     """[N], outcomes of the agent on the tasks of a seed; the environment plays in this process."""
     family = board.cells[cell].family()
-    return evaluate(agent, family, board.tasks, seed=task_seed, chunk=CHUNK).outcomes.double().numpy()
+    outcomes = evaluate(agent, family, board.tasks, seed=task_seed, chunk=CHUNK).outcomes.double().numpy()
+    if not np.isfinite(outcomes).all():
+        raise RemoteError(f"the agent's outcomes in cell {cell} are not finite")
+    return outcomes
 
 
 def _measured(row: Row, outcomes: np.ndarray) -> Row:
     return row._replace(mean=float(outcomes.mean()), std=float(outcomes.std()))
+
+
+def _shown(row: Row) -> Row:
+    """A row without what only the submitter says."""
+    return row._replace(
+        threshold=None,
+        trials=None,
+        operations=None,
+        seconds=None,
+        bits=None,
+        influence=None,
+        influence_null=None,
+    )
 
 
 def numbers(rows: Sequence[Row], seed: int | None, cell: str) -> tuple[float, float]:
@@ -127,7 +149,7 @@ def _differing(told: Sequence[Row], found: Sequence[Row], where: str) -> list[st
         error = math.hypot(std, spread) / math.sqrt(row.tasks)
         most = STANDARD_ERRORS * error + ROUNDING * (abs(mean) + std)
         if abs(mean - said) > worst * most:
-            worst = abs(mean - said) / most
+            worst = abs(mean - said) / most if most else math.inf
             line = [
                 f"outer seed {row.seed} in cell {row.cell} has the mean {said:.6g}; measured {where}"
                 f" {mean:.6g}, which may differ by {most:.2g}"

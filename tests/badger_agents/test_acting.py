@@ -13,6 +13,7 @@ from badger_agents.agent import Agent
 from badger_agents.evaluation import evaluate
 from badger_agents.recipe.loading import load_recipe
 from badger_envs.faces.pettingzoo import parallel_env
+from baselines.oracle import Oracle
 from tests.badger_agents.small import random_agent
 
 CASES = {
@@ -134,6 +135,8 @@ def test_what_cannot_be_acted_in_is_refused() -> None:
     seen, _ = other.reset(seed=0)
     with pytest.raises(ValueError, match="3 experts for 6 outputs"):
         EnvPolicy(agent, other).act(seen)
+    with pytest.raises(ValueError, match="Oracle looks answers up, which no environment tells"):
+        EnvPolicy(Oracle(), gym.make("Badger/GuessingGame-v0"))
 
 
 def test_a_recipe_without_weights_acts_too() -> None:

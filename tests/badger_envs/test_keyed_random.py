@@ -241,3 +241,14 @@ def test_what_is_no_seed_is_refused(seeds: object, error: type, words: str) -> N
 def test_trials_out_of_range_are_refused(trial: int) -> None:
     with pytest.raises(ValueError, match="trial"):
         keyed_random.trial_keys([0], trial, "train")
+
+
+def test_an_agents_keys_do_not_lead_back_to_the_trials() -> None:
+    keys = keyed_random.trial_keys(range(1000), 0, "test")  # [1000, 4]
+    own = keyed_random.agent_keys(keys)
+    assert own.shape == keys.shape
+    assert len(np.unique(own, axis=0)) == 1000
+    assert not (keyed_random.agent_keys(own) == keys).any()
+    assert not (own == keys).any()  # no word of theirs shows through
+    assert all(len(np.unique(own[:, word] ^ keys[:, 0])) > 990 for word in range(4))  # nor under a mask
+    assert torch.equal(keyed_random.agent_keys(torch.from_numpy(keys)), torch.from_numpy(own))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from badger_agents.badger.agent import BadgerAgent
 from badger_agents.badger.settings import BadgerSettings
@@ -12,13 +13,14 @@ from badger_agents.rollout import rollout
 from badger_agents.training.loop import train_population
 from badger_agents.training.run import RunPlan
 from badger_agents.whitebox import equivariance
+from badger_envs import keyed_random
 from badger_envs.families.bandit import Bandit
 from badger_envs.families.hot_cold import HotCold
 from badger_envs.families.variable_io import VariableIO
 from badger_envs.families.xor import XOR
 from badger_envs.family import Family
 from baselines.ablations.communication import OracleChannel
-from baselines.oracle import Oracle
+from baselines.oracle import Oracle, OracleState
 from tests.badger_agents.small import keys, random_agent, shake, small_family, small_recipe
 
 SMALL = {"hidden_size": 8, "message_size": 4}
@@ -119,6 +121,26 @@ def test_the_oracle_is_right_at_every_step() -> None:
         torch.testing.assert_close(lived["action"], lived["solution"])
     with pytest.raises(ValueError, match="no solution that could be written"):
         rollout(Oracle(), Bandit(horizon=2), keys(2))
+
+
+class Peeking(Oracle):
+    """Looks answers up with what every agent gets; once it was enough to make an agent's keys of it again."""
+
+    knows_trials = False
+
+    def __init__(self, again: bool) -> None:
+        self.again = again
+
+    def initial_state(self, family: Family, keys: Tensor) -> OracleState:
+        return super().initial_state(family, keyed_random.agent_keys(keys) if self.again else keys)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_what_every_agent_gets_does_not_tell_the_answers(again: bool) -> None:
+    lived = rollout(Peeking(again), HotCold(dims=2, horizon=3), keys(64), record=True).trace
+    action, solution = lived["action"][-1].flatten(), lived["solution"][-1].flatten()
+    assert not (action == solution).any()
+    assert abs(torch.corrcoef(torch.stack([action, solution]))[0, 1]) < 0.3
 
 
 def test_it_learns_to_write_what_it_is_told(tmp_path: Path) -> None:

@@ -94,11 +94,11 @@ def test_scores_that_are_shown_and_kept_are_those_measured_again(
     (line,) = runs
     for cell in board.cells:
         (said,) = (row["value"] for row in told.results if row["cell"] == cell)
-        shown, held = [row["value"] for row in verified.results if row["cell"] == cell]
+        shown, public = [row["value"] for row in verified.results if row["cell"] == cell]
         kept = [each.rows[cell].mean for each in runs[line]]
         assert shown == pytest.approx(sum(kept) / len(kept), rel=1e-6)
-        assert said < shown - 0.01
-        assert held != shown
+        assert said < public - 0.01
+        assert public != shown
     place.change_rows(lambda row: row._replace(mean=0.01))
     done = run(capsys, "board", "verify", place.submission, *of_board, "--out", tmp_path / "none")
     assert done.status == 2

@@ -22,6 +22,7 @@ from leaderboards.submissions.contestants import parse_recipe, refusals
 from leaderboards.submissions.manifest import FILE, LARGEST, RECIPE, RESULTS, SubmissionError, read_tables
 from leaderboards.submissions.validation import LARGEST_WEIGHTS, validate
 from leaderboards.toml_text import recipe_text
+from tests.leaderboards.boards.tiny import tiny_board
 from tests.leaderboards.submissions.made import LOST, SEEDS, Place
 
 WEIGHTS = "weights-seed1.safetensors"
@@ -187,6 +188,15 @@ def nearly_copied_weights(place: Place) -> None:
     rewrite_weights(place, 1, weights)
 
 
+def noisily_copied_weights(place: Place) -> None:
+    """The same with a twentieth of noise on every weight: outcomes hardly change."""
+    draws = np.random.default_rng(0)
+    weights = load_file(place.submission / "weights-seed0.safetensors")
+    for value in weights.values():
+        value += 0.05 * value * draws.standard_normal(value.shape).astype(value.dtype)
+    rewrite_weights(place, 1, weights)
+
+
 def weights_of_another_seed(place: Place) -> None:
     """The file with its facts, as the file of another seed."""
     content = (place.submission / "weights-seed0.safetensors").read_bytes()
@@ -228,6 +238,15 @@ def foreign_code(text: str) -> Callable[[Place], None]:
 
 def foreign_environment(place: Place) -> None:
     change_recipe(place, lambda tables: tables["env"].update(id="my_module:Mine-v0"))
+
+
+def environment_of_another_board(place: Place) -> None:
+    stages = [{"env": {"id": "Badger/XOR-3-v0"}}]
+    change_recipe(place, lambda tables: tables["training"].update(stages=stages))
+
+
+def ends_early(place: Place) -> None:
+    change_recipe(place, lambda tables: tables["training"].update(patience=1))
 
 
 def cheaper_recipe(place: Place) -> None:
@@ -285,6 +304,7 @@ ATTACKS: list[tuple[Callable[[Place], None], str]] = [
     (other_weights, "other weights than results.csv says"),
     (copied_weights, "outer seeds 0 and 1 have the same weights"),
     (nearly_copied_weights, "outer seeds 0 and 1 have the same weights, or nearly"),
+    (noisily_copied_weights, "outer seeds 0 and 1 have the same weights, or nearly"),
     (oracle_channel, "OracleChannel', which knows or looks up answers"),
     (handcrafted_in_a_mixture, "ParityPolicy', which knows or looks up answers"),
     (agent_without_weights, "has no weights"),
@@ -296,7 +316,9 @@ ATTACKS: list[tuple[Callable[[Place], None], str]] = [
     (foreign_code("../policy.py:X"), "neither the suite's code"),
     (foreign_code("policy.py:X"), "names policy.py, which is not declared"),
     (foreign_code("badger_agents:Nothing"), "cannot be loaded"),
-    (foreign_environment, "'my_module:Mine-v0', which is not the suite's"),
+    (foreign_environment, "trains in 'my_module:Mine-v0', which is of no family of tiny-v1"),
+    (environment_of_another_board, "trains in 'Badger/XOR-3-v0', which is of no family of tiny-v1"),
+    (ends_early, "training.patience ends it before the budget"),
     (cheaper_recipe, "training.outer_steps is 1; the budget of tiny-v1 is 3"),
     (cheaper_costs, "is at outer step 3; results.csv says 1"),
     (cheaper_everywhere, "training.outer_steps is 1; the budget of tiny-v1 is 3"),
@@ -326,6 +348,14 @@ def test_an_honest_submission_is_valid(made: Place) -> None:
 def test_weights_of_another_outer_seed_are_refused(place: Place) -> None:
     weights_of_another_seed(place)
     assert any("another recipe or outer seed" in line for line in place.violations())
+
+
+def test_a_board_without_a_budget_has_that_of_its_agents(place: Place) -> None:
+    board = place.table.model_copy(update={"training": {}})
+    validate(place.submission, board)
+    cheaper_everywhere(place)
+    with pytest.raises(SubmissionError, match=r"outer_steps is 1; agents of tiny-v1 have \[3\]$"):
+        validate(place.submission, board)
 
 
 def test_all_that_is_wrong_is_told_at_once(place: Place) -> None:
@@ -358,9 +388,13 @@ def test_a_board_that_is_not_the_suites_is_not_known_by_itself(made: Place, tmp_
 
 
 @pytest.mark.parametrize("name", sorted(recipe_files()))
-def test_recipes_of_the_suite_that_train_learned_agents_may_take_part(name: str) -> None:
+def test_recipes_of_the_suite_that_train_learned_agents_may_take_part(name: str, tmp_path: Path) -> None:
     recipe = parse_recipe(read_tables(recipe_files()[name].parent, f"{name}.toml"), name)
-    said = refusals(recipe)
+    cells = {
+        name: {"id": id} for name, id in zip(("short", "long", "more"), sorted(recipe.met), strict=False)
+    }
+    budget = {} if recipe.training is None else {"outer_steps": recipe.training.outer_steps}
+    said = refusals(recipe, tiny_board(tmp_path, cells=cells, training=budget))
     assert (said == []) == (recipe.training is not None and name != "guessing-handcrafted"), said
 
 
