@@ -58,8 +58,8 @@ def verify(submission: Submission, nonce: str, *, trust: bool = False, retrain: 
         submission: from `validate`.
         nonce: it makes, with the submission's hash, the held-out tasks, and says who is trained again.
         trust: run the submitter's own code, in the process of its own in which the agent runs anyway.
-        retrain: how many outer seeds to train again, besides those that are said to have failed. Of two, one is
-            not the one of which all others may be copies.
+        retrain: how many outer seeds to train again, besides those that are said to have failed. Of two, one
+            is not the one of which all others may be copies.
 
     Raises:
         ValueError: it has code of its own that nobody trusts, or its agent does not act as agents do.
