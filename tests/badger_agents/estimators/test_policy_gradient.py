@@ -86,7 +86,7 @@ def exact_loss(agent: Reader, mean: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("settings", VARIANTS, ids=str)
 def test_in_expectation_it_is_the_exact_gradient(settings: dict[str, Any]) -> None:
-    agent, repeats, rows = Reader(), 16, 4_096
+    agent, repeats, rows = Reader(), 16, 16_384
     estimator = make_estimator("policy_gradient", {**PLAIN, **settings})
     memory = None
     found, wanted = [], []
@@ -100,7 +100,7 @@ def test_in_expectation_it_is_the_exact_gradient(settings: dict[str, Any]) -> No
     found, wanted = torch.stack(found), torch.stack(wanted)  # (repeats, weights)
     error = found - wanted
     assert (error.mean(0).abs() < 4.5 * error.std(0) / repeats**0.5 + 1e-6).all()
-    assert float(torch.cosine_similarity(found.mean(0), wanted.mean(0), dim=0)) > 0.95  # 0.98 to 1, by chance
+    assert float(torch.cosine_similarity(found.mean(0), wanted.mean(0), dim=0)) > 0.99
 
 
 class Guesser(LearnedAgent):
