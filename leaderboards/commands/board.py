@@ -15,18 +15,6 @@ from leaderboards.boards.results import FILE as RESULTS
 from leaderboards.boards.results import read_results
 from leaderboards.boards.rows import RunRows, stem
 from leaderboards.boards.standing import place
-from leaderboards.boards.tuning import (
-    Choice,
-    TuningRow,
-    TuningUnit,
-    arms,
-    choice_of,
-    read_tuning,
-    tune_board,
-    tuned,
-    tuning_file,
-    tuning_of,
-)
 from leaderboards.boards.units import Unit, missing, rows_folder, shard_of, units_of
 from leaderboards.boards.work import Steps, Told, work
 from leaderboards.commands.board_text import cell_lines, kept, own_results, show_board
@@ -36,6 +24,17 @@ from leaderboards.options import progress_bar
 from leaderboards.results import record, show
 from leaderboards.runs import make_folder
 from leaderboards.site.pages import pages
+from leaderboards.tuning.choosing import (
+    Choice,
+    TuningRow,
+    arms,
+    choice_of,
+    read_tuning,
+    tuned,
+    tuning_file,
+    tuning_of,
+)
+from leaderboards.tuning.trying import TuningUnit, tune_board
 
 
 def run(

@@ -374,7 +374,8 @@ def test_a_run_is_not_overwritten(capsys: pytest.CaptureFixture[str], tmp_path: 
 
 
 def test_a_run_that_is_being_made_is_not_touched(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    words = ["-m", "leaderboards.cli", "train", str(small_toml(tmp_path)), "--outer-steps", "1000000"]
+    recipe = small_toml(tmp_path, checkpoint_every=1_000_000)  # of a checkpoint something else is said
+    words = ["-m", "leaderboards.cli", "train", str(recipe), "--outer-steps", "1000000"]
     root = Path(__file__).parents[2]
     environment = {**os.environ, "PYTHONPATH": str(root)}
     owner = subprocess.Popen([sys.executable, *words, "--out", "busy"], env=environment)

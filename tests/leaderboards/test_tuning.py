@@ -11,23 +11,23 @@ from badger_agents.training import loop
 from badger_agents.training.loop import train, train_population
 from badger_agents.training.run import DivergenceError, RunPlan
 from leaderboards.boards import board as boards
-from leaderboards.boards import tuning
 from leaderboards.boards.board import Board, BoardError
-from leaderboards.boards.tuning import (
+from leaderboards.boards.units import units_of
+from leaderboards.toml_text import recipe_text
+from leaderboards.tuning import choosing, trying
+from leaderboards.tuning.choosing import (
     FILE,
     TuningRow,
     arms,
     choice_of,
     read_tuning,
-    tune_board,
     tuned,
     tuning_fingerprint,
     tuning_of,
     with_optimiser,
     write_tuning,
 )
-from leaderboards.boards.units import units_of
-from leaderboards.toml_text import recipe_text
+from leaderboards.tuning.trying import tune_board
 from tests.leaderboards.boards.tiny import tiny_board
 from tests.leaderboards.command import refused, run
 
@@ -60,7 +60,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
             for row in make(job, lambda told: None):
                 on_told(job, row)
 
-    monkeypatch.setattr(tuning, "side_by_side", in_turn)
+    monkeypatch.setattr(trying, "side_by_side", in_turn)
     return done
 
 
@@ -150,7 +150,7 @@ def test_rows_of_another_board_count_first(tmp_path: Path, monkeypatch: pytest.M
     (folder / "board.toml").write_text(recipe_text(first.model_dump(exclude_none=True), "For tests."))
     write_tuning(folder / FILE, rows_of(first, "talk", 0.5, 0.5, 0.1, 0.1))
     monkeypatch.setattr(boards, "FOLDER", tmp_path)
-    monkeypatch.setattr(tuning, "FOLDER", tmp_path)
+    monkeypatch.setattr(choosing, "FOLDER", tmp_path)
     agents = first.model_dump()["agents"]
     agents["zeros"]["cells"] = []
     second = board_of(
