@@ -9,7 +9,7 @@ the page shows what works, and `try_NAME.py` beside this file, if there is one.
 
 A line per client says "ok" or "failed". A package that cannot be installed is a failure, unless the client's
 file expects it: `# not installable: PACKAGE==VERSION: REASON`, with words of pip's own error. What is run
-then stands in for the library, and the word is "not installable". It fails if pip says another reason, or none.
+then stands in for the library, and the word is "not installable". Another reason of pip's is a failure, too.
 """
 
 import argparse
