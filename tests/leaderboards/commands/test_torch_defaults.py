@@ -16,14 +16,14 @@ from tests.leaderboards.command import run
 WAYS = ([], ["--seeds", "2"], ["--training", "estimator=evolution", "estimator_settings.pairs=4"])
 
 
-@pytest.fixture(params=["meta", "float64", "both"])
+@pytest.fixture(params=["meta", "float64"])
 def changed(request: pytest.FixtureRequest) -> Iterator[Any]:
     """A function that changes the defaults."""
 
     def change() -> None:
-        if request.param != "float64":
+        if request.param == "meta":
             torch.set_default_device("meta")
-        if request.param != "meta":
+        else:
             torch.set_default_dtype(torch.float64)
 
     yield change
@@ -50,7 +50,9 @@ def test_train_and_evaluate(
     assert found[0] == found[1]
 
 
-@pytest.mark.parametrize("name", ["bandit-thompson", "guessing-handcrafted"])
+@pytest.mark.parametrize(
+    "name", ["bandit-thompson", pytest.param("guessing-handcrafted", marks=pytest.mark.slow)]
+)
 def test_evaluate_of_agents_without_weights(
     capsys: pytest.CaptureFixture[str], name: str, changed: Any
 ) -> None:
