@@ -11,6 +11,8 @@ import pytest
 
 from badger_agents.recipe.loading import load_recipe, recipe_files
 from leaderboards.boards.board import FOLDER, board_names, load_board
+from leaderboards.toml_text import recipe_text
+from tests.leaderboards.boards.tiny import tiny_board
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("badger_envs", "badger_agents", "baselines", "leaderboards")
@@ -47,6 +49,66 @@ for name in {names!r}:
 print("all")
 """
     assert run("-c", code).strip() == "all"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_no_function_imports_a_posix_module(file: Path) -> None:
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        assert not {name.partition(".")[0] for name in names} & {*POSIX}, f"line {node.lineno}"
+
+
+ELSEWHERE = f"""
+import builtins, os
+
+real = builtins.__import__
+
+def imported(name, globals=None, *others, **more):
+    importer = (globals or {{}}).get("__name__", "").partition(".")[0]
+    if importer in {PACKAGES!r} and name.partition(".")[0] in {POSIX!r}:
+        raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+    return real(name, globals, *others, **more)
+
+builtins.__import__ = imported
+for name in ("sched_getaffinity", "getloadavg", "nice", "mkfifo"):
+    if hasattr(os, name):
+        delattr(os, name)
+"""
+"""What every interpreter begins with, those that are spawned too: POSIX-only modules are missing for all code
+of the packages, whenever it imports, and functions of `os` for everybody."""
+
+
+@pytest.mark.slow
+def test_commands_run_where_posix_is_missing_with_spawned_processes_and_no_utf_8(tmp_path: Path) -> None:
+    (tmp_path / "first").mkdir()
+    (tmp_path / "first" / "sitecustomize.py").write_text(ELSEWHERE, encoding="utf-8")
+    board = tiny_board(tmp_path, outer_steps=2, training={"outer_steps": 2})
+    recipe, table, runs = tmp_path / "small.toml", tmp_path / "tiny-v1.toml", tmp_path / "läufe"
+    table.write_text(recipe_text(board.model_dump(exclude_none=True), "For tests."), encoding="utf-8")
+    code = """
+import multiprocessing, os, sys
+assert not hasattr(os, "nice") and not sys.flags.utf8_mode
+if __name__ == "__main__":
+    multiprocessing.set_start_method("spawn")
+    from leaderboards.cli import main
+    main(sys.argv[1:])
+"""
+    script = tmp_path / "run.py"
+    script.write_text(code, encoding="utf-8")
+
+    def badger(*words: object) -> str:
+        path = os.pathsep.join([str(tmp_path / "first"), str(ROOT)])
+        elsewhere = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0", "PYTHONPATH": path}
+        return run(str(script), *map(str, words), **elsewhere)
+
+    badger("train", recipe, "--seeds", 2, "--out", runs)
+    assert "interval" in badger("evaluate", runs / "small-seed0", "--trials", 20)
+    badger("board", "run", table, "--out", tmp_path / "böard", "--processes", 2)
+    assert "talk" in badger("board", "show", table, "--runs", tmp_path / "böard")
+    badger("board", "prepare", table, "small", "--runs", runs, "--author", "A", "--out", tmp_path / "mine")
+    badger("board", "validate", tmp_path / "mine", "--board", table)
+    badger("board", "verify", tmp_path / "mine", "--board", table)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))

@@ -132,23 +132,18 @@ def joined(device: str) -> Iterator[ProcessGroup]:
         device: "cpu", or "cuda" for a GPU of its own for each process of a machine.
 
     Raises:
-        ValueError: the device is one that processes cannot share.
+        ValueError: the device is one that processes cannot share, or what torchrun sets is set in part, or
+            is no such number.
         LostError: the others do not come.
     """
-    told = os.environ.get("WORLD_SIZE", "1")
-    if not told.isdecimal() or int(told) < 1:
-        raise ValueError(
-            f"the environment variable WORLD_SIZE is {told!r}; it must be a number of processes, as torchrun"
-            " sets it, or not be there"
-        )
-    size = int(told)
+    size = _size_told()
     if size == 1:
         yield ProcessGroup(device=device)
         return
     if device not in ("cpu", "cuda"):
         raise ValueError(f"--device {device!r}: under torchrun it must be cpu, or cuda for one GPU a process")
     if device == "cuda":
-        device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+        device = f"cuda:{_number('LOCAL_RANK', 0, torch.cuda.device_count() - 1, 'a GPU of this machine')}"
         torch.cuda.set_device(device)
     try:
         dist.init_process_group("gloo" if device == "cpu" else "nccl", timeout=PATIENCE)
@@ -160,3 +155,39 @@ def joined(device: str) -> Iterator[ProcessGroup]:
             dist.barrier()
     finally:
         dist.destroy_process_group()
+
+
+def _size_told() -> int:
+    """How many processes the environment says there are; all that it must say with it is there.
+
+    Raises:
+        ValueError: it is not, or not so.
+    """
+    there = [name for name in ("WORLD_SIZE", "RANK", "LOCAL_RANK") if name in os.environ]
+    if not there:
+        return 1
+    needed = ["WORLD_SIZE"]
+    if there[0] == "WORLD_SIZE":
+        size = _number("WORLD_SIZE", 1, None, "a number of processes")
+        needed = ["RANK", "MASTER_ADDR", "MASTER_PORT"] if size > 1 else []
+    if missing := [name for name in needed if name not in os.environ]:
+        raise ValueError(
+            f"the environment variable {there[0]} is set, and {missing[0]} is not; start by torchrun,"
+            f" which sets both, or unset {there[0]}"
+        )
+    for name in there[1:]:
+        _number(name, 0, size - 1, f"a number below WORLD_SIZE, {size}")
+    if size > 1:
+        _number("MASTER_PORT", 0, 65_535, "a port")
+    return size
+
+
+def _number(name: str, least: int, most: int | None, what: str) -> int:
+    """The number that an environment variable holds."""
+    told = os.environ.get(name)
+    if told is None or not told.isdecimal() or int(told) < least or (most is not None and int(told) > most):
+        found, other = ("not set", "") if told is None else (repr(told), ", or not be there")
+        raise ValueError(
+            f"the environment variable {name} is {found}; it must be {what}, as torchrun sets it{other}"
+        )
+    return int(told)

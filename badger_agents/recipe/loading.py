@@ -44,7 +44,7 @@ def load_recipe(name_or_path: str, trust: Trust = PROJECT_ONLY) -> Recipe:
         )
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, too long a number, too deep
         raise RecipeError(f"{path}: not TOML: {error}") from error
     return check_recipe(tables, str(path), trust)
 

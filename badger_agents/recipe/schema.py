@@ -11,6 +11,7 @@ from badger_agents.class_loading import load_class
 from badger_agents.estimators import ESTIMATORS, GradientEstimator, make_estimator
 from badger_agents.estimators.objectives import Penalty, collapse
 from badger_agents.estimators.optimiser import AdamSettings, OptimiserSettings
+from badger_agents.recipe.torch_defaults import torch_defaults
 from badger_agents.settings import Settings
 from badger_envs.family import ActionKind, Family
 from badger_envs.registry import family_of
@@ -286,7 +287,7 @@ class Recipe(Settings):
         settings = self.agent_settings(**changes)
         family = self.family()
         if not issubclass(kind, LearnedAgent):
-            with torch.device("cpu"):  # whatever torch's default is
+            with torch_defaults():
                 made: Agent = kind(**settings)
             return made
         try:
@@ -294,7 +295,7 @@ class Recipe(Settings):
         except ValidationError as error:
             raise RecipeError(first_error(error, kind.Settings, "agent.")) from error
         make: Callable[..., LearnedAgent] = kind
-        with torch.random.fork_rng(devices=[]), torch.device("cpu"):
+        with torch.random.fork_rng(devices=[]), torch_defaults():
             torch.default_generator.manual_seed(seed)  # weights are drawn on the CPU
             other = {} if action_kind in (None, family.action_kind) else {"action_kind": action_kind}
             return make(family, checked, **other).to(getattr(torch, family.dtype))

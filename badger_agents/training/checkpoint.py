@@ -184,6 +184,7 @@ def _read(path: Path, device: str | torch.device = "cpu") -> _Stored:
         KeyError,
         TypeError,
         ValueError,
+        OverflowError,
         AttributeError,
         OSError,
         RecursionError,

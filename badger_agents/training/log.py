@@ -72,8 +72,12 @@ def _line(row: dict[str, Any]) -> str:
     return json.dumps(told, allow_nan=False) + "\n"
 
 
-def _events(folder: Path, step: int) -> Any:
-    """A writer of events; those after a step, which will be written again, are marked as void."""
+def event_writer() -> Any:
+    """The class that writes TensorBoard's events.
+
+    Raises:
+        ValueError: it is not installed, or broken; the message says what to install.
+    """
     try:
         from torch.utils.tensorboard import SummaryWriter
     except Exception as error:  # what is installed but broken may fail in any way
@@ -81,4 +85,9 @@ def _events(folder: Path, step: int) -> Any:
             f"TensorBoard is not installed, or broken ({' '.join(str(error).split())});"
             " pip install 'badger-suite[tensorboard]'"
         ) from error
-    return SummaryWriter(str(folder), purge_step=step + 1)
+    return SummaryWriter
+
+
+def _events(folder: Path, step: int) -> Any:
+    """A writer of events; those after a step, which will be written again, are marked as void."""
+    return event_writer()(str(folder), purge_step=step + 1)

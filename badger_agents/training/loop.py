@@ -14,6 +14,7 @@ from badger_agents.estimators.optimiser import clipped
 from badger_agents.estimators.process_group import LostError, ProcessGroup
 from badger_agents.locks import owned
 from badger_agents.recipe.loading import Recipe
+from badger_agents.recipe.torch_defaults import torch_defaults
 from badger_agents.training.checkpoint import Checkpoint, CheckpointError, portable_recipe, settle
 from badger_agents.training.run import (
     CHECKPOINT,
@@ -113,7 +114,7 @@ def train_population(
             " train others apart"
         )
     group = group or ProcessGroup()
-    with ExitStack() as folders:
+    with torch_defaults(), ExitStack() as folders:
         if group.writes:
             for plan in plans:
                 _make_folder(plan.folder, folders)

@@ -163,25 +163,32 @@ class FamilyEnv(gym.Env[Any, Any]):
         return self._returned(touched=False)
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        """One step of the trial.
+        """One step of the trial; after its end one that changes nothing, and warns.
 
         Args:
             action: [O] numbers, clipped to [-1, 1]; or an integer below O for categorical actions.
 
         Returns:
-            Observation, reward, terminated, truncated (False), info.
+            Observation, reward, terminated, truncated (False), info. After the end of a trial, as of
+            Gymnasium's CartPole: a reward of 0, and the trial as it ended.
 
         Raises:
-            gymnasium.error.ResetNeeded: before the first `reset`, or after the end of a trial.
+            gymnasium.error.ResetNeeded: before the first `reset`.
             ValueError, TypeError: the action is not finite, of a wrong shape or dtype, or no index below O;
                 the trial is as before.
         """
-        if not self._running:
-            raise error.ResetNeeded("the trial has ended or none has begun; call reset() first")
+        if self._task is None:
+            raise error.ResetNeeded("no trial has begun; call reset() first")
         if self._categorical:
             array = check_indices(action, (), self._outputs)[None]
         else:
             array = check_values(action, (self._outputs,), self.family.dtype)[None]
+        if not self._running:
+            gym.logger.warn(
+                "the trial has ended: this step changes nothing and its reward is 0; call reset()"
+            )
+            observation, info = self._returned(touched=False)
+            return observation, 0.0, True, False, info
         touched = not self._all_in_use and bool(
             touches_unused_slot(self.family.action_kind, self._observation.output_mask, array)[0]
         )

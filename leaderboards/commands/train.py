@@ -17,7 +17,7 @@ from badger_agents.locks import owned
 from badger_agents.recipe.loading import Recipe
 from badger_agents.training import loop
 from badger_agents.training.checkpoint import Checkpoint
-from badger_agents.training.log import read_log
+from badger_agents.training.log import event_writer, read_log
 from badger_agents.training.own_code import keep_code
 from badger_agents.training.run import LOG, RunPlan, check_folder, last_checkpoint
 from badger_agents.training.run import Progress as RunProgress
@@ -73,6 +73,8 @@ def train(
     """
     check_seeds(seed, seeds)
     check_device(device)
+    if tensorboard:
+        event_writer()  # raises before a folder is made
     words = {"env": env, "agent": agent, "training": training}
     recipe_ = changed_recipe(find_recipe(recipe, trust), policy, outer_steps, words)
     if recipe_.training is None:

@@ -59,7 +59,7 @@ def read_season(path: Path) -> Season:
         season = Season.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
     except ValidationError as error:
         raise SeasonError(f"{path.name}: {'; '.join(told(error))}") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise SeasonError(f"no season in {path}: {error}") from None
     if season.nonce is not None and commitment(season.nonce) != season.commitment:
         raise SeasonError(f"{path.name}: the nonce is not the one whose hash was published")

@@ -5,8 +5,11 @@
 
 A client is a file `requirements/NAME.txt` of pinned packages. What is run for it, in an empty folder and with
 nothing but the installed wheel: the blocks that follow `<!-- client: NAME -->` in `docs/clients.md`, so that
-the page shows what works, and `try_NAME.py` beside this file, if there is one. A line per client says ok,
-failed, or not installable.
+the page shows what works, and `try_NAME.py` beside this file, if there is one.
+
+A line per client says "ok" or "failed". A package that cannot be installed is a failure, unless the client's
+file expects it: `# not installable: PACKAGE==VERSION: REASON`, with words of pip's own error. What is run
+then stands in for the library, and the word is "not installable". Another reason of pip's is a failure, too.
 """
 
 import argparse
@@ -32,6 +35,8 @@ _BLOCK = re.compile(
     r"^<!-- client: (?P<client>\w+) -->\n+```(?P<language>\w+)\n(?P<text>.*?)^```$", re.M | re.S
 )
 
+_EXPECTED = re.compile(r"^# not installable: (?P<package>\S+==[^\s:]+): (?P<reason>.+)$", re.M)
+
 _INTERPRETER = {"python": ["python"], "sh": ["bash", "-e"]}
 
 
@@ -55,12 +60,39 @@ class Outcome:
     """How a client fared.
 
     Attributes:
-        word: "ok", "failed" or "not installable".
-        reason: first line of the error; empty if ok.
+        word: "ok"; "failed"; or "not installable": the library is not, as expected, and what stands in is ok.
+        reason: first line of the error, or what is expected; empty if ok.
     """
 
     word: str
     reason: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Expected:
+    """A package that no pip of this Python installs.
+
+    Attributes:
+        package: "name==version".
+        reason: words of pip's error that say why.
+    """
+
+    package: str
+    reason: str
+
+
+def expected(requirements: str) -> list[Expected]:
+    """What the text of a client's file says cannot be installed."""
+    return [Expected(**found.groupdict()) for found in _EXPECTED.finditer(requirements)]
+
+
+def surprise(refused: Expected, status: int, said: str) -> str:
+    """What is not as expected in pip's status and words for that package; empty if all is."""
+    if not status:
+        return f"{refused.package} can be installed now: use it, and take its line out"
+    if " ".join(refused.reason.split()) in " ".join(said.split()):
+        return ""
+    return f"{refused.package} is refused for another reason than {refused.reason}: {first_error(said)}"
 
 
 def clients() -> list[str]:
@@ -128,30 +160,28 @@ def call(command: list[str], log: Path, cwd: Path, path: Path | None = None) -> 
             return 1
 
 
-def install(client: str, wheel: Path, venv: Path, log: Path) -> bool:
-    """Make a client's environment, unless it is there: wheel and pinned packages; whether that went well.
+def install(client: str, wheel: Path, venv: Path, log: Path) -> str:
+    """Make a client's environment, unless it is there: wheel and pinned packages; what was wrong.
 
     `requirements/no_deps/NAME.txt` names packages whose own requirements exclude ours without need.
     """
-    python = venv / "bin" / "python"
-    pip = [
-        str(python),
-        "-m",
-        "pip",
-        "install",
-        "--disable-pip-version-check",
-        "--constraint",
-        str(CONSTRAINTS),
-    ]
-    again = python.exists()
-    if again:
-        return not call([*pip, "--no-deps", "--force-reinstall", str(wheel)], log, ROOT)
-    if call([sys.executable, "-m", "venv", str(venv)], log, ROOT):
-        return False
-    if call([*pip, str(wheel), "--requirement", str(REQUIREMENTS / f"{client}.txt")], log, ROOT):
-        return False
-    bare = REQUIREMENTS / "no_deps" / f"{client}.txt"
-    return not bare.exists() or not call([*pip, "--no-deps", "--requirement", str(bare)], log, ROOT)
+    python = str(venv / "bin" / "python")
+    pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "--constraint", str(CONSTRAINTS)]
+    file, bare = REQUIREMENTS / f"{client}.txt", REQUIREMENTS / "no_deps" / f"{client}.txt"
+    if Path(python).exists():
+        commands = [[*pip, "--no-deps", "--force-reinstall", str(wheel)]]
+    else:
+        commands = [[sys.executable, "-m", "venv", str(venv)], [*pip, str(wheel), "--requirement", str(file)]]
+        commands += [[*pip, "--no-deps", "--requirement", str(bare)]] if bare.exists() else []
+    for command in commands:
+        if call(command, log, ROOT):
+            return f"not installed: {first_error(log.read_text(errors='replace'))}"
+    for refused in expected(file.read_text(encoding="utf-8")):
+        before = len(log.read_text(errors="replace"))
+        status = call([*pip, "--dry-run", "--no-deps", refused.package], log, ROOT)
+        if wrong := surprise(refused, status, log.read_text(errors="replace")[before:]):
+            return wrong
+    return ""
 
 
 def run(client: str, wheel: Path, cache: Path, keep: bool) -> Outcome:
@@ -159,8 +189,8 @@ def run(client: str, wheel: Path, cache: Path, keep: bool) -> Outcome:
     venv, log = cache / client, cache / f"{client}.log"
     log.write_text("")
     try:
-        if not install(client, wheel, venv, log):
-            return Outcome("not installable", first_error(log.read_text(errors="replace")))
+        if wrong := install(client, wheel, venv, log):
+            return Outcome("failed", wrong)
         with tempfile.TemporaryDirectory() as empty:
             commands = []
             for number, block in enumerate(b for b in blocks(PAGE.read_text()) if b.client == client):
@@ -172,14 +202,19 @@ def run(client: str, wheel: Path, cache: Path, keep: bool) -> Outcome:
             for command in commands:
                 if call(command, log, Path(empty), venv / "bin"):
                     return Outcome("failed", first_error(log.read_text(errors="replace")))
-        return Outcome("ok")
+        refused = expected((REQUIREMENTS / f"{client}.txt").read_text(encoding="utf-8"))
+        return (
+            Outcome("not installable", "; ".join(f"{r.package}: {r.reason}" for r in refused))
+            if refused
+            else Outcome("ok")
+        )
     finally:
         if not keep:
             shutil.rmtree(venv, ignore_errors=True)
 
 
 def main() -> int:
-    """Run the clients that are asked for, a line for each; 1 if one failed or none could be installed."""
+    """Run the clients that are asked for, a line for each; 1 if one failed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("clients", nargs="*", metavar="NAME", help=f"{', '.join(clients())} (default: all)")
     parser.add_argument("--keep", action="store_true", help="leave the environments, of 1 GB each")
@@ -199,7 +234,7 @@ def main() -> int:
         print(f"{client:12} {time.monotonic() - start:5.0f} s  {outcome.word}{reason}", flush=True)
     counts = ", ".join(f"{words.count(word)} {word}" for word in ("ok", "failed", "not installable"))
     print(f"{counts}; logs in {arguments.cache}")
-    return int("failed" in words or "ok" not in words)
+    return int("failed" in words)
 
 
 if __name__ == "__main__":

@@ -424,6 +424,45 @@ def test_a_number_of_processes_that_is_none_names_the_variable(
     assert "WORLD_SIZE is ''" in refused(capsys, "train", small_toml(tmp_path))
 
 
+@pytest.mark.parametrize(
+    "told", [{"RANK": "0"}, {"LOCAL_RANK": "0"}, {"WORLD_SIZE": "2", "RANK": "2", "LOCAL_RANK": "0"}]
+)
+def test_a_part_of_what_torchrun_sets_is_one_line_and_leaves_no_folder(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: dict[str, str]
+) -> None:
+    for name in ("WORLD_SIZE", "RANK", "LOCAL_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {**told, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}.items():
+        monkeypatch.setenv(name, value)
+    assert "the environment variable " in refused(capsys, "train", small_toml(tmp_path), "--out", "made")
+    assert not Path("made").exists()
+
+
+@pytest.mark.parametrize(
+    "fault", ["raise ModuleNotFoundError('no tensorboard')", "raise RuntimeError('a\\nb')"]
+)
+@pytest.mark.parametrize("words", [[], ["--seeds", "2"], ["--resume"]])
+def test_a_missing_or_broken_tensorboard_is_one_line_and_leaves_no_folder(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: str,
+    words: list[str],
+) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "tensorboard.py").write_text(fault, encoding="utf-8")
+    ours = [name for name in sys.modules if "tensorboard" in name.split(".")]
+    for name in ours:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.syspath_prepend(tmp_path / "broken")
+    source = "from badger_agents import GRUPolicy\nclass Mine(GRUPolicy):\n    pass\n"
+    Path("mine.py").write_text(source, encoding="utf-8")
+    own = ("--policy", "mine.py:Mine", "--out", "made/run")
+    line = refused(capsys, "train", small_toml(tmp_path), "--tensorboard", *own, *words)
+    assert line.endswith("; pip install 'badger-suite[tensorboard]'")
+    assert not Path("made").exists()
+
+
 def test_code_that_imports_its_neighbour_is_refused(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

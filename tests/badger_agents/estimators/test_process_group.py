@@ -40,8 +40,65 @@ def test_one_process_says_nothing_and_changes_nothing(monkeypatch: pytest.Monkey
         assert (team.any(True), team.any(False), team.alike(3)) == (True, False, True)
 
 
+WHOLE = {"WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ({"RANK": "0"}, "RANK is set, and WORLD_SIZE is not"),
+        ({"RANK": "1", "LOCAL_RANK": "1"}, "RANK is set, and WORLD_SIZE is not"),
+        ({"LOCAL_RANK": "0"}, "LOCAL_RANK is set, and WORLD_SIZE is not"),
+        ({"WORLD_SIZE": "2"}, "WORLD_SIZE is set, and RANK is not"),
+        ({"WORLD_SIZE": "2", "LOCAL_RANK": "0"}, "WORLD_SIZE is set, and RANK is not"),
+        ({"WORLD_SIZE": "2", "RANK": "0"}, "WORLD_SIZE is set, and MASTER_ADDR is not"),
+        ({**WHOLE, "WORLD_SIZE": "two"}, "WORLD_SIZE is 'two'; it must be a number of processes"),
+        ({**WHOLE, "WORLD_SIZE": "0"}, "WORLD_SIZE is '0'"),
+        ({**WHOLE, "WORLD_SIZE": "-2"}, "WORLD_SIZE is '-2'"),
+        ({**WHOLE, "RANK": "first"}, "RANK is 'first'; it must be a number below WORLD_SIZE, 2"),
+        ({**WHOLE, "RANK": ""}, "RANK is ''"),
+        ({**WHOLE, "RANK": "2"}, "RANK is '2'; it must be a number below WORLD_SIZE, 2"),
+        ({**WHOLE, "RANK": "-1"}, "RANK is '-1'"),
+        ({**WHOLE, "LOCAL_RANK": "2"}, "LOCAL_RANK is '2'"),
+        ({**WHOLE, "LOCAL_RANK": "1.0"}, "LOCAL_RANK is '1.0'"),
+        ({**WHOLE, "MASTER_PORT": "http"}, "MASTER_PORT is 'http'; it must be a port"),
+        ({"WORLD_SIZE": "1", "RANK": "1"}, "RANK is '1'; it must be a number below WORLD_SIZE, 1"),
+    ],
+)
+def test_what_torchrun_sets_is_whole_and_of_numbers(
+    told: dict[str, str], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in WHOLE:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ValueError, match=message) as raised, joined("cpu"):
+        pass
+    assert "\n" not in str(raised.value)
+
+
+def test_a_group_of_one_by_torchrun_is_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {**WHOLE, "WORLD_SIZE": "1"}.items():
+        monkeypatch.setenv(name, value)
+    with joined("cpu") as team:
+        assert (team.rank, team.size) == (0, 1)
+
+
+@pytest.mark.parametrize(("local", "message"), [(None, "is not set"), ("1", "is '1'")])
+def test_each_process_has_a_gpu_of_its_own(
+    local: str | None, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    for name, value in WHOLE.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("LOCAL_RANK") if local is None else monkeypatch.setenv("LOCAL_RANK", local)
+    with pytest.raises(ValueError, match=f"LOCAL_RANK {message}; it must be a GPU"), joined("cuda"):
+        pass
+
+
 def test_a_numbered_gpu_cannot_be_shared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WORLD_SIZE", "2")
+    for name, value in WHOLE.items():
+        monkeypatch.setenv(name, value)
     with pytest.raises(ValueError, match="one GPU a process"), joined("cuda:1"):
         pass
 

@@ -175,7 +175,19 @@ def test_an_unknown_recipe_is_refused_and_known_ones_are_named(
     assert repr(name) in str(caught.value)
 
 
-@pytest.mark.parametrize("text", [b"name = ", b"[env\n", b"a = 1\na = 2\n", b"\xff\xfe\x00", b"{}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"name = ",
+        b"[env\n",
+        b"a = 1\na = 2\n",
+        b"\xff\xfe\x00",
+        b"{}",
+        b"a = " + b"9" * 5000,
+        b"a = " + b"[" * 5000,
+    ],
+    ids=["half", "open", "twice", "bytes", "json", "long", "deep"],
+)
 def test_a_file_that_is_no_toml_is_refused(tmp_path: Path, text: bytes) -> None:
     path = tmp_path / "mine.toml"
     path.write_bytes(text)

@@ -121,6 +121,18 @@ def test_other_bytes_are_refused(saved: Path, data: bytes) -> None:
         load_checkpoint(saved)
 
 
+@pytest.mark.parametrize("name", ["seed", "step", "skipped", "place"])
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_facts_that_are_no_numbers_are_refused(saved: Path, name: str, value: str) -> None:
+    with safetensors.safe_open(saved, framework="pt") as file:
+        facts = json.loads(file.metadata()[FORMAT])
+    text = json.dumps(facts | {name: "here"}).replace('"here"', value)
+    safetensors.torch.save_file(safetensors.torch.load_file(saved), saved, {FORMAT: text})
+    with pytest.raises(CheckpointError, match="corrupt, truncated") as caught:
+        load_checkpoint(saved)
+    assert "\n" not in str(caught.value)
+
+
 class Explosive:
     """What a pickle would run on loading."""
 

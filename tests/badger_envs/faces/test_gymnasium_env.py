@@ -255,18 +255,29 @@ def test_unknown_options_are_tolerated() -> None:
     assert data_equivalence(env.reset(seed=1), env.reset(seed=1, options={"options": 1}), exact=True)
 
 
-def test_stepping_needs_a_running_trial() -> None:
-    env = FamilyEnv(GAME_CLASS, horizon=2)
-    action = np.zeros(3, np.float32)
+def test_stepping_needs_a_trial() -> None:
     with pytest.raises(ResetNeeded, match="reset"):
-        env.step(action)
+        FamilyEnv(GAME_CLASS, horizon=2).step(np.zeros(3, np.float32))
+
+
+@pytest.mark.parametrize("observation", ["dict", "flat", "rl2"])
+@pytest.mark.parametrize("family", [GAME_CLASS, "badger_envs.families.bandit:Bandit"])
+def test_a_step_after_the_end_warns_and_changes_nothing(family: str, observation: str) -> None:
+    env = FamilyEnv(family, horizon=2, observation=observation)
+    env.action_space.seed(0)
     env.reset(seed=0)
-    env.step(action)
-    env.step(action)
-    with pytest.raises(ResetNeeded, match="reset"):
-        env.step(action)
+    env.step(env.action_space.sample())
+    last, _, terminated, _, info = env.step(env.action_space.sample())
+    assert terminated
+    for _ in range(2):
+        with pytest.warns(UserWarning, match=r"ended.*call reset\(\)"):
+            seen, reward, terminated, truncated, again = env.step(env.action_space.sample())
+        assert (reward, terminated, truncated) == (0.0, True, False)
+        assert data_equivalence((seen, again), (last, info), exact=True)
+    with pytest.raises((ValueError, TypeError)):
+        env.step(np.full(env.action_space.shape, np.nan))
     env.reset()
-    env.step(action)
+    assert not env.step(env.action_space.sample())[2]
 
 
 BAD: list[tuple[dict[str, Any], Any, type[Exception], str]] = [

@@ -145,6 +145,10 @@ def test_held_out_tasks_follow_from_nonce_and_submission() -> None:
     assert all(0 <= seed < 2**62 for seed in seeds)
 
 
+NO_NUMBERS = ("nan", "inf", "-inf", "1e999")
+KEPT = f'commitment = "{"0" * 64}"\n'
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -153,12 +157,18 @@ def test_held_out_tasks_follow_from_nonce_and_submission() -> None:
         ('commitment = "short"\n', "commitment"),
         (f'commitment = "{"0" * 64}"\nwinner = "me"\n', "winner"),
         ("name", "no season"),
+        *[(f"commitment = {value}\n", "commitment: Input should be a valid string") for value in NO_NUMBERS],
+        *[(f"{KEPT}nonce = {value}\n", "nonce: Input should be a valid string") for value in NO_NUMBERS],
+        *[(f"{KEPT}registered.one = {value}\n", "registered.one: Input should be") for value in NO_NUMBERS],
+        (f"{KEPT}nonce = {'9' * 5000}\n", "no season.*digits"),
+        (f"{KEPT}nonce = {'[' * 5000}\n", "no season.*recursion"),
     ],
 )
 def test_a_forged_season_is_refused(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "s.toml").write_text(text)
-    with pytest.raises(SeasonError, match=message):
+    with pytest.raises(SeasonError, match=message) as raised:
         read_season(tmp_path / "s.toml")
+    assert "\n" not in str(raised.value)
     with pytest.raises(SeasonError, match="no season"):
         read_season(tmp_path / "nowhere.toml")
 

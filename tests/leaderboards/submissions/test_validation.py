@@ -25,7 +25,36 @@ from leaderboards.toml_text import recipe_text
 from tests.leaderboards.boards.tiny import tiny_board
 from tests.leaderboards.submissions.made import LOST, SEEDS, Place
 
+NO_NUMBERS = ("nan", "inf", "-inf", "1e999")
+NO_FACTS = (float("nan"), float("inf"), "1e999")
+
 WEIGHTS = "weights-seed1.safetensors"
+
+
+def put_in(line: str, value: str) -> Callable[[Place], None]:
+    """Another value of a line of the manifest."""
+
+    def tamper(place: Place) -> None:
+        text = (place.submission / FILE).read_text()
+        changed, count = re.subn(rf"(?m)^{line} = .*$", f"{line} = {value}", text, count=1)
+        assert count == 1, text
+        (place.submission / FILE).write_text(changed)
+
+    return tamper
+
+
+def facts_with(name: str, value: Any) -> Callable[[Place], None]:
+    """Another fact in the metadata of all weights: JSON has no word for numbers that are none, Python has."""
+
+    def tamper(place: Place) -> None:
+        for path in place.submission.glob("weights-*"):
+            with safe_open(path, framework="numpy") as file:
+                facts = json.loads(file.metadata()[FORMAT])
+            facts[name] = value
+            text = json.dumps(facts).replace('"1e999"', "1e999")
+            save_file(load_file(path), path, {FORMAT: text})
+
+    return tamper
 
 
 def rewrite_weights(place: Place, seed: int, weights: dict[str, np.ndarray]) -> None:
@@ -323,6 +352,14 @@ ATTACKS: list[tuple[Callable[[Place], None], str]] = [
     (cheaper_costs, "is at outer step 3; results.csv says 1"),
     (cheaper_everywhere, "training.outer_steps is 1; the budget of tiny-v1 is 3"),
     (broken_recipe, "recipe.toml: training.batch_size"),
+    *[(put_in("format", value), r"submission.toml: format: Input should be 1$") for value in NO_NUMBERS],
+    *[(put_in("board", value), r"submission.toml: board: Input should be a valid") for value in NO_NUMBERS],
+    (put_in('"recipe.toml"', "nan"), "submission.toml: files.recipe.toml: Input should be a valid string"),
+    (put_in("format", "9" * 5000), "is no TOML"),
+    *[(facts_with("seed", value), "another recipe or outer seed") for value in NO_FACTS],
+    *[(facts_with("step", value), "is at outer step") for value in NO_FACTS],
+    *[(facts_with("recipe", value), "does not say how it was trained") for value in NO_FACTS],
+    *[(facts_with("recipe", {"training": value}), "does not say how it was trained") for value in NO_FACTS],
 ]
 
 
