@@ -145,7 +145,7 @@ def muon(settings: MuonSettings, stacked: Mapping[str, int]) -> Update:
                 gradient, 1 - settings.momentum
             )
             memory[f"{name}/momentum"] = momentum
-            ahead = gradient.lerp(momentum, settings.momentum).view(matrices)  # (P, R, C)
+            ahead = gradient.lerp(momentum, settings.momentum).reshape(matrices)  # (P, R, C)
             alike.setdefault(matrices[1:], {})[name] = ahead
         for (rows, columns), of_shape in alike.items():
             rate = settings.learning_rate * factor * math.sqrt(max(1.0, rows / columns))

@@ -2,7 +2,7 @@
 
 import torch
 
-from badger_agents.agent import Agent, feedback_and_change
+from badger_agents.agent import Agent, feedback_and_change, magnified
 from baselines.optimisers.triangulation import Triangulation
 from tests.badger_agents.small import random_agent, small_family
 

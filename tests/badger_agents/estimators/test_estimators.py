@@ -130,15 +130,16 @@ def test_weights_that_move_between_updates_get_where_they_should(name: str, sett
 
 
 @pytest.mark.parametrize(("name", "settings"), [("evolution", {}), ("persistent_evolution", {"window": 2})])
-@pytest.mark.parametrize("membrane", ["hardwired", "attentional"])
-def test_16384_pairs_point_where_backpropagation_does_for_badger(
+@pytest.mark.parametrize("membrane", ["hardwired", pytest.param("attentional", marks=pytest.mark.slow)])
+def test_many_pairs_point_where_backpropagation_does_for_badger(
     name: str, settings: dict[str, Any], membrane: str
 ) -> None:
     family = small_family(horizon=3, dims=2)
     tiny = {"hidden_size": 2, "message_size": 1, "key_size": 1}
     agent = random_agent(family, 0.4, experts=2, membrane=membrane, policy=tiny, received_attention=True)
-    trials = Trials(family, keys(16384), SOON)
-    chosen = {"pairs": 16384, "pairs_at_once": 2048, "sigma": 0.02, **settings}
+    pairs = 131072 if membrane == "attentional" else 16384
+    trials = Trials(family, keys(pairs), SOON)
+    chosen = {"pairs": pairs, "pairs_at_once": 4096, "sigma": 0.02, **settings}
     found = estimate(name, chosen, agent, trials)
     assert cosine(found, estimate("backpropagation", {}, agent, trials)) > 0.95
 

@@ -227,7 +227,7 @@ def test_weights_have_the_dtype_of_the_family() -> None:
     [
         ("raise KeyError('eggs')", "KeyError"),
         ("return state, reading[..., :2]", "last axis must be 1"),
-        ("return reading, reading[..., :1]", "RuntimeError|shape"),
+        ("return state, inbox @ reading", "RuntimeError|shape"),
         ("return state, inbox, reading", "too many values"),
         ("return state, reading[..., :1].detach()", "does not depend on its weights"),
     ],

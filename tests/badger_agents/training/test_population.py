@@ -57,10 +57,9 @@ class Poisoned(ExpertPolicy):
 class Explosive(Poisoned):
     """One that writes no number once its weights are large."""
 
-    def forward(self, state: Tensor, inbox: Tensor, reading: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        out = self.linear(torch.cat([inbox, reading], dim=-1))  # (B, E, 3)
+    def update(self, state: Tensor, inbox: Tensor, reading: Tensor) -> tuple[Tensor, Tensor]:
         faulty = torch.where(self.linear.weight.detach().abs().max() > 100, torch.nan, 1.0)
-        return state, out[..., 1:].tanh(), out[..., :1] * faulty + 0 * self.poison
+        return state, self.out(inbox, reading)[..., :1] * faulty + 0 * self.poison
 
 
 def plans(recipe: Recipe, folder: Path, seeds: tuple[int, ...] = SEEDS) -> list[RunPlan]:

@@ -30,12 +30,11 @@ def test_what_follows_from_one_message_has_the_known_influence() -> None:
     agent = made_of(Parrot, family, experts=2)  # writes a quarter of the other's message
     names = keys(2)  # each trial is the other's counterfactual
     said = record_trace(agent, family, names).tensors["messages"][0, :, :, 0].numpy()  # [B, E]
-    heard = (HORIZON - 1) / HORIZON  # there was nothing to hear at the first step
-    difference = (FACTOR * (said[0] - said[1])) ** 2 * heard  # [E], by speaker
+    difference = (FACTOR * (said[0] - said[1])) ** 2  # [E], by speaker
     expected = np.array([[0, difference[1]], [difference[0], 0]])
     np.testing.assert_allclose(influence(agent, family, names), [expected, expected])
     many = influence(agent, family, keys(4000), counterfactuals=2).mean(0)
-    assert many[0, 1] == pytest.approx(2 * FACTOR**2 * heard, rel=0.1)  # 2 a^2 Var(m), Var(m) = 1
+    assert many[0, 1] == pytest.approx(2 * FACTOR**2, rel=0.1)  # 2 a^2 Var(m), Var(m) = 1
 
 
 def test_one_of_several_neighbours_has_its_share() -> None:
@@ -55,7 +54,7 @@ def test_influence_under_interventions() -> None:
     assert (removed[:, 2, 0] > 0).all()
     late = influence(Intervened(made_of(Parrot, family), Delay()), family, keys(5))
     prompt = influence(made_of(Parrot, family), family, keys(5))
-    np.testing.assert_allclose(late, prompt * (HORIZON - 2) / (HORIZON - 1))  # of what arrives, a step less
+    np.testing.assert_allclose(late, prompt * (HORIZON - 1) / HORIZON)  # of what arrives, a step less
 
 
 def test_influence_counts_every_round_of_a_step() -> None:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from badger_agents.badger.policies.expert_policy import Emission
 from badger_agents.rollout import rollout
 from badger_agents.whitebox import TraceError, load_trace, record_trace, save_trace
 from tests.badger_agents.small import HORIZON, ConstantAgent, keys, random_agent, small_family
@@ -22,11 +23,11 @@ def test_a_trace_is_what_happened() -> None:
     torch.testing.assert_close(tensors["outputs"], tensors["action"])
     assert tensors["readings"].shape == (HORIZON, 5, 3, agent.membrane.reading_size)
     assert torch.equal(tensors["readings"][1:, :, :, 0], tensors["outputs"][:-1])  # each reads its own output
-    value, *_ = agent.policy.emit(tensors["states"]).split(agent.policy.sizes, dim=-1)
-    torch.testing.assert_close(
-        tensors["messages"], value
-    )  # what is sent follows from the state after the step
-    torch.testing.assert_close(tensors["inbox"][1:], tensors["attention"][1:] @ tensors["messages"][:-1])
+    said = agent.policy.emit(tensors["states"][:-1].flatten(0, 1), tensors["readings"][1:].flatten(0, 1))
+    assert isinstance(said, Emission)
+    value = said.value.unflatten(0, (HORIZON - 1, 5))  # from the state before and what is read
+    torch.testing.assert_close(tensors["messages"][1:], value)
+    torch.testing.assert_close(tensors["inbox"], tensors["attention"] @ tensors["messages"])
     facts = trace.facts
     assert (facts["agent"], facts["outer_seed"], facts["outcome"]) == ("mine", 3, "error")
     assert facts["family"] == "badger_envs.families.guessing_game:GuessingGame"

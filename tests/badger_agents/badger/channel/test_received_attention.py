@@ -37,10 +37,26 @@ def test_it_is_one_if_all_hear_nothing_else_and_fair_if_all_hear_all() -> None:
 
 def test_it_is_read_after_the_membrane_s_reading() -> None:
     family = small_family()
-    agent, read = random_agent(family, scale=3.0, received_attention=True), []
-    agent.policy.register_forward_pre_hook(lambda _, arguments: read.append(arguments[2]))
-    attention = rollout(agent, family, keys(3), record=True).trace["attention"]
-    for now, weights in zip(read, attention, strict=True):
+    agent = random_agent(family, scale=3.0, received_attention=True)
+    trace = rollout(agent, family, keys(3), record=True).trace
+    for now, weights in zip(trace["readings"], trace["attention"], strict=True):
         assert now.shape[-1] == agent.membrane.reading_size + 1
         assert torch.equal(now[..., -1:], received_attention(weights, agent.channel.edges.as_matrix()))
-    assert len(torch.unique(read[-1][..., -1])) > 3
+    assert len(torch.unique(trace["readings"][-1, ..., -1])) > 3
+
+
+def test_what_is_said_follows_from_the_attention_of_the_round_before() -> None:
+    """A policy that says what it reads says 0 at first, then what it got."""
+    family = small_family(dims=3)
+    agent = random_agent(family, scale=3.0, experts=5, received_attention=True)
+    said = []
+    emit = agent.policy.emit
+
+    def kept(state: torch.Tensor, reading: torch.Tensor) -> Any:
+        said.append(reading[..., -1:])
+        return emit(state, reading)
+
+    agent.policy.emit = kept  # type: ignore[method-assign]
+    read = rollout(agent, family, keys(3), record=True).trace["readings"][..., -1:]
+    assert (said[0] == 0).all()
+    assert torch.equal(torch.stack(said[1:]), read[:-1])

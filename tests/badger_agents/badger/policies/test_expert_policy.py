@@ -14,8 +14,10 @@ def test_what_a_subclass_leaves_out_is_named() -> None:
 
     with pytest.raises(NotImplementedError, match="Half does not define initial_state"):
         Half().initial_state(torch.zeros(1, 1, 0))
-    with pytest.raises(NotImplementedError, match="Half does not define forward"):
-        Half()(None, torch.zeros(1, 1, 1), torch.zeros(1, 1, 1))
+    with pytest.raises(NotImplementedError, match="Half does not define emit"):
+        Half().emit(None, torch.zeros(1, 1, 1))
+    with pytest.raises(NotImplementedError, match="Half does not define update"):
+        Half().update(None, torch.zeros(1, 1, 1), torch.zeros(1, 1, 1))
 
 
 def test_keys_that_a_policy_did_not_announce_are_refused() -> None:
