@@ -22,6 +22,7 @@ from badger_envs.family import (
 from badger_envs.keyed_random import Array
 
 FEEDBACK = ("sign", "delta", "value", "gradient")
+LOSSES = ("value", "best")
 
 SUCCESS = 1e-4
 """Regrets below it are success."""
@@ -88,8 +89,9 @@ class HotCold(Family):
 
     ## Rewards
     The improvement of the best value so far, 0 if there is none: rewards sum to the value at the start
-    minus the regret. The per-step loss is the value of what was just written: differentiable. An agent that
-    is shown its rewards (`RL2Observation`) hears more than "sign" feedback tells.
+    minus the regret. The per-step loss is the value of what was just written, or with `loss="best"` the
+    lowest so far: both differentiable. An agent that is shown its rewards (`RL2Observation`) hears more than
+    "sign" feedback tells.
 
     ## Starting state
     The point 0, which counts as one of the points so far.
@@ -106,6 +108,7 @@ class HotCold(Family):
     `kind`: a kind, or several, of which each task draws one (default "sphere", "ellipsoid", "absolute",
     "rosenbrock"). `test_kind`: kinds of the test split; several kinds without it hold out all others.
     `feedback`: "sign" (default), "delta", "value" or "gradient". `reveal_inputs`: default False.
+    `loss`: "value" (default) or "best".
     `horizon`, `split`, `shuffle_slots`, `dtype`: see `badger_envs.Family`. Inputs are shuffled as outputs.
 
     ## Vectorised environment
@@ -127,6 +130,7 @@ class HotCold(Family):
     test_kind: Kinds | None = None
     feedback: Literal["sign", "delta", "value", "gradient"] = "sign"
     reveal_inputs: bool = False
+    loss: Literal["value", "best"] = "value"
 
     outcome: ClassVar[str] = "regret"
 
@@ -135,6 +139,7 @@ class HotCold(Family):
         super().__post_init__()
         check_choice("feedback", self.feedback, FEEDBACK)
         check_boolean("reveal_inputs", self.reveal_inputs)
+        check_choice("loss", self.loss, LOSSES)
         _ = self.sizes, self._kinds_of_splits  # checks them
 
     @functools.cached_property
@@ -212,13 +217,14 @@ class HotCold(Family):
         )
 
     def step(self, task: Functions, state: State, action: Array, noise: Array) -> Transition:
-        """Move to the action; its value is the loss, the improvement of the best the reward."""
+        """Move to the action; its value, or the best so far, is the loss; the best's improvement the reward."""
         xp = namespace(action)
         value = landscapes.values(task, self.kinds, action)  # [B]
         best = xp.minimum(state.best, value)
         time = state.time + 1
         moved = State(action * task.mask, value, value - state.value, best, time)
-        return Transition(moved, state.best - best, value, time == self.horizon)
+        loss = best if self.loss == "best" else value  # [B]
+        return Transition(moved, state.best - best, loss, time == self.horizon)
 
     def info(self, task: Functions, state: State) -> dict[str, Array]:
         """Lowest value so far; success below `SUCCESS`."""

@@ -232,6 +232,24 @@ def test_sign_delta_and_regret_follow_the_values() -> None:
     np.testing.assert_allclose(rewards, values[0] - values.min(axis=0), atol=1e-4)
 
 
+def test_loss_is_the_value_or_the_best_so_far() -> None:
+    value, best = (HotCold(loss=loss, dtype="float64") for loss in ("value", "best"))
+    task, names = value.sample_task(keys(50)), keys(50)
+    states, lowest = [family.initial_state(task) for family in (value, best)], None
+    lowest = states[0].value
+    for step in range(6):
+        action, noise = points(50, 2, step), value.noise(names, 1, step)[:, 0]
+        one, other = (
+            family.step(task, state, action, noise)
+            for family, state in zip((value, best), states, strict=True)
+        )
+        lowest = np.minimum(lowest, one.loss)
+        np.testing.assert_array_equal(other.loss, lowest)
+        np.testing.assert_array_equal(other.reward, one.reward)
+        states = [one.state, other.state]
+    assert (one.loss > other.loss).any()
+
+
 def test_revealed_inputs_are_the_optimum_whatever_is_written() -> None:
     family = HotCold(reveal_inputs=True, dims=(1, 3), shuffle_slots=True)
     task = family.sample_task(keys(10))
