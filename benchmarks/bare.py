@@ -1,0 +1,210 @@
+"""An outer step of the suite beside a bare loop of the same arithmetic: `python -m benchmarks.bare`.
+
+The ratio of times is what families, agents, recipes and estimators cost as code, above the tensor operations
+that they ask for. Takes a minute; `--help` has the options.
+"""
+
+import math
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import linear, pad
+
+from badger_agents.estimators.trials import Trials
+from badger_agents.recipe.loading import load_recipe
+from badger_agents.training.loop import OBJECTIVES, outer_step
+from badger_agents.training.run import Run, RunPlan
+from badger_envs import keyed_random
+from benchmarks.timing import compare
+from leaderboards.cli import call
+from leaderboards.options import check_numbers
+from leaderboards.results import Record, progress_console, record, show
+
+RECIPE = "guessing-hardwired"
+"""The recipe whose outer step the bare loop is. What follows are its numbers; a test compares the two."""
+
+EXPERTS, HIDDEN, MESSAGE, KEY = 3, 32, 16, 8
+HORIZON, BATCH, MAGNIFICATION = 20, 128, 30.0
+CLIP, CLIP_TRIAL = 1.0, 0.3
+MATRIX_RATE, MOMENTUM, RATE = 2e-2, 0.95, 8e-3  # of Muon, and of Adam
+OUTER_STEPS = 1500
+
+WIH, WHH, BIH, BHH, SAY, SAID, WRITE, WRITTEN = range(8)
+"""Places of the weights in a list."""
+
+NAMES = [f"policy.{name}" for name in ("cell.weight_ih", "cell.weight_hh", "cell.bias_ih", "cell.bias_hh")]
+NAMES += [f"policy.{name}" for name in ("say.weight", "say.bias", "write.weight", "write.bias")]
+"""What an agent calls them."""
+
+
+def shorten(gradient: Tensor) -> Tensor:
+    """Each trial's gradient, no longer than a trial's may be."""
+    longest = CLIP_TRIAL / BATCH
+    rows = gradient.reshape(BATCH, -1)  # (B, N)
+    length = torch.linalg.vector_norm(rows, dim=1, keepdim=True)  # (B, 1)
+    return (rows * (longest / length.clamp(min=longest))).view_as(gradient)
+
+
+def limited(value: Tensor) -> Tensor:
+    """The same, through which gradients flow back shortened."""
+    if not value.requires_grad:
+        return value
+    value = value.view_as(value)
+    value.register_hook(shorten)
+    return value
+
+
+def loss_of(weights: list[Tensor], target: Tensor, states: Tensor) -> Tensor:
+    """Mean error of the second half of trials of the guessing game.
+
+    Args:
+        weights: of the experts, requiring gradients.
+        target: [B, 3], hidden numbers.
+        states: [B, E, H], of the experts at the start.
+    """
+    magnify = math.asinh(MAGNIFICATION)
+    outputs = torch.zeros_like(target)  # (B, 3)
+    error = (target**2).mean(dim=1) * 3  # (B,)
+    before = torch.zeros_like(error)  # (B,)
+    in_use = torch.ones(BATCH, EXPERTS, 1)
+    slot = torch.zeros(BATCH, EXPERTS, 2)
+    slot[:, 0] = 1  # the one input, a constant, is the first expert's
+    hears = torch.ones(BATCH, 1)
+    barrier = torch.zeros(EXPERTS, EXPERTS).fill_diagonal_(-math.inf)  # nobody hears itself
+    losses = []
+    for step in range(HORIZON):
+        states, outputs, error, before = (limited(each) for each in (states, outputs, error, before))
+        flags = torch.tensor([float(step == 0), 0.0, step / HORIZON]).expand(BATCH, EXPERTS, 3)
+        change = error - before if step else torch.zeros_like(error)
+        heard = torch.stack([error, change], dim=1)  # (B, 2)
+        heard = torch.cat([heard, torch.asinh(MAGNIFICATION * heard) / magnify, hears], dim=1)  # (B, 5)
+        heard = pad(heard[:, None], (0, 0, 0, EXPERTS - 1))  # (B, E, 5): only the first hears
+        reading = torch.cat([outputs[..., None], in_use, slot, heard, flags], dim=2)  # (B, E, R)
+        before = error
+
+        said = linear(torch.cat([states, reading], dim=2), weights[SAY], weights[SAID])
+        message, key, query = said.split((MESSAGE, KEY, KEY), dim=2)
+        scores = torch.baddbmm(barrier, query, key.mT, alpha=1 / math.sqrt(KEY))  # (B, E, E)
+        inbox = torch.softmax(scores, dim=2) @ message  # (B, E, M)
+
+        inputs = torch.cat([inbox, reading], dim=2).flatten(0, 1)  # (B*E, M+R)
+        old = states.flatten(0, 1)  # (B*E, H)
+        gates_in, new_in = linear(inputs, weights[WIH], weights[BIH]).split((2 * HIDDEN, HIDDEN), dim=1)
+        gates_of, new_of = linear(old, weights[WHH], weights[BHH]).split((2 * HIDDEN, HIDDEN), dim=1)
+        reset, update = torch.sigmoid(gates_in + gates_of).chunk(2, dim=1)
+        states = torch.lerp(torch.tanh(new_in + reset * new_of), old, update).view_as(states)
+
+        writing = linear(states, weights[WRITE], weights[WRITTEN])[..., 0]  # (B, E)
+        outputs = (outputs + writing).clamp(-1, 1)
+        miss = outputs - target
+        error = torch.linalg.vecdot(miss * (3 / EXPERTS), miss)  # (B,)
+        losses.append(error)
+    return torch.stack(losses)[HORIZON // 2 :].mean()
+
+
+def gradients(weights: list[Tensor], target: Tensor, states: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """The loss and its gradients; arguments as of `loss_of`."""
+    with torch.enable_grad():
+        asking = [weight.detach().requires_grad_() for weight in weights]
+        loss = loss_of(asking, target, states)
+        return loss.detach(), torch.autograd.grad(loss, asking)
+
+
+def orthogonal(x: Tensor) -> Tensor:
+    """Matrices [P, R, C] with singular values near 1 (as `badger_agents.estimators.optimiser` has it)."""
+    tall = x.shape[1] > x.shape[2]
+    x = x.mT if tall else x
+    x = x / torch.linalg.vector_norm(x, dim=(1, 2), keepdim=True).clamp(min=1e-7)
+    for _ in range(5):
+        gram = x @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=-4.775, alpha=2.0315), x, beta=3.4445)
+    return x.mT if tall else x
+
+
+class Bare(NamedTuple):
+    """What a bare loop keeps, changed in place.
+
+    Attributes:
+        weights: in the order of `NAMES`.
+        momenta: of gradients.
+        squares: of gradients, where Adam has them.
+    """
+
+    weights: list[Tensor]
+    momenta: list[Tensor]
+    squares: list[Tensor]
+
+
+def bare_step(kept: Bare, target: Tensor, states: Tensor, step: int) -> float:
+    """One outer step; returns the loss.
+
+    Args:
+        kept: changed in place.
+        target, states: as of `loss_of`.
+        step: outer steps done.
+    """
+    loss, found = gradients(kept.weights, target, states)
+    norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(each) for each in found]))
+    value, length = torch.stack([loss, norm]).tolist()
+    if not math.isfinite(value) or not math.isfinite(length):
+        return value
+    factor, shorter = 1 - step / OUTER_STEPS, min(1.0, CLIP / (length + 1e-6))
+    found = [each * shorter for each in found]
+    shapes = {WIH: (3, HIDDEN, -1), WHH: (3, HIDDEN, -1), SAY: (1, MESSAGE + 2 * KEY, -1)}
+    for place, (weight, momentum, gradient) in enumerate(zip(kept.weights, kept.momenta, found, strict=True)):
+        if place in shapes:
+            momentum.lerp_(gradient, 1 - MOMENTUM)
+            ahead = orthogonal(gradient.lerp(momentum, MOMENTUM).reshape(shapes[place]))
+            long = math.sqrt(max(1.0, ahead.shape[1] / ahead.shape[2]))
+            weight.sub_(ahead.reshape(weight.shape), alpha=MATRIX_RATE * factor * long)
+        else:
+            square = kept.squares[place]
+            momentum.lerp_(gradient, 0.1)
+            square.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
+            root = (square.sqrt() / (1 - 0.999 ** (step + 1)) ** 0.5).add_(1e-8)
+            weight.addcdiv_(momentum, root, value=-RATE * factor / (1 - 0.9 ** (step + 1)))
+    return value
+
+
+class Both(NamedTuple):
+    """Outer steps of the suite and of the bare loop, each a cycle for `benchmarks.timing`."""
+
+    suite: Callable[[], int]
+    bare: Callable[[], int]
+
+
+def both(folder: Path, draw: bool = True) -> Both:
+    """Make both from the same weights.
+
+    Args:
+        folder: of the suite's run; nothing is written there.
+        draw: the bare loop draws tasks and states by torch; else it has the same at each step.
+    """
+    run = Run(RunPlan(load_recipe(RECIPE), 0, folder))
+    state = run.begin()
+    weights = [state.weights[name].clone() for name in NAMES]
+    kept = Bare(weights, [torch.zeros_like(w) for w in weights], [torch.zeros_like(w) for w in weights])
+    done = 0
+
+    def suite() -> int:
+        nonlocal state
+        ((state, _),) = outer_step([run], [state])
+        state = state._replace(step=state.step % OUTER_STEPS)
+        return 1
+
+    fixed = torch.rand(BATCH, 3) * 2 - 1, torch.randn(BATCH, EXPERTS, HIDDEN)
+
+    def bare() -> int:
+        nonlocal done
+        drawn = (torch.rand(BATCH, 3) * 2 - 1, torch.randn(BATCH, EXPERTS, HIDDEN)) if draw else fixed
+        bare_step(kept, *drawn, done)
+        done = (done + 1) % OUTER_STEPS
+        return 1
+
+    return Both(suite, bare)
