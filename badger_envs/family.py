@@ -14,7 +14,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, Literal, NamedTuple
 
-import array_api_compat.numpy
 import numpy as np
 from array_api_compat import array_namespace, device
 

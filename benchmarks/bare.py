@@ -8,20 +8,19 @@ import math
 import statistics
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.functional import linear, pad
 
-from badger_agents.estimators.trials import Trials
 from badger_agents.recipe.loading import load_recipe
-from badger_agents.training.loop import OBJECTIVES, outer_step
+from badger_agents.training.loop import outer_step
 from badger_agents.training.run import Run, RunPlan
 from badger_envs import keyed_random
-from benchmarks.timing import compare
+from benchmarks.timing import Cycle, in_turns
 from leaderboards.cli import call
 from leaderboards.options import check_numbers
 from leaderboards.results import Record, progress_console, record, show
@@ -33,7 +32,7 @@ EXPERTS, HIDDEN, MESSAGE, KEY = 3, 32, 16, 8
 HORIZON, BATCH, MAGNIFICATION = 20, 128, 30.0
 CLIP, CLIP_TRIAL = 1.0, 0.3
 MATRIX_RATE, MOMENTUM, RATE = 2e-2, 0.95, 8e-3  # of Muon, and of Adam
-OUTER_STEPS = 1500
+OUTER_STEPS, SEED = 1500, 0
 
 WIH, WHH, BIH, BHH, SAY, SAID, WRITE, WRITTEN = range(8)
 """Places of the weights in a list."""
@@ -146,7 +145,8 @@ def bare_step(kept: Bare, target: Tensor, states: Tensor, step: int) -> float:
 
     Args:
         kept: changed in place.
-        target, states: as of `loss_of`.
+        target: as of `loss_of`.
+        states: likewise.
         step: outer steps done.
     """
     loss, found = gradients(kept.weights, target, states)
@@ -155,9 +155,9 @@ def bare_step(kept: Bare, target: Tensor, states: Tensor, step: int) -> float:
     if not math.isfinite(value) or not math.isfinite(length):
         return value
     factor, shorter = 1 - step / OUTER_STEPS, min(1.0, CLIP / (length + 1e-6))
-    found = [each * shorter for each in found]
+    short = [each * shorter for each in found]
     shapes = {WIH: (3, HIDDEN, -1), WHH: (3, HIDDEN, -1), SAY: (1, MESSAGE + 2 * KEY, -1)}
-    for place, (weight, momentum, gradient) in enumerate(zip(kept.weights, kept.momenta, found, strict=True)):
+    for place, (weight, momentum, gradient) in enumerate(zip(kept.weights, kept.momenta, short, strict=True)):
         if place in shapes:
             momentum.lerp_(gradient, 1 - MOMENTUM)
             ahead = orthogonal(gradient.lerp(momentum, MOMENTUM).reshape(shapes[place]))
@@ -172,39 +172,111 @@ def bare_step(kept: Bare, target: Tensor, states: Tensor, step: int) -> float:
     return value
 
 
-class Both(NamedTuple):
-    """Outer steps of the suite and of the bare loop, each a cycle for `benchmarks.timing`."""
+def drawn(step: int) -> tuple[Tensor, Tensor]:
+    """Hidden numbers and experts' states of an outer step, the suite's own; see `loss_of`."""
+    keys = keyed_random.outer_keys(SEED, step, BATCH, like=torch.zeros(()))  # (B, 4)
+    target = keyed_random.uniform(keys, "target", EXPERTS) * 2 - 1
+    states = keyed_random.normal(keyed_random.agent_keys(keys), "experts", EXPERTS * HIDDEN)
+    return target, states.view(BATCH, EXPERTS, HIDDEN)
 
-    suite: Callable[[], int]
-    bare: Callable[[], int]
+
+def drawn_by_torch(step: int) -> tuple[Tensor, Tensor]:
+    """Others, as a loop would draw them for which no number must come again."""
+    return torch.rand(BATCH, EXPERTS) * 2 - 1, torch.randn(BATCH, EXPERTS, HIDDEN)
 
 
-def both(folder: Path, draw: bool = True) -> Both:
-    """Make both from the same weights.
+class BareLoop:
+    """Outer steps of the bare loop, from the first on.
 
     Args:
-        folder: of the suite's run; nothing is written there.
-        draw: the bare loop draws tasks and states by torch; else it has the same at each step.
+        weights: at the start, by name; not changed.
+        draw: hidden numbers and states of an outer step.
     """
-    run = Run(RunPlan(load_recipe(RECIPE), 0, folder))
-    state = run.begin()
-    weights = [state.weights[name].clone() for name in NAMES]
-    kept = Bare(weights, [torch.zeros_like(w) for w in weights], [torch.zeros_like(w) for w in weights])
-    done = 0
 
-    def suite() -> int:
-        nonlocal state
-        ((state, _),) = outer_step([run], [state])
-        state = state._replace(step=state.step % OUTER_STEPS)
+    def __init__(
+        self, weights: Mapping[str, Tensor], draw: Callable[[int], tuple[Tensor, Tensor]] = drawn
+    ) -> None:
+        mine = [weights[name].clone() for name in NAMES]
+        self.kept = Bare(mine, *([torch.zeros_like(weight) for weight in mine] for _ in range(2)))
+        self.draw, self.done = draw, 0
+
+    def step(self) -> float:
+        """One outer step; returns the loss."""
+        loss = bare_step(self.kept, *self.draw(self.done), self.done)
+        self.done += 1
+        return loss
+
+    def __call__(self) -> int:
+        """One outer step, as a cycle of `benchmarks.timing`; after the last the schedule begins anew."""
+        self.step()
+        self.done %= OUTER_STEPS
         return 1
 
-    fixed = torch.rand(BATCH, 3) * 2 - 1, torch.randn(BATCH, EXPERTS, HIDDEN)
 
-    def bare() -> int:
-        nonlocal done
-        drawn = (torch.rand(BATCH, 3) * 2 - 1, torch.randn(BATCH, EXPERTS, HIDDEN)) if draw else fixed
-        bare_step(kept, *drawn, done)
-        done = (done + 1) % OUTER_STEPS
+class SuiteLoop:
+    """Outer steps of the suite, as `badger train` takes them, without log and checkpoints.
+
+    Args:
+        folder: of the run; nothing is written there.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.run = Run(RunPlan(load_recipe(RECIPE), SEED, folder))
+        self.state = self.run.begin()
+
+    def step(self) -> float:
+        """One outer step; returns the loss."""
+        ((self.state, metrics),) = outer_step([self.run], [self.state])
+        return metrics.loss
+
+    def __call__(self) -> int:
+        """One outer step, as a cycle of `benchmarks.timing`; after the last the schedule begins anew."""
+        self.step()
+        self.state = self.state._replace(step=self.state.step % OUTER_STEPS)
         return 1
 
-    return Both(suite, bare)
+
+def bare(*, threads: int = 1, seconds: float = 60.0, json: bool = False) -> None:
+    """Time outer steps of guessing-hardwired by the suite and by a bare loop of that arithmetic, in turns.
+
+    The bare loop is plain functions on tensors, with the recipe's numbers written into them. Once it draws
+    tasks and states by torch, and once as the suite does, from keys, so that any can be made again.
+
+    Args:
+        threads: Threads of the CPU.
+        seconds: About how long the timing takes.
+        json: Print the result as one JSON object.
+    """
+    check_numbers(seconds, threads=threads)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            torch.random.fork_rng(devices=[]),
+            progress_console().status("timing"),
+        ):
+            results = timed(Path(folder), seconds)
+    finally:
+        torch.set_num_threads(before)
+    show(results, as_json=json, title=f"An outer step of {RECIPE}", note=f"cpu, {threads} threads; n: rounds")
+
+
+def timed(folder: Path, seconds: float) -> list[Record]:
+    """Time the suite's steps and both bare loops in turns; a record of each, and of the ratios."""
+    suite = SuiteLoop(folder)
+    loops = {"torch": drawn_by_torch, "keys": drawn}
+    cycles: list[Cycle] = [suite, *(BareLoop(suite.state.weights, draw) for draw in loops.values())]
+    of_suite, *others = in_turns(cycles, seconds)
+    rounds = len(of_suite)
+    results = [record("outer_step", 1 / statistics.median(of_suite), unit="s", by="suite", n=rounds)]
+    for name, speeds in zip(loops, others, strict=True):
+        took = 1 / statistics.median(speeds)
+        ratio = statistics.median(bare / ours for ours, bare in zip(of_suite, speeds, strict=True))
+        results.append(record("outer_step", took, unit="s", by="bare loop", draws=name, n=rounds))
+        results.append(record("time_ratio", ratio, by="suite", draws=name, n=rounds))
+    return results
+
+
+if __name__ == "__main__":
+    call(bare, "python -m benchmarks.bare", sys.argv[1:])

@@ -57,14 +57,13 @@ class Edges(torch.nn.Module):
             if not self._thin(lists):
                 matrix, lists = sparse.as_edges(lists), None  # (E, E)
         self.register_buffer("matrix", matrix, persistent=False)
-        barrier = (
-            None
-            if matrix is None
-            else dense.barrier_of(matrix, torch.zeros((), dtype=torch.float32, device="cpu"))
-        )
-        self.register_buffer("barrier", None if barrier is None else barrier.scores, persistent=False)
-        self.register_buffer("hears", None if barrier is None else barrier.hears, persistent=False)
-        self.all_hear = barrier is not None and bool(barrier.hears.all())
+        scores = hears = None
+        if matrix is not None:
+            like = torch.zeros((), dtype=torch.float32, device="cpu")
+            scores, hears = dense.barrier_of(matrix, like)  # (E, E), (E, 1)
+            hears = None if matrix.any(-1).all() else hears
+        self.register_buffer("barrier", scores, persistent=False)
+        self.register_buffer("hears", hears, persistent=False)
         self.register_buffer("index", None if lists is None else lists.index, persistent=False)
         self.register_buffer("mask", None if lists is None else lists.mask, persistent=False)
 
@@ -106,7 +105,7 @@ class Edges(torch.nn.Module):
         """What the agent's own edges are to attention, as it was made once; of others."""
         if edges is not self.matrix or self.barrier is None:
             return dense.barrier_of(edges, like)
-        return dense.Barrier(self.barrier.to(like.dtype), None if self.all_hear else self.hears)
+        return dense.Barrier(self.barrier.to(like.dtype), self.hears)
 
     def _thin(self, lists: Neighbours) -> bool:
         """Whether delivery over these lists [..., E, c] is to be sparse."""
