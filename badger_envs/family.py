@@ -228,9 +228,10 @@ class Family(ABC):
         """`Observation.flags` from the number of steps done, int64 [B], and a query flag [B]."""
         xp = namespace(time)
         dtype = getattr(xp, self.dtype)
-        first = xp.astype(time == 0, dtype)[:, None]  # [B, 1]
+        time = time[:, None]  # [B, 1]
+        first = xp.astype(time == 0, dtype)  # [B, 1]
         asked = first * 0 if query is None else query[:, None]
-        return xp.concat([first, asked, xp.astype(time, dtype)[:, None] / self.horizon], axis=-1)
+        return xp.concat([first, asked, xp.astype(time, dtype) / self.horizon], axis=-1)
 
     def settings(self) -> dict[str, Any]:
         """Settings as plain JSON values."""
