@@ -14,7 +14,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, Literal, NamedTuple
 
-import array_api_compat.numpy
 import numpy as np
 from array_api_compat import array_namespace, device
 
@@ -229,9 +228,10 @@ class Family(ABC):
         """`Observation.flags` from the number of steps done, int64 [B], and a query flag [B]."""
         xp = namespace(time)
         dtype = getattr(xp, self.dtype)
-        first = xp.astype(time == 0, dtype)[:, None]  # [B, 1]
+        time = time[:, None]  # [B, 1]
+        first = xp.astype(time == 0, dtype)  # [B, 1]
         asked = first * 0 if query is None else query[:, None]
-        return xp.concat([first, asked, xp.astype(time, dtype)[:, None] / self.horizon], axis=-1)
+        return xp.concat([first, asked, xp.astype(time, dtype) / self.horizon], axis=-1)
 
     def settings(self) -> dict[str, Any]:
         """Settings as plain JSON values."""
@@ -239,8 +239,15 @@ class Family(ABC):
 
 
 def namespace(array: Array) -> Any:
-    """`array_api_compat.array_namespace` of one array, without its 2 microseconds where that is NumPy's."""
-    return array_api_compat.numpy if type(array) is np.ndarray else array_namespace(array)
+    """`array_api_compat.array_namespace` of one array, found once for each type: it takes microseconds."""
+    kind = type(array)
+    known = _NAMESPACES.get(kind)
+    if known is None:
+        known = _NAMESPACES[kind] = array_namespace(array)
+    return known
+
+
+_NAMESPACES: dict[type, Any] = {}
 
 
 def make_family(path: "str | Family", settings: Mapping[str, Any]) -> Family:

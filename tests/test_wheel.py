@@ -81,7 +81,7 @@ def test_the_wheel_holds_what_is_used_and_nothing_else(built: tuple[Path, str]) 
     tops = {name.partition("/")[0] for name in names}
     assert {name for name in tops if ".dist-info" not in name} == set(PACKAGES)
     assert not [name for name in names if "/runs/" in name or name.endswith(".gz")]
-    for pattern in ("recipes/*.toml", "pretrained/*", "tuned/*", "boards/*/*.toml", "boards/*/results.csv"):
+    for pattern in ("recipes/*.toml", "pretrained/*", "tuned/*", "boards/*/*.toml", "boards/*/*.csv"):
         for package in PACKAGES:
             there = {str(file.relative_to(ROOT)) for file in (ROOT / package).glob(pattern)}
             assert there <= set(names)

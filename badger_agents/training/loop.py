@@ -241,7 +241,10 @@ def outer_step(runs: Sequence[Run], states: Sequence[TrainState]) -> list[tuple[
     # draw keys: the names of the trials, from which all that happens in them follows
     keys = torch.cat([first.keys(run.seed, step, sampled.batch_size) for run in runs])  # (N*B, 4)
     own = keys if estimator.shares == "scores" else group.own_rows(keys)  # (b, 4)
-    torch.manual_seed(first.torch_seed(step))
+    if keys.device.type == "cpu":  # torch.manual_seed also notes a whole call stack for GPUs that nobody uses
+        torch.default_generator.manual_seed(first.torch_seed(step))
+    else:
+        torch.manual_seed(first.torch_seed(step))
     trials = Trials(
         sampled.family,
         own,

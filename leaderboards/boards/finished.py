@@ -1,4 +1,4 @@
-"""Finished runs of a board, put together: results.csv, and a Parquet file of every task's outcome."""
+"""Finished runs of a board, put together: results, costs, and a Parquet file of every task's outcome."""
 
 from pathlib import Path
 
@@ -6,8 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from badger_agents.atomic_files import write_atomically
+from badger_agents.atomic_files import write_together
 from leaderboards.boards.board import Board
+from leaderboards.boards.costs import FILE as COSTS
+from leaderboards.boards.costs import costs_text
 from leaderboards.boards.results import FILE, Row, results_text, rows_of
 from leaderboards.boards.rows import RunRows, read_runs
 
@@ -16,19 +18,26 @@ TASKS = "tasks.parquet"
 
 
 def put_together(board: Board, runs: Path, folder: Path) -> list[Row]:
-    """Write a board's results, and the outcomes that they are sums of, from its finished runs.
+    """Write a board's results, their costs, and the outcomes that they are sums of, from its finished runs.
 
-    The same runs give the same bytes, on whatever machine and in whatever order they were made.
+    All files or none. The same trainings give the same bytes of results and outcomes, in whatever order and
+    however often stopped they were made; only costs are measured by a clock.
 
     Args:
         board: the board.
         runs: folder of finished runs.
-        folder: where both files are put.
+        folder: where the files are put.
     """
     found = [run for of_agent in read_runs(runs, board).values() for run in of_agent]
     rows = [row for run in found for row in rows_of(board, run)]
-    write_atomically(folder / FILE, results_text(rows).encode())
-    write_atomically(folder / TASKS, _parquet(found))
+    seconds = {(run.agent, run.seed): run.facts.get("seconds") for run in found}
+    write_together(
+        {
+            folder / FILE: results_text(rows).encode(),
+            folder / COSTS: costs_text(seconds).encode(),
+            folder / TASKS: _parquet(found),
+        }
+    )
     return rows
 
 

@@ -1,4 +1,8 @@
-"""The results of a board: one CSV, from which all follows that it says; a row per line, seed and cell."""
+"""The results of a board: one CSV, from which all follows that it says; a row per line, seed and cell.
+
+The same trainings give the same bytes, however often they were stopped: what a clock says is in a file of its
+own (`leaderboards.boards.costs`).
+"""
 
 import csv
 import io
@@ -9,6 +13,8 @@ from typing import Any, NamedTuple, get_type_hints
 
 from badger_agents.atomic_files import write_atomically
 from leaderboards.boards.board import FOLDER, Board, BoardError
+from leaderboards.boards.costs import FILE as COSTS
+from leaderboards.boards.costs import read_costs
 from leaderboards.boards.rows import RunRows
 
 FILE = "results.csv"
@@ -36,7 +42,6 @@ class Row(NamedTuple):
         trials: of the training.
         parameters: weights.
         operations: of one step of one trial.
-        seconds: of the training, on one core.
         bits: that a message has, with its key.
         influence: of messages on what others write (root of the mean square).
         influence_untrained: the same where the speakers have the weights of outer step 0: its null.
@@ -58,7 +63,6 @@ class Row(NamedTuple):
     trials: int | None
     parameters: int | None
     operations: int | None
-    seconds: float | None
     bits: float | None
     influence: float | None
     influence_untrained: float | None
@@ -80,15 +84,17 @@ class Run(NamedTuple):
         agent: the line.
         seed: outer seed; None for a reference.
         rows: by cell.
+        seconds: of the training, on one core; None: not known.
     """
 
     agent: str
     seed: int | None
     rows: dict[str, Row]
+    seconds: float | None = None
 
     @property
     def facts(self) -> Row:
-        """What is the same in all cells: costs, status."""
+        """What is the same in all cells: status, what was trained, costs other than time."""
         return next(iter(self.rows.values()))
 
     @property
@@ -114,7 +120,6 @@ def rows_of(board: Board, run: RunRows) -> list[Row]:
         "trials": facts.get("trials"),
         "parameters": facts.get("parameters"),
         "operations": facts.get("operations"),
-        "seconds": facts.get("seconds"),
         "bits": facts.get("bits_per_step"),
         "influence": influence[0],
         "influence_untrained": influence[1],
@@ -140,7 +145,7 @@ def results_text(rows: Iterable[Row]) -> str:
 
 
 def write_results(path: Path, rows: Iterable[Row]) -> None:
-    """Write the results of a board, whole or not at all."""
+    """Write results whole or not at all."""
     write_atomically(path, results_text(rows).encode())
 
 
@@ -176,16 +181,22 @@ def read_results(board: Board, path: Path | None = None) -> dict[str, list[Run]]
 
     Args:
         board: the board.
-        path: of the file; the one that the suite keeps if None.
+        path: of the file; the one that the suite keeps if None. What trainings took is read beside it, if
+            it is there.
 
     Raises:
-        BoardError: the file is damaged, or a run lacks a cell.
+        BoardError: a file is damaged, or a run lacks a cell.
     """
     path = FOLDER / board.name / FILE if path is None else path
     found: dict[str, list[Run]] = {agent: [] for agent in board.agents}
     if not path.is_file():
         return found
-    return group(board, parse_results(path.read_text(encoding="utf-8"), str(path)), str(path))
+    found = group(board, parse_results(path.read_text(encoding="utf-8"), str(path)), str(path))
+    seconds = read_costs(path.with_name(COSTS))
+    return {
+        agent: [run._replace(seconds=seconds.get((agent, run.seed))) for run in runs]
+        for agent, runs in found.items()
+    }
 
 
 def group(board: Board, rows: Iterable[Row], source: str) -> dict[str, list[Run]]:

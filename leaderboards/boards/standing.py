@@ -79,6 +79,7 @@ class Standing(NamedTuple):
         succeeded: mean of the outcome over the seeds that do not fail; None if all do.
         threshold: median outer steps to the board's threshold (inf if most never crossed it), None if none.
         facts: costs, medians over outer seeds.
+        seconds: of a training, likewise; None: not known.
         versus: against the board's reference agent of the same condition; None for that agent itself.
     """
 
@@ -93,6 +94,7 @@ class Standing(NamedTuple):
     succeeded: Estimate | None
     threshold: float | None
     facts: Row
+    seconds: float | None
     versus: Difference | None
 
     @property
@@ -375,8 +377,9 @@ def _standing(
         _score_of(board, mean),
         mean,
         statistics.student(good) if len(good) else None,
-        float(np.median(steps)) if steps else None,
+        _median(steps),
         _medians(runs),
+        _median([run.seconds for run in runs]),
         differences.get(name),
     )
 
@@ -456,8 +459,12 @@ def _paired(
 def _medians(runs: Sequence[Run]) -> Row:
     """The facts of a line: medians over its outer seeds of what is a number."""
     facts = [run.facts for run in runs]
-    made: dict[str, Any] = {}
-    for name in ("outer_steps", "trials", "parameters", "operations", "seconds", "bits"):
-        values = [value for each in facts if (value := getattr(each, name)) is not None]
-        made[name] = float(np.median(values)) if values else None
+    names = ("outer_steps", "trials", "parameters", "operations", "bits")
+    made: dict[str, Any] = {name: _median([getattr(each, name) for each in facts]) for name in names}
     return facts[0]._replace(**made)
+
+
+def _median(values: Sequence[float | None]) -> float | None:
+    """Of what is known."""
+    known = [value for value in values if value is not None]
+    return float(np.median(known)) if known else None

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import tyro
 
-from badger_agents.atomic_files import write_atomically, write_together
+from badger_agents.atomic_files import write_together
 from leaderboards.boards.board import FOLDER, Board, BoardError, board_names, load_board
 from leaderboards.boards.cluster import check_cluster, work_on_cluster
+from leaderboards.boards.costs import FILE as COSTS
 from leaderboards.boards.finished import put_together
 from leaderboards.boards.results import FILE as RESULTS
 from leaderboards.boards.results import read_results
@@ -93,7 +94,7 @@ def run(
         return
     put_together(board_, rows_folder(out, board_), out / board_.name)
     if keep:
-        keep_results(untuned if policy is None else board_, out / board_.name / RESULTS)
+        keep_results(untuned if policy is None else board_, out / board_.name)
     if policy is None:
         show_board(board_, read_results(board_, out / board_.name / RESULTS), as_json=json)
         return
@@ -283,11 +284,11 @@ def build(
     show([record("files", len(files))], as_json=json, title="Pages of boards", note=f"in {out}")
 
 
-def keep_results(board: Board, path: Path) -> None:
-    """Put finished results where the suite keeps them."""
+def keep_results(board: Board, folder: Path) -> None:
+    """Put finished results, and what they took, where the suite keeps them: both or neither."""
     if board.name not in board_names() or load_board(board.name).model_dump() != board.model_dump():
         raise BoardError(f"--keep is for the suite's own boards; {board.name} is none")
-    write_atomically(FOLDER / board.name / RESULTS, path.read_bytes())
+    write_together({FOLDER / board.name / name: (folder / name).read_bytes() for name in (RESULTS, COSTS)})
 
 
 Command = (

@@ -165,7 +165,7 @@ def _costs(board: Board, lines: Sequence[Standing]) -> list[str]:
         facts, row = line.facts, [line.label, *[line.condition] * conditions]
         reached = "" if line.threshold is None else f"{line.threshold:.0f}".replace("inf", "never")
         row += [reached] * steps + [_count(facts.parameters), _count(facts.operations)]
-        rows.append([*row, "" if facts.seconds is None else f"{facts.seconds:.0f}"])
+        rows.append([*row, "" if line.seconds is None else f"{line.seconds:.0f}"])
     legend = f"it: a training loss of {board.threshold:g}; " if steps else ""
     legend += "operations: of a step of a trial; seconds: of training"
     return [*_aligned(rows, 2 if conditions else 1), *_wrapped(legend)]
@@ -229,9 +229,8 @@ def _facts(board: Board, line: Standing) -> Record:
     """A line of the first table as a flat record, for programs."""
     facts: Record = {"role": line.role, "condition": line.condition, "seeds": line.seeds}
     facts |= {"failure_rate": line.failed.value, "failure_rate_ci95": _ends(line.failed)}
-    facts |= {
-        name: getattr(line.facts, name) for name in ("parameters", "operations", "seconds", "outer_steps")
-    }
+    facts |= {name: getattr(line.facts, name) for name in ("parameters", "operations", "outer_steps")}
+    facts["seconds"] = line.seconds
     if line.threshold is not None:
         facts["outer_steps_to_threshold"] = None if math.isinf(line.threshold) else line.threshold
     if line.succeeded is not None:

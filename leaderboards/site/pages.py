@@ -102,7 +102,7 @@ def _contestants(board: Board, results: Results) -> str:
         row += [f"{good} of {line.seeds}", "" if line.succeeded is None else said(line.succeeded)]
         row += [line.versus.told, line.versus.verdict_of_succeeded] if line.versus else ["", ""]
         row.append(steps)
-        costs = (line.facts.parameters, line.facts.operations, line.facts.seconds)
+        costs = (line.facts.parameters, line.facts.operations, line.seconds)
         rows.append([*row, *("" if cost is None else f"{cost:,.0f}" for cost in costs)])
     return markdown([*heads, "operations", "seconds"], rows)
 

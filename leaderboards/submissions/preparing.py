@@ -86,7 +86,7 @@ def prepare(
         alone = board.model_copy(update={"agents": {name: EntrantTable(recipe=RECIPE, cells=list(cells))}})
         for seed, run in enumerate(runs):
             log = read_log(run / LOG)
-            costs = {"outer_steps": log[-1]["step"], "seconds": round(log[-1]["seconds"], 1)} if log else {}
+            costs = {"outer_steps": log[-1]["step"]} if log else {}
             if seed in failed:
                 lost = RunRows(name, seed, {}, {"status": "failed: as its authors say", **costs})
                 rows += rows_of(alone, lost)

@@ -122,7 +122,6 @@ def _shown(row: Row) -> Row:
         threshold=None,
         trials=None,
         operations=None,
-        seconds=None,
         bits=None,
         influence=None,
         influence_untrained=None,

@@ -127,7 +127,7 @@ def picks() -> None:
 
 
 def copies() -> None:
-    random_agent(small_family()).to("meta").state_dict()["policy.emit.bias"].cpu()
+    random_agent(small_family()).to("meta").state_dict()["policy.say.bias"].cpu()
 
 
 def sends() -> None:

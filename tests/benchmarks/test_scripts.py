@@ -19,6 +19,7 @@ SCRIPTS = {
     "agent": "--batch-size 2 --experts 3 --hidden-size 8 --horizon 3 --matrix-size 16",
     "topologies": "--topology ring all --experts 4 8 --hidden-size 4 --dense-up-to 4 --figure t.svg",
     "outer": "guessing-hardwired --training batch_size=4 --matrix-size 16 --memory",
+    "bare": "",
     "population": "guessing-hardwired --training batch_size=4 --seeds 2 --threads 1",
     "estimators": "guessing-hardwired --training batch_size=4 --horizon 4 8 --pairs 2 --window 2",
     "rl2": "--num-envs 4 --horizon 4 --hidden-size 4 --epochs 1 --minibatches 2",

@@ -96,8 +96,8 @@ def test_a_policy_that_fails_in_training_is_one_line_and_its_traceback_is_kept(
     bad = place / "bad.py"
     bad.write_text(
         POLICY.replace(
-            "        return self.linear",
-            "        if len(state) > 2:\n            raise OSError('no room')\n        return self.linear",
+            "        return self.say",
+            "        if len(state) > 2:\n            raise OSError('no room')\n        return self.say",
         )
     )
     words = ("board", "run", place / "tiny-v1.toml", "--out", place / "bad", "--policy", f"{bad}:Mine")
@@ -106,7 +106,7 @@ def test_a_policy_that_fails_in_training_is_one_line_and_its_traceback_is_kept(
     assert done.out == ""
     assert " ".join(done.err.split()).count("Mine failed: OSError: no room") == 1
     (kept,) = (place / "bad" / "tiny-v1").glob("*.error.txt")
-    assert "in forward" in kept.read_text()
+    assert "in emit" in kept.read_text()
 
 
 def test_list_names_all(capsys: pytest.CaptureFixture[str]) -> None:

@@ -231,7 +231,10 @@ def test_the_command_tunes_in_processes_and_the_board_then_runs(
     assert "chess" in refused(capsys, "board", "tune", file, "--out", out, "--agents", "chess")
     assert "references" in refused(capsys, "board", "tune", file, "--out", out, "--agents", "zeros")
     assert "--processes" in refused(capsys, "board", "tune", file, "--out", out, "--processes", 0)
-    assert "no [tuning] table" in refused(capsys, "board", "tune", "xor-v1", "--out", out)
+    without = tmp_path / "without.toml"
+    tables = board_of(tmp_path).model_dump(exclude_none=True, exclude={"tuning"})
+    without.write_text(recipe_text(tables, "For tests."))
+    assert "no [tuning] table" in refused(capsys, "board", "tune", without, "--out", out)
     done = run(capsys, "board", "tune", file, "--out", out, "--agents", "talk", "--json")
     assert done.status == 0, done.err
     assert [row["agent"] for row in done.results] == ["talk"]

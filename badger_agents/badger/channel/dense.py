@@ -1,6 +1,7 @@
 """Delivery over a matrix of edges: messages travel along it by attention."""
 
 import math
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float
@@ -9,8 +10,29 @@ from torch import Tensor
 from badger_agents.badger.policies.expert_policy import Emission
 
 
+class Barrier(NamedTuple):
+    """What edges are to attention.
+
+    Attributes:
+        scores: [..., E, E], added to scores: -inf where nothing is heard, unless that is so for a whole row.
+        hears: bool [..., E, 1], who hears anybody; None: everybody does.
+    """
+
+    scores: Tensor
+    hears: Tensor | None
+
+
+def barrier_of(edges: Bool[Tensor, "*trials E E"], like: Tensor) -> Barrier:
+    """What edges are to attention between keys like those; values of edges are not looked at."""
+    hears = edges.any(-1, keepdim=True)  # ([B], E, 1)
+    return Barrier(torch.where(edges | ~hears, like.new_zeros(()), -math.inf), hears)
+
+
 def attention(
-    query: Float[Tensor, "B E K"], key: Float[Tensor, "B E K"], edges: Bool[Tensor, "*trials E E"]
+    query: Float[Tensor, "B E K"],
+    key: Float[Tensor, "B E K"],
+    edges: Bool[Tensor, "*trials E E"],
+    barrier: Barrier | None = None,
 ) -> Float[Tensor, "B E E"]:
     """Who hears whom, and how much: softmax over the senders that each expert can hear.
 
@@ -20,15 +42,16 @@ def attention(
         query: of the listeners.
         key: of the senders.
         edges: [i, j]: i hears j; one matrix, or one per trial.
+        barrier: of these edges, where it is known.
     """
-    hears = edges.any(-1, keepdim=True)  # ([B], E, 1)
-    barrier = torch.where(edges | ~hears, query.new_zeros(()), -math.inf)  # ([B], E, E)
-    scores = torch.baddbmm(barrier, query, key.mT, alpha=1 / math.sqrt(key.shape[-1]))  # (B, E, E)
-    return torch.softmax(scores, dim=-1) * hears  # (B, E, E), zeros and not NaN in rows without neighbours
+    known = barrier or barrier_of(edges, query)
+    scores = torch.baddbmm(known.scores, query, key.mT, alpha=1 / math.sqrt(key.shape[-1]))  # (B, E, E)
+    weights = torch.softmax(scores, dim=-1)  # (B, E, E)
+    return weights if known.hears is None else weights * known.hears  # zeros, not NaN, without neighbours
 
 
 def deliver(
-    emission: Emission, edges: Bool[Tensor, "*trials E E"]
+    emission: Emission, edges: Bool[Tensor, "*trials E E"], barrier: Barrier | None = None
 ) -> tuple[Float[Tensor, "B E M"], Float[Tensor, "B E E"]]:
     """Messages as they arrive.
 
@@ -37,6 +60,7 @@ def deliver(
     Args:
         emission: what every expert sent.
         edges: [i, j]: i hears j; one matrix, or one per trial.
+        barrier: of these edges, where it is known.
 
     Returns:
         Inboxes [B, E, M] (zeros without neighbours) and the attention [B, E, E].
@@ -46,7 +70,7 @@ def deliver(
         weights = edges.to(value.dtype) / edges.sum(-1, keepdim=True).clamp(min=1)  # ([B], E, E)
         weights = weights.expand(value.shape[0], -1, -1)  # (B, E, E)
     else:
-        weights = attention(query, key, edges)  # (B, E, E)
+        weights = attention(query, key, edges, barrier)  # (B, E, E)
     return weights @ value, weights
 
 

@@ -39,6 +39,8 @@ class Edges(torch.nn.Module):
     matrix: Tensor | None
     index: Tensor | None
     mask: Tensor | None
+    barrier: Tensor | None
+    hears: Tensor | None
 
     def __init__(self, topology: Topology, experts: int) -> None:
         super().__init__()
@@ -55,6 +57,13 @@ class Edges(torch.nn.Module):
             if not self._thin(lists):
                 matrix, lists = sparse.as_edges(lists), None  # (E, E)
         self.register_buffer("matrix", matrix, persistent=False)
+        scores = hears = None
+        if matrix is not None:
+            like = torch.zeros((), dtype=torch.float32, device="cpu")
+            scores, hears = dense.barrier_of(matrix, like)  # (E, E), (E, 1)
+            hears = None if matrix.any(-1).all() else hears
+        self.register_buffer("barrier", scores, persistent=False)
+        self.register_buffer("hears", hears, persistent=False)
         self.register_buffer("index", None if lists is None else lists.index, persistent=False)
         self.register_buffer("mask", None if lists is None else lists.mask, persistent=False)
 
@@ -89,8 +98,14 @@ class Edges(torch.nn.Module):
     ) -> tuple[Float[Tensor, "B E M"], Float[Tensor, "B E c"]]:
         """Messages as they arrive, and the attention paid: [B, E, E], or [B, E, c] over lists."""
         if isinstance(edges, Tensor):
-            return dense.deliver(emission, edges)
+            return dense.deliver(emission, edges, self._barrier_of(edges, emission.query))
         return sparse.deliver(emission, edges, self.k)
+
+    def _barrier_of(self, edges: Tensor, like: Tensor) -> dense.Barrier:
+        """What the agent's own edges are to attention, as it was made once; of others."""
+        if edges is not self.matrix or self.barrier is None:
+            return dense.barrier_of(edges, like)
+        return dense.Barrier(self.barrier.to(like.dtype), self.hears)
 
     def _thin(self, lists: Neighbours) -> bool:
         """Whether delivery over these lists [..., E, c] is to be sparse."""

@@ -127,6 +127,8 @@ def widened(observation: Observation, slots: Slots) -> Observation:
     """
     wide = {"inputs": slots.input_size, "feedback": slots.feedback, "output_feedback": slots.output_feedback}
     missing = {name: size - getattr(observation, name).shape[-1] for name, size in wide.items()}
+    if not any(missing.values()):
+        return observation
     return observation._replace(
         **{name: nn.functional.pad(getattr(observation, name), (0, n)) for name, n in missing.items() if n}
     )

@@ -82,31 +82,30 @@ class HardwiredMembrane(Membrane):
     ) -> tuple[HardwiredState, Float[Tensor, "B E R"]]:
         """What each expert reads, in the order that `reading_size` lists."""
         _check_experts(experts, observation.outputs.shape[1])
-        own_output = torch.cat(
-            [observation.outputs[..., None], observation.output_mask[..., None], observation.output_feedback],
-            dim=-1,
-        )  # (B, O, 2+P)
-        own_input = torch.cat([observation.inputs, observation.input_mask[..., None]], dim=-1)  # (B, I, F+1)
+        own = [observation.outputs[..., None], observation.output_mask[..., None]]  # (B, O, 1) each
+        own += [observation.output_feedback, observation.inputs]  # (B, O, P), (B, I, F)
+        own.append(observation.input_mask[..., None])  # (B, I, 1)
         first = observation.flags[:, :1]  # (B, 1)
         feedback = feedback_and_change(
             observation.feedback, state.feedback, first, self.settings.magnification
         )  # (B, 2G or 4G)
-        heard = torch.cat([feedback, torch.ones_like(first)], dim=-1)[:, None]  # (B, 1, H)
+        heard = [feedback[:, None], torch.ones_like(first)[:, None]]  # (B, 1, 2G or 4G), (B, 1, 1)
         if self.feedback_to == "one":
-            heard = _pad_experts(heard, experts)  # (B, E, H), zeros but for expert 0
+            heard = [_pad_experts(each, experts) for each in heard]  # (B, E, ...), zeros but for expert 0
         else:
-            heard = heard.expand(-1, experts, -1)  # (B, E, H)
+            heard = [each.expand(-1, experts, -1) for each in heard]  # (B, E, ...)
         if self.feedback_to == "chosen":
-            heard = heard * _pad_experts(observation.outputs[..., None], experts)  # (B, E, H)
+            chosen = _pad_experts(observation.outputs[..., None], experts)  # (B, E, 1)
+            heard = [each * chosen for each in heard]  # (B, E, ...)
         flags = observation.flags[:, None].expand(-1, experts, -1)  # (B, E, 3)
-        slots = [_pad_experts(own_output, experts), _pad_experts(own_input, experts)]
-        return HardwiredState(observation.feedback), torch.cat([*slots, heard, flags], dim=-1)  # (B, E, R)
+        slots = [_pad_experts(each, experts) for each in own if each.shape[-1]]
+        return HardwiredState(observation.feedback), torch.cat([*slots, *heard, flags], dim=-1)  # (B, E, R)
 
     def scores(
         self, state: HardwiredState, observation: Observation, writing: Float[Tensor, "B E 1"]
     ) -> Float[Tensor, "B O"]:
         """What the experts that have an output write."""
-        return writing[:, : observation.outputs.shape[1], 0]  # (B, O)
+        return _first_rows(writing, observation.outputs.shape[1]).squeeze(-1)  # (B, O)
 
     def write(
         self, state: HardwiredState, observation: Observation, writing: Float[Tensor, "B E 1"]
@@ -138,4 +137,9 @@ def _pad_experts(features: Float[Tensor, "B N F"], experts: int) -> Float[Tensor
     missing = experts - features.shape[1]
     if missing > 0:
         return torch.nn.functional.pad(features, (0, 0, 0, missing))
-    return features[:, :experts]
+    return _first_rows(features, experts)
+
+
+def _first_rows(features: Float[Tensor, "B N F"], count: int) -> Float[Tensor, "B M F"]:
+    """The first rows; all of them as they are, without a slice, whose gradient would be copied."""
+    return features if features.shape[1] == count else features[:, :count]

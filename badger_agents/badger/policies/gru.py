@@ -69,7 +69,9 @@ class GRUPolicy(ExpertPolicy):
     def emit(self, state: Float[Tensor, "B E H"], reading: Float[Tensor, "B E R"]) -> Emission:
         """Linear in both."""
         value, key, query = self.say(torch.cat([state, reading], dim=-1)).split(self.sizes, dim=-1)
-        return Emission(value, key, query * self.sharpness)  # (B, E, M), (B, E, K), (B, E, K)
+        if self.sharpness != 1:
+            query = query * self.sharpness  # (B, E, K)
+        return Emission(value, key, query)  # (B, E, M), (B, E, K), (B, E, K)
 
     def update(
         self, state: Float[Tensor, "B E H"], inbox: Float[Tensor, "B E M"], reading: Float[Tensor, "B E R"]

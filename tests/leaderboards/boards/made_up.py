@@ -43,7 +43,7 @@ def made_up(
         for seed in range(seeds):
             known = {"agent": agent, "seed": seed, "status": "ok", "tasks": board.tasks, "std": 0.1}
             known |= {"mean": mean + common[seed] + own[number, seed], "outer_steps": 500, "parameters": 10}
-            known |= {"threshold": steps[seed], "seconds": 1.0, "weights": f"{agent}{seed}"}
+            known |= {"threshold": steps[seed], "weights": f"{agent}{seed}"}
             if influence is not None:
                 known |= {"influence": influence, "influence_untrained": 0.1}
             found[agent].append(_run(board, known))
@@ -65,4 +65,4 @@ def failed(run: Run) -> Run:
 
 def _run(board: Board, known: dict[str, Any]) -> Run:
     rows = {cell: Row(**{**NOTHING, **known, "cell": cell}) for cell in board.cells_of(known["agent"])}
-    return Run(known["agent"], known.get("seed"), rows)
+    return Run(known["agent"], known.get("seed"), rows, None if known["weights"] == "" else 1.0)

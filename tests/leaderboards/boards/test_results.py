@@ -1,4 +1,4 @@
-"""A board's results.csv: what is written is read again, damage is told, and it is what the tasks sum to."""
+"""A board's results and costs: what is written is read again, damage is told, and what tasks sum to."""
 
 from pathlib import Path
 
@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 
 from leaderboards.boards.board import BoardError, board_names, load_board
+from leaderboards.boards.costs import FILE as COSTS
+from leaderboards.boards.costs import costs_text, read_costs
 from leaderboards.boards.finished import TASKS, put_together, read_tasks
 from leaderboards.boards.results import FILE, read_results, results_text, write_results
 from leaderboards.boards.rows import RunRows, write_run
-from leaderboards.boards.standing import stale
+from leaderboards.boards.standing import stale, standings
+from leaderboards.commands.board_text import show_board
 from tests.leaderboards.boards.made_up import failed, made_up
 from tests.leaderboards.boards.tiny import tiny_board
 
@@ -20,8 +23,48 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     made["talk"] = [failed(made["talk"][0]), *made["talk"][1:]]
     rows = [row for runs in made.values() for run in runs for row in run.rows.values()]
     write_results(tmp_path / FILE, rows)
+    costs = {(run.agent, run.seed): run.seconds for runs in made.values() for run in runs}
+    (tmp_path / COSTS).write_text(costs_text(costs))
     assert read_results(board, tmp_path / FILE) == made
+    assert read_costs(tmp_path / COSTS) == costs
     assert (tmp_path / FILE).read_text() == results_text(rows)
+
+
+def test_without_costs_nothing_but_seconds_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    board = tiny_board(tmp_path, seeds=10)
+    made = made_up(board, {"talk": 0.1, "silent": 0.7})
+    write_results(
+        tmp_path / FILE, [row for runs in made.values() for run in runs for row in run.rows.values()]
+    )
+    found = read_results(board, tmp_path / FILE)
+    assert found == {agent: [run._replace(seconds=None) for run in runs] for agent, runs in made.items()}
+    told = []
+    for results in (made, found):
+        show_board(board, results)
+        told.append(capsys.readouterr().out.splitlines())
+    changed = [(full.split(), bare.split()) for full, bare in zip(*told, strict=True) if full != bare]
+    assert changed
+    assert all(full[-1] == "1" and full[:-1] == bare for full, bare in changed)
+    assert {line.seconds for line in standings(board, found)} == {None}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("agent,seed\n", "header"),
+        ("agent,seed,seconds\ntalk,0,soon\n", "line 2"),
+        ("agent,seed,seconds\ntalk,0\n", "line 2"),
+        ("agent,seed,seconds\ntalk,0,1.0\ntalk,0,1.0\n", "line 3"),
+        ("agent,seed,seconds\ntalk,0,nan\n", "line 2"),
+        ("agent,seed,seconds\ntalk,0,-1\n", "line 2"),
+    ],
+)
+def test_damaged_costs_are_told(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / COSTS).write_text(text)
+    with pytest.raises(BoardError, match=told):
+        read_costs(tmp_path / COSTS)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +91,13 @@ def test_damage_is_told(tmp_path: Path, change: object, told: str) -> None:
 def test_results_are_the_sums_of_the_parquet_file_and_no_order_changes_them(tmp_path: Path) -> None:
     board = tiny_board(tmp_path)
     draws = np.random.default_rng(0)
-    facts = {"status": "ok", "outer_steps": 3, "outer_steps_to_threshold": None, "weights_sha256": "ab"}
+    facts = {
+        "status": "ok",
+        "outer_steps": 3,
+        "outer_steps_to_threshold": None,
+        "weights_sha256": "ab",
+        "seconds": 2.5,
+    }
     runs = [
         RunRows(
             agent,
@@ -65,7 +114,7 @@ def test_results_are_the_sums_of_the_parquet_file_and_no_order_changes_them(tmp_
         for run in order:
             write_run(tmp_path / name / "rows", run)
         put_together(board, tmp_path / name / "rows", tmp_path / name)
-        written[name] = [(tmp_path / name / file).read_bytes() for file in (FILE, TASKS)]
+        written[name] = [(tmp_path / name / file).read_bytes() for file in (FILE, COSTS, TASKS)]
     assert written["one"] == written["other"]
     tasks = read_tasks(tmp_path / "one" / TASKS)
     found = read_results(board, tmp_path / "one" / FILE)
@@ -73,6 +122,7 @@ def test_results_are_the_sums_of_the_parquet_file_and_no_order_changes_them(tmp_
     for (agent, seed, cell), outcomes in tasks.items():
         (run,) = [run for run in found[agent] if run.seed == seed]
         row = run.rows[cell]
+        assert run.seconds == 2.5
         assert (row.mean, row.std, row.tasks) == (outcomes.mean(), outcomes.std(), board.tasks)
 
 

@@ -21,8 +21,10 @@ from badger_agents.training.checkpoint import load_checkpoint
 from badger_agents.training.loop import train, train_population
 from badger_agents.training.run import CHECKPOINT, DivergenceError, RunPlan
 from leaderboards.boards.board import Board, BoardError
+from leaderboards.boards.costs import FILE as COSTS
+from leaderboards.boards.costs import read_costs
 from leaderboards.boards.finished import TASKS, put_together
-from leaderboards.boards.results import FILE, parse_results, results_text
+from leaderboards.boards.results import FILE, read_results
 from leaderboards.boards.rows import RunRows, read_run, read_runs, write_run
 from leaderboards.boards.units import checkpoint_of, missing, rows_folder, shard_of, units_of
 from leaderboards.boards.work import first_below, make
@@ -36,13 +38,11 @@ def made(out: Path, board: Board, agents: tuple[str, ...] = ()) -> list[RunRows]
     return [run for unit in missing(units_of(board, out, agents)) for run in make(unit)]
 
 
-def contents(out: Path, board: Board) -> tuple[str, bytes]:
-    """What is put together of finished runs: results without what a clock says, and all outcomes."""
+def contents(out: Path, board: Board) -> tuple[bytes, bytes]:
+    """What is put together of finished runs: results and all outcomes, to the byte."""
     folder = out / board.name
-    put_together(board, rows_folder(out, board), folder)
-    rows = parse_results((folder / FILE).read_text(), FILE)
-    assert rows
-    return results_text(row._replace(seconds=None) for row in rows), (folder / TASKS).read_bytes()
+    assert put_together(board, rows_folder(out, board), folder)
+    return (folder / FILE).read_bytes(), (folder / TASKS).read_bytes()
 
 
 def test_rows_are_those_of_the_trained_weights(tmp_path: Path) -> None:
@@ -209,10 +209,11 @@ def test_the_outer_step_at_which_a_loss_is_first_below() -> None:
 
 
 @pytest.mark.slow
-def test_killed_at_random_moments_it_ends_with_the_same_rows(tmp_path: Path) -> None:
+def test_killed_at_random_moments_it_ends_with_the_same_bytes(tmp_path: Path) -> None:
     outer_steps = 60
     board = tiny_board(tmp_path, outer_steps)
     made(tmp_path / "through", board)
+    results, tasks = contents(tmp_path / "through", board)
     file = tmp_path / "tiny-v1.toml"
     file.write_text(recipe_text(board.model_dump(exclude_none=True), "A board for tests."))
     command = [sys.executable, "-m", "leaderboards.cli", "board", "run", str(file), "--processes", "2"]
@@ -230,7 +231,14 @@ def test_killed_at_random_moments_it_ends_with_the_same_rows(tmp_path: Path) -> 
         process.wait()
     done = subprocess.run(command, cwd=ROOT, env=surroundings, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
-    assert contents(tmp_path / "killed", board) == contents(tmp_path / "through", board)
+    ended = tmp_path / "killed" / board.name
+    assert (ended / FILE).read_bytes() == results
+    assert (ended / TASKS).read_bytes() == tasks
+    runs = {
+        (run.agent, run.seed): run.seconds for of in read_results(board, ended / FILE).values() for run in of
+    }
+    assert read_costs(ended / COSTS) == runs
+    assert None not in runs.values()
 
 
 def checkpoints(folder: Path) -> dict[Path, int]:

@@ -121,7 +121,7 @@ def test_an_honest_submission_is_verified_by_an_agent_in_another_process(made: P
     for row, held in zip(found.public, found.rows, strict=True):
         (said,) = (each for each in told if (each.seed, each.cell) == (row.seed, row.cell))
         assert row.mean == pytest.approx(said.mean, rel=0.05)
-        assert held == said._replace(mean=held.mean, std=held.std, seconds=None)
+        assert held == said._replace(mean=held.mean, std=held.std)
         assert held.mean != row.mean
     ((seed, mean),) = found.trained.items()
     assert mean == pytest.approx(next(row.mean for row in found.public if row.seed == seed), rel=1e-4)
@@ -224,9 +224,9 @@ def test_a_seed_that_is_said_to_have_failed_is_trained_again(
 
 
 def test_costs_that_nobody_measured_here_are_not_shown(place: Place, at_hand: None) -> None:
-    place.change_rows(lambda row: row._replace(seconds=0.1, threshold=1.0, operations=1, bits=1.0))
+    place.change_rows(lambda row: row._replace(threshold=1.0, operations=1, bits=1.0))
     for row in verified(place, retrain=0).rows:
-        assert (row.seconds, row.threshold, row.operations, row.bits) == (None,) * 4
+        assert (row.threshold, row.operations, row.bits) == (None,) * 3
         assert row.outer_steps == 3
 
 
