@@ -50,7 +50,7 @@ def boards() -> str:
         board = load_board(name)
         results = read_results(board)
         claims = {each.agent: each.passed for each in verdicts(board, results)}
-        agents = [agent for agent in board.agents if agent in claims]
+        agents = [agent for agent in board.agents if agent in claims and results[agent]]
         contestants = [a for a, e in board.agents.items() if e.role == "contestant" and results[a]]
         sign = 1 if board.higher_is_better else -1
         best = max(contestants, key=lambda a: sign * outcomes(board, results[a], board.main).mean())

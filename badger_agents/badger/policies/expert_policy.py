@@ -55,12 +55,12 @@ class ExpertPolicy(nn.Module):
     halts: bool = False
 
     def initial_state(self, draws: Float[Tensor, "B E S"]) -> Any:
-        """States at the start of a trial, from standard normal draws (S = `draw_size`).
+        """States at the start of a trial, from standard normal draws (S = `draw_size`): the draws themselves.
 
         Returns:
             A tensor [B, E, ...] or a tuple of such tensors.
         """
-        raise NotImplementedError(f"{type(self).__name__} does not define initial_state")
+        return draws
 
     def emit(self, state: Any, reading: Float[Tensor, "B E R"]) -> Tensor | Emission:
         """What the experts send in a round, before they hear anything in it.

@@ -39,16 +39,15 @@ def test_a_frozen_speaker_stays_as_it_was_drawn_and_its_listener_learns(tmp_path
         moved = {name for name, weight in last.weights.items() if not torch.equal(weight, before[name])}
         assert not [name for name in moved if ".speaker." in name]
         assert {name for name in before if ".listener.cell" in name} <= moved
-    assert not torch.equal(*(last.weights["policy.speaker.emit.weight"] for last in done))
+    assert not torch.equal(*(last.weights["policy.speaker.say.weight"] for last in done))
 
 
 def test_what_is_heard_is_the_frozen_speakers_message() -> None:
     family = small_family()
     agent = random_agent(family, policy={"kind": FROZEN, "of": SMALL})
     trace = rollout(agent, family, keys(3), record=True).trace
-    states = trace["states.0"][1], trace["states.1"][1]
-    value = agent.policy.speaker.emit(states[0])[..., :4]
-    torch.testing.assert_close(trace["messages"][1], value)
+    said = agent.policy.speaker.emit(trace["states.0"][0], trace["readings"][1])
+    torch.testing.assert_close(trace["messages"][1], said.value)
     assert equivariance(agent, family, keys(3)) < 1e-5
 
 
@@ -59,7 +58,7 @@ def test_speakers_of_any_policy_can_be_frozen() -> None:
     agent = random_agent(family, policy={"kind": FROZEN, "of": averaging})
     rollout(agent, family, keys(4)).loss.mean().backward()
     grown = {name for name, weight in agent.named_parameters() if weight.grad is not None}
-    assert {"policy.listener.remember.weight", "policy.listener.emit.weight"} <= grown
+    assert {"policy.listener.remember.weight", "policy.listener.write.weight"} <= grown
     assert not [name for name in grown if ".speaker." in name]
     for wrong, reason in (({"kind": "nothing"}, "module:Class"), ({"size": 3}, "size: unknown key")):
         with pytest.raises(ValueError, match=reason):

@@ -45,7 +45,7 @@ def test_badger_counts_as_by_hand(rounds: int) -> None:
     agent = BadgerAgent(family, BadgerSettings(policy=policy, rounds=rounds)).double()
     heard = message + agent.membrane.reading_size
     cell = 2 * 3 * hidden * (heard + hidden)
-    emission = 2 * hidden * (message + 2 * key + 1)
+    emission = 2 * (hidden + agent.membrane.reading_size) * (message + 2 * key) + 2 * hidden
     channel = 2 * experts * key + 2 * experts * message  # of each listener: scores, then a mean
     assert measure(agent, family).operations == rounds * experts * (cell + emission + channel)
     assert measure(agent, family).state == experts * hidden

@@ -57,7 +57,7 @@ def test_commnet_hears_the_mean_of_the_others() -> None:
     trace = rollout(agent, family, keys(4), record=True).trace
     said = trace["messages"][0]  # (B, E, M)
     mean = (said.sum(dim=1, keepdim=True) - said) / 2  # (B, E, M)
-    torch.testing.assert_close(trace["inbox"][1], mean)
+    torch.testing.assert_close(trace["inbox"][0], mean)
 
 
 def gated(score: float, **settings: Any) -> tuple[GatedPolicy, Emission]:
