@@ -217,7 +217,7 @@ class HotCold(Family):
         )
 
     def step(self, task: Functions, state: State, action: Array, noise: Array) -> Transition:
-        """Move to the action; its value, or the best so far, is the loss; the best's improvement the reward."""
+        """Move to the action; the loss is its value or the best so far, the reward what the best gains."""
         xp = namespace(action)
         value = landscapes.values(task, self.kinds, action)  # [B]
         best = xp.minimum(state.best, value)

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from badger_envs.outcome_bounds import outcome_bounds
 from badger_envs.scoring import scale_of
 from leaderboards import statistics
 from leaderboards.boards.board import Board
-from leaderboards.boards.bounds import outcome_bounds
 from leaderboards.boards.results import Results, Row, Run
 from leaderboards.statistics import ENOUGH, LEVEL, Estimate, Limits
 

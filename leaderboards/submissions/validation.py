@@ -14,8 +14,8 @@ from safetensors import SafetensorError, safe_open
 
 from badger_agents.recipe.loading import Recipe
 from badger_agents.training.checkpoint import FORMAT, weights_sha256
+from badger_envs.outcome_bounds import outcome_bounds
 from leaderboards.boards.board import Board, BoardError, board_names, load_board
-from leaderboards.boards.bounds import outcome_bounds
 from leaderboards.boards.results import Row, parse_results
 from leaderboards.submissions.contestants import own_code, parse_recipe, refusals
 from leaderboards.submissions.manifest import (

@@ -9,8 +9,8 @@ import torch
 from badger_agents.rollout import rollout
 from badger_envs import TABLE, family_of
 from badger_envs.family import Family
+from badger_envs.outcome_bounds import outcome_bounds
 from leaderboards.boards.board import board_names, load_board
-from leaderboards.boards.bounds import outcome_bounds
 from tests.badger_agents.small import ConstantAgent, keys
 from tests.badger_envs.toy_family import Toy
 
