@@ -17,6 +17,10 @@ OBSERVATIONS, ENVIRONMENT_STATES = "observations", "environment_states"
 """What `record` may name beside what the agent records: see `Segment.trace`."""
 
 
+NOISE_STEPS = 128
+"""Steps whose noise is drawn at once: what is drawn is the same, and memory does not grow with the horizon."""
+
+
 class TaskBatch(NamedTuple):
     """B trials, before anybody acts in them.
 
@@ -102,7 +106,6 @@ def rollout_segment(
     *,
     record: bool | Sequence[str] = False,
     longest_gradient: float | None = None,
-    noise: Float[Tensor, "B k N"] | None = None,
 ) -> tuple[Segment, Carry]:
     """Let the agent act for some steps.
 
@@ -119,22 +122,22 @@ def rollout_segment(
             after the step, and solution where there is one.
         longest_gradient: longest gradient of one row that flows back from a step to the one before (see
             `limit_gradients`); None: all flows back as it is.
-        noise: the family's noise of these steps, where it is drawn already.
 
     Returns:
         What happened, and where the trials are then.
     """
     family, keys, agent_keys, task = batch
     agent_state, env_state, first = carry
-    if noise is None:
-        noise = family.noise(keys, steps, first)  # (B, k, N)
     losses, rewards, kept = [], [], []
     for number in range(steps):
         if longest_gradient is not None:
             agent_state, env_state = limit_gradients((agent_state, env_state), longest_gradient)
+        place = number % NOISE_STEPS
+        if place == 0:
+            noise = family.noise(keys, min(NOISE_STEPS, steps - number), first + number)  # (B, n, N)
         before, observation = env_state, family.observe(task, env_state)
         agent_state, action, made = agent.act(agent_state, observation, agent_keys, first + number)
-        env_state, reward, loss, _ = family.step(task, before, action, noise[:, number])
+        env_state, reward, loss, _ = family.step(task, before, action, noise[:, place])
         losses.append(loss)
         rewards.append(reward)
         if record is True:

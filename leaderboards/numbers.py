@@ -5,7 +5,6 @@ import difflib
 import re
 import statistics as plain
 from collections.abc import Callable
-from pathlib import Path
 
 from badger_agents.loading import FOLDER as PRETRAINED
 from badger_envs import scoring
@@ -16,8 +15,6 @@ from leaderboards.boards.standing import mean_outcome, outcomes, scores, short
 
 BLOCK = re.compile(r"<!-- numbers: ([\w-]+) -->\n.*?<!-- end -->", re.DOTALL)
 """A block: what stands between its first and its last line is written by `filled`."""
-
-DEMO = Path("docs/demo_seeds.csv")
 
 
 def filled(text: str) -> str:
@@ -52,6 +49,8 @@ def boards() -> str:
         claims = {each.agent: each.passed for each in verdicts(board, results)}
         agents = [agent for agent in board.agents if agent in claims and results[agent]]
         contestants = [a for a, e in board.agents.items() if e.role == "contestant" and results[a]]
+        if not contestants:
+            continue
         sign = 1 if board.higher_is_better else -1
         best = max(contestants, key=lambda a: sign * outcomes(board, results[a], board.main).mean())
         for agent in agents:
@@ -101,17 +100,6 @@ def sizes() -> str:
     return table(head, [["error, median of 3 outer seeds", *median], ["lowest to highest", *ends]])
 
 
-def demo() -> str:
-    """The demo's agents over ten outer seeds."""
-    rows = list(csv.DictReader(DEMO.read_text(encoding="utf-8").splitlines()))
-    agents = list(dict.fromkeys(row["agent"] for row in rows))
-    made = []
-    for agent in agents:
-        values = [float(row["error"]) for row in rows if row["agent"] == agent]
-        made.append([agent, short(plain.fmean(values)), f"{short(min(values))} to {short(max(values))}"])
-    return table(["agent", "error after 20 steps, mean of outer seeds 0 to 9", "lowest to highest"], made)
-
-
 FAMILIES = {
     "GuessingGame-v0": "coordination: find hidden numbers from one global error",
     "XOR-v0": "passing on hidden information: parity of bits, each seen by one expert",
@@ -138,5 +126,5 @@ def _mean(board: Board, results: Results, agent: str) -> str:
     return f"{short(found.value)} ({short(found.low)} to {short(found.high)})"
 
 
-BLOCKS: dict[str, Callable[[], str]] = {"boards": boards, "sizes": sizes, "demo": demo, "families": families}
+BLOCKS: dict[str, Callable[[], str]] = {"boards": boards, "sizes": sizes, "families": families}
 """What a block may be called, and what writes it."""

@@ -7,8 +7,10 @@ import torch
 from torch import Tensor
 
 from badger_agents.estimators.objectives import OBJECTIVES
+from badger_agents.recipe.loading import load_recipe
 from badger_agents.rollout import rollout
 from badger_envs import keyed_random
+from badger_envs.families.bandit import Bandit
 from tests.badger_agents.small import ConstantAgent, keys, random_agent, small_family
 
 
@@ -41,6 +43,23 @@ def test_recording_changes_nothing() -> None:
     assert {"messages", "attention", "inbox", "writing", "outputs", "feedback", "solution"} <= set(
         recorded.trace
     )
+
+
+def test_noise_is_drawn_in_blocks_and_what_happens_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    family, names = Bandit(arms=3, horizon=11), keys(7)
+    agent = load_recipe("bandit-random").make_agent()
+    whole, longest = rollout(agent, family, names), []
+    drawn = Bandit.noise
+
+    def counted(self: Bandit, names: torch.Tensor, steps: int, start: int = 0) -> Any:
+        longest.append(steps)
+        return drawn(self, names, steps, start)
+
+    monkeypatch.setattr("badger_agents.rollout.NOISE_STEPS", 4)
+    monkeypatch.setattr(Bandit, "noise", counted)
+    parts = rollout(agent, family, names)
+    assert longest == [4, 4, 3]
+    assert torch.equal(parts.reward, whole.reward)
 
 
 def test_an_agent_without_weights_lives_too() -> None:

@@ -12,9 +12,7 @@ def test_what_a_subclass_leaves_out_is_named() -> None:
     class Half(ExpertPolicy):
         message_size = 1
 
-    assert Half().initial_state(torch.ones(1, 1, 2)).tolist() == [
-        [[1.0, 1.0]]
-    ]  # the draws
+    assert Half().initial_state(torch.ones(1, 1, 2)).tolist() == [[[1.0, 1.0]]]  # the draws
     with pytest.raises(NotImplementedError, match="Half does not define emit"):
         Half().emit(None, torch.zeros(1, 1, 1))
     with pytest.raises(NotImplementedError, match="Half does not define update"):
