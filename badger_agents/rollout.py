@@ -18,7 +18,7 @@ OBSERVATIONS, ENVIRONMENT_STATES = "observations", "environment_states"
 
 
 NOISE_STEPS = 128
-"""Steps whose noise is drawn at once: what is drawn is the same, and memory does not grow with the horizon."""
+"""Steps whose noise is drawn at once, so that memory does not grow with the horizon; draws are the same."""
 
 
 class TaskBatch(NamedTuple):

@@ -1,5 +1,6 @@
 """The inner loop: what a rollout returns, and that gradients through it are right."""
 
+import sys
 from typing import Any
 
 import pytest
@@ -55,7 +56,7 @@ def test_noise_is_drawn_in_blocks_and_what_happens_is_the_same(monkeypatch: pyte
         longest.append(steps)
         return drawn(self, names, steps, start)
 
-    monkeypatch.setattr("badger_agents.rollout.NOISE_STEPS", 4)
+    monkeypatch.setattr(sys.modules[rollout.__module__], "NOISE_STEPS", 4)
     monkeypatch.setattr(Bandit, "noise", counted)
     parts = rollout(agent, family, names)
     assert longest == [4, 4, 3]
