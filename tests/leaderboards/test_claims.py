@@ -24,9 +24,9 @@ def error(dims: int, trials: int, horizon: int = 20, **agent: object) -> float:
     return evaluate(kept.agent(**agent), family, trials, seed=7).mean
 
 
-def accuracy(bits: int, **agent: object) -> float:
+def accuracy(bits: int, horizon: int = 4, **agent: object) -> float:
     kept = policy("xor")
-    family = kept.recipe.family(split="test", bits=bits)
+    family = kept.recipe.family(split="test", bits=bits, horizon=horizon)
     return evaluate(kept.agent(**agent), family, 500, seed=7).mean
 
 
@@ -55,6 +55,12 @@ def test_a_life_five_times_as_long_does_not_diverge() -> None:
 
 def test_experts_who_hear_nothing_do_not_solve_it() -> None:
     assert error(6, 200, channel={"topology": "none"}) > 0.5
+
+
+@pytest.mark.parametrize("horizon", [8, 16])
+@pytest.mark.parametrize(("bits", "least"), [(2, 0.99), (6, 0.99), (8, 0.9), (10, 0.9)])
+def test_parity_carries_over_to_longer_lives_and_more_bits(bits: int, least: float, horizon: int) -> None:
+    assert accuracy(bits, horizon, experts=12) > least
 
 
 @pytest.mark.parametrize("bits", [2, 3, 4, 5, 6])
