@@ -8,8 +8,11 @@ import numpy as np
 from leaderboards import statistics
 from leaderboards.boards.board import Board
 from leaderboards.boards.results import Results
-from leaderboards.boards.standing import difference, not_shown, said
+from leaderboards.boards.standing import difference, not_shown, outcomes, said, scores
 from leaderboards.statistics import ENOUGH, Estimate, Limits
+
+HEARD = 0.1
+"""Where messages of other tasks cost an outer seed so much of its score, what is said there is of use."""
 
 
 class Check(NamedTuple):
@@ -29,6 +32,7 @@ class Verdict(NamedTuple):
         passed: whether all checks hold.
         checks: each of them.
         speed: whether it learns sooner than in silence, in words; "" where the board has no threshold.
+        protocol: in how many outer seeds messages came to be of use, in words; "" where that is not known.
     """
 
     agent: str
@@ -36,6 +40,7 @@ class Verdict(NamedTuple):
     passed: bool
     checks: tuple[Check, ...]
     speed: str = ""
+    protocol: str = ""
 
 
 def verdicts(board: Board, results: Results) -> list[Verdict]:
@@ -94,7 +99,24 @@ def verdict(board: Board, results: Results, agent: str, silent: str, alone: str,
         else f"No claim {where}: not shown: {'; '.join(failed)}."
     )
     speed = "" if board.threshold is None else _speed(board.threshold, results, agent, silent)
-    return Verdict(agent, sentence, not failed, tuple(checks), speed)
+    protocol = _protocol(board, results, agent, shuffled)
+    return Verdict(agent, sentence, not failed, tuple(checks), speed, protocol)
+
+
+def _protocol(board: Board, results: Results, agent: str, shuffled: str) -> str:
+    """In how many outer seeds a protocol formed, in words."""
+    own, other = ({run.seed: run for run in results[name]} for name in (agent, shuffled))
+    common = sorted(own.keys() & other.keys(), key=str)
+    heard, misled = (
+        scores(board, outcomes(board, [of[seed] for seed in common], board.main)) for of in (own, other)
+    )
+    if not common or heard is None or misled is None:
+        return ""
+    formed = int((heard - misled >= HEARD).sum())
+    return (
+        f"A protocol formed in {formed} of {len(common)} outer seeds"
+        f" (messages of other tasks cost at least {HEARD:g} of the score)."
+    )
 
 
 def _speed(threshold: float, results: Results, agent: str, silent: str) -> str:

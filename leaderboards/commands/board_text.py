@@ -48,7 +48,8 @@ def show_board(board: Board, results: Results, *, as_json: bool = False, note: s
     lines, parts = standings(board, results), ablations(board, results)
     if not lines:
         raise BoardError(f"{board.name} has no finished runs here; make some: badger board run {board.name}")
-    notes = [each.sentence for each in verdicts(board, results)] + [note] * bool(note)
+    notes = [f"{each.sentence} {each.protocol}".rstrip() for each in verdicts(board, results)]
+    notes += [note] * bool(note)
     if old := stale(board, results):
         every = len(old) == sum(bool(runs) for runs in results.values())
         notes.append(f"Measured with an earlier edition: {'all lines' if every else ', '.join(old)}.")

@@ -66,7 +66,8 @@ def _page(board: Board, results: Results) -> dict[str, bytes]:
     parts.append(_ablations(board, results))
     for verdict in verdicts(board, results):
         checks = [f"- {'yes' if it.holds else 'no'}: {it.what} ({it.numbers})" for it in verdict.checks]
-        parts += [f"**{verdict.sentence}** {verdict.speed}".rstrip(), "\n".join(checks)]
+        told = f"**{verdict.sentence}** {verdict.protocol} {verdict.speed}"
+        parts += [" ".join(told.split()), "\n".join(checks)]
     parts += [*_cells(board, results), "\n".join(f"- {each.sentence}." for each in crossings(board, results))]
     parts.append("\n\n".join(f"![{Path(name).stem}]({name})" for name in pictures))
     text = "\n\n".join(part for part in parts if part) + "\n"
