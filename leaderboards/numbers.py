@@ -11,7 +11,7 @@ from badger_envs import scoring
 from leaderboards.boards.board import Board, board_names, load_board
 from leaderboards.boards.claims import verdicts
 from leaderboards.boards.results import Results, read_results
-from leaderboards.boards.standing import mean_outcome, outcomes, scores, short
+from leaderboards.boards.standing import mean_outcome, outcomes, scores, short, stale
 
 BLOCK = re.compile(r"<!-- numbers: ([\w-]+) -->\n.*?<!-- end -->", re.DOTALL)
 """A block: what stands between its first and its last line is written by `filled`."""
@@ -51,6 +51,7 @@ def boards() -> str:
         contestants = [a for a, e in board.agents.items() if e.role == "contestant" and results[a]]
         if not contestants:
             continue
+        old = stale(board, results)
         sign = 1 if board.higher_is_better else -1
         best = max(contestants, key=lambda a: sign * outcomes(board, results[a], board.main).mean())
         for agent in agents:
@@ -64,7 +65,7 @@ def boards() -> str:
             normal = scores(board, outcomes(board, results[agent], board.main))
             rows.append(
                 [
-                    f"{name}{', ' + condition if condition else ''}",
+                    f"{name}{', ' + condition if condition else ''}{' (earlier edition)' * (agent in old)}",
                     f"{board.outcome_in(board.main)} in {board.main}",
                     f"{board.agents[best].label or best} {_mean(board, results, best)}",
                     _mean(board, results, agent),
