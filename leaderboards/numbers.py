@@ -8,10 +8,11 @@ from collections.abc import Callable
 
 from badger_agents.loading import FOLDER as PRETRAINED
 from badger_envs import scoring
-from leaderboards.boards.board import Board, board_names, load_board
+from leaderboards.boards.board import Board, board_names
 from leaderboards.boards.claims import verdicts
 from leaderboards.boards.results import Results, read_results
 from leaderboards.boards.standing import mean_outcome, outcomes, scores, short, stale
+from leaderboards.tuning.choosing import load_as_run
 
 BLOCK = re.compile(r"<!-- numbers: ([\w-]+) -->\n.*?<!-- end -->", re.DOTALL)
 """A block: what stands between its first and its last line is written by `filled`."""
@@ -44,7 +45,7 @@ def boards() -> str:
     """A row per board and condition: best contestant, Badger with its score, Badger in silence, the claim."""
     rows = []
     for name in board_names():
-        board = load_board(name)
+        board = load_as_run(name)
         results = read_results(board)
         claims = {each.agent: each.passed for each in verdicts(board, results)}
         agents = [agent for agent in board.agents if agent in claims and results[agent]]

@@ -30,6 +30,7 @@ from leaderboards.tuning.choosing import (
     TuningRow,
     arms,
     choice_of,
+    load_as_run,
     read_tuning,
     tuned,
     tuning_file,
@@ -232,7 +233,7 @@ def show_(
         tuning: Show instead which optimiser was chosen for each agent.
         json: Print the result as one JSON object.
     """
-    board_, note = load_board(board), ""
+    board_, note = load_as_run(board), ""
     if tuning:
         rows = read_tuning(tuning_file(board))
         show_choices(board_, [choice_of(board_, name, rows) for name in arms(board_)], as_json=json)
@@ -273,7 +274,7 @@ def build(
         out: Folder of the pages.
         json: Print the result as one JSON object.
     """
-    chosen = [load_board(name) for name in boards or board_names()]
+    chosen = [load_as_run(name) for name in boards or board_names()]
     found = [
         kept(board)[:2] if runs is None else (board, read_results(board, runs / board.name / RESULTS))
         for board in chosen

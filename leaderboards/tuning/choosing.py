@@ -199,13 +199,23 @@ def floor_of(board: Board) -> float:
     return -math.inf if board.higher_is_better else math.inf
 
 
-def tuned(board: Board, file: Path, agents: Sequence[str] = ()) -> Board:
+def load_as_run(name_or_path: str) -> Board:
+    """A board with the chosen optimiser in every arm of which there is a choice: as its rows were made.
+
+    Raises:
+        BoardError: as `load_board`; or the rows of its tuning are damaged.
+    """
+    return tuned(load_board(name_or_path), tuning_file(name_or_path), None)
+
+
+def tuned(board: Board, file: Path, agents: Sequence[str] | None = ()) -> Board:
     """The board with the chosen optimiser in every arm; one without a [tuning] table as it is.
 
     Args:
         board: the board.
         file: its rows.
-        agents: lines that must have been tuned, all if empty; others that were not keep their recipe's.
+        agents: lines that must have been tuned, all if empty, none if None; others that were not keep their
+            recipe's.
 
     Raises:
         BoardError: one of them was not, or the file is damaged.
@@ -213,7 +223,7 @@ def tuned(board: Board, file: Path, agents: Sequence[str] = ()) -> Board:
     """
     if board.tuning is None:
         return board
-    rows, needed = {row.key: row for row in read_tuning(file)}, arms(board, agents)
+    rows, needed = {row.key: row for row in read_tuning(file)}, [] if agents is None else arms(board, agents)
     lines = dict(board.agents)
     for name in arms(board):
         choice = choice_of(board, name, rows.values()) if name in needed else _choice(board, name, rows)
