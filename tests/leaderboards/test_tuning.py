@@ -240,6 +240,9 @@ def test_the_command_tunes_in_processes_and_the_board_then_runs(
     assert [row["agent"] for row in done.results] == ["talk"]
     assert len(read_tuning(tmp_path / FILE)) == 4
     assert run(capsys, *running).status == 0
+    shown = run(capsys, "board", "show", file, "--runs", out).out
+    assert "talk" in shown
+    assert "earlier edition" not in shown  # rows are those of the chosen optimiser, and not of the recipe's
     chosen = units_of(tuned(board_of(tmp_path), tmp_path / FILE, ["talk"]), out, ("talk",))[0]
     assert (out / "trained" / chosen.trained.name / "seed0").is_dir()
 
