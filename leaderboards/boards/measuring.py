@@ -118,7 +118,9 @@ def this_processor() -> dict[str, str]:
     cpus = Path("/proc/cpuinfo")
     if cpus.is_file():
         told = [
-            line.partition(":")[2].strip() for line in cpus.read_text().splitlines() if "model name" in line
+            line.partition(":")[2].strip()
+            for line in cpus.read_text(encoding="utf-8").splitlines()
+            if "model name" in line
         ]
         name = told[0] if told else name
     return {"processor": name, "instructions": torch.backends.cpu.get_cpu_capability()}

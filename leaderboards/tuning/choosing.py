@@ -90,7 +90,7 @@ def tuning_fingerprint(board: Board, recipe: Recipe) -> str:
         "cell": board.cells[board.main].model_dump(mode="json"),
         "tasks": [board.tasks, board.task_seed],
     }
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
 
 def tuning_of(board: Board) -> TuningTable:

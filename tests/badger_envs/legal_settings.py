@@ -104,6 +104,7 @@ def hot_cold(draw: st.DrawFn) -> Settings:
     optional = {
         "feedback": st.sampled_from(["sign", "delta", "value", "gradient"]),
         "reveal_inputs": st.booleans(),
+        "loss": st.sampled_from(["value", "best"]),
     }
     other = draw(st.fixed_dictionaries({}, optional=optional))
     kind = draw(kinds(landscapes.KINDS))
@@ -171,6 +172,7 @@ ILLEGAL: dict[str, list[Any]] = {
     "walk": [*_NEVER, None, 0.51, True, "0.1"],
     "feedback": [*_NEVER, None, "Sign", True, ["sign"]],
     "reveal_inputs": [*_NEVER, None, 0, "no"],
+    "loss": [*_NEVER, None, "", "worst"],
     "support": [*_NEVER, None, 1000, True, 2.0],
     "nonzero": [*_NEVER, None, 0, True, 2.0],
     "blur": [*_NEVER, None, 1, True, "0.2"],

@@ -201,7 +201,7 @@ def test_the_command_is_a_plain_loop_for_the_suites_own_agents(capsys: pytest.Ca
     ("dims", "trials", "dtype"),
     [
         (3, 20, "float32"),
-        (6, 20, "float32"),
+        (6, 20, "float64"),
         pytest.param(3, 200, "float32", marks=pytest.mark.slow),
         pytest.param(6, 200, "float64", marks=pytest.mark.slow),
     ],
