@@ -15,14 +15,14 @@ SLACK = 1e-5
 
 
 def outcome_bounds(family: Family) -> tuple[float, float]:
-    """Lowest and highest outcome of a trial; infinities for families of which nothing is known."""
-    low, high = _exact(family)
+    """Lowest and highest outcome of a trial, as it may be rounded: `exact_bounds` with some slack."""
+    low, high = exact_bounds(family)
     slack = 0.0 if math.isinf(high - low) else SLACK * (high - low)
     return low - slack, high + slack
 
 
-def _exact(family: Family) -> tuple[float, float]:
-    """The bounds without slack."""
+def exact_bounds(family: Family) -> tuple[float, float]:
+    """Lowest and highest outcome of a trial; infinities for families of which nothing is known."""
     if isinstance(family, XOR):
         return 0.0, 1.0  # a fraction of answers
     if isinstance(family, Bandit):

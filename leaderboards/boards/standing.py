@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from badger_envs.outcome_bounds import outcome_bounds
+from badger_envs.outcome_bounds import exact_bounds, outcome_bounds
 from badger_envs.scoring import scale_of
 from leaderboards import statistics
 from leaderboards.boards.board import Board
@@ -283,7 +283,7 @@ def limits(board: Board, cell: str, *values: np.ndarray) -> Limits:
         cell: of it.
         values: outcomes that were seen.
     """
-    low, high = outcome_bounds(board.cells[cell].family())
+    low, high = exact_bounds(board.cells[cell].family())
     floor = _floor(board, cell)
     if floor is not None:
         low, high = (floor, high) if board.higher_is_better else (low, floor)
