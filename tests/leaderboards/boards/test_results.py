@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from leaderboards.boards.board import BoardError, board_names, load_board
+from leaderboards.boards.board import BoardError, board_names
 from leaderboards.boards.costs import FILE as COSTS
 from leaderboards.boards.costs import costs_text, read_costs
 from leaderboards.boards.finished import TASKS, put_together, read_tasks
@@ -13,6 +13,7 @@ from leaderboards.boards.results import FILE, read_results, results_text, write_
 from leaderboards.boards.rows import RunRows, write_run
 from leaderboards.boards.standing import stale, standings
 from leaderboards.commands.board_text import show_board
+from leaderboards.tuning.choosing import load_as_run
 from tests.leaderboards.boards.made_up import failed, made_up
 from tests.leaderboards.boards.tiny import tiny_board
 
@@ -128,7 +129,7 @@ def test_results_are_the_sums_of_the_parquet_file_and_no_order_changes_them(tmp_
 
 @pytest.mark.parametrize("name", board_names())
 def test_the_suite_s_results_are_whole(name: str) -> None:
-    board = load_board(name)
+    board = load_as_run(name)
     found = read_results(board)
     for agent, entrant in board.agents.items():
         if agent not in stale(board, found) and found[agent]:  # an earlier edition had fewer seeds and lines
