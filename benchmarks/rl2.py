@@ -59,6 +59,7 @@ def own_recipe(sizes: Sizes) -> Recipe:
     table = load_recipe("bandit-rl2").model_dump()
     table["env"] = {"id": ID, "arms": sizes.arms, "horizon": sizes.horizon}
     table["agent"] |= {"hidden_size": sizes.hidden_size, "sequence_model": sizes.core, "feedback_to": "all"}
+    table["agent"] |= {"update_bias": 0.0}  # as sb3-contrib's
     learning = {"value_size": sizes.hidden_size, "epochs": sizes.epochs, "minibatches": sizes.minibatches}
     table["training"] |= {"batch_size": sizes.num_envs, "estimator_settings": learning}
     return Recipe.model_validate(table)

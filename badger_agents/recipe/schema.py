@@ -338,8 +338,11 @@ def first_error(error: ValidationError, model: type[BaseModel], prefix: str = ""
         return f"{key}: missing; it must be given"
     if first["type"] == "unknown_key":  # of a policy, which knows its own
         return f"{key}.{first['msg']}"
-    told = [item["msg"].removeprefix("Value error, ") for item in errors if item["loc"][0] == first["loc"][0]]
+    alike = [item for item in errors if item["loc"][:1] == first["loc"][:1]]
+    told = [item["msg"].removeprefix("Value error, ") for item in alike]
     reasons = dict.fromkeys(message[0].lower() + message[1:] for message in told)
+    if not first["loc"]:  # what is wrong of the settings together
+        return f"{prefix.rstrip('.')}: {', or '.join(reasons)}"
     return f"{key} is {first['input']!r}; {', or '.join(reasons)}"
 
 

@@ -217,6 +217,11 @@ def test_changes_for_one_use_are_checked_too() -> None:
         recipe.make_agent(expert=3)
 
 
+def test_settings_that_do_not_go_together_are_told_in_one_line() -> None:
+    with pytest.raises(RecipeError, match=r"^agent: update_bias is set, and sequence_model is 'lstm'"):
+        load_recipe("guessing-lstm").make_agent(update_bias=1.0)
+
+
 def test_weights_have_the_dtype_of_the_family() -> None:
     agent = small_recipe(env={"dtype": "float64"}).make_agent()
     assert {weight.dtype for weight in agent.parameters()} == {torch.float64}
