@@ -207,18 +207,16 @@ def _coordination(
     said = metrics.symbols(metrics.first_component(metrics.unusual(messages))[0][..., 0])[..., :single]
     done = metrics.symbols(writing)[..., :single]
     orders = probes.trial_permutations(names, PERMUTATIONS)
-    found: dict[str, list[tuple[metrics.Excess, Record]]] = {
+    return {
         "speaker consistency": [
             (excess, {"speaker": i})
             for i, excess in enumerate(metrics.speaker_consistency(said, done, orders))
-        ]
-    }
-    if len(messages) > 1:
-        found["instantaneous coordination"] = [
+        ],
+        "instantaneous coordination": [
             (excess, {"listener": i, "speaker": j})
             for (i, j), excess in metrics.instantaneous_coordination(said, done, orders).items()
-        ]
-    return found
+        ],
+    }
 
 
 def _hearing(case: Case, attention: np.ndarray, keys: Any, one: Callable[..., Record]) -> list[Record]:

@@ -216,6 +216,11 @@ class BadgerAgent(LearnedAgent):
     def _sent(self, said: Tensor | Emission) -> Emission:
         """What a policy sends, if it is as wide as the policy says; a tensor is messages without keys."""
         emission = said if isinstance(said, Emission) else Emission.alike(said)
+        if emission.value.shape[-1] != self.policy.message_size:
+            raise ValueError(
+                f"the policy's messages have shape {tuple(emission.value.shape)}; their last axis must be its"
+                f" message_size, {self.policy.message_size}"
+            )
         if emission.key.shape[-1] != self.policy.key_size or emission.query.shape != emission.key.shape:
             raise ValueError(
                 f"the policy sends keys and queries of shapes {tuple(emission.key.shape)} and"

@@ -24,7 +24,7 @@ class Change:
 
     Attributes:
         add: how many fresh experts come: an initial state of their own, and nothing said yet.
-        clone: experts that get a copy each: its state and its last message, another identity. An expert
+        clone: experts that get a copy each: its state and its messages under way, another identity. An expert
             may be named several times.
         clone_noise: standard deviation of normal numbers that are added to clones' states. Exact copies
             that read alike stay alike, and all speak at once where they should take turns.

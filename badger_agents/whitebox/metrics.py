@@ -161,16 +161,18 @@ def instantaneous_coordination(
     writings: Int[np.ndarray, "T B E"],
     permutations: Int[np.ndarray, "P B"],
 ) -> dict[tuple[int, int], Excess]:
-    """How much a message says of what another expert writes in the next step, by (listener, speaker).
+    """How much a message says of what another expert writes once it has heard it, by (listener, speaker).
 
-    Formula: mutual information of message j at step t and writing i at t + 1; minus the permutation null.
+    Messages arrive in the step in which they are sent, and are heard before anybody writes.
+
+    Formula: mutual information of message j and writing i of the same step; minus the permutation null.
     Range: 0 to log2 S bits. Correlation only: both may follow from a third thing.
     Source: Jaques et al. 2019; Lowe et al. 2019.
     Null: `excess`.
     """
     experts = messages.shape[2]
     return {
-        (i, j): excess(messages[:-1, :, j], writings[1:, :, i], permutations)
+        (i, j): excess(messages[..., j], writings[..., i], permutations)
         for i in range(experts)
         for j in range(experts)
         if i != j

@@ -52,7 +52,7 @@ def grow(
         runs: Run folders of `badger train` (outer seeds of one recipe), or a recipe without weights.
         pretrained: Name of a policy that comes with the suite (`badger list pretrained`), in place of runs.
         at: After how many steps of a trial experts come and go; half of them if not given.
-        clone: Experts that get a copy each, of state and last message, such as 0 1 2 3.
+        clone: Experts that get a copy each, of state and messages under way, such as 0 1 2 3.
         clone_noise: Standard deviation of what is added to clones' states, so that they are not alike.
         add: How many fresh experts come.
         remove: Experts that go.

@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 from badger_agents.atomic_files import write_atomically
 from badger_agents.estimators.optimiser import AdamSettings, OptimiserSettings
-from badger_agents.recipe.loading import Recipe, check_recipe
+from badger_agents.recipe.loading import Recipe
+from badger_agents.recipe.schema import EvaluationTable
 from leaderboards.boards.board import FOLDER, Board, BoardError, TuningTable, identity, load_board
 
 FILE = "tuning.csv"
@@ -75,9 +76,10 @@ class Choice(NamedTuple):
 
 def with_optimiser(recipe: Recipe, optimiser: OptimiserSettings) -> Recipe:
     """A recipe trained by another optimiser, without what does not decide its weights."""
-    tables = {**recipe.model_dump(), "name": NAME, "summary": "", "evaluation": {}}
-    tables["training"] = {**tables["training"], "optimiser": optimiser.model_dump()}
-    return check_recipe(tables, f"recipe {recipe.name}", recipe.trust)
+    assert recipe.training is not None  # as of all that is tuned
+    training = recipe.training.model_copy(update={"optimiser": optimiser})
+    plain = {"name": NAME, "summary": "", "evaluation": EvaluationTable(), "training": training}
+    return recipe.model_copy(update=plain)
 
 
 def tuning_fingerprint(board: Board, recipe: Recipe) -> str:

@@ -19,8 +19,9 @@ class ChannelSettings(CodecSettings):
     Attributes:
         topology: who can hear whom: a name, with arguments or without, as `badger_envs.topology` lists them,
             or a matrix of 0 and 1.
-        received_attention: experts also read how much attention their last message got, as a mean over those
-            who can hear it: 1 if all hear nothing else. By it they can agree on whose turn it is.
+        received_attention: experts also read how much attention their message got, as a mean over those who
+            can hear it: 1 if all hear nothing else. By it they can agree on whose turn it is. When they speak
+            they read that of the round before.
         dropout: chance that an edge fails, at each delivery anew: nothing is heard over it.
         delay: rounds that messages arrive late.
     """

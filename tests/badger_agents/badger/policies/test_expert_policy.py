@@ -27,6 +27,13 @@ def test_keys_that_a_policy_did_not_announce_are_refused() -> None:
         rollout(agent, family, keys(2))
 
 
+def test_messages_of_another_width_than_announced_are_refused() -> None:
+    agent = random_agent(small_family())
+    agent.policy.message_size = 5
+    with pytest.raises(ValueError, match=r"messages have shape \(2, 3, 3\); .* message_size, 5"):
+        rollout(agent, small_family(), keys(2))
+
+
 def test_messages_without_keys_have_keys_of_no_width() -> None:
     emission = Emission.alike(torch.ones(2, 3, 4))
     assert [part.shape for part in emission] == [(2, 3, 4), (2, 3, 0), (2, 3, 0)]
