@@ -167,9 +167,7 @@ class GuessingGame(Family):
         """Write the action; the error of it is loss and minus the reward."""
         xp = namespace(action)
         miss = action - task.target
-        error = xp.linalg.vecdot(
-            task.weight * miss, miss
-        )  # [B]; half the time of a sum over so short an axis
+        error = xp.linalg.vecdot(task.weight * miss, miss)  # [B]; half the time of a sum over a short axis
         time = state.time + 1
         return Transition(State(action * task.mask, error, time), -error, error, time == self.horizon)
 
