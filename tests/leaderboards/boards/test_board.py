@@ -19,7 +19,7 @@ def test_the_suites_boards_are_whole(name: str) -> None:
     assert board.name == name
     prints = [board.fingerprint(agent) for agent in board.agents]
     assert len(set(prints)) == len(prints)  # no line is there twice
-    assert board.seeds == (50 if name == "communication-v1" else 10)
+    assert board.seeds == 10
 
 
 @pytest.mark.parametrize(
