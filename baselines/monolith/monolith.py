@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from badger_agents.action_distribution import choose, draws, is_drawn, logits_of
 from badger_agents.agent import LearnedAgent, Settings, feedback_and_change
 from badger_agents.badger.membrane.base import Writing
+from badger_agents.badger.membrane.windows import WINDOW_LENGTH, Clock, clock, sizes, told
 from badger_envs.family import FLAGS, ActionKind, Family, Observation, Slots
-from baselines.monolith.sequence_models import SEQUENCE_MODELS, Memory, SequenceModel, unroll
+from baselines.monolith.sequence_models import SEQUENCE_MODELS, Memory, SequenceModel, restarted, unroll
 
 BLOCK = 16
 """Steps for which chance is drawn at once."""
@@ -31,6 +32,24 @@ class TransformerSettings(Settings):
     window: int | None = Field(default=None, ge=1)
 
 
+class WindowSettings(Settings):
+    """Settings of a monolith that reads time and feedback as experts behind an attentional membrane do.
+
+    A trial is cut into equal windows. In place of the trial's clock and the feedback as it is, the monolith
+    reads the clock of the window, how many slots are in use, and the feedback times the number of outputs in
+    use, with its changes since the last step and since the window began.
+
+    Attributes:
+        window_length: steps of the longest window.
+        feedback_scale: factor of the feedback, to bring one output's effect near 1.
+        resets: whether the memory is emptied at the start of each window, which no expert's is.
+    """
+
+    window_length: int = Field(default=WINDOW_LENGTH, ge=1)
+    feedback_scale: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    resets: bool = False
+
+
 class MonolithSettings(Settings):
     """Settings of a monolith.
 
@@ -46,6 +65,7 @@ class MonolithSettings(Settings):
             "all" it is there for all once.
         magnification: above 0, it also reads feedback and its change `magnified` by so much, as experts do
             (see `badger_agents.agent.magnified`).
+        windows: it reads time and feedback by windows, see `WindowSettings`; None: by trials.
         noise: standard deviation of what is added to continuous actions, so that they can be learned by
             reward alone (`policy_gradient`); 0: nothing is.
         update_bias: of a GRU, added to the bias of its update gate at the start (see `GRUCell`); refused
@@ -59,6 +79,7 @@ class MonolithSettings(Settings):
     temperature: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     feedback_to: Literal["all", "chosen"] = "all"
     magnification: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    windows: WindowSettings | None = None
     noise: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     update_bias: float = Field(default=0.0, allow_inf_nan=False)
 
@@ -83,13 +104,31 @@ class MonolithState(NamedTuple):
     Attributes:
         memory: of the sequence model.
         feedback: [B, G], of the last step, to tell its change.
+        start: [B, G], of the start of the present window; [B, 0] for a monolith without windows.
+        horizon: [B, 1], steps in a trial.
         chance: [B, BLOCK, O], what chance says at these steps and their neighbours; before it is drawn, and
             where it never is, [B, 0, O].
     """
 
     memory: Memory
     feedback: Tensor
+    start: Tensor
+    horizon: Tensor
     chance: Tensor
+
+
+class Time(NamedTuple):
+    """The clock of windows at a step, or at several, and what was heard when the present one began.
+
+    Attributes:
+        clock: see `badger_agents.badger.membrane.windows.Clock`.
+        begins: bool [*T, B, 1], whether a window begins.
+        start: [*T, B, G], feedback at the start of the present window.
+    """
+
+    clock: Clock
+    begins: Tensor
+    start: Tensor
 
 
 class Monolith(LearnedAgent):
@@ -118,11 +157,12 @@ class Monolith(LearnedAgent):
         slots = self.slots = family.slots
         if settings.feedback_to == "chosen" and self.action_kind != "categorical":
             raise ValueError("feedback_to is 'chosen', and actions choose no output; set it to 'all'")
+        heard, clocks = (2, len(FLAGS)) if settings.windows is None else (3, len(FLAGS) - 1 + 3 + 4)
         reading_size = (
             slots.inputs * (slots.input_size + 1)
             + slots.outputs * (2 + slots.output_feedback)
-            + (4 if settings.magnification else 2) * slots.feedback
-            + len(FLAGS)
+            + heard * (2 if settings.magnification else 1) * slots.feedback
+            + clocks
             + slots.outputs * slots.feedback * (settings.feedback_to == "chosen")
         )
         made, own = SEQUENCE_MODELS[settings.sequence_model], {}
@@ -150,17 +190,21 @@ class Monolith(LearnedAgent):
         model: SequenceModel = self.cell
         memory, feedback = model.initial_state(zeros, family.horizon), zeros.expand(-1, self.slots.feedback)
         chance = zeros[..., None].expand(-1, -1, self.slots.outputs)[:, :0]  # (B, 0, O)
-        return MonolithState(memory, feedback, chance)
+        start = feedback[:, :0] if self.settings.windows is None else feedback  # (B, 0) or (B, G)
+        return MonolithState(memory, feedback, start, zeros + family.horizon, chance)
 
     def act(
         self, state: MonolithState, observation: Observation, keys: Int[Tensor, "B 4"], step: int
     ) -> tuple[MonolithState, Tensor, dict[str, Tensor]]:
         """Read everything, update, write everything; records its features as the state of one expert."""
-        reading = self._reading(observation, state.feedback)  # (B, R)
+        time = None if self.settings.windows is None else self._time(observation, state)
+        memory = restarted(state.memory, time.begins[:, 0]) if self._resets and time else state.memory
+        reading = self._reading(observation, state.feedback, time)  # (B, R)
         model: SequenceModel = self.cell
-        hidden, memory = model.step(reading, state.memory)  # (B, H)
+        hidden, memory = model.step(reading, memory)  # (B, H)
         written = self._written(observation, hidden)  # (B, O)
-        after = state._replace(memory=memory, feedback=observation.feedback)
+        start = state.start if time is None else time.start  # (B, G)
+        after = state._replace(memory=memory, feedback=observation.feedback, start=start)
         record = {"states": hidden[:, None]}  # (B, 1, H)
         if not self.draws_actions:
             return after, written.clamp(-1, 1), record
@@ -194,9 +238,16 @@ class Monolith(LearnedAgent):
             The state after the last, and what `act` would record of each step, but for choices.
         """
         before = torch.cat([state.feedback[None], observations.feedback[:-1]])  # (T, B, G)
+        time = None if self.settings.windows is None else self._time(observations, state)
+        if self._resets and time:
+            starts = time.begins[..., 0] if starts is None else time.begins[..., 0] | starts  # (T, B)
+        reading = self._reading(observations, before, time)  # (T, B, R)
         model: SequenceModel = self.cell
-        hidden, memory = unroll(model, self._reading(observations, before), state.memory, starts)  # (T, B, H)
-        after = MonolithState(memory, observations.feedback[-1], state.chance[:, :0])
+        hidden, memory = unroll(model, reading, state.memory, starts)  # (T, B, H)
+        start = state.start if time is None else time.start[-1]  # (B, G)
+        after = state._replace(
+            memory=memory, feedback=observations.feedback[-1], start=start, chance=state.chance[:, :0]
+        )
         record = {"states": hidden[..., None, :]}  # (T, B, 1, H)
         if self.draws_actions:
             written = self._written(observations, hidden)  # (T, B, O)
@@ -209,14 +260,52 @@ class Monolith(LearnedAgent):
         """What logits are counted in."""
         return self.settings.noise if self.action_kind == "continuous" else self.settings.temperature
 
-    def _reading(self, observation: Observation, before: Float[Tensor, "*T B G"]) -> Float[Tensor, "*T B R"]:
-        """All slots side by side, with the feedback's change since the step before."""
-        feedback = feedback_and_change(
-            observation.feedback, before, observation.flags[..., :1], self.settings.magnification
-        )  # (*T, B, 2G or 4G)
+    @property
+    def _resets(self) -> bool:
+        """Whether its memory is emptied when a window begins."""
+        return self.settings.windows is not None and self.settings.windows.resets
+
+    def _time(self, observation: Observation, state: MonolithState) -> Time:
+        """The clock of windows at a step after a state, or at several, [*T, B, ...]."""
+        assert self.settings.windows is not None  # only who reads by windows gets here
+        longest, feedback = self.settings.windows.window_length, observation.feedback  # (*T, B, G)
+        gone = observation.flags[..., -1:]  # (*T, B, 1), of the trial
+        steps = state.horizon.expand_as(gone)  # (*T, B, 1)
+        step = (gone * steps).round()  # (*T, B, 1)
+        now = clock(step, steps, longest)
+        begins = now.window != clock(step - 1, steps, longest).window  # (*T, B, 1)
+        if feedback.dim() == 2:  # one step
+            return Time(now, begins, torch.where(begins, feedback, state.start))
+        place = torch.arange(len(feedback), device=feedback.device)[:, None, None]  # (T, 1, 1)
+        last = torch.where(begins, place, -1).cummax(0).values  # (T, B, 1), where the window began
+        there = feedback.gather(0, last.clamp(min=0).expand_as(feedback))  # (T, B, G)
+        return Time(now, begins, torch.where(last < 0, state.start, there))
+
+    def _reading(
+        self, observation: Observation, before: Float[Tensor, "*T B G"], time: Time | None
+    ) -> Float[Tensor, "*T B R"]:
+        """All slots side by side, with time and feedback, by windows or by trials."""
         slots = [observation.inputs, observation.input_mask, observation.outputs, observation.output_mask]
-        parts = [*slots, observation.output_feedback, feedback, observation.flags]
-        lead = observation.flags.dim() - 1
+        parts, flags, windows = (
+            [*slots, observation.output_feedback],
+            observation.flags,
+            self.settings.windows,
+        )
+        if windows is None or time is None:
+            feedback = feedback_and_change(
+                observation.feedback, before, flags[..., :1], self.settings.magnification
+            )  # (*T, B, 2G or 4G)
+            parts += [feedback, flags]
+        else:
+            used, shown = observation.output_mask, observation.input_mask  # (*T, B, O), (*T, B, I)
+            outputs = used.sum(-1, keepdim=True)  # (*T, B, 1)
+            last = torch.where(flags[..., :1] > 0, observation.feedback, before)  # (*T, B, G)
+            scale, magnification = windows.feedback_scale, self.settings.magnification
+            parts.append(told(observation.feedback, last, time.start, outputs, scale, magnification))
+            parts += [*sizes(used), *sizes(shown)]
+            begins = time.begins.to(flags.dtype)  # (*T, B, 1)
+            parts += [begins, time.clock.gone, time.clock.length, flags[..., :-1]]
+        lead = flags.dim() - 1
         if self.settings.feedback_to == "chosen":  # outputs are 1 there, and 0 elsewhere
             parts.append(observation.outputs[..., None] * observation.feedback[..., None, :])
         return torch.cat([part.flatten(lead) for part in parts], dim=-1)  # (*T, B, R)

@@ -173,7 +173,8 @@ class Board(Settings):
         title: one line.
         about: what is asked, in a few sentences.
         track: "small" (an outer seed trains within 2 minutes on one CPU core) or "open".
-        seeds: outer seeds 0 .. seeds - 1.
+        seeds: how many outer seeds.
+        first_seed: the first of them, above 0 where those below were looked at while the board was made.
         tasks: test tasks in each cell, the same for all agents and seeds.
         task_seed: which tasks.
         main: the cell by which agents are ordered.
@@ -196,6 +197,7 @@ class Board(Settings):
     about: str = ""
     track: Literal["small", "open"] = "small"
     seeds: int = Field(default=10, ge=1)
+    first_seed: int = Field(default=0, ge=0)
     tasks: int = Field(default=1000, ge=2)
     task_seed: int = Field(default=0, ge=0)
     main: str
@@ -231,9 +233,10 @@ class Board(Settings):
     def _names_are_known(self) -> "Board":
         if self.main not in self.cells:
             raise ValueError(f"main is {self.main!r}, which is no cell; cells are {', '.join(self.cells)}")
-        if self.tuning is not None and min(self.tuning.seeds) < self.seeds:
+        if self.tuning is not None and (both := set(self.tuning.seeds) & set(self.outer_seeds)):
             raise ValueError(
-                f"tuning.seeds has {min(self.tuning.seeds)}, and the board's own are 0 to {self.seeds - 1};"
+                f"tuning.seeds has {min(both)}, and the board's own are {self.first_seed} to"
+                f" {self.outer_seeds[-1]};"
                 " what is chosen by a seed must not be measured with it"
             )
         for name, scale in self.scales.items():
@@ -254,6 +257,11 @@ class Board(Settings):
                     f"agents.{name}.control_of is {entrant.control_of!r}, which is no agent here"
                 )
         return self
+
+    @property
+    def outer_seeds(self) -> range:
+        """The outer seeds by which its agents are trained."""
+        return range(self.first_seed, self.first_seed + self.seeds)
 
     @property
     def baseline(self) -> str:

@@ -113,7 +113,7 @@ def read_runs(folder: Path, board: Board) -> dict[str, list[RunRows]]:
     """All runs that are there, by agent in the board's order; of an agent without any, an empty list."""
     found: dict[str, list[RunRows]] = {}
     for agent, entrant in board.agents.items():
-        seeds: list[int | None] = [None] if entrant.role == "reference" else list(range(board.seeds))
+        seeds: list[int | None] = [None] if entrant.role == "reference" else list(board.outer_seeds)
         fingerprint = board.fingerprint(agent)
         runs = [read_run(folder, board, agent, seed, fingerprint) for seed in seeds]
         found[agent] = [run for run in runs if run is not None]

@@ -87,7 +87,7 @@ def units_of(board: Board, out: Path, agents: tuple[str, ...] = (), seeds: int |
         board: the board.
         out: folder of all boards' work.
         agents: lines of the board; all if empty.
-        seeds: how many outer seeds; the board's own number if None.
+        seeds: how many outer seeds, from the first on; the board's own number if None.
 
     Raises:
         ValueError: an agent or a number that the board does not have.
@@ -96,7 +96,7 @@ def units_of(board: Board, out: Path, agents: tuple[str, ...] = (), seeds: int |
         raise ValueError(f"--agents {sorted(unknown)[0]}: {board.name} has {', '.join(board.agents)}")
     count = board.seeds if seeds is None else seeds
     if not 1 <= count <= board.seeds:
-        raise ValueError(f"--seeds is {count}; {board.name} has outer seeds 0 to {board.seeds - 1}")
+        raise ValueError(f"--seeds is {count}; {board.name} has {board.seeds} outer seeds")
     lines: dict[str, list[str]] = {}
     for name, entrant in board.agents.items():
         if not agents or name in agents:
@@ -108,9 +108,9 @@ def units_of(board: Board, out: Path, agents: tuple[str, ...] = (), seeds: int |
         if training is None:
             groups = [(None,)]
         elif training.stackable:
-            groups = [tuple(range(count))]
+            groups = [tuple(board.outer_seeds[:count])]
         else:
-            groups = [(seed,) for seed in range(count)]
+            groups = [(seed,) for seed in board.outer_seeds[:count]]
         units += [
             Unit(board, source, group, tuple((line, seed) for seed in group for line in measured), out)
             for group in groups

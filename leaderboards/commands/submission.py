@@ -53,7 +53,7 @@ def prepare(
     board_ = load_board(board)
     if unknown := sorted(set(cells) - set(board_.cells)):
         raise ValueError(f"--cells {unknown[0]}: {board_.name} has {', '.join(board_.cells)}")
-    folders = [runs / f"{agent}-seed{seed}" for seed in range(board_.seeds)]
+    folders = [runs / f"{agent}-seed{seed}" for seed in board_.outer_seeds]
     words = {"authors": author, "cells": cells, "failed": failed, "about": about, "hardware": hardware}
     preparing.prepare(out, board_, folders, **words)  # type: ignore[arg-type]
     rows = [record("folder", str(out)), record("artifact", artifact(out))]

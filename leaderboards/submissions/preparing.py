@@ -56,7 +56,7 @@ def prepare(
     Args:
         folder: which must not be there yet; the submission is called after it.
         board: the board.
-        runs: a run folder of each outer seed of the board, from 0 on.
+        runs: a run folder of each outer seed of the board, in their order.
         authors: who made it.
         cells: in which it is measured; all if empty.
         failed: outer seeds whose training failed.
@@ -69,7 +69,7 @@ def prepare(
     """
     if folder.exists():
         raise ValueError(f"{folder} is there already; choose another --out, or remove it")
-    if set(failed) >= set(range(board.seeds)):
+    if set(failed) >= set(board.outer_seeds):
         raise ValueError("all outer seeds failed; there is nothing to submit")
     name, cells = folder.resolve().name, tuple(cells) or tuple(board.cells)
     ids = sorted({board.cells[cell].id for cell in cells})
@@ -84,7 +84,7 @@ def prepare(
         rows: list[Row] = []
         first: tuple[str, dict[str, bytes]] | None = None
         alone = board.model_copy(update={"agents": {name: EntrantTable(recipe=RECIPE, cells=list(cells))}})
-        for seed, run in enumerate(runs):
+        for seed, run in zip(board.outer_seeds, runs, strict=True):
             log = read_log(run / LOG)
             costs = {"outer_steps": log[-1]["step"]} if log else {}
             if seed in failed:

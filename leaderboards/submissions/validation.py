@@ -144,7 +144,7 @@ def _grid(rows: Sequence[Row], manifest: Manifest, board: Board) -> Iterator[str
     """What keeps rows from being all outer seeds in all cells that were measured, each with its facts."""
     cells, count = {row.cell for row in rows}, Counter((row.seed, row.cell) for row in rows)
     wanted: set[tuple[int | None, str]] = {
-        (seed, cell) for seed in range(board.seeds) for cell in cells | {board.main}
+        (seed, cell) for seed in board.outer_seeds for cell in cells | {board.main}
     }
     for what, keys in {
         "missing": wanted - count.keys(),

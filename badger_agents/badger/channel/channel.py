@@ -4,11 +4,17 @@ from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from badger_agents.badger.channel.codec import Codec, CodecSettings
-from badger_agents.badger.channel.edges import Drawn, Edges, received_attention, without_lost
+from badger_agents.badger.channel.edges import (
+    Drawn,
+    Edges,
+    received_attention,
+    sharpened,
+    without_lost,
+)
 from badger_agents.badger.policies.expert_policy import Emission
 from badger_envs.neighbours import Neighbours
 
@@ -22,14 +28,23 @@ class ChannelSettings(CodecSettings):
         received_attention: experts also read how much attention their message got, as a mean over those who
             can hear it: 1 if all hear nothing else. By it they can agree on whose turn it is. When they speak
             they read that of the round before.
+        usual_senders: above 1, attention over n senders is sharper by log(n) / log of this: a softmax blurs
+            as senders grow (see `badger_agents.badger.channel.edges.sharpened`). 0: as sharp over any number.
         dropout: chance that an edge fails, at each delivery anew: nothing is heard over it.
         delay: rounds that messages arrive late.
     """
 
     topology: str | tuple[tuple[int, ...], ...] = "all"
     received_attention: bool = False
+    usual_senders: int = Field(default=0, ge=0)
     dropout: float = Field(default=0.0, ge=0, le=1)
     delay: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _some_senders(self) -> "ChannelSettings":
+        if self.usual_senders == 1:
+            raise ValueError("usual_senders is 1, whose logarithm is 0; it must be 2 or more (0: not scaled)")
+        return self
 
 
 class ChannelState(NamedTuple):
@@ -132,6 +147,8 @@ class Channel(nn.Module):
         edges = self.edges.of(state.drawn)
         if self.settings.dropout:
             edges = without_lost(edges, self.settings.dropout, keys, position)
+        if self.settings.usual_senders:
+            arriving = sharpened(arriving, edges, self.settings.usual_senders)
         inbox, attention = self.edges.deliver(arriving, edges)  # (B, E, M), (B, E, E or c)
         received = inbox[..., :0]  # (B, E, 0)
         if self.settings.received_attention:

@@ -1,5 +1,7 @@
 """Edges: an agent's topology in the form that is cheapest, dense or sparse, fixed or drawn per trial."""
 
+import math
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -130,6 +132,22 @@ def without_lost(
     drawn = keyed_random.uniform(keys, "channel dropout", size, position * size)  # (B, E*c)
     kept = mask & (drawn.view(len(keys), *mask.shape[-2:]) >= dropout)  # (B, E, c)
     return kept if isinstance(edges, Tensor) else Neighbours(edges.index.expand(kept.shape), kept)
+
+
+def sharpened(emission: Emission, edges: Tensor | Neighbours, usual: int) -> Emission:
+    """Queries as sharp as it takes to pick one of n senders: times log(n) / log(usual).
+
+    The scores of n senders that are alike but for one leave that one less attention the more they are, unless
+    scores grow with log(n) (Chiang and Cholak 2022, https://arxiv.org/abs/2202.12172).
+
+    Args:
+        emission: what every expert sent.
+        edges: n of each listener is the number of those whom it can hear.
+        usual: number of senders of which queries are as they are.
+    """
+    mask = edges if isinstance(edges, Tensor) else edges.mask  # ([B], E, c)
+    senders = mask.sum(-1, keepdim=True).clamp(min=1).to(emission.query.dtype)  # ([B], E, 1)
+    return emission._replace(query=emission.query * (senders.log() / math.log(usual)))  # (B, E, K)
 
 
 def received_attention(

@@ -8,23 +8,15 @@ from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor, nn
 
-from badger_agents.agent import magnified
 from badger_agents.badger.membrane.base import FeedbackTo, Membrane, Writing, limited
 from badger_agents.badger.membrane.readings import reading_widths
 from badger_agents.badger.membrane.slot_assignment import one_to_one, reassign
+from badger_agents.badger.membrane.windows import WINDOW_LENGTH, clock, sizes, told
 from badger_agents.settings import Settings
 from badger_envs import keyed_random
 from badger_envs.family import Family, Observation, Slots
 
 Matching = Literal["one-to-one", "soft"]
-
-USUAL = 16
-"""Numbers of slots are read as fractions of this."""
-LEVEL = 4
-"""The feedback itself, a sum over outputs, is read as a fraction of this; its changes as they are."""
-
-WINDOW_LENGTH = 20
-"""Steps of the longest attention window, unless told otherwise: the paper's trial."""
 
 
 class AttentionalSettings(Settings):
@@ -173,14 +165,12 @@ class AttentionalMembrane(Membrane):
         if first:
             state = self._meet(state, used, shown)
         steps = state.horizon - state.since  # (B, 1), to cut into windows
-        windows = state.places * (steps / (self.settings.window_length * state.places)).ceil()  # (B, 1)
-        gone = (step - state.since) * windows / steps  # (B, 1), windows gone
-        window = gone.floor()  # (B, 1)
-        begins = (window != state.window).to(gone.dtype)  # (B, 1)
+        time = clock(step - state.since, steps, self.settings.window_length, state.places)
+        begins = (time.window != state.window).to(steps.dtype)  # (B, 1)
         feedback = observation.feedback  # (B, G)
         last = feedback if first else state.last  # (B, G)
         start = torch.where(begins > 0, feedback, state.start)  # (B, G)
-        state = state._replace(window=window, start=start, last=feedback)
+        state = state._replace(window=time.window, start=start, last=feedback)
         writers = state.writers * self._focus(state)[..., None]  # (B, O, E)
         hearers = state.hearers  # (B, 1, E)
         if self.feedback_to == "chosen":
@@ -200,18 +190,14 @@ class AttentionalMembrane(Membrane):
             -1,
         )  # (B, O, 2+P)
         own_input = torch.cat([observation.inputs, torch.ones_like(shown)[..., None]], dim=-1)  # (B, I, F+1)
-        count, shown_count = used.sum(-1, keepdim=True), shown.sum(-1, keepdim=True)  # (B, 1)
-        changes = (
-            torch.cat([feedback - last, feedback - start], dim=-1) * count * self.settings.feedback_scale
-        )  # (B, 2G)
-        level = feedback * count * self.settings.feedback_scale / LEVEL  # (B, G)
-        told = torch.cat([level, changes], dim=-1)  # (B, 3G)
-        if self.settings.magnification:
-            told = torch.cat([told, magnified(told, self.settings.magnification)], dim=-1)  # (B, 6G)
-        heard = torch.cat([told, torch.ones_like(count)], dim=-1)  # (B, 3G+1 or 6G+1)
-        sizes = [count / USUAL, 1 / count, shown_count / USUAL, 1 / shown_count]
-        clock = [begins, gone - window, steps / (windows * self.settings.window_length) - 1]
-        everyone = torch.cat([*sizes, *clock, observation.flags[:, :-1]], dim=-1)  # (B, 4+3+2)
+        count = used.sum(-1, keepdim=True)  # (B, 1)
+        settings = self.settings
+        heard = told(feedback, last, start, count, settings.feedback_scale, settings.magnification)
+        heard = torch.cat([heard, torch.ones_like(count)], dim=-1)  # (B, 3G+1 or 6G+1)
+        counts = [*sizes(used), *sizes(shown)]
+        everyone = torch.cat(
+            [*counts, begins, time.gone, time.length, observation.flags[:, :-1]], dim=-1
+        )  # (B, 4+3+2)
         reading = torch.cat(
             [
                 writers.mT @ own_output,

@@ -8,8 +8,8 @@ from pydantic import Field
 from torch import Tensor
 
 from badger_agents import tree
-from badger_agents.badger.membrane.attentional import USUAL, WINDOW_LENGTH
 from badger_agents.badger.membrane.readings import Reading, reading_widths, split_reading
+from badger_agents.badger.membrane.windows import USUAL, WINDOW_LENGTH
 from badger_agents.badger.policies.expert_policy import Emission, ExpertPolicy, Size
 from badger_envs.family import Slots
 

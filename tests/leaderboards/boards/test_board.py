@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from leaderboards.boards import measuring
 from leaderboards.boards.board import Board, BoardError, board_names, load_board
-from leaderboards.boards.units import units_of
+from leaderboards.boards.rows import read_runs
+from leaderboards.boards.units import rows_folder, units_of
 from leaderboards.boards.work import make
 from tests.leaderboards.boards.tiny import tiny_board
 
@@ -19,7 +20,7 @@ def test_the_suites_boards_are_whole(name: str) -> None:
     assert board.name == name
     prints = [board.fingerprint(agent) for agent in board.agents]
     assert len(set(prints)) == len(prints)  # no line is there twice
-    assert board.seeds == 10
+    assert board.seeds >= 10
 
 
 @pytest.mark.parametrize(
@@ -91,3 +92,16 @@ def test_unknown_and_broken_files_are_named(tmp_path: Path) -> None:
     broken.write_text('name = "x"')
     with pytest.raises(BoardError, match="name"):
         load_board(str(broken))
+
+
+def test_outer_seeds_may_begin_later(tmp_path: Path) -> None:
+    board = tiny_board(tmp_path, first_seed=5)
+    assert {unit.seeds for unit in units_of(board, tmp_path)} == {(5, 6), (None,)}
+    assert {unit.seeds for unit in units_of(board, tmp_path, ("talk",), 1)} == {(5,)}
+    (unit,) = units_of(board, tmp_path, ("talk", "shuffled"))
+    runs = {(run.agent, run.seed) for run in make(unit)}
+    assert runs == {(line, seed) for line in ("talk", "shuffled") for seed in (5, 6)}
+    found = read_runs(rows_folder(tmp_path, board), board)
+    assert [run.seed for run in found["talk"]] == [5, 6]
+    with pytest.raises(ValidationError, match=r"tuning\.seeds has 6, and the board's own are 5 to 6"):
+        tiny_board(tmp_path, first_seed=5, tuning={"seeds": [0, 6], "optimisers": [{"kind": "adam"}]})

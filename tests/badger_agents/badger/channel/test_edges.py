@@ -11,8 +11,9 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from badger_agents.badger.agent import BadgerAgent
-from badger_agents.badger.channel.edges import SMALL, THIN, Edges
+from badger_agents.badger.channel.edges import SMALL, THIN, Edges, sharpened
 from badger_agents.badger.channel.sparse import as_edges, as_matrix
+from badger_agents.badger.policies.expert_policy import Emission
 from badger_agents.rollout import rollout
 from badger_envs import keyed_random
 from badger_envs.neighbours import Neighbours
@@ -170,3 +171,28 @@ def test_recipes_take_topologies_with_arguments(topology: str) -> None:
     agent = recipe.make_agent(channel={"topology": "small-world:neighbours=6"}, experts=9)
     assert isinstance(agent, BadgerAgent)
     assert agent.channel.edges.as_matrix().sum() == 6 * 9
+
+
+def test_attention_is_as_sharp_over_many_senders_as_over_few() -> None:
+    """What one of n senders gets that stands out by as much falls with n, unless scores grow with log(n)."""
+
+    def most(senders: int, usual: int) -> float:
+        value, key = torch.zeros(1, senders, 1), torch.zeros(1, senders, 1)
+        key[0, 0] = 2.5
+        said = Emission(value, key, torch.ones(1, senders, 1))
+        own = Edges([[1] * senders] * senders, senders)
+        return float(own.deliver(sharpened(said, own.of(), usual) if usual else said, own.of())[1][0, 1, 0])
+
+    assert most(4, 4) == most(4, 0)
+    assert most(64, 0) < 0.2 < most(4, 0) - 0.3
+    assert most(64, 4) > most(4, 4)
+    ring = Edges("ring", 3)
+    said = Emission(torch.zeros(1, 3, 2), torch.ones(1, 3, 2), torch.ones(1, 3, 2))
+    lists = Neighbours(torch.tensor([[1, 2], [0, 2], [0, 1]]), torch.ones(3, 2, dtype=torch.bool))
+    for edges in (ring.of(), lists):  # two each
+        torch.testing.assert_close(sharpened(said, edges, 4).query, said.query / 2)
+    family, sharp = small_family(dims=3), []
+    for usual in (0, 2):
+        agent = random_agent(family, experts=5, channel={"usual_senders": usual})
+        sharp.append(rollout(agent, family, keys(3), record=True).trace["attention"].amax(-1).mean())
+    assert sharp[1] > sharp[0]

@@ -8,13 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from badger_agents.badger.membrane.attentional import (
-    LEVEL,
-    USUAL,
     AttentionalMembrane,
     AttentionalSettings,
     AttentionalState,
 )
 from badger_agents.badger.membrane.readings import Reading, split_reading
+from badger_agents.badger.membrane.windows import LEVEL, USUAL
 from badger_envs.families.guessing_game import GuessingGame
 from badger_envs.families.variable_io import VariableIO
 from badger_envs.families.xor import XOR
