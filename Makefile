@@ -4,6 +4,7 @@
 #   make test-slow      the tests that `make test` leaves out; properties with 2,000 examples
 #   make test-matrix    the tests on the oldest and newest gymnasium and numpy that can be installed
 #   make test-clients   other libraries on the built wheel, each in an environment of its own: about an hour
+#   make labs           run all labs with small budgets
 #   make format         rewrite the code as `make test` wants it
 #   make clean          remove all that these commands made
 # PYTHON=python3.12 chooses another interpreter, WORKERS=8 the number of test processes, CLIENTS="sb3 torchrl" libraries.
@@ -13,9 +14,9 @@ WORKERS ?= 2
 
 VENV := .venv
 PIP := $(VENV)/bin/pip --disable-pip-version-check --quiet
-CODE := badger_envs badger_agents baselines leaderboards tests benchmarks paper examples
+CODE := badger_envs badger_agents baselines leaderboards tests benchmarks paper examples labs
 
-.PHONY: demo test test-slow test-matrix test-clients format clean python
+.PHONY: demo test test-slow test-matrix test-clients labs format clean python
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -39,6 +40,10 @@ test-matrix: python
 
 test-clients: python
 	$(PYTHON) tests/clients/run.py $(CLIENTS)
+
+labs: export OMP_NUM_THREADS := 1
+labs: $(VENV)/.dev
+	$(VENV)/bin/pytest -n $(WORKERS) -m "slow or not slow" tests/labs/test_smoke.py
 
 format: $(VENV)/.dev
 	$(VENV)/bin/ruff check --fix $(CODE)

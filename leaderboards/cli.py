@@ -31,6 +31,7 @@ COMMANDS = {
     "inspect": Command("inspect:inspect", "look inside an agent: what is its talk worth?"),
     "board": Command("board:board", "run a leaderboard, show it, hand in an agent"),
     "suite": Command("suite:suite", "one agent on every family: a profile of abilities"),
+    "labs": Command("teaching.labs:labs", "ten labs: build notebooks, check a folder of answers"),
     "grow": Command("grow:grow", "let experts come and go in the middle of trials"),
     "transplant": Command("grow:transplant", "let another agent go on with its experts"),
 }

@@ -47,7 +47,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
     for name in PACKAGES:
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("benchmarks", "paper", "tests"):  # there to be left out
+    for name in ("benchmarks", "labs", "paper", "tests"):  # there to be left out
         (source / name).mkdir()
         (source / name / "__init__.py").touch()
     for name in ("pyproject.toml", "README.md", "LICENSE"):

@@ -1,0 +1,33 @@
+"""`python -m labs`: what `badger labs` calls, from the root of a clone."""
+
+import json
+import sys
+from pathlib import Path
+
+from labs.student_files import check_folder, make_notebooks, run_cells
+
+
+def main(words: list[str]) -> None:
+    """Do what the words say: check FOLDER SECONDS, notebooks FOLDER, or run FILE."""
+    match words:
+        case ["check", folder, limit]:
+            for row in check_folder(Path(folder), float(limit)):
+                print(json.dumps(row), flush=True)
+        case ["notebooks", folder]:
+            for path in make_notebooks(Path(folder)):
+                print(path)
+        case ["run", file]:
+            run_cells(Path(file))
+        case _:
+            raise ValueError("python -m labs: check FOLDER SECONDS, notebooks FOLDER, or run FILE")
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except ModuleNotFoundError as error:
+        if error.name != "jupytext":
+            raise
+        sys.exit("badger: labs need jupytext: pip install 'badger-suite[labs]'")
+    except (ValueError, OSError) as error:
+        sys.exit(f"badger: {error}")

@@ -1,0 +1,1 @@
+"""Solutions, one module a lab: `SOLUTIONS` maps an exercise to a right answer. Look here last."""

@@ -1,0 +1,1 @@
+"""Commands of `badger` for teachers and students."""
