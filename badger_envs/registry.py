@@ -22,6 +22,7 @@ _XOR = "badger_envs.families.xor:XOR"
 _BANDIT = "badger_envs.families.bandit:Bandit"
 _HOT_COLD = "badger_envs.families.hot_cold:HotCold"
 _VARIABLE_IO = "badger_envs.families.variable_io:VariableIO"
+_HIDDEN_PROFILE = "badger_envs.families.hidden_profile:HiddenProfile"
 
 TABLE = (
     Entry(
@@ -180,6 +181,24 @@ TABLE = (
         _VARIABLE_IO,
         {"kind": "lookup", "inputs": 8, "outputs": 5, "support": 5},
         "name 5 classes after one noisy example of each",
+    ),
+    Entry(
+        "Badger/HiddenProfile-v0",
+        _HIDDEN_PROFILE,
+        {},
+        "the best of 3 options, of which each of 4 members knows a part",
+    ),
+    Entry(
+        "Badger/HiddenProfile-ranking-v0",
+        _HIDDEN_PROFILE,
+        {"kind": "ranking", "options": 5, "horizon": 10},
+        "rank 5 options, of which each of 4 members knows a part",
+    ),
+    Entry(
+        "Badger/HiddenProfile-sizes-v0",
+        _HIDDEN_PROFILE,
+        {"members": [2, 4], "options": [2, 3]},
+        "2 to 4 members and 2 to 3 options, tested with 5 to 7 and 4 to 5",
     ),
 )
 

@@ -15,6 +15,7 @@ from baselines.optimisers.triangulation import Triangulation
 from baselines.oracle import Oracle
 from baselines.supervised.boolean import Memoriser, ReadAll
 from baselines.supervised.classical import BayesLookup, BestSupervised, LeastSquares, MeanPredictor
+from baselines.supervised.group_decisions import Pooling
 
 
 class Candidates(NamedTuple):
@@ -82,12 +83,18 @@ def _variable_io(family: Family) -> Candidates:
     return Candidates(floors, references)
 
 
+def _hidden_profile(family: Family) -> Candidates:
+    spreads = {f"spread ratings, radius {radius}": Spread(radius) for radius in (0.5, 1.0)}
+    return Candidates({"equal ratings": Constant(0.0), **spreads}, {"pooling": Pooling()})
+
+
 REFERENCES: dict[str, Callable[[Family], Candidates]] = {
     "badger_envs.families.guessing_game:GuessingGame": _guessing_game,
     "badger_envs.families.xor:XOR": _xor,
     "badger_envs.families.bandit:Bandit": _bandit,
     "badger_envs.families.hot_cold:HotCold": _hot_cold,
     "badger_envs.families.variable_io:VariableIO": _variable_io,
+    "badger_envs.families.hidden_profile:HiddenProfile": _hidden_profile,
 }
 """Candidates of a family, by "module:Class": a new family adds a row."""
 

@@ -17,7 +17,7 @@ from badger_envs import __version__
 from badger_envs.family import Family
 from badger_envs.registry import family_of
 from badger_envs.scoring import scale_of
-from leaderboards.boards.changes import CHANGES
+from leaderboards.boards.changes import CHANGES, GROUP_CHANGES
 from leaderboards.words import nearest
 
 FOLDER = Path(__file__).parent
@@ -59,7 +59,8 @@ class EntrantTable(Settings):
         weights_of: another agent, whose trained weights this one has, seed by seed; `agent` may then change
             what is no weight, such as the topology.
         untrained: with `weights_of`: its weights are those of outer step 0; a null of that agent.
-        intervention: what is done to it when it is measured, one of `CHANGES`.
+        intervention: what is done to it when it is measured, one of `CHANGES` or
+            `GROUP_CHANGES`.
         role: what it is there for: a contestant, a control (an agent with something taken away), or a
             reference without weights, which needs no outer seeds.
         control_of: the agent from which a control takes something away.
@@ -97,8 +98,9 @@ class EntrantTable(Settings):
             raise ValueError("with weights_of nothing is trained; leave env, training and policy out")
         if self.untrained and self.weights_of is None:
             raise ValueError("untrained needs weights_of: the agent whose null it is")
-        if self.intervention is not None and self.intervention not in CHANGES:
-            raise ValueError(f"intervention is {self.intervention!r}; there are {', '.join(CHANGES)}")
+        known = {**CHANGES, **GROUP_CHANGES}
+        if self.intervention is not None and self.intervention not in known:
+            raise ValueError(f"intervention is {self.intervention!r}; there are {', '.join(known)}")
         return self
 
     def make_recipe(self, name: str, budget: Mapping[str, Any]) -> Recipe:

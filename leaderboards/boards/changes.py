@@ -3,6 +3,7 @@
 from badger_agents.agent import Agent
 from badger_agents.whitebox.controls import CONTROLS
 from badger_agents.whitebox.interventions import INTERVENTIONS, Intervened
+from baselines.ablations.voting import Voting
 
 CHANGES = {
     "silence": 'nothing arrives, as with topology "none"; unlike anything met in training',
@@ -17,13 +18,18 @@ CHANGES = {
 }
 """Their names, and what each means; interventions on the channel first."""
 
+GROUP_CHANGES = {"vote": "members vote: all answer what most of them would have answered"}
+"""The same for what only members that choose can do (XOR, hidden profiles): a line of a board asks for it."""
+
 
 def changed(agent: Agent, change: str) -> Agent:
-    """The agent with one of `CHANGES`; its weights are used, not copied.
+    """The agent with one of `CHANGES` or `GROUP_CHANGES`; its weights are used, not copied.
 
     Raises:
         TypeError: an intervention on the channel of an agent that has none.
     """
+    if change in GROUP_CHANGES:
+        return Voting(agent)
     if change in CONTROLS:
         return CONTROLS[change](agent)
     return Intervened(agent, INTERVENTIONS[change]())

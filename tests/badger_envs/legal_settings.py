@@ -126,12 +126,27 @@ def variable_io(draw: st.DrawFn) -> Settings:
     return settings | inputs | outputs | draw(capacities(max(most_inputs, most_outputs))) | other
 
 
+@st.composite
+def hidden_profile(draw: st.DrawFn) -> Settings:
+    members, most = draw(sizes("members", 1, 6))
+    options, _ = draw(sizes("options", 2, LONGEST))
+    optional = {
+        "shared": st.integers(0, 8),
+        "own": st.integers(1, 5),
+        "kind": st.sampled_from(["choice", "ranking"]),
+        "profile": st.sampled_from(["any", "hidden"]),
+    }
+    other = draw(st.fixed_dictionaries({}, optional=optional))
+    return draw(common(LONGEST)) | members | options | draw(capacities(most)) | other
+
+
 LEGAL: Mapping[str, st.SearchStrategy[Settings]] = {
     "Badger/GuessingGame-v0": guessing_game(),
     "Badger/XOR-v0": xor(),
     "Badger/Bandit-v0": bandit(),
     "Badger/HotCold-v0": hot_cold(),
     "Badger/VariableIO-v0": variable_io(),
+    "Badger/HiddenProfile-v0": hidden_profile(),
 }
 """Ids of the families with all their defaults, and legal settings of each."""
 
@@ -151,13 +166,18 @@ _NO_SIZE: list[Any] = [
     [1, None],
     (True, 2),
 ]
-_NO_SIZES = {name: [*_NO_SIZE, None] for name in ("dims", "bits", "inputs", "outputs")}
+_NO_SIZES = {name: [*_NO_SIZE, None] for name in ("dims", "bits", "inputs", "outputs", "members")}
 _NO_TEST_SIZES = {f"test_{name}": _NO_SIZE for name in (*_NO_SIZES, "arms")}
 
 ILLEGAL: dict[str, list[Any]] = {
     **_NO_SIZES,
     **_NO_TEST_SIZES,
     "arms": [*_NO_SIZE, 101, [1, 100]],
+    "options": [*_NO_SIZE, None, 1, [1, 3], 1000],
+    "test_options": [*_NO_SIZE, 1, 1000],
+    "shared": [*_NEVER, None, True, 2.0],
+    "own": [*_NEVER, None, 0, True, 2.0],
+    "profile": [*_NEVER, None, "Hidden", ["any"]],
     "horizon": [*_NEVER, None, 0, True, 3.0, "20", [1, 2]],
     "split": [*_NEVER, None, "Train", 0, ["train"]],
     "dtype": [*_NEVER, None, "float16", "int64", float],

@@ -6,6 +6,7 @@ import torch
 from badger_agents.agent import Agent
 from badger_envs.families.bandit import Bandit
 from badger_envs.families.guessing_game import GuessingGame
+from badger_envs.families.hidden_profile import HiddenProfile
 from badger_envs.families.hot_cold import HotCold
 from badger_envs.families.variable_io import VariableIO
 from badger_envs.families.xor import XOR
@@ -17,6 +18,7 @@ from baselines.optimisers.classical import Bisection, HillClimber, RandomSearch
 from baselines.oracle import Oracle
 from baselines.supervised.boolean import Memoriser, ReadAll
 from baselines.supervised.classical import BayesLookup
+from baselines.supervised.group_decisions import MajorityVote, Pooling
 from tests.badger_agents.test_agent_states import check_agent
 
 ARMS, HIDDEN = Bandit(arms=3, horizon=4), HotCold(dims=2, horizon=4)
@@ -31,6 +33,8 @@ LIVES: list[tuple[Agent, Family]] = [
     (Memoriser(), XOR(function="table", horizon=4)),
     (ReadAll(), XOR(function="majority", bits=3)),
     (BayesLookup(), VariableIO(kind="lookup", horizon=12)),
+    (Pooling(), HiddenProfile(horizon=3)),
+    (MajorityVote(), HiddenProfile(options=2, horizon=4)),
     (RandomSearch(), HotCold(feedback="value", horizon=2)),  # the last step is another one
     (HillClimber(), HotCold(feedback="value", horizon=4)),
     (Bisection(), HotCold(feedback="delta", horizon=2)),

@@ -6,7 +6,16 @@ import re
 import pytest
 
 from badger_envs import TABLE, family_of
-from badger_envs.families import bandit, guessing_game, hidden_maps, hot_cold, landscapes, variable_io, xor
+from badger_envs.families import (
+    bandit,
+    guessing_game,
+    hidden_maps,
+    hidden_profile,
+    hot_cold,
+    landscapes,
+    variable_io,
+    xor,
+)
 from badger_envs.family import Family
 
 FAMILIES = sorted({type(family_of(entry.id)) for entry in TABLE}, key=lambda family: family.__name__)
@@ -22,6 +31,8 @@ NUMBERS: list[tuple[type[Family], str]] = [
     (hot_cold.HotCold, f"cos(2 pi {landscapes.WIDTH} z_i)) + ({landscapes.WIDTH} z_i)^2"),
     (hot_cold.HotCold, f"{landscapes.HIDDEN} tanh units and {landscapes.READOUTS} outputs"),
     (variable_io.VariableIO, f"below {variable_io.SUCCESS}"),
+    (hidden_profile.HiddenProfile, f"above {hidden_profile.SUCCESS}"),
+    (hidden_profile.HiddenProfile, f"the first of {hidden_profile.CANDIDATES} draws"),
     (bandit.Bandit, f"at most {bandit.MOST_ARMS}"),
     (bandit.Bandit, f"pays {bandit.TARGET:g}, the others {bandit.ORDINARY}"),
     (bandit.Bandit, f"in [0, {bandit.TARGET:g}]"),
@@ -71,5 +82,6 @@ def test_the_kinds_of_maps_and_functions_are_all_in_the_manual() -> None:
         (hot_cold.HotCold, landscapes.KINDS),
         (variable_io.VariableIO, hidden_maps.KINDS),
         (bandit.Bandit, bandit.KINDS),
+        (hidden_profile.HiddenProfile, (*hidden_profile.KINDS, *hidden_profile.PROFILES)),
     ):
         assert all(f'"{kind}"' in manual(family) for kind in kinds)
