@@ -39,6 +39,11 @@ def ring(experts: int) -> Neighbours:
     return _listed(np.stack([own - 1, own + 1], axis=1) % experts)
 
 
+def chain(experts: int) -> Neighbours:
+    """A row in which everyone hears the one before it; the first hears nobody. News goes one way."""
+    return _listed(np.arange(experts)[:, None] - 1)
+
+
 def grid(experts: int) -> Neighbours:
     """Rows as long as the square root of E, rounded up; everyone hears left, right, above and below.
 

@@ -23,6 +23,7 @@ _BANDIT = "badger_envs.families.bandit:Bandit"
 _HOT_COLD = "badger_envs.families.hot_cold:HotCold"
 _VARIABLE_IO = "badger_envs.families.variable_io:VariableIO"
 _HIDDEN_PROFILE = "badger_envs.families.hidden_profile:HiddenProfile"
+_DELIBERATION = "badger_envs.families.deliberation:Deliberation"
 
 TABLE = (
     Entry(
@@ -199,6 +200,25 @@ TABLE = (
         _HIDDEN_PROFILE,
         {"members": [2, 4], "options": [2, 3]},
         "2 to 4 members and 2 to 3 options, tested with 5 to 7 and 4 to 5",
+    ),
+    Entry("Badger/Deliberation-v0", _DELIBERATION, {}, "parity of each prefix of 8 bits in a row"),
+    Entry(
+        "Badger/Deliberation-sizes-v0",
+        _DELIBERATION,
+        {"size": [2, 8], "test_size": 32, "horizon": 32},
+        "parity of each prefix of 2 to 8 bits, tested with 32",
+    ),
+    Entry(
+        "Badger/Deliberation-chase-v0",
+        _DELIBERATION,
+        {"kind": "chase"},
+        "follow pointers through a table of 8, up to 3 hops",
+    ),
+    Entry(
+        "Badger/Deliberation-maze-v0",
+        _DELIBERATION,
+        {"kind": "maze", "size": 3, "horizon": 16},
+        "which squares of a maze of 3 by 3 rooms can be reached",
     ),
 )
 

@@ -14,6 +14,7 @@ it takes arguments, a colon and those that shall not be as usual.
 | `none` | nobody hears anything | 0 | yes |
 | `self` | everyone hears only itself: the same computation as a channel, and no information | E | yes |
 | `ring` | the two neighbours on a circle | 2 E | yes |
+| `chain` | the one before in a row; the first hears nobody | E - 1 | no |
 | `grid` | left, right, above, below; near-square, no wrap-around | 4 E | yes |
 | `tree` | parent and two children | 2 E | yes |
 | `clusters` | sqrt(E) clusters; all within, and one pair between each and the next in a ring | E**1.5 | yes |
@@ -70,6 +71,7 @@ LISTS: dict[str, Callable[[int], Neighbours]] = {
     "none": lists.nobody,
     "self": lists.oneself,
     "ring": lists.ring,
+    "chain": lists.chain,
     "grid": lists.grid,
     "tree": lists.tree,
     "clusters": lists.clusters,

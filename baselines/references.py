@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from badger_agents.agent import Agent
 from badger_envs.families.bandit import Bandit
+from badger_envs.families.deliberation import Deliberation
 from badger_envs.families.variable_io import VariableIO
 from badger_envs.families.xor import XOR
 from badger_envs.family import Family
@@ -16,6 +17,7 @@ from baselines.oracle import Oracle
 from baselines.supervised.boolean import Memoriser, ReadAll
 from baselines.supervised.classical import BayesLookup, BestSupervised, LeastSquares, MeanPredictor
 from baselines.supervised.group_decisions import Pooling
+from baselines.supervised.local_rules import LocalRule
 
 
 class Candidates(NamedTuple):
@@ -88,6 +90,12 @@ def _hidden_profile(family: Family) -> Candidates:
     return Candidates({"equal ratings": Constant(0.0), **spreads}, {"pooling": Pooling()})
 
 
+def _deliberation(family: Family) -> Candidates:
+    assert isinstance(family, Deliberation)
+    floors = {"all +1": Constant(1.0), "all -1": Constant(-1.0)}
+    return Candidates(floors, {"local rule": LocalRule()})
+
+
 REFERENCES: dict[str, Callable[[Family], Candidates]] = {
     "badger_envs.families.guessing_game:GuessingGame": _guessing_game,
     "badger_envs.families.xor:XOR": _xor,
@@ -95,6 +103,7 @@ REFERENCES: dict[str, Callable[[Family], Candidates]] = {
     "badger_envs.families.hot_cold:HotCold": _hot_cold,
     "badger_envs.families.variable_io:VariableIO": _variable_io,
     "badger_envs.families.hidden_profile:HiddenProfile": _hidden_profile,
+    "badger_envs.families.deliberation:Deliberation": _deliberation,
 }
 """Candidates of a family, by "module:Class": a new family adds a row."""
 

@@ -109,6 +109,7 @@ FAMILIES = {
     "VariableIO-v0": "learning a hidden map from examples, any number of inputs and outputs",
     "Bandit-v0": "exploration: arms of unknown reward",
     "HiddenProfile-v0": "pooling what each member of a group knows, against what all know",
+    "Deliberation-v0": "thinking time: prefix parities, pointers and mazes, longer than in training",
 }
 """An id of each family, and what it selects for."""
 

@@ -112,6 +112,13 @@ def hot_cold(draw: st.DrawFn) -> Settings:
 
 
 @st.composite
+def deliberation(draw: st.DrawFn) -> Settings:
+    kind = draw(st.sampled_from(["prefix", "chase", "maze"]))
+    sized, largest = draw(sizes("size", 1, 4 if kind == "maze" else 12))
+    return draw(common(shuffle=False)) | sized | draw(capacities(largest)) | {"kind": kind}
+
+
+@st.composite
 def variable_io(draw: st.DrawFn) -> Settings:
     settings = draw(common()) | draw(kinds(hidden_maps.KINDS))
     inputs, most_inputs = draw(sizes("inputs", 1, 8))
@@ -147,6 +154,7 @@ LEGAL: Mapping[str, st.SearchStrategy[Settings]] = {
     "Badger/HotCold-v0": hot_cold(),
     "Badger/VariableIO-v0": variable_io(),
     "Badger/HiddenProfile-v0": hidden_profile(),
+    "Badger/Deliberation-v0": deliberation(),
 }
 """Ids of the families with all their defaults, and legal settings of each."""
 
@@ -166,7 +174,7 @@ _NO_SIZE: list[Any] = [
     [1, None],
     (True, 2),
 ]
-_NO_SIZES = {name: [*_NO_SIZE, None] for name in ("dims", "bits", "inputs", "outputs", "members")}
+_NO_SIZES = {name: [*_NO_SIZE, None] for name in ("dims", "bits", "inputs", "outputs", "members", "size")}
 _NO_TEST_SIZES = {f"test_{name}": _NO_SIZE for name in (*_NO_SIZES, "arms")}
 
 ILLEGAL: dict[str, list[Any]] = {

@@ -114,7 +114,8 @@ def test_every_set_of_candidates_is_as_likely() -> None:
 
 
 @pytest.mark.parametrize(
-    "topology", ["ring", "grid", "tree", "clusters", "random", "small-world", "top-k:seed=0", "none", "self"]
+    "topology",
+    ["ring", "chain", "grid", "tree", "clusters", "random", "small-world", "top-k:seed=0", "none", "self"],
 )
 def test_lists_of_many_experts_take_no_square_of_memory(topology: str) -> None:
     experts = 10_000

@@ -52,6 +52,11 @@ def test_ring_joins_the_ends() -> None:
     np.testing.assert_array_equal(adjacency("ring", 4), np.array(expected, dtype=bool))
 
 
+@given(SIZES)
+def test_a_chain_passes_news_on_one_way(experts: int) -> None:
+    np.testing.assert_array_equal(adjacency("chain", experts), np.eye(experts, k=-1, dtype=bool))
+
+
 @pytest.mark.parametrize("name", FIXED)
 @given(experts=SIZES)
 def test_every_name_gives_fresh_booleans(name: str, experts: int) -> None:

@@ -5,6 +5,7 @@ import torch
 
 from badger_agents.agent import Agent
 from badger_envs.families.bandit import Bandit
+from badger_envs.families.deliberation import Deliberation
 from badger_envs.families.guessing_game import GuessingGame
 from badger_envs.families.hidden_profile import HiddenProfile
 from badger_envs.families.hot_cold import HotCold
@@ -19,6 +20,7 @@ from baselines.oracle import Oracle
 from baselines.supervised.boolean import Memoriser, ReadAll
 from baselines.supervised.classical import BayesLookup
 from baselines.supervised.group_decisions import MajorityVote, Pooling
+from baselines.supervised.local_rules import LocalRule
 from tests.badger_agents.test_agent_states import check_agent
 
 ARMS, HIDDEN = Bandit(arms=3, horizon=4), HotCold(dims=2, horizon=4)
@@ -33,6 +35,7 @@ LIVES: list[tuple[Agent, Family]] = [
     (Memoriser(), XOR(function="table", horizon=4)),
     (ReadAll(), XOR(function="majority", bits=3)),
     (BayesLookup(), VariableIO(kind="lookup", horizon=12)),
+    (LocalRule(), Deliberation(kind="maze", size=2)),
     (Pooling(), HiddenProfile(horizon=3)),
     (MajorityVote(), HiddenProfile(options=2, horizon=4)),
     (RandomSearch(), HotCold(feedback="value", horizon=2)),  # the last step is another one

@@ -8,6 +8,7 @@ import pytest
 from badger_envs import TABLE, family_of
 from badger_envs.families import (
     bandit,
+    deliberation,
     guessing_game,
     hidden_maps,
     hidden_profile,
@@ -33,6 +34,9 @@ NUMBERS: list[tuple[type[Family], str]] = [
     (variable_io.VariableIO, f"below {variable_io.SUCCESS}"),
     (hidden_profile.HiddenProfile, f"above {hidden_profile.SUCCESS}"),
     (hidden_profile.HiddenProfile, f"the first of {hidden_profile.CANDIDATES} draws"),
+    (deliberation.Deliberation, f"above {deliberation.SUCCESS}"),
+    (deliberation.Deliberation, "at most {prefix}, {chase} and {maze}".format(**deliberation.MOST)),
+    (deliberation.Deliberation, f"strings of {deliberation.NAME_BITS} bits"),
     (bandit.Bandit, f"at most {bandit.MOST_ARMS}"),
     (bandit.Bandit, f"pays {bandit.TARGET:g}, the others {bandit.ORDINARY}"),
     (bandit.Bandit, f"in [0, {bandit.TARGET:g}]"),
@@ -83,5 +87,6 @@ def test_the_kinds_of_maps_and_functions_are_all_in_the_manual() -> None:
         (variable_io.VariableIO, hidden_maps.KINDS),
         (bandit.Bandit, bandit.KINDS),
         (hidden_profile.HiddenProfile, (*hidden_profile.KINDS, *hidden_profile.PROFILES)),
+        (deliberation.Deliberation, deliberation.KINDS),
     ):
         assert all(f'"{kind}"' in manual(family) for kind in kinds)
