@@ -1,12 +1,9 @@
 # ---
 # jupyter:
 #   jupytext:
-#     text_representation:
-#       extension: .py
-#       format_name: percent
+#     formats: py:percent
 #   kernelspec:
 #     display_name: Python 3
-#     language: python
 #     name: python3
 # ---
 
@@ -26,6 +23,11 @@
 # meta-learning often has no such guess. So what happens to a gradient when a trial is cut into windows?
 
 # %%
+import sys
+from pathlib import Path
+
+sys.path += [str(folder) for folder in (Path.cwd(), *Path.cwd().parents)]  # finds `labs` from within a clone
+
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -155,7 +157,9 @@ figure, axis = plt.subplots(figsize=(5, 3))
 axis.plot(windows, truncated, "o-", label="truncated backpropagation")
 axis.axhline(TRUTH, color="black", linestyle="--", label="the gradient")
 axis.axhline(0, color="grey", linewidth=1)
-axis.set(xlabel="window [steps]", ylabel="gradient at θ = 0.5", title="Below zero: the wrong way", xscale="log")
+axis.set(
+    xlabel="window [steps]", ylabel="gradient at θ = 0.5", title="Below zero: the wrong way", xscale="log"
+)
 axis.set_xticks(windows, windows)
 axis.minorticks_off()
 axis.legend(loc="center left", bbox_to_anchor=(0, 0.8))
@@ -288,7 +292,9 @@ for number, (name, values) in enumerate(rows.items()):
     right.plot(even, spread, "o-", color=COLOURS[number], label=name)
 left.axhline(0, color="black", linestyle="--")
 left.set(xlabel="window [steps]", ylabel="bias (95 % interval)", title="Bias: PES has none", xscale="log")
-right.set(xlabel="window [steps]", ylabel="standard deviation of one pair", title="Variance: PES pays", xscale="log")
+right.set(
+    xlabel="window [steps]", ylabel="standard deviation of one pair", title="Variance: PES pays", xscale="log"
+)
 right.axhline(abs(TRUTH), color="black", linestyle="--", label="size of the gradient")
 right.set_ylim(bottom=0)
 for axis in (left, right):
@@ -367,7 +373,9 @@ def gradient_of(kind, batch, step, **settings):
 
 for number in range(30):
     row = gradient_of("backpropagation", 64, number)
-    for weight, part in zip(agent.parameters(), row.split([w.numel() for w in weights.values()]), strict=True):
+    for weight, part in zip(
+        agent.parameters(), row.split([w.numel() for w in weights.values()]), strict=True
+    ):
         weight.grad = part.view_as(weight).clone()
     optimiser.step()
 weights = {name: weight.detach() for name, weight in agent.named_parameters()}
@@ -390,7 +398,11 @@ places = np.arange(len(cosines))
 axis.barh(places, list(cosines.values()), color=[COLOURS[2] if "trunc" in n else COLOURS[0] for n in cosines])
 axis.set_yticks(places, list(cosines))
 axis.invert_yaxis()
-axis.set(xlabel="cosine with backpropagation through the whole trial", title="An agent of 7,425 weights", xlim=(-0.1, 1))
+axis.set(
+    xlabel="cosine with backpropagation through the whole trial",
+    title="An agent of 7,425 weights",
+    xlim=(-0.1, 1),
+)
 figure.tight_layout()
 labs.show("lab_07_agent")
 

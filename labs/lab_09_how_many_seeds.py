@@ -1,12 +1,9 @@
 # ---
 # jupyter:
 #   jupytext:
-#     text_representation:
-#       extension: .py
-#       format_name: percent
+#     formats: py:percent
 #   kernelspec:
 #     display_name: Python 3
-#     language: python
 #     name: python3
 # ---
 
@@ -25,8 +22,11 @@
 
 # %%
 import csv
+import sys
 from itertools import combinations
 from pathlib import Path
+
+sys.path += [str(folder) for folder in (Path.cwd(), *Path.cwd().parents)]  # finds `labs` from within a clone
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -124,14 +124,17 @@ def trainings(count, failing):
 
 
 def true_mean(failing):
+    """The mean error of all trainings."""
     return (1 - failing) * GOOD + failing * PLATEAU
 
 
 def by_bootstrap(values):
+    """The percentile bootstrap."""
     return bootstrap(values[:, None], 500, generator)
 
 
 def by_student(values):
+    """Student's t."""
     estimate = student(values)
     return estimate.low, estimate.high
 
@@ -151,7 +154,9 @@ for number, (name, method) in enumerate(methods.items()):
     by_count = [coverage(method, lambda n=n: trainings(n, 0.1), true_mean(0.1), REPEATS) for n in counts]
     panels[0].plot(rates, by_rate, "o-", color=COLOURS[number], label=name)
     panels[1].plot(counts, by_count, "o-", color=COLOURS[number], label=name)
-panels[0].set(xlabel="share of trainings that fail", ylabel="coverage", title="10 outer seeds", ylim=(0, 1.03))
+panels[0].set(
+    xlabel="share of trainings that fail", ylabel="coverage", title="10 outer seeds", ylim=(0, 1.03)
+)
 panels[1].set(xlabel="outer seeds", title="10 % of trainings fail", xticks=counts)
 for panel in panels:
     panel.axhline(0.95, color="black", linestyle="--")
@@ -219,7 +224,10 @@ for place, name in enumerate(shown):
     means = np.array([results[name][triple].mean() for triple in triples])
     right.plot([means.min(), means.max()], [place, place], color=COLOURS[place], linewidth=5, alpha=0.4)
     right.plot(results[name].mean(), place, "o", color=COLOURS[place])
-for axis, title in ((left, "Ten outer seeds each"), (right, "What three of them may show (dot: mean of ten)")):
+for axis, title in (
+    (left, "Ten outer seeds each"),
+    (right, "What three of them may show (dot: mean of ten)"),
+):
     axis.set_yticks(range(len(shown)), shown)
     axis.invert_yaxis()
     axis.set(xscale="log", xlabel="error", title=title)
@@ -266,7 +274,10 @@ error_a = np.where(generator.random(pool) < 0.10, PLATEAU, error_a)
 error_b = np.where(generator.random(pool) < 0.05, PLATEAU, error_b)
 counts = [1, 2, 3, 5, 10, 20, 50, 100]
 print(f"true means: A {error_a.mean():.3f}, B {error_b.mean():.3f}")
-wrong = [chance_of_the_wrong_order(error_a, error_b, n, labs.steps(full=2000, smoke=300), generator) for n in counts]
+wrong = [
+    chance_of_the_wrong_order(error_a, error_b, n, labs.steps(full=2000, smoke=300), generator)
+    for n in counts
+]
 figure, axis = plt.subplots(figsize=(5.4, 3.3))
 axis.plot(counts, wrong, "o-")
 axis.axhline(0.05, color="black", linestyle="--", label="one paper in twenty")

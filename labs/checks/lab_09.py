@@ -1,5 +1,7 @@
 """Checkers of lab 9: small cases whose answer is known, exactly or up to the luck of the draw."""
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,15 +29,15 @@ def bootstrap(answer: Any) -> None:
         "the interval has no width: draw rows *with replacement*, or every set is the whole sample",
     )
     require(
-        not near(right.spread_of_seeds(outcomes, 0, None)),
+        not near(spread_of_seeds(outcomes, 0, None)),
         "these are quantiles of single seeds; take those of the means of drawn sets",
     )
     require(
-        not near(right.tasks_alone(outcomes, 4000, np.random.default_rng(2)), 0.12),
+        not near(tasks_alone(outcomes, 4000, np.random.default_rng(2)), 0.12),
         "this resamples tasks; the unit is the outer seed, a row",
     )
     require(
-        not near(right.all_numbers(outcomes, 4000, np.random.default_rng(2)), 0.12),
+        not near(all_numbers(outcomes, 4000, np.random.default_rng(2)), 0.12),
         "this resamples all numbers alike; average each outer seed over its tasks first, then draw seeds",
     )
     require(near(wanted, 0.35), f"for the checker's six seeds it is about {wanted[0]:.2f} to {wanted[1]:.2f}")
@@ -59,7 +61,8 @@ def coverage(answer: Any) -> None:
     require(found <= 1, f"coverage is a share, between 0 and 1, and not {found:g}; divide by the repeats")
     require(
         wide not in (0.0, 1.0) or found not in (0.0, 1.0),
-        "all or nothing: draw a fresh experiment in every repeat, and test for the truth, not for the sample's own mean",
+        "all or nothing: draw a fresh experiment in every repeat, and test for the truth, not for"
+        " the sample's own mean",
     )
     require(
         abs(wide - 0.309) > 0.05,
@@ -76,17 +79,20 @@ def seeds_to_see(answer: Any) -> None:
     cases = [(0.05, 0.95, 59), (0.3, 0.95, 9), (0.5, 0.9, 4), (0.1, 0.99, 44)]
     found = [float(as_tensor(answer(failing, surety), ())) for failing, surety, _ in cases]
     wanted = [float(count) for *_, count in cases]
-    require(all(each == int(each) for each in found), f"a number of seeds is whole, and not {found[0]:g}: round up")
+    require(
+        all(each == int(each) for each in found),
+        f"a number of seeds is whole, and not {found[0]:g}: round up",
+    )
     require(
         found != [each - 1 for each in wanted],
         "one too few: round up, so that the chance is *at least* the surety",
     )
     require(
-        found != [float(right.expected_number(failing, surety)) for failing, surety, _ in cases],
+        found != [float(expected_number(failing, surety)) for failing, surety, _ in cases],
         "with so many seeds one fails on average; but with which chance does none fail?",
     )
     require(
-        found != [float(right.all_fail(failing, surety)) for failing, surety, _ in cases],
+        found != [float(all_fail(failing, surety)) for failing, surety, _ in cases],
         "this asks for the chance that all fail; ask for the chance that none fails",
     )
     require(found == wanted, f"at 5 % failures and a surety of 0.95 it is 59, and not {found[0]:g}")
@@ -102,10 +108,11 @@ def chance_of_the_wrong_order(answer: Any) -> None:
         float(as_tensor(answer(worse, better, count, 3000, np.random.default_rng(1)), (), "the chance"))
         for count in (1, 5)
     )
-    require(0 <= min(one, five) and max(one, five) <= 1, f"a chance lies between 0 and 1, and is not {one:g}")
+    require(min(one, five) >= 0 and max(one, five) <= 1, f"a chance lies between 0 and 1, and is not {one:g}")
     require(
         one < 0.6 or five < 0.6,
-        "this is the chance of the right order: count the draws in which the mean of `worse` is the lower one",
+        "this is the chance of the right order: count the draws in which the mean of `worse` is the"
+        " lower one",
     )
     require(
         not (five > 0.38 and one > 0.38),
@@ -117,7 +124,8 @@ def chance_of_the_wrong_order(answer: Any) -> None:
     )
     require(
         abs(one - 0.3) < 0.04 and abs(five - 0.163) < 0.04,
-        f"in the checker's case it is 0.30 with one seed and 0.16 with five, and not {one:.2f} and {five:.2f}",
+        f"in the checker's case it is 0.30 with one seed and 0.16 with five, and not {one:.2f} and"
+        f" {five:.2f}",
     )
 
 
@@ -127,23 +135,71 @@ def holm(answer: Any) -> None:
     found = as_tensor(answer(list(values)), (5,), "the corrected p values").tolist()
     wanted = right.holm(values)  # 0.12, 0.05, 0.12, 1, 1
     require(
-        not alike(found, right.bonferroni(values)),
-        "this is Bonferroni's: all multiplied by m; Holm multiplies the smallest by m, the next by m - 1, and so on",
+        not alike(found, bonferroni(values)),
+        "this is Bonferroni's: all multiplied by m; Holm multiplies the smallest by m, the next by m"
+        " - 1, and so on",
     )
-    require(not alike(found, right.sorted_order(values)), "these are sorted; give them back in the order of the input")
     require(
-        not alike(found, right.not_monotone(values)),
-        "a corrected p value may not be smaller than the one before it, in the order of size: keep the largest so far",
+        not alike(found, sorted_order(values)), "these are sorted; give them back in the order of the input"
+    )
+    require(
+        not alike(found, not_monotone(values)),
+        "a corrected p value may not be smaller than the one before it, in the order of size: keep"
+        " the largest so far",
     )
     require(max(found) <= 1, "a p value is above 1: cut it there")
     require(alike(found, wanted), f"for {values} it is {[round(each, 4) for each in wanted]}")
 
 
-CHECKS = {
+def all_numbers(outcomes: Any, draws: Any, generator: Any) -> Any:
+    """Resamples tasks and seeds as if they were one kind of luck."""
+    return right.bootstrap(np.asarray(outcomes).reshape(-1, 1), draws, generator)
+
+
+def tasks_alone(outcomes: Any, draws: Any, generator: Any) -> Any:
+    """Resamples tasks."""
+    return right.bootstrap(np.asarray(outcomes).T, draws, generator)
+
+
+def spread_of_seeds(outcomes: Any, draws: Any, generator: Any) -> Any:
+    """Quantiles of the seeds, and not of means of them."""
+    means = np.asarray(outcomes).mean(axis=1)
+    return float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975))
+
+
+def expected_number(failing: Any, surety: Any) -> Any:
+    """So many that one failure is expected."""
+    return math.ceil(1 / failing)
+
+
+def all_fail(failing: Any, surety: Any) -> Any:
+    """Until the chance that all fail is small."""
+    return math.ceil(math.log(1 - surety) / math.log(failing))
+
+
+def bonferroni(p_values: Any) -> Any:
+    """All multiplied by m."""
+    return [min(1.0, len(p_values) * p) for p in p_values]
+
+
+def sorted_order(p_values: Any) -> Any:
+    """Right, but in the order of size."""
+    return sorted(right.holm(p_values))
+
+
+def not_monotone(p_values: Any) -> Any:
+    """Without the running maximum."""
+    order = sorted(range(len(p_values)), key=lambda i: p_values[i])
+    corrected = [1.0] * len(p_values)
+    for place, i in enumerate(order):
+        corrected[i] = min(1.0, (len(p_values) - place) * p_values[i])
+    return corrected
+
+
+CHECKS: dict[str, Callable[[Any], None]] = {
     "9.1": bootstrap,
     "9.2": coverage,
     "9.3": seeds_to_see,
     "9.4": chance_of_the_wrong_order,
     "9.5": holm,
 }
-"""By exercise."""
