@@ -207,6 +207,15 @@ class Family(ABC):
         """
         return None
 
+    def sketch(self, inputs: np.ndarray, used: np.ndarray) -> str | None:
+        """Inputs of one trial as a picture made of text, for a person who plays; None: numbers will do.
+
+        Args:
+            inputs: [I, F], as observed.
+            used: bool [I], slots in use.
+        """
+        return None
+
     def expected_reward(self, task: Any, state: Any, probabilities: Array) -> Array:
         """Expected reward [B] of a categorical action drawn from `probabilities` [B, O]."""
         raise NotImplementedError(f"{type(self).__name__} has no categorical actions")

@@ -65,6 +65,30 @@ def cells_of(recipe: Recipe, env: Mapping[str, Any], agent: Mapping[str, Any]) -
     return cells
 
 
+def longer(recipe: Recipe, cells: Sequence[Cell], factors: Sequence[int]) -> list[Cell]:
+    """Each cell once per factor, with so many times the steps in a trial: what thinking on does to an answer.
+
+    Args:
+        recipe: the recipe.
+        cells: from `cells_of`.
+        factors: whole numbers; none: the cells as they are.
+
+    Raises:
+        ValueError: a factor is below 1.
+    """
+    for factor in factors:
+        if factor < 1:
+            raise ValueError(f"a factor of the steps is {factor}; it must be at least 1")
+    if not factors:
+        return list(cells)
+    steps = [recipe.family(**cell.env).horizon for cell in cells]
+    return [
+        cell._replace(env={**cell.env, "horizon": factor * horizon})
+        for cell, horizon in zip(cells, steps, strict=True)
+        for factor in factors
+    ]
+
+
 def prepare(source: Source, cells: Sequence[Cell], split: str, seed: int, device: str) -> list[Case]:
     """Build agents and families of all cells, so that what is wrong shows before anything is measured.
 

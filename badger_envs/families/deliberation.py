@@ -4,6 +4,7 @@ import dataclasses
 import functools
 from typing import ClassVar, Literal, NamedTuple
 
+import numpy as np
 from array_api_compat import device
 
 from badger_envs import keyed_random
@@ -234,6 +235,19 @@ class Deliberation(Family):
     def solution(self, task: Task, state: State) -> Array:
         """The answers; 0 where none is asked."""
         return task.answer
+
+    def sketch(self, inputs: np.ndarray, used: np.ndarray) -> str | None:
+        """A maze seen from above; a table with names as numbers; bits as they are."""
+        if self.kind == "maze":
+            shown = np.where(inputs[:, 1] > 0, "S", np.where(inputs[:, 0] > 0, ".", np.where(used, "#", " ")))
+            return "\n".join(" ".join(row) for row in shown.reshape(self.side, self.side))
+        if self.kind == "prefix":
+            return None
+        digits = 2 ** np.arange(NAME_BITS)
+        own, other = ((inputs[:, start : start + NAME_BITS] > 0) @ digits for start in (0, NAME_BITS))
+        ends = {0: "", 1: ", bit +", -1: ", bit -"}
+        rows = zip(own[used], other[used], inputs[used, -1], strict=True)
+        return "\n".join(f"{a:2} points to {b:2}{ends[int(bit)]}" for a, b, bit in rows)
 
 
 Puzzle = tuple[Array, Array, Array, Array]

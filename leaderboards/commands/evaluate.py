@@ -15,7 +15,7 @@ from badger_agents.whitebox.controls import CONTROLS
 from badger_envs.keyed_random import split_index
 from badger_envs.registry import base_id, family_of
 from baselines.sb3_models import load_sb3, observation_for
-from leaderboards.cells import Case, cells_of, measure, prepare, score, shared
+from leaderboards.cells import Case, cells_of, longer, measure, prepare, score, shared
 from leaderboards.options import check_device, check_seed, check_trials, progress_bar
 from leaderboards.results import Record, record, show
 from leaderboards.runs import family_settings, find, parse_settings
@@ -32,6 +32,7 @@ def evaluate(
     env: tuple[str, ...] = (),
     agent: tuple[str, ...] = (),
     control: Literal["none", "withheld", "forgetful"] = "none",
+    steps_factor: tuple[int, ...] = (),
     trust: tuple[str, ...] = (),
     device: str = "cpu",
     json: bool = False,
@@ -54,6 +55,8 @@ def evaluate(
         agent: Settings of the agent to change, such as experts=6 channel.topology=none.
         control: withheld: the agent is told no feedback; forgetful: it starts afresh at every step, and keeps
             no state but its clocks. Either shows what learning within the trial is worth.
+        steps_factor: Trials of so many times the steps, such as 1 2 4, a result for each: do answers last
+            while an agent thinks on (overthinking)? Outcomes that are sums over steps grow by themselves.
         trust: Files and packages of yours whose code a recipe or run may name, such as my_package.
         device: Where to compute: cpu, cuda, cuda:1, ...
         json: Print the result as one JSON object.
@@ -64,15 +67,17 @@ def evaluate(
     check_trials(trials, least=1)
     swaps, changes = parse_settings(agent, "--agent"), family_settings(env)
     if sb3 is not None:
-        if run is not None or pretrained is not None or swaps or trust or control != "none":
-            raise ValueError("--sb3 takes --env, and no run, --pretrained, --agent, --control or --trust")
+        if run is not None or pretrained is not None or swaps or trust or control != "none" or steps_factor:
+            others = "no run, --pretrained, --agent, --control, --steps-factor or --trust"
+            raise ValueError(f"--sb3 takes --env, and {others}")
         results = measure_sb3(sb3, changes, trials, split, seed, device)
         first = results[0]
         note = f"it sees the observation {first['observation']!r}; interval: 95 % over {trials} tasks"
         show(results, as_json=json, title=f"{first['agent']} on {first['env']}", note=note)
         return
     source = find(run, pretrained, trust)
-    cases = prepare(source, cells_of(source.recipe, changes, swaps), split, seed, device)
+    cells = longer(source.recipe, cells_of(source.recipe, changes, swaps), steps_factor)
+    cases = prepare(source, cells, split, seed, device)
     opened, open_cases = cases[0].run, cases
     if control != "none":
         cases = [controlled(case, control) for case in cases]

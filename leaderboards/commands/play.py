@@ -135,7 +135,10 @@ def shown(family: Family, observation: dict[str, np.ndarray], reward: float | No
     parts = {name: array.reshape(shapes[name]) for name, array in observation.items()}
     inputs, outputs = (np.flatnonzero(parts[f"{side}_mask"]) for side in ("input", "output"))
     told: list[tuple[str, str]] = []
-    if parts["inputs"].size > 1:
+    picture = family.sketch(parts["inputs"], parts["input_mask"] > 0)
+    if picture is not None:
+        told.append(("inputs", picture.replace("\n", "\n" + " " * 14)))
+    elif parts["inputs"].size > 1:
         told.append(("inputs", rows(parts["inputs"][inputs]) + places(inputs)))
     if family.action_kind == "categorical":
         chosen = np.flatnonzero(parts["outputs"])

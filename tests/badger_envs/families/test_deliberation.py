@@ -109,6 +109,26 @@ def test_only_what_is_asked_counts() -> None:
     np.testing.assert_allclose(family.step(task, state, -right, np.zeros((200, 0))).loss, 4, rtol=1e-6)
 
 
+def test_a_person_sees_a_maze_from_above_and_a_table_of_numbers() -> None:
+    family, task = puzzles(1, kind="maze", size=2, capacity=3)
+    picture = family.sketch(task.inputs[0], task.mask[0] > 0)
+    assert picture is not None
+    rows = [row.ljust(9)[::2] for row in picture.split("\n")]
+    seen = task.inputs[0].reshape(5, 5, 2)
+    for row, squares in zip(rows, seen, strict=True):
+        for letter, (open_, start) in zip(row, squares, strict=True):
+            assert letter == ("S" if start else {1: ".", -1: "#", 0: " "}[open_])
+    family, task = puzzles(1, kind="chase", size=4, capacity=5)
+    table = family.sketch(task.inputs[0], task.mask[0] > 0)
+    assert table is not None
+    lines = table.split("\n")
+    assert len(lines) == 4
+    ends = [line for line in lines if ", bit " in line]
+    assert {line[-1] for line in ends} == {"+", "-"}
+    assert all(line.split()[0] == line.split()[3].strip(",") for line in ends)
+    assert Deliberation().sketch(np.ones((8, 1)), np.ones(8, bool)) is None
+
+
 @pytest.mark.parametrize(
     ("settings", "error", "words"),
     [

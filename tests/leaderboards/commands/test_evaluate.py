@@ -168,6 +168,20 @@ def test_a_record_for_each_combination(capsys: pytest.CaptureFixture[str], folde
     assert alone.err == ""
 
 
+def test_trials_of_so_many_times_the_steps_are_results_of_their_own(
+    capsys: pytest.CaptureFixture[str], folder: Path
+) -> None:
+    words = ("--trials", 20, "--json", "--agent", "experts=3", "--steps-factor", 1, 4)
+    done = run(capsys, "evaluate", folder / "swept", *words)
+    errors = [row for row in done.results if row["name"] == "error"]
+    assert [(row["d"], row["horizon"]) for row in errors] == [(1, 5), (1, 20), (2, 5), (2, 20)]
+    plain = run(
+        capsys, "evaluate", folder / "swept", *words[:5], "--env", "dims=2", "horizon=20"
+    )  # the same as to say it
+    assert plain.value("error") == errors[3]["value"]
+    assert "must be at least 1" in refused(capsys, "evaluate", folder / "swept", "--steps-factor", 0)
+
+
 def test_words_override_the_recipes_sweep(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     words = ("--trials", 10, "--json", "--env", "dims=3", "--agent", "experts=4")
     done = run(capsys, "evaluate", folder / "swept", *words)

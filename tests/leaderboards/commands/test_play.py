@@ -72,6 +72,13 @@ def test_each_step_shows_what_an_agent_sees(monkeypatch: Any, capsys: Any) -> No
     assert "target" not in played.out  # while the trial goes on
 
 
+def test_a_maze_is_shown_from_above(monkeypatch: Any, capsys: Any) -> None:
+    played = Played(monkeypatch, capsys, "q\n", "Badger/Deliberation-maze-v0", "--seed", "1")
+    lines = played.out.split("step 0 of 16")[1].splitlines()[1:6]
+    assert all(set(line[14:]) <= set(".#S ") and len(line) == 23 for line in lines)
+    assert sum("S" in line for line in lines) == 1
+
+
 def test_the_truth_is_told_at_the_end(monkeypatch: Any, capsys: Any) -> None:
     played = Played(monkeypatch, capsys, "0 0 0\n", GAME, "--env", "horizon=1")
     assert "target" in played.out
