@@ -8,6 +8,7 @@ from badger_envs.families.deliberation import Deliberation
 from badger_envs.families.guessing_game import GuessingGame
 from badger_envs.families.hidden_profile import HiddenProfile
 from badger_envs.families.hot_cold import HotCold
+from badger_envs.families.recall import Recall
 from badger_envs.families.variable_io import VariableIO
 from badger_envs.families.xor import XOR
 from badger_envs.family import Family
@@ -25,7 +26,7 @@ def outcome_bounds(family: Family) -> tuple[float, float]:
 
 def exact_bounds(family: Family) -> tuple[float, float]:
     """Lowest and highest outcome of a trial; infinities for families of which nothing is known."""
-    if isinstance(family, XOR | HiddenProfile | Deliberation):
+    if isinstance(family, XOR | HiddenProfile | Deliberation | Recall):
         return 0.0, 1.0  # a fraction of answers
     if isinstance(family, Bandit):
         low, high = family.bounds.feedback  # of a single reward

@@ -24,6 +24,7 @@ _HOT_COLD = "badger_envs.families.hot_cold:HotCold"
 _VARIABLE_IO = "badger_envs.families.variable_io:VariableIO"
 _HIDDEN_PROFILE = "badger_envs.families.hidden_profile:HiddenProfile"
 _DELIBERATION = "badger_envs.families.deliberation:Deliberation"
+_RECALL = "badger_envs.families.recall:Recall"
 
 TABLE = (
     Entry(
@@ -219,6 +220,24 @@ TABLE = (
         _DELIBERATION,
         {"kind": "maze", "size": 3, "horizon": 16},
         "which squares of a maze of 3 by 3 rooms can be reached",
+    ),
+    Entry(
+        "Badger/Recall-v0",
+        _RECALL,
+        {},
+        "remember 4 pairs of key and value, each told to one of 4 members",
+    ),
+    Entry(
+        "Badger/Recall-sizes-v0",
+        _RECALL,
+        {"pairs": [1, 4], "members": [2, 4], "horizon": 14},
+        "1 to 4 pairs told to 2 to 4 members, tested with 5 to 8 and 5 to 7",
+    ),
+    Entry(
+        "Badger/Recall-autoencode-v0",
+        _RECALL,
+        {"kind": "autoencode"},
+        "say 4 values, each told to one of 4 members, from the last to the first",
     ),
 )
 

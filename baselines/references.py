@@ -18,6 +18,7 @@ from baselines.supervised.boolean import Memoriser, ReadAll
 from baselines.supervised.classical import BayesLookup, BestSupervised, LeastSquares, MeanPredictor
 from baselines.supervised.group_decisions import Pooling
 from baselines.supervised.local_rules import LocalRule
+from baselines.supervised.remembering import Remembering
 
 
 class Candidates(NamedTuple):
@@ -96,6 +97,10 @@ def _deliberation(family: Family) -> Candidates:
     return Candidates(floors, {"local rule": LocalRule()})
 
 
+def _recall(family: Family) -> Candidates:
+    return Candidates({"all +1": Constant(1.0), "all -1": Constant(-1.0)}, {"exact memory": Remembering()})
+
+
 REFERENCES: dict[str, Callable[[Family], Candidates]] = {
     "badger_envs.families.guessing_game:GuessingGame": _guessing_game,
     "badger_envs.families.xor:XOR": _xor,
@@ -104,6 +109,7 @@ REFERENCES: dict[str, Callable[[Family], Candidates]] = {
     "badger_envs.families.variable_io:VariableIO": _variable_io,
     "badger_envs.families.hidden_profile:HiddenProfile": _hidden_profile,
     "badger_envs.families.deliberation:Deliberation": _deliberation,
+    "badger_envs.families.recall:Recall": _recall,
 }
 """Candidates of a family, by "module:Class": a new family adds a row."""
 

@@ -147,6 +147,23 @@ def hidden_profile(draw: st.DrawFn) -> Settings:
     return draw(common(LONGEST)) | members | options | draw(capacities(most)) | other
 
 
+@st.composite
+def recall(draw: st.DrawFn) -> Settings:
+    asked = draw(st.sampled_from(["any", "holder", "other"]))
+    members, most = draw(sizes("members", 2 if asked == "other" else 1, 6))
+    pairs, most_pairs = draw(sizes("pairs", 1, LONGEST - 1))
+    patience = draw(st.integers(1, LONGEST - most_pairs))
+    questions = draw(st.integers(1, (LONGEST - most_pairs) // patience))
+    other = {
+        "asked": asked,
+        "kind": draw(st.sampled_from(["lookup", "autoencode"])),
+        "width": draw(st.integers(2, 9)),
+        "patience": patience,
+        "questions": questions,
+    }
+    return draw(common(LONGEST)) | members | pairs | draw(capacities(most)) | other
+
+
 LEGAL: Mapping[str, st.SearchStrategy[Settings]] = {
     "Badger/GuessingGame-v0": guessing_game(),
     "Badger/XOR-v0": xor(),
@@ -155,6 +172,7 @@ LEGAL: Mapping[str, st.SearchStrategy[Settings]] = {
     "Badger/VariableIO-v0": variable_io(),
     "Badger/HiddenProfile-v0": hidden_profile(),
     "Badger/Deliberation-v0": deliberation(),
+    "Badger/Recall-v0": recall(),
 }
 """Ids of the families with all their defaults, and legal settings of each."""
 
@@ -175,6 +193,7 @@ _NO_SIZE: list[Any] = [
     (True, 2),
 ]
 _NO_SIZES = {name: [*_NO_SIZE, None] for name in ("dims", "bits", "inputs", "outputs", "members", "size")}
+_NO_SIZES = {name: [*_NO_SIZE, None] for name in ("dims", "bits", "inputs", "outputs", "members", "pairs")}
 _NO_TEST_SIZES = {f"test_{name}": _NO_SIZE for name in (*_NO_SIZES, "arms")}
 
 ILLEGAL: dict[str, list[Any]] = {
@@ -183,6 +202,10 @@ ILLEGAL: dict[str, list[Any]] = {
     "arms": [*_NO_SIZE, 101, [1, 100]],
     "options": [*_NO_SIZE, None, 1, [1, 3], 1000],
     "test_options": [*_NO_SIZE, 1, 1000],
+    "width": [*_NEVER, None, 1, True, 2.0],
+    "questions": [*_NEVER, None, 0, 1000, True, 2.0],
+    "patience": [*_NEVER, None, 0, 1000, True, 2.0],
+    "asked": [*_NEVER, None, "Any", ["any"]],
     "shared": [*_NEVER, None, True, 2.0],
     "own": [*_NEVER, None, 0, True, 2.0],
     "profile": [*_NEVER, None, "Hidden", ["any"]],

@@ -9,6 +9,7 @@ from badger_envs.families.deliberation import Deliberation
 from badger_envs.families.guessing_game import GuessingGame
 from badger_envs.families.hidden_profile import HiddenProfile
 from badger_envs.families.hot_cold import HotCold
+from badger_envs.families.recall import Recall
 from badger_envs.families.variable_io import VariableIO
 from badger_envs.families.xor import XOR
 from badger_envs.family import Family
@@ -21,6 +22,7 @@ from baselines.supervised.boolean import Memoriser, ReadAll
 from baselines.supervised.classical import BayesLookup
 from baselines.supervised.group_decisions import MajorityVote, Pooling
 from baselines.supervised.local_rules import LocalRule
+from baselines.supervised.remembering import Remembering
 from tests.badger_agents.test_agent_states import check_agent
 
 ARMS, HIDDEN = Bandit(arms=3, horizon=4), HotCold(dims=2, horizon=4)
@@ -36,6 +38,7 @@ LIVES: list[tuple[Agent, Family]] = [
     (ReadAll(), XOR(function="majority", bits=3)),
     (BayesLookup(), VariableIO(kind="lookup", horizon=12)),
     (LocalRule(), Deliberation(kind="maze", size=2)),
+    (Remembering(), Recall(pairs=2, questions=1, horizon=4)),
     (Pooling(), HiddenProfile(horizon=3)),
     (MajorityVote(), HiddenProfile(options=2, horizon=4)),
     (RandomSearch(), HotCold(feedback="value", horizon=2)),  # the last step is another one

@@ -14,6 +14,7 @@ from badger_envs.families import (
     hidden_profile,
     hot_cold,
     landscapes,
+    recall,
     variable_io,
     xor,
 )
@@ -33,6 +34,7 @@ NUMBERS: list[tuple[type[Family], str]] = [
     (hot_cold.HotCold, f"{landscapes.HIDDEN} tanh units and {landscapes.READOUTS} outputs"),
     (variable_io.VariableIO, f"below {variable_io.SUCCESS}"),
     (hidden_profile.HiddenProfile, f"above {hidden_profile.SUCCESS}"),
+    (recall.Recall, f"above {recall.SUCCESS}"),
     (hidden_profile.HiddenProfile, f"the first of {hidden_profile.CANDIDATES} draws"),
     (deliberation.Deliberation, f"above {deliberation.SUCCESS}"),
     (deliberation.Deliberation, "at most {prefix}, {chase} and {maze}".format(**deliberation.MOST)),
@@ -86,6 +88,7 @@ def test_the_kinds_of_maps_and_functions_are_all_in_the_manual() -> None:
         (hot_cold.HotCold, landscapes.KINDS),
         (variable_io.VariableIO, hidden_maps.KINDS),
         (bandit.Bandit, bandit.KINDS),
+        (recall.Recall, (*recall.KINDS, *recall.ASKED)),
         (hidden_profile.HiddenProfile, (*hidden_profile.KINDS, *hidden_profile.PROFILES)),
         (deliberation.Deliberation, deliberation.KINDS),
     ):

@@ -1,0 +1,326 @@
+"""Recall: pairs of key and value are told to one part of the agent each; later a key is asked of any part."""
+
+import dataclasses
+import functools
+from typing import ClassVar, Literal, NamedTuple
+
+from array_api_compat import device
+
+from badger_envs import keyed_random
+from badger_envs.family import (
+    ActionKind,
+    Bounds,
+    Family,
+    Observation,
+    Range,
+    Sizes,
+    Slots,
+    Transition,
+    check_choice,
+    check_integer,
+    namespace,
+)
+from badger_envs.keyed_random import Array
+
+KINDS = ("lookup", "autoencode")
+ASKED = ("any", "holder", "other")
+
+SUCCESS = 0.99
+"""Accuracies above it are success."""
+
+SMALLEST = 1e-12
+"""Added to the square of a length, by which is divided."""
+
+
+class Task(NamedTuple):
+    """What a trial hides, and what will be told and asked at each of T steps.
+
+    Attributes:
+        keys: [B, N, W], of the pairs; [B, N, 0] where they are not shown.
+        values: [B, N], -1 or +1.
+        item: int64 [B, T], the pair that is told or asked; -1 where none is.
+        slot: int64 [B, T], where.
+        mask: [B, O], 1 for used slots.
+    """
+
+    keys: Array
+    values: Array
+    item: Array
+    slot: Array
+    mask: Array
+
+
+class State(NamedTuple):
+    """Where a trial stands.
+
+    Attributes:
+        outputs: [B, O], written last.
+        feedback: [B], 1 or -1 if what was written last was a right or a wrong answer that counts, else 0.
+        right: int64 [B], right answers that counted.
+        time: int64 [B], steps done.
+    """
+
+    outputs: Array
+    feedback: Array
+    right: Array
+    time: Array
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Recall(Family):
+    """Remember what any part of the agent was told, and let the part that is asked know it.
+
+    ## Description
+    First, pairs of a key and a value are told, one at each step, each to one of M members alone: members take
+    turns in a random order. A key is a random vector of length 1, a value is -1 or +1. Then nothing happens
+    for a while. In the last steps keys are asked, each of one member alone, which must answer with the value
+    that belongs to the key, whoever was told it. So the memory is spread over the group, and what a member
+    needs to know another member may hold. A member that never talks knows its own pairs at best.
+
+    What one member can hold is limited by its state, what the group can hold by how many members there are.
+    Agents whose experts come and go within a trial (`badger grow`) show what is lost with those who leave.
+
+    `kind` = "autoencode" has values without keys: what was told is asked in reverse order, from the last
+    value to the first, and then again (as in POPGym's Autoencode).
+
+    ## Action space
+    `Box(-1, 1, (capacity,))`: a value per output slot, whose sign is the answer; 0 is no answer, and wrong.
+    Only the slot that is asked counts. Values in unused slots have no effect.
+
+    ## Observation space
+    `inputs`: of the one slot that shows something the key (none with "autoencode"); the value, or 0 when it
+    is asked; 1 if this is told, else 0; 1 if it is asked, else 0. Zeros in all other slots. `outputs`: what
+    was written last. `feedback`: 1 if an answer that counted was right, -1 if it was wrong, else 0. No
+    `output_feedback`. `flags`: first step, query (1 where the answer written now counts), fraction of the
+    trial gone.
+
+    ## Rewards
+    1 / `questions` for each right answer, so that rewards sum to the accuracy. The per-step loss is
+    (x - value) ** 2 of the slot that is asked, while it is asked, else 0: 1 for writing zeros. It is for the
+    outer loop: it tells the answer.
+
+    ## Starting state
+    All outputs 0.
+
+    ## Episode end
+    Terminates after `horizon` steps. `info["accuracy"]` (float64) is the fraction of questions answered right
+    so far; guessing scores 0.5 in the end. `info["is_success"]` (bool) says whether it is above 0.99.
+
+    ## Arguments
+    `pairs`: number of pairs, or a range (lowest, highest) drawn per task (default 4). `members`: number of
+    members M, or a range (default 4). `test_pairs`, `test_members`: ranges of the test split; a range without
+    it is followed by one as long: (1, 4) holds out (5, 8). `capacity`: slots (default: as many as any split
+    has members). `width`: numbers in a key, at least 2 (default 8). `questions`: how many keys are asked, of
+    pairs drawn at random (default 4). `patience`: steps for which a question stands; the answer at the last
+    of them counts (default 1; agents whose messages come a step late need 3). `asked`: who: "any" member,
+    the "holder" who was told, or any "other", of which there must be one.
+    `horizon`: steps (default 10), at least as many as pairs in any split and questions with their patience
+    take together; those left over are the delay between telling and asking. `kind`: "lookup" or
+    "autoencode". `split`, `shuffle_slots`, `dtype`: see `badger_envs.Family`.
+
+    ## Vectorised environment
+    `gym.make_vec("Badger/Recall-v0", num_envs=N)` steps all N at once.
+
+    ## References
+    Arora et al. 2024, "Zoology: Measuring and improving recall in efficient language models" (multi-query
+    associative recall); Morad et al. 2023, "POPGym: Benchmarking partially observable reinforcement
+    learning".
+
+    ## Version history
+    * v0: first version.
+    """
+
+    horizon: int = 10
+    pairs: Range = 4
+    test_pairs: Range | None = None
+    members: Range = 4
+    test_members: Range | None = None
+    capacity: int | None = None
+    width: int = 8
+    questions: int = 4
+    patience: int = 1
+    asked: Literal["any", "holder", "other"] = "any"
+    kind: Literal["lookup", "autoencode"] = "lookup"
+
+    action_kind: ClassVar[ActionKind] = "binary"
+    outcome: ClassVar[str] = "accuracy"
+    higher_is_better: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        super().__post_init__()
+        check_choice("kind", self.kind, KINDS)
+        check_choice("asked", self.asked, ASKED)
+        check_integer("width", self.width, low=2)
+        for name in ("questions", "patience"):
+            check_integer(name, getattr(self, name), low=1)
+        fewest = min(self.sizes.train[0], self.sizes.test[0])
+        if self.asked == "other" and fewest < 2:
+            raise ValueError(f"members is {self.members}; asked 'other' needs 2 at least")
+        least = self.pair_sizes.highest + self._asking
+        if self.horizon < least:
+            raise ValueError(
+                f"horizon is {self.horizon}; it must be {least} at least: a step for each pair and"
+                f" {self.patience} for each question"
+            )
+
+    @functools.cached_property
+    def sizes(self) -> Sizes:
+        """How many members there are."""
+        return Sizes.of(
+            "members",
+            self.members,
+            self.test_members,
+            capacity=self.capacity,
+            split=self.split,
+            shuffled=self.shuffle_slots,
+        )
+
+    @functools.cached_property
+    def pair_sizes(self) -> Sizes:
+        """How many pairs there are; no slots."""
+        return Sizes.of("pairs", self.pairs, self.test_pairs, split=self.split)
+
+    @property
+    def _asking(self) -> int:
+        """How many steps there are in which something is asked."""
+        return self.questions * self.patience
+
+    @functools.cached_property
+    def slots(self) -> Slots:
+        """As many inputs of key, value, told, asked as outputs; whether the answer was right."""
+        width = self.width if self.kind == "lookup" else 0
+        return Slots(self.sizes.capacity, width + 3, self.sizes.capacity, 1, 0)
+
+    @property
+    def bounds(self) -> Bounds:
+        """All in [-1, 1]; keys may be rounded beyond."""
+        return Bounds(inputs=(-1.0001, 1.0001), outputs=(-1, 1), feedback=(-1, 1))
+
+    def sample_task(self, keys: Array) -> Task:
+        """Draw sizes, pairs and questions: keys [B, 4] -> Task."""
+        xp, sizes = namespace(keys), self.sizes
+        dtype, where = getattr(xp, self.dtype), {"dtype": xp.int64, "device": device(keys)}
+        most, batch = self.pair_sizes.limits[1], keys.shape[0]
+        pairs, members = self.pair_sizes.count(keys), sizes.count(keys)  # [B, 1] each
+        order = sizes.order(keys)
+        used = sizes.element(order) < members  # [B or 1, O]
+        turns = keyed_random.words(keys, "turns", sizes.limits[1])  # [B, M]
+        turns = xp.where(xp.arange(sizes.limits[1], **where) < members, turns, 2**32)
+        turns = xp.argsort(turns, axis=-1, stable=True)  # [B, M], members in a random order, then the unused
+        number = xp.arange(most, **where)  # [N]
+        holder = xp.take_along_axis(turns, number % members, axis=-1)  # [B, N]
+        item, who = self._asked(keys, holder, pairs, members)  # [B, Q] each
+        start = self.horizon - self._asking
+        told = xp.where(number < pairs, number, -1)  # [B, N]
+        silence = xp.zeros((batch, start - most), **where) - 1  # [B, T - N - Q * patience]
+        item = xp.concat([told, silence, xp.repeat(item, self.patience, axis=-1)], axis=-1)  # [B, T]
+        slot = xp.concat([holder, silence, xp.repeat(who, self.patience, axis=-1)], axis=-1)  # [B, T]
+        if order.shape[1]:
+            place = xp.argsort(order, axis=-1)  # [B, O], slots of the members
+            slot = xp.take_along_axis(place, xp.clip(slot, 0, None), axis=-1)
+        return Task(
+            keys=self._keys(keys, most),
+            values=xp.astype(2 * keyed_random.integers(keys, "values", most, 0, 1) - 1, dtype),
+            item=item,
+            slot=slot,
+            mask=xp.astype(xp.broadcast_to(used, (batch, sizes.capacity)), dtype),
+        )
+
+    def _asked(self, keys: Array, holder: Array, pairs: Array, members: Array) -> tuple[Array, Array]:
+        """Which pair each question is about, and which member is asked: int64 [B, Q] each."""
+        xp, questions = namespace(keys), self.questions
+        drawn = keyed_random.uniform(keys, "questions", 2 * questions)  # [B, 2Q]
+        if self.kind == "lookup":
+            item = xp.astype(
+                xp.floor(drawn[:, :questions] * pairs), xp.int64
+            )  # rounding never reaches the end
+        else:
+            item = pairs - 1 - xp.arange(questions, dtype=xp.int64, device=device(keys)) % pairs
+        knows = xp.take_along_axis(holder, item, axis=-1)  # [B, Q]
+        if self.asked == "holder":
+            return item, knows
+        others = members - int(self.asked == "other")  # [B, 1]
+        chosen = xp.astype(xp.floor(drawn[:, questions:] * others), xp.int64)  # [B, Q]
+        return item, (knows + 1 + chosen) % members if self.asked == "other" else chosen
+
+    def _keys(self, keys: Array, most: int) -> Array:
+        """The keys of the pairs: [B, N, W]."""
+        xp = namespace(keys)
+        width = self.width if self.kind == "lookup" else 0
+        drawn = 2 * keyed_random.uniform(keys, "keys", most * width, dtype=self.dtype) - 1
+        drawn = xp.reshape(drawn, (keys.shape[0], most, width))
+        return drawn / xp.sqrt(xp.vecdot(drawn, drawn) + SMALLEST)[..., None]
+
+    def initial_state(self, task: Task) -> State:
+        """Nothing written."""
+        xp = namespace(task.mask)
+        zero = xp.zeros_like(task.mask)
+        none = xp.zeros_like(task.item[:, 0])
+        return State(zero, zero[:, 0], none, none)
+
+    def observe(self, task: Task, state: State) -> Observation:
+        """What one slot is told or asked."""
+        xp = namespace(state.outputs)
+        item, here = self._now(task, state)  # [B], [B, O]
+        asked = xp.astype(state.time >= self.horizon - self._asking, state.outputs.dtype)  # [B]
+        value = _entry(task.values, item) * (1 - asked)
+        shown = xp.concat([_entry(task.keys, item), xp.stack([value, 1 - asked, asked], axis=-1)], axis=-1)
+        return Observation(
+            inputs=xp.astype(here, shown.dtype)[..., None] * shown[:, None, :] + 0.0,  # + 0: -0 would tell
+            input_mask=task.mask,
+            outputs=state.outputs,
+            output_mask=task.mask,
+            feedback=state.feedback[:, None],
+            output_feedback=state.outputs[:, :, None][:, :, :0],
+            flags=self.flags(state.time, xp.astype(self._counts(state), state.outputs.dtype)),
+        )
+
+    def step(self, task: Task, state: State, action: Array, noise: Array) -> Transition:
+        """Judge the answer of the one that is asked."""
+        xp = namespace(action)
+        item, here = self._now(task, state)  # [B], [B, O]
+        answer = _entry(task.values, item)  # [B]
+        said = xp.vecdot(xp.astype(here, action.dtype), action)  # [B]
+        asked = xp.astype(state.time >= self.horizon - self._asking, action.dtype)  # [B]
+        loss = (said - answer) ** 2 * asked
+        counts = self._counts(state)  # [B]
+        number = xp.astype(counts & (said * answer > 0), xp.int64)
+        reward = xp.astype(number, action.dtype) / self.questions
+        feedback = xp.astype(2 * number - xp.astype(counts, xp.int64), action.dtype)
+        time = state.time + 1
+        after = State(action * task.mask, feedback, state.right + number, time)
+        return Transition(after, reward, loss, time == self.horizon)
+
+    def info(self, task: Task, state: State) -> dict[str, Array]:
+        """Fraction of the questions answered right so far; success above `SUCCESS`."""
+        xp = namespace(state.right)
+        accuracy = xp.astype(state.right, xp.float64) / self.questions
+        return {"accuracy": accuracy, "is_success": accuracy > SUCCESS}
+
+    def solution(self, task: Task, state: State) -> Array:
+        """The answer in the slot that is asked; zeros elsewhere."""
+        xp = namespace(task.values)
+        item, here = self._now(task, state)  # [B], [B, O]
+        here = here & (state.time >= self.horizon - self._asking)[:, None]
+        return xp.where(here, _entry(task.values, item)[:, None], 0.0)
+
+    def _now(self, task: Task, state: State) -> tuple[Array, Array]:
+        """The pair that is told or asked now, int64 [B], and whether it is in each slot, bool [B, O]."""
+        xp = namespace(task.mask)
+        time = xp.clip(state.time, None, self.horizon - 1)  # after the end as in the last step
+        item, slot = _entry(task.item, time), _entry(task.slot, time)  # [B] each
+        number = xp.arange(task.mask.shape[1], dtype=xp.int64, device=device(task.mask))
+        return xp.clip(item, 0, None), (number == slot[:, None]) & (item >= 0)[:, None]
+
+    def _counts(self, state: State) -> Array:
+        """Whether the answer written now counts, bool [B]."""
+        asked = state.time - (self.horizon - self._asking)  # [B]
+        return (asked >= 0) & (asked % self.patience == self.patience - 1) & (state.time < self.horizon)
+
+
+def _entry(array: Array, index: Array) -> Array:
+    """Entry index[b] of each array[b]: [B, N, ...] and int64 [B] to [B, ...]; faster than along the axis."""
+    xp, (batch, length) = namespace(array), array.shape[:2]
+    first = xp.arange(batch, dtype=xp.int64, device=device(array)) * length
+    return xp.take(xp.reshape(array, (batch * length, *array.shape[2:])), first + index, axis=0)
