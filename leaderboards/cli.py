@@ -34,6 +34,7 @@ COMMANDS = {
     "labs": Command("teaching.labs:labs", "ten labs: build notebooks, check a folder of answers"),
     "grow": Command("grow:grow", "let experts come and go in the middle of trials"),
     "transplant": Command("grow:transplant", "let another agent go on with its experts"),
+    "export": Command("export:export", "an agent's step in ONNX, for use without torch"),
 }
 """The commands of users, in the order of the help."""
 
@@ -52,6 +53,7 @@ EXTRAS = {
     "pygame": "render",
     "tensorboard": "tensorboard",
     "ray": "cluster",
+    **dict.fromkeys(("onnx", "onnxscript"), "export"),
     "cma": "baselines",
     "sb3_contrib": "baselines",
     "stable_baselines3": "baselines",

@@ -18,12 +18,12 @@ from leaderboards.boards.rows import RunRows, stem
 from leaderboards.boards.standing import place
 from leaderboards.boards.units import Unit, missing, rows_folder, shard_of, units_of
 from leaderboards.boards.work import Steps, Told, work
-from leaderboards.commands.board_text import cell_lines, kept, own_results, show_board
 from leaderboards.commands.list import list_
 from leaderboards.commands.submission import Command as SubmissionCommand
 from leaderboards.options import progress_bar
 from leaderboards.results import record, show
 from leaderboards.runs import make_folder
+from leaderboards.site.board_text import cell_lines, kept, own_results, show_board
 from leaderboards.site.pages import pages
 from leaderboards.tuning.choosing import (
     Choice,

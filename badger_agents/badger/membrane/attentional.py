@@ -1,6 +1,6 @@
 """The attentional membrane: slots and experts meet by random addresses, any number of either."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 import torch
@@ -47,6 +47,26 @@ class AttentionalSettings(Settings):
 
 
 USUAL_SETTINGS = AttentionalSettings()
+
+
+class Addresses(NamedTuple):
+    """What is compared at the start of a trial: unit vectors.
+
+    Attributes:
+        identities: [B, E, K], of experts.
+        outputs: [B, O, K], of output slots.
+        inputs: [B, I, K], of input slots.
+        feedback: [B, 1, K], of the global feedback.
+    """
+
+    identities: Tensor
+    outputs: Tensor
+    inputs: Tensor
+    feedback: Tensor
+
+
+Match = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""From likeness [B, N, E] and which slots are in use [B, N] to weights and places, as `one_to_one`."""
 
 
 class AttentionalState(NamedTuple):
@@ -133,13 +153,30 @@ class AttentionalMembrane(Membrane):
     def initial_state(self, family: Family, keys: Int[Tensor, "B 4"], experts: int) -> AttentionalState:
         """Addresses from the streams "identities", "outputs", "inputs" and "feedback"; nothing heard yet."""
         slots = family.slots
-        identities = self._unit_vectors(keys, "identities", experts, family.dtype)  # (B, E, K)
-        outputs, inputs, feedback = self._likeness(keys, identities, slots.outputs, slots.inputs)
+        counts = (experts, slots.outputs, slots.inputs, 1)
+        drawn = (
+            self._unit_vectors(keys, name, count, family.dtype)
+            for name, count in zip(Addresses._fields, counts, strict=True)
+        )
+        return self.state_of(Addresses(*drawn), family.horizon)
+
+    def state_of(
+        self, addresses: Addresses, horizon: int | Tensor, match: Match = one_to_one
+    ) -> AttentionalState:
+        """State at the start of trials with these addresses.
+
+        Args:
+            addresses: unit vectors.
+            horizon: steps in a trial.
+            match: assigns slots to experts one to one.
+        """
+        identities = addresses.identities  # (B, E, K)
+        outputs, inputs, feedback = (part @ identities.mT for part in addresses[1:])  # (B, O/I/1, E)
         hearers = torch.ones_like(feedback)  # (B, 1, E)
         if self.feedback_to == "one":
-            hearers = one_to_one(feedback, hearers[:, :, 0])[0]  # (B, 1, E)
-        silence = identities.new_zeros(len(keys), self.slots.feedback)  # (B, G)
-        zero = identities.new_zeros(len(keys), 1)  # (B, 1)
+            hearers = match(feedback, hearers[:, :, 0])[0]  # (B, 1, E)
+        silence = identities.new_zeros(identities.shape[0], self.slots.feedback)  # (B, G)
+        zero = identities.new_zeros(identities.shape[0], 1)  # (B, 1)
         return AttentionalState(
             writers=outputs,
             readers=inputs,
@@ -153,17 +190,17 @@ class AttentionalMembrane(Membrane):
             start=silence,
             last=silence,
             identities=identities,
-            horizon=zero + family.horizon,
+            horizon=zero + horizon,
         )
 
     def read(
-        self, state: AttentionalState, observation: Observation, step: int, experts: int
+        self, state: AttentionalState, observation: Observation, step: int | Tensor, experts: int
     ) -> tuple[AttentionalState, Float[Tensor, "B E R"]]:
-        """What each expert reads, in the order of `Reading`."""
+        """What each expert reads, in the order of `Reading`; steps done may be a tensor [B, 1]."""
         used, shown = observation.output_mask, observation.input_mask  # (B, O), (B, I)
         first = not state.place.shape[1]  # nothing was read yet
         if first:
-            state = self._meet(state, used, shown)
+            state = self.meet(state, used, shown)
         steps = state.horizon - state.since  # (B, 1), to cut into windows
         time = clock(step - state.since, steps, self.settings.window_length, state.places)
         begins = (time.window != state.window).to(steps.dtype)  # (B, 1)
@@ -271,11 +308,22 @@ class AttentionalMembrane(Membrane):
         """1 for outputs whose place in the schedule is that of this window."""
         return (state.place == state.window % state.places).to(state.writers.dtype)  # (B, O)
 
-    def _meet(
-        self, state: AttentionalState, used: Float[Tensor, "B O"], shown: Float[Tensor, "B I"]
+    def meet(
+        self,
+        state: AttentionalState,
+        used: Float[Tensor, "B O"],
+        shown: Float[Tensor, "B I"],
+        match: Match = one_to_one,
     ) -> AttentionalState:
-        """From similarities to who reads and writes what, once it is known which slots are in use."""
-        match = one_to_one if self.sharpness is None else self._soft
+        """From likeness to who reads and writes what, once it is known which slots are in use.
+
+        Args:
+            state: before the first reading.
+            used: outputs in use.
+            shown: inputs in use.
+            match: assigns slots to experts, if it is done one to one.
+        """
+        match = match if self.sharpness is None else self._soft
         writers, place = match(state.writers, used)  # (B, O, E), (B, O)
         readers, input_place = match(state.readers, shown)  # (B, I, E), (B, I)
         return state._replace(

@@ -33,11 +33,24 @@ def one_to_one(
         weights.append(owner)
         load = load + owner
     assigned = torch.stack(weights, dim=1)  # (B, N, E)
+    return assigned, in_turns(assigned, torch.stack(places, dim=1), load)
+
+
+def in_turns(
+    assigned: Float[Tensor, "B N E"], nth: Float[Tensor, "B N"], load: Float[Tensor, "B E"]
+) -> Float[Tensor, "B N"]:
+    """Places of slots in the schedules of their experts, pauses of those who have fewer spread out.
+
+    Args:
+        assigned: 1 where the slot is the expert's.
+        nth: how many its expert got before this one.
+        load: how many each expert has.
+    """
     most = load.amax(dim=-1, keepdim=True)  # (B, 1)
     pauses = (load < most).to(load.dtype)  # (B, E)
     delay = pauses.cumsum(dim=-1) * pauses  # (B, E), one more for each that pauses
-    place = torch.stack(places, dim=1) + (assigned @ delay[..., None])[..., 0]  # (B, N)
-    return assigned, place % most.clamp(min=1)
+    place = nth + (assigned @ delay[..., None])[..., 0]  # (B, N)
+    return place % most.clamp(min=1)
 
 
 def reassign(

@@ -12,7 +12,7 @@ from leaderboards.boards.finished import TASKS, put_together, read_tasks
 from leaderboards.boards.results import FILE, read_results, results_text, write_results
 from leaderboards.boards.rows import RunRows, write_run
 from leaderboards.boards.standing import stale, standings
-from leaderboards.commands.board_text import show_board
+from leaderboards.site.board_text import show_board
 from leaderboards.tuning.choosing import load_as_run
 from tests.leaderboards.boards.made_up import failed, made_up
 from tests.leaderboards.boards.tiny import tiny_board
