@@ -5,6 +5,7 @@ being graded.
 """
 
 import json
+import linecache
 import os
 import re
 import subprocess
@@ -114,8 +115,15 @@ def run_cells(path: Path) -> None:
     names: dict[str, Any] = {"__name__": "__main__"}
     for number, source in enumerate(cells, start=1):
         code = re.sub(r"(?m)^[%!].*$", "", source)  # what only a notebook understands
+        name = f"{path.name}, cell {number}"
+        linecache.cache[name] = (
+            len(code),
+            None,
+            code.splitlines(keepends=True),
+            name,
+        )  # for inspect.getsource
         try:
-            exec(compile(code, f"{path.name}, cell {number}", "exec"), names)
+            exec(compile(code, name, "exec"), names)
         except (Exception, SystemExit) as error:
             told = " ".join(str(error).split())
             print(f"cell {number} raises {type(error).__name__}: {told}", file=sys.stderr)

@@ -81,6 +81,15 @@ def test_a_file_without_end_is_stopped(tmp_path: Path) -> None:
     assert not any(passed for passed, _ in found.values())
 
 
+def test_a_cell_can_read_the_source_of_a_function_of_another(tmp_path: Path) -> None:
+    file = tmp_path / "lab_01.py"
+    asks = (
+        '\n# %%\nimport inspect\n\nlabs.check("1.1", eval(inspect.getsource(error).count("3 *") * "error"))\n'
+    )
+    file.write_text(RIGHT.partition("\n# %%\nlabs.check")[0] + asks)
+    assert check_file(file, 1)["1.1"] == (True, "1.1 is right")
+
+
 def test_notebooks_are_built_once(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     done = run(capfd, "labs", "notebooks", tmp_path / "mine")
     assert done.status == 0
