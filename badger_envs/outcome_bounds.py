@@ -5,6 +5,7 @@ import math
 
 from badger_envs.families.bandit import Bandit
 from badger_envs.families.deliberation import Deliberation
+from badger_envs.families.digits import Digits
 from badger_envs.families.guessing_game import GuessingGame
 from badger_envs.families.hidden_profile import HiddenProfile
 from badger_envs.families.hot_cold import HotCold
@@ -26,7 +27,7 @@ def outcome_bounds(family: Family) -> tuple[float, float]:
 
 def exact_bounds(family: Family) -> tuple[float, float]:
     """Lowest and highest outcome of a trial; infinities for families of which nothing is known."""
-    if isinstance(family, XOR | HiddenProfile | Deliberation | Recall):
+    if isinstance(family, XOR | HiddenProfile | Deliberation | Recall | Digits):
         return 0.0, 1.0  # a fraction of answers
     if isinstance(family, Bandit):
         low, high = family.bounds.feedback  # of a single reward

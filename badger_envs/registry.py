@@ -25,6 +25,7 @@ _VARIABLE_IO = "badger_envs.families.variable_io:VariableIO"
 _HIDDEN_PROFILE = "badger_envs.families.hidden_profile:HiddenProfile"
 _DELIBERATION = "badger_envs.families.deliberation:Deliberation"
 _RECALL = "badger_envs.families.recall:Recall"
+_DIGITS = "badger_envs.families.digits:Digits"
 
 TABLE = (
     Entry(
@@ -238,6 +239,24 @@ TABLE = (
         _RECALL,
         {"kind": "autoencode"},
         "say 4 values, each told to one of 4 members, from the last to the first",
+    ),
+    Entry(
+        "Badger/Digits-v0",
+        _DIGITS,
+        {},
+        "10 handwritten digits under a random projection, learned from a stream of examples",
+    ),
+    Entry(
+        "Badger/Digits-pixels-v0",
+        _DIGITS,
+        {"projected": False, "inputs": 4, "slot_size": 16},
+        "10 handwritten digits in 4 patches of 4 by 4 pixels, labels permuted",
+    ),
+    Entry(
+        "Badger/Digits-sizes-v0",
+        _DIGITS,
+        {"inputs": [4, 8], "test_inputs": 16, "classes": [2, 5], "test_classes": 10},
+        "2 to 5 digits in 16 to 32 numbers, tested with 10 in 64",
     ),
 )
 

@@ -19,6 +19,7 @@ from baselines.supervised.classical import BayesLookup, BestSupervised, LeastSqu
 from baselines.supervised.group_decisions import Pooling
 from baselines.supervised.local_rules import LocalRule
 from baselines.supervised.remembering import Remembering
+from baselines.supervised.streams import NearestNeighbour, OnlineLinear, Prototypes
 
 
 class Candidates(NamedTuple):
@@ -101,6 +102,15 @@ def _recall(family: Family) -> Candidates:
     return Candidates({"all +1": Constant(1.0), "all -1": Constant(-1.0)}, {"exact memory": Remembering()})
 
 
+def _digits(family: Family) -> Candidates:
+    learners = {
+        "nearest neighbour": NearestNeighbour(),
+        "prototypes": Prototypes(),
+        "online linear": OnlineLinear(),
+    }
+    return Candidates({"spread answers": Spread(1.0)}, learners)
+
+
 REFERENCES: dict[str, Callable[[Family], Candidates]] = {
     "badger_envs.families.guessing_game:GuessingGame": _guessing_game,
     "badger_envs.families.xor:XOR": _xor,
@@ -110,6 +120,7 @@ REFERENCES: dict[str, Callable[[Family], Candidates]] = {
     "badger_envs.families.hidden_profile:HiddenProfile": _hidden_profile,
     "badger_envs.families.deliberation:Deliberation": _deliberation,
     "badger_envs.families.recall:Recall": _recall,
+    "badger_envs.families.digits:Digits": _digits,
 }
 """Candidates of a family, by "module:Class": a new family adds a row."""
 

@@ -111,6 +111,7 @@ FAMILIES = {
     "Recall-v0": "memory spread over members: what one was told, another is asked",
     "HiddenProfile-v0": "pooling what each member of a group knows, against what all know",
     "Deliberation-v0": "thinking time: prefix parities, pointers and mazes, longer than in training",
+    "Digits-v0": "learning to read handwriting from a stream of examples under a random projection",
 }
 """An id of each family, and what it selects for."""
 

@@ -88,7 +88,7 @@ def test_the_wheel_holds_what_is_used_and_nothing_else(built: tuple[Path, str]) 
 
 
 def test_every_id_steps_where_no_extra_is_installed(bare: Path, tmp_path: Path) -> None:
-    ids = [entry.id for entry in TABLE]
+    ids = [entry.id for entry in TABLE if "Digits" not in entry.id]  # its images are scikit-learn's
     assert ran(bare / "python", "-c", STEPPED, *ids, cwd=tmp_path).splitlines() == [*ids, "no torch"]
 
 

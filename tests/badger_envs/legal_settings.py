@@ -119,6 +119,15 @@ def deliberation(draw: st.DrawFn) -> Settings:
 
 
 @st.composite
+def digits(draw: st.DrawFn) -> Settings:
+    classes, most_classes = draw(sizes("classes", 2, 10))
+    inputs, most_inputs = draw(sizes("inputs", 1, 9))
+    other = {"slot_size": draw(st.integers(1, 64 // most_inputs)), "projected": draw(st.booleans())}
+    capacity = draw(capacities(max(most_classes, most_inputs)))
+    return draw(common(2, shuffle=False)) | classes | inputs | other | capacity
+
+
+@st.composite
 def variable_io(draw: st.DrawFn) -> Settings:
     settings = draw(common()) | draw(kinds(hidden_maps.KINDS))
     inputs, most_inputs = draw(sizes("inputs", 1, 8))
@@ -173,6 +182,7 @@ LEGAL: Mapping[str, st.SearchStrategy[Settings]] = {
     "Badger/HiddenProfile-v0": hidden_profile(),
     "Badger/Deliberation-v0": deliberation(),
     "Badger/Recall-v0": recall(),
+    "Badger/Digits-v0": digits(),
 }
 """Ids of the families with all their defaults, and legal settings of each."""
 
@@ -192,8 +202,10 @@ _NO_SIZE: list[Any] = [
     [1, None],
     (True, 2),
 ]
-_NO_SIZES = {name: [*_NO_SIZE, None] for name in ("dims", "bits", "inputs", "outputs", "members", "size")}
-_NO_SIZES = {name: [*_NO_SIZE, None] for name in ("dims", "bits", "inputs", "outputs", "members", "pairs")}
+_NO_SIZES = {
+    name: [*_NO_SIZE, None]
+    for name in ("dims", "bits", "inputs", "outputs", "members", "size", "pairs", "classes")
+}
 _NO_TEST_SIZES = {f"test_{name}": _NO_SIZE for name in (*_NO_SIZES, "arms")}
 
 ILLEGAL: dict[str, list[Any]] = {
@@ -226,6 +238,8 @@ ILLEGAL: dict[str, list[Any]] = {
     "loss": [*_NEVER, None, "", "worst"],
     "support": [*_NEVER, None, 1000, True, 2.0],
     "nonzero": [*_NEVER, None, 0, True, 2.0],
+    "slot_size": [*_NEVER, None, 0, 65, True, 4.0],
+    "projected": [*_NEVER, None, 0, 1, "yes"],
     "blur": [*_NEVER, None, 1, True, "0.2"],
 }
 """Values that a setting may not have, whatever the others are."""

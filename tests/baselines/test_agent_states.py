@@ -6,6 +6,7 @@ import torch
 from badger_agents.agent import Agent
 from badger_envs.families.bandit import Bandit
 from badger_envs.families.deliberation import Deliberation
+from badger_envs.families.digits import Digits
 from badger_envs.families.guessing_game import GuessingGame
 from badger_envs.families.hidden_profile import HiddenProfile
 from badger_envs.families.hot_cold import HotCold
@@ -23,6 +24,7 @@ from baselines.supervised.classical import BayesLookup
 from baselines.supervised.group_decisions import MajorityVote, Pooling
 from baselines.supervised.local_rules import LocalRule
 from baselines.supervised.remembering import Remembering
+from baselines.supervised.streams import NearestNeighbour, OnlineLinear, Prototypes
 from tests.badger_agents.test_agent_states import check_agent
 
 ARMS, HIDDEN = Bandit(arms=3, horizon=4), HotCold(dims=2, horizon=4)
@@ -39,6 +41,9 @@ LIVES: list[tuple[Agent, Family]] = [
     (BayesLookup(), VariableIO(kind="lookup", horizon=12)),
     (LocalRule(), Deliberation(kind="maze", size=2)),
     (Remembering(), Recall(pairs=2, questions=1, horizon=4)),
+    (NearestNeighbour(), Digits(horizon=4)),
+    (Prototypes(), Digits(horizon=4)),
+    (OnlineLinear(), Digits(horizon=4)),
     (Pooling(), HiddenProfile(horizon=3)),
     (MajorityVote(), HiddenProfile(options=2, horizon=4)),
     (RandomSearch(), HotCold(feedback="value", horizon=2)),  # the last step is another one

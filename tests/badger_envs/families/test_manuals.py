@@ -9,6 +9,7 @@ from badger_envs import TABLE, family_of
 from badger_envs.families import (
     bandit,
     deliberation,
+    digits,
     guessing_game,
     hidden_maps,
     hidden_profile,
@@ -39,6 +40,14 @@ NUMBERS: list[tuple[type[Family], str]] = [
     (deliberation.Deliberation, f"above {deliberation.SUCCESS}"),
     (deliberation.Deliberation, "at most {prefix}, {chase} and {maze}".format(**deliberation.MOST)),
     (deliberation.Deliberation, f"strings of {deliberation.NAME_BITS} bits"),
+    (digits.Digits, f"above {digits.SUCCESS}"),
+    (digits.Digits, f"a softmax of {digits.SHARPNESS:g} times the outputs"),
+    (
+        digits.Digits,
+        "{} of each digit for training and validation, {} others".format(*digits._images().number),
+    ),
+    (digits.Digits, f"every {digits.HELD_OUT}th of a digit"),
+    (digits.Digits, f"more than {digits.PIXELS} numbers"),
     (bandit.Bandit, f"at most {bandit.MOST_ARMS}"),
     (bandit.Bandit, f"pays {bandit.TARGET:g}, the others {bandit.ORDINARY}"),
     (bandit.Bandit, f"in [0, {bandit.TARGET:g}]"),
