@@ -10,9 +10,9 @@
 # %% [markdown]
 # # Lab 6. RL²: learn to explore
 #
-# **You will learn** how a recurrent network becomes a bandit algorithm by nothing but policy gradient (RL²: Duan et al.
-# 2016; Wang et al. 2016), how it stands beside UCB1, Thompson sampling and the Gittins index, and where it keeps what it
-# has learned.
+# **You will learn** how a recurrent network becomes a bandit algorithm by policy gradient alone (RL²: Duan et al. 2016;
+# Wang et al. 2016), how it stands beside UCB1, Thompson sampling and the Gittins index, and where it keeps what
+# it has learned.
 #
 # **It presumes** REINFORCE or PPO: log probabilities, returns, baselines. Labs 1 and 2 help.
 #
@@ -71,8 +71,8 @@ regret_curve = labs.answer("6.1", regret_curve)
 # %% [markdown]
 # ## Exercise 6.2: UCB1
 #
-# *Optimism in the face of uncertainty*: pull the arm that is best if it is as good as it can still be. With n pulls of an
-# arm so far that paid r in all, at the t-th pull (t from 1; one success and one failure are imagined beforehand):
+# *Optimism in the face of uncertainty*: pull the arm that is best if it is as good as it can still be. With n pulls
+# of an arm so far that paid r in all, at the t-th pull (t from 1; one success and one failure are imagined beforehand):
 #
 # $$\text{score} = \frac{1 + r}{2 + n} + c \sqrt{\frac{2 \ln t}{2 + n}}, \qquad c = 0.2$$
 
@@ -98,8 +98,8 @@ labs.check("6.2", ucb1)
 ucb1 = labs.answer("6.2", ucb1)
 
 # %% [markdown]
-# Now the classics, on 2,000 test tasks. The suite has them all. Thompson samples from what it believes; the Gittins index
-# is the best there is for discounted rewards. (Its discount, 0.95, stands for the length of the trial.)
+# Now the classics, on 2,000 test tasks. The suite has them all. Thompson samples from what it believes; the Gittins
+# index is the best there is for discounted rewards. (Its discount, 0.95, stands for the length of the trial.)
 
 # %%
 family = badger_envs.family_of("Badger/Bandit-v0", arms=ARMS, horizon=PULLS, split="test")
@@ -223,9 +223,9 @@ labs.check("6.4", policy_loss)
 policy_loss = labs.answer("6.4", policy_loss)
 
 # %% [markdown]
-# Now the outer loop. Every update plays 256 fresh bandits. Two aids make it fast: the discount grows from 0.7 to 0.95 (at
-# first, credit for the next few pulls is enough, and has less noise), and a bonus for entropy keeps it from settling too
-# early. Both are in the suite's recipe `bandit-rl2`, too.
+# Now the outer loop. Every update plays 256 fresh bandits. Two aids make it fast: the discount grows from 0.7 to 0.95
+# (at first, credit for the next few pulls is enough, and has less noise), and a bonus for entropy keeps it from
+# settling too early. Both are in the suite's recipe `bandit-rl2`, too.
 
 # %%
 torch.manual_seed(0)
@@ -287,8 +287,8 @@ labs.show("lab_06_trials")
 # %% [markdown]
 # ## Exercise 6.5: reset the memory
 #
-# If what it learns within a trial is in the memory, then emptying the memory must undo it, and nothing else. The weights
-# stay as they are.
+# If what it learns within a trial is in the memory, then emptying the memory must undo it, and nothing else. The
+# weights stay as they are.
 
 
 # %%
@@ -335,5 +335,6 @@ labs.show("lab_06_forget")
 #   still knows what it did last: it can stay where it won.
 # - Regret is measured on arms, not on luck. Compare with the best classics, not with random.
 #
-# **Read on**: `docs/bandits.md` (Duan et al.'s table again); the recipe `bandit-rl2`; `badger board show bandits-v1`, where
-# ten outer seeds and longer trials tell more than one seed can; `badger evaluate --pretrained bandit --control forgetful`.
+# **Read on**: `docs/bandits.md` (Duan et al.'s table again); the recipe `bandit-rl2`; `badger board show bandits-v1`,
+# where ten outer seeds and longer trials tell more than one seed can; `badger evaluate --pretrained bandit --control
+# forgetful`.

@@ -44,9 +44,9 @@ plt.rcParams.update(STYLE)
 # %% [markdown]
 # ## A trial whose gradient we know
 #
-# Seven numbers $x$ stand in a row; they are the state. One weight $\theta$ is pushed into all of them at every step:
-# **plus** $\theta$ into the first three, **minus** $\theta$ into the last four. Then every number becomes half of itself
-# and half of its right neighbour. Only the first number is judged:
+# Seven numbers $x$ stand in a row; they are the state. At every step each number becomes half of itself plus half of its
+# right neighbour. Then the one weight $\theta$ is pushed into all of them: **plus** $\theta$ into the first three,
+# **minus** $\theta$ into the last four. Only the first number is judged:
 #
 # $$x_{t+1} = A x_t + \theta s, \qquad s = (1, 1, 1, -1, -1, -1, -1), \qquad
 #   \text{loss}_t = \tfrac{1}{2}\,(x_t[0] - 1)^2$$
@@ -91,14 +91,14 @@ axis.legend()
 labs.show("lab_07_objective")
 
 # %% [markdown]
-# ## 7.1 Backpropagation through the whole trial
+# ## Exercise 7.1: backpropagation through the whole trial
 #
 # Autograd finds the exact gradient. Write it: live the whole trial in torch, sum what the steps cost, and ask for the
 # gradient. The memory that this takes grows with the length of the trial. (Why?)
 
 
 # %%
-def full_gradient(theta, steps):
+def full_gradient(theta: float, steps: int) -> float:
     """The exact gradient of the objective at theta, by backpropagation.
 
     Args:
@@ -116,23 +116,23 @@ def full_gradient(theta, steps):
 
 # %%
 labs.check("7.1", full_gradient)
+full_gradient = labs.answer("7.1", full_gradient)
 
 # %%
-full_gradient = labs.answer("7.1", full_gradient)
 TRUTH = full_gradient(0.5, STEPS)
 small = 1e-6
 slope = float(objective(0.5 + small) - objective(0.5 - small)) / (2 * small)
 print(f"gradient at 0.5: {TRUTH:.4f} by backpropagation, {slope:.4f} by differences")
 
 # %% [markdown]
-# ## 7.2 Truncated backpropagation
+# ## Exercise 7.2: truncated backpropagation
 #
 # Cut the trial into windows. Within a window gradients flow; at its end the state is *detached*, so it enters the next
 # window as a plain number. The gradients of all windows are added up. So memory grows with the window only.
 
 
 # %%
-def truncated_gradient(theta, steps, window):
+def truncated_gradient(theta: float, steps: int, window: int) -> float:
     """The sum of the windows' gradients of the objective; the state is cut loose between windows.
 
     Args:
@@ -148,9 +148,9 @@ def truncated_gradient(theta, steps, window):
 
 # %%
 labs.check("7.2", truncated_gradient)
+truncated_gradient = labs.answer("7.2", truncated_gradient)
 
 # %%
-truncated_gradient = labs.answer("7.2", truncated_gradient)
 windows = [1, 2, 3, 4, 5, 7, 8, 10, 14, 20, 40]
 truncated = [truncated_gradient(0.5, STEPS, window) for window in windows]
 figure, axis = plt.subplots(figsize=(5, 3))
@@ -169,15 +169,15 @@ labs.show("lab_07_truncation")
 # A short window never sees the pushes that hurt: they need more steps to reach the first number than the window has.
 # This is *bias*: no number of trials removes it.
 #
-# ## 7.3 Evolution strategies
+# ## Exercise 7.3: evolution strategies
 #
-# Nothing is differentiated. Draw $u \sim N(0, 1)$, live the trial with $\theta + \sigma u$ and with $\theta - \sigma u$,
-# and look at the difference of what the two cost. (Such *antithetic pairs* cancel the objective's value, which
+# Nothing is differentiated. Draw $u \sim N(0, 1)$, live the trial with $\theta + \sigma u$ and with $\theta - \sigma
+# u$, and look at the difference of what the two cost. (Such *antithetic pairs* cancel the objective's value, which
 # is pure noise for the gradient.)
 
 
 # %%
-def evolution_gradients(objective, theta, sigma, draws):
+def evolution_gradients(objective, theta: float, sigma: float, draws: np.ndarray) -> np.ndarray:
     """One estimate of the gradient for each antithetic pair.
 
     Args:
@@ -194,25 +194,38 @@ def evolution_gradients(objective, theta, sigma, draws):
 
 # %%
 labs.check("7.3", evolution_gradients)
-
-# %%
 evolution_gradients = labs.answer("7.3", evolution_gradients)
 
 # %% [markdown]
-# ## 7.4 Persistent evolution strategies
+# ## Exercise 7.4: persistent evolution strategies
 #
 # Evolution strategies can be cut into windows, too. In each window every pair draws a new $u_w$, both of the pair go on
 # from *their own* states, and the window's difference is put down to $u_w$. That is blind to what $u_w$ does to later
 # windows: biased as truncated backpropagation is.
-#
-# PES (Vicol, Metz and Sohl-Dickstein 2021) changes one word. A window's difference is put down to the **sum of all**
+
+
+# %%
+def windowed_gradients(theta, sigma, draws, window):
+    """Evolution strategies in windows: as PES, but a window is put down to its own perturbation."""
+    up, down, estimate = np.zeros((draws.shape[1], NUMBERS)), np.zeros((draws.shape[1], NUMBERS)), 0.0
+    for fresh in draws:  # (P,)
+        difference = 0.0
+        for _ in range(window):
+            up, down = step(up, theta + sigma * fresh), step(down, theta - sigma * fresh)
+            difference = difference + (loss(up) - loss(down)) / (len(draws) * window)
+        estimate = estimate + difference * fresh / (2 * sigma)
+    return estimate
+
+
+# %% [markdown]
+# PES (Vicol, Metz and Sohl-Dickstein 2021) changes one thing. A window's difference is put down to the **sum of all**
 # perturbations that the pair has met so far, $\xi_w = u_1 + \dots + u_w$:
 #
 # $$\hat g = \sum_w \frac{(L_w^+ - L_w^-)\; \xi_w}{2 \sigma}$$
 
 
 # %%
-def persistent_gradients(theta, sigma, draws, window):
+def persistent_gradients(theta: float, sigma: float, draws: np.ndarray, window: int) -> np.ndarray:
     """One PES estimate of the gradient of the objective for each antithetic pair.
 
     Args:
@@ -231,32 +244,17 @@ def persistent_gradients(theta, sigma, draws, window):
 
 # %%
 labs.check("7.4", persistent_gradients)
-
-# %%
 persistent_gradients = labs.answer("7.4", persistent_gradients)
 
-
-def windowed_gradients(theta, sigma, draws, window):
-    """Evolution strategies in windows: as PES, but a window is put down to its own perturbation."""
-    up, down, estimate = np.zeros((draws.shape[1], NUMBERS)), np.zeros((draws.shape[1], NUMBERS)), 0.0
-    for fresh in draws:  # (P,)
-        difference = 0.0
-        for _ in range(window):
-            up, down = step(up, theta + sigma * fresh), step(down, theta - sigma * fresh)
-            difference = difference + (loss(up) - loss(down)) / (len(draws) * window)
-        estimate = estimate + difference * fresh / (2 * sigma)
-    return estimate
-
-
 # %% [markdown]
-# ## 7.5 Bias, and how sure we are of it
+# ## Exercise 7.5: bias, and how sure we are of it
 #
 # A mean over few noisy estimates is off by chance. So a bias is a number *with a standard error*; it is shown only
 # where it is large against that.
 
 
 # %%
-def bias_and_spread(estimates, truth):
+def bias_and_spread(estimates: np.ndarray, truth: float) -> tuple[float, float, float]:
     """Three numbers about an estimator.
 
     Args:
@@ -271,9 +269,9 @@ def bias_and_spread(estimates, truth):
 
 # %%
 labs.check("7.5", bias_and_spread)
+bias_and_spread = labs.answer("7.5", bias_and_spread)
 
 # %%
-bias_and_spread = labs.answer("7.5", bias_and_spread)
 generator = np.random.default_rng(0)
 PAIRS, SIGMA = labs.steps(full=100_000, smoke=2_000), 0.1
 even = [1, 2, 4, 5, 8, 10, 20, 40]
@@ -306,13 +304,13 @@ figure.tight_layout()
 labs.show("lab_07_bias_and_variance")
 
 # %% [markdown]
-# Which of the curves on the left would come nearer to zero if you drew more pairs, and which would only get shorter bars?
-# On the right, compare PES with a window of 40: there it *is* evolution over whole trials.
+# Which of the curves on the left would come nearer to zero if you drew more pairs, and which would only get shorter
+# bars? On the right, compare PES with a window of 40: there it *is* evolution over whole trials.
 #
 # ## Now learn with them
 #
 # Gradients are for going somewhere. Each estimator gets the same start, the same learning rate and the same number of
-# updates. The two that are drawn get 16 pairs an update. The windows are of 2 steps, and the dashed line is the best θ.
+# updates. Those that are drawn get 16 pairs an update. Windows are of 2 steps. The dashed line is the best θ.
 
 # %%
 RATE, UPDATES, SHORT = 0.02, labs.steps(full=300, smoke=60), 2
@@ -419,5 +417,6 @@ labs.show("lab_07_agent")
 # - PES has no bias at any window. It pays in variance, as many perturbations add up.
 # - Bias is told with its standard error, or not at all.
 #
-# **Read on**: `docs/outer_loop.md`; `badger_agents/estimators/evolution.py` is 100 lines; Vicol, Metz and Sohl-Dickstein
-# 2021, "Unbiased gradient estimation in unrolled computation graphs with persistent evolution strategies".
+# **Read on**: `docs/outer_loop.md`; `badger_agents/estimators/evolution.py` is 100 lines; Vicol, Metz and
+# Sohl-Dickstein 2021, "Unbiased gradient estimation in unrolled computation graphs with persistent evolution
+# strategies".

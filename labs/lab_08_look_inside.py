@@ -10,9 +10,9 @@
 # %% [markdown]
 # # Lab 8. Look inside
 #
-# **You will learn** how to find out who influences whom in an agent made of experts, what a measure is worth without its
-# null, who does what, what happens when one team's states are moved into another's heads, and how to find a bug with
-# these tools.
+# **You will learn** how to find out who influences whom in an agent made of experts, what a measure is worth without
+# its null, who does what, what happens when one team's states are moved into another's heads, and how to find a bug
+# with these tools.
 #
 # **It presumes** lab 4 (experts, messages, channel), means and correlations.
 #
@@ -73,8 +73,8 @@ labs.show("lab_08_trial")
 #
 # Does expert i *listen* to expert j? That both do similar things proves nothing: both may follow a third. So intervene.
 # Replace the message of j by what j said **in another trial** at the same time, leave all else as it is, take the step
-# again, and look how far the writing of i moves. (Not by silence: zeros are a message that nobody ever sent. To be moved
-# by *them* says little.)
+# again, and look how far the writing of i moves. (Not by silence: zeros are a message that nobody ever sent. To be
+# moved by *them* says little.)
 
 
 # %%
@@ -136,9 +136,9 @@ labs.show("lab_08_influence")
 # ## Exercise 8.2: a correlation, and its null
 #
 # Often one cannot intervene, and measures how much a message *says* about what another expert writes: their mutual
-# information, in bits. It is above 0 even for things that have nothing to do with each other: by chance, and because all
-# trials follow the same *clock* (all experts write much early, little late). The null has to keep the clock, and break
-# the rest. So **whole trials change places; steps stay in place**.
+# information, in bits. It is above 0 even for things that have nothing to do with each other: by chance, and because
+# all trials follow the same *clock* (all experts write much early, little late). The null has to keep the clock, and
+# break the rest. So **whole trials change places; steps stay in place**.
 
 
 # %%
@@ -242,8 +242,8 @@ figure.tight_layout()
 labs.show("lab_08_roles")
 
 # %% [markdown]
-# Expert 0 alone hears the error, and that shows. Nothing tells 1 and 2 apart beforehand but the random states with which
-# they begin, and they take turns. So what an expert *is* in a trial must be in its state. Move it.
+# Expert 0 alone hears the error, and that shows. Nothing tells 1 and 2 apart beforehand but the random states with
+# which they begin, and they take turns. So what an expert *is* in a trial must be in its state. Move it.
 #
 # ## Exercise 8.4: skills cloning
 #
@@ -342,9 +342,10 @@ labs.show("lab_08_suspects")
 #
 # - Influence is found by intervention: replace a message by one that *could* have been sent.
 # - No measure without its null. Silence checks the code; untrained speakers and shuffled trials give a scale.
-# - What an expert is in a trial lives in its state, which serves in its own place only. The weights are the same for all.
+# - What an expert is in a trial lives in its state, which serves in its own place only. The weights are the same for
+#   all.
 # - A fault shows as a row (deaf) or a column (mute) of the influence, or as a state at rest (frozen).
 #
-# **Read on**: `badger inspect --pretrained guessing-hardwired` measures all of this; `badger_agents/whitebox/metrics.py`
-# has formula, range, source and null of each measure; Lowe et al. 2019, "On the pitfalls of measuring emergent
-# communication".
+# **Read on**: `badger inspect --pretrained guessing-hardwired` measures all of this;
+# `badger_agents/whitebox/metrics.py` has formula, range, source and null of each measure; Lowe et al. 2019, "On the
+# pitfalls of measuring emergent communication".

@@ -10,8 +10,8 @@
 # %% [markdown]
 # # Lab 9. How many seeds?
 #
-# **You will learn** what the unit of an experiment in meta-learning is, how to put an interval on a mean, how to find out
-# whether an interval keeps its promise, why three seeds lie, and how to ask many questions at once.
+# **You will learn** what the unit of an experiment in meta-learning is, how to put an interval on a mean, how to find
+# out whether an interval keeps its promise, why three seeds lie, and how to ask many questions at once.
 #
 # **It presumes** means, standard deviations, quantiles, and that you have trained something twice and got two results.
 # Nothing of the other labs.
@@ -42,20 +42,20 @@ plt.rcParams.update(STYLE)
 # %% [markdown]
 # ## Two kinds of luck
 #
-# A trained agent is one **outer seed**: initial weights, and all that was drawn while it was trained. It is then tested on
-# many tasks. So its outcomes [N seeds, M tasks] have luck of two kinds: whole rows are high or low together (the
-# training went well), and numbers within a row differ (the task was easy).
+# A trained agent is one **outer seed**: initial weights, and all that was drawn while it was trained. It is then
+# tested on many tasks. So its outcomes [N seeds, M tasks] have luck of two kinds: whole rows are high or low together
+# (the training went well), and numbers within a row differ (the task was easy).
 #
 # More tasks make each row's mean sharper. They say nothing of the next training. **The unit is the outer seed.**
 #
-# ## 9.1 The bootstrap, over the right thing
+# ## Exercise 9.1: the bootstrap, over the right thing
 #
-# The percentile bootstrap: draw N rows from your N rows *with replacement*, take the mean, do it many times, and cut 2.5 %
-# off either end of these means.
+# The percentile bootstrap: draw N rows from your N rows *with replacement*, take the mean, do it many times, and cut
+# 2.5 % off either end of these means.
 
 
 # %%
-def bootstrap(outcomes, draws, generator):
+def bootstrap(outcomes: np.ndarray, draws: int, generator: np.random.Generator) -> tuple[float, float]:
     """A 95 % interval of the mean over outer seeds, by the percentile bootstrap.
 
     Args:
@@ -71,9 +71,9 @@ def bootstrap(outcomes, draws, generator):
 
 # %%
 labs.check("9.1", bootstrap)
+bootstrap = labs.answer("9.1", bootstrap)
 
 # %%
-bootstrap = labs.answer("9.1", bootstrap)
 generator = np.random.default_rng(0)
 level = generator.normal(0.65, 0.10, size=(5, 1))  # how well each training went
 outcomes = level + generator.normal(0, 0.3, size=(5, 1000))  # and how each task went then
@@ -83,14 +83,14 @@ for name, values in (("5 outer seeds", outcomes), ("5,000 'samples'", pooled)):
     print(f"{name:>16}: mean {values.mean():.3f}, 95 % interval {low:.3f} to {high:.3f}; the truth is 0.650")
 
 # %% [markdown]
-# ## 9.2 Does an interval keep its promise?
+# ## Exercise 9.2: does an interval keep its promise?
 #
 # "95 %" is a promise about *repetition*: of many experiments, 95 in 100 have the truth in their interval. That share is
 # called **coverage**, and we can measure it, since in a simulation we know the truth.
 
 
 # %%
-def coverage(interval, experiment, truth, repeats):
+def coverage(interval, experiment, truth: float, repeats: int) -> float:
     """The share of experiments whose interval holds the truth.
 
     Args:
@@ -114,6 +114,8 @@ labs.check("9.2", coverage)
 
 # %%
 coverage = labs.answer("9.2", coverage)
+
+# %%
 GOOD, PLATEAU = 0.018, 2 / 3
 
 
@@ -169,11 +171,11 @@ labs.show("lab_09_coverage")
 # interval lies far below the truth. The method is not wrong; the sample has not seen what it should describe. That is
 # why this suite's boards show an interval that asks how bad a seed *could* be, and why it is wide.
 #
-# ## 9.3 How many seeds until a failure shows?
+# ## Exercise 9.3: how many seeds until a failure shows?
 
 
 # %%
-def seeds_to_see(failing, surety):
+def seeds_to_see(failing: float, surety: float) -> int:
     """The fewest outer seeds of which at least one fails with a chance of at least `surety`.
 
     Args:
@@ -188,17 +190,17 @@ def seeds_to_see(failing, surety):
 
 # %%
 labs.check("9.3", seeds_to_see)
+seeds_to_see = labs.answer("9.3", seeds_to_see)
 
 # %%
-seeds_to_see = labs.answer("9.3", seeds_to_see)
 for rate in (0.5, 0.3, 0.1, 0.05, 0.01):
     print(f"{rate:>5.0%} fail: {seeds_to_see(rate, 0.95):>4} outer seeds to see one with 95 % surety")
 
 # %% [markdown]
 # ## Why three seeds lie
 #
-# Real trainings now: the board `guessing-game-v1`, ten outer seeds per agent. Take *three* of them, as a paper might, and
-# rank the agents by their means. Do it for all 120 ways to choose three seeds.
+# Real trainings now: the board `guessing-game-v1`, ten outer seeds per agent. Take *three* of them, as a paper might,
+# and rank the agents by their means. Do it for all 120 ways to choose three seeds.
 
 # %%
 BOARD = Path(leaderboards.__file__).parent / "boards" / "guessing-game-v1" / "results.csv"
@@ -238,14 +240,16 @@ labs.show("lab_09_three_seeds")
 # That talking matters here, any three seeds show. The order of the first four agents is another matter: look for bars
 # that overlap.
 #
-# ## 9.4 Seeds in pairs
+# ## Exercise 9.4: seeds in pairs
 #
 # Two agents that met the same outer seeds and the same tasks are *paired*: seed 3 was hard for both. A difference is
 # then taken seed by seed, and what both share falls out.
 
 
 # %%
-def chance_of_the_wrong_order(worse, better, count, repeats, generator):
+def chance_of_the_wrong_order(
+    worse: np.ndarray, better: np.ndarray, count: int, repeats: int, generator: np.random.Generator
+) -> float:
     """How often the worse of two agents looks better, if only some paired outer seeds are run.
 
     Args:
@@ -263,9 +267,9 @@ def chance_of_the_wrong_order(worse, better, count, repeats, generator):
 
 # %%
 labs.check("9.4", chance_of_the_wrong_order)
+chance_of_the_wrong_order = labs.answer("9.4", chance_of_the_wrong_order)
 
 # %%
-chance_of_the_wrong_order = labs.answer("9.4", chance_of_the_wrong_order)
 pool = 4000  # many trainings of two agents: B fails less often, and shares half of its luck with A
 luck = generator.normal(size=(3, pool))
 error_a = GOOD * np.exp(0.5 * (luck[0] + luck[1]) / 2**0.5)
@@ -289,15 +293,15 @@ axis.legend()
 labs.show("lab_09_wrong_order")
 
 # %% [markdown]
-# ## 9.5 Many questions: Holm
+# ## Exercise 9.5: many questions: Holm
 #
-# Compare one agent with twenty others at p < 0.05 each, and one in twenty "differences" is chance. Holm (1979) puts that
-# right and asks for no independence: sort the p values; the smallest is multiplied by m, the next by m - 1, and so on; none may be
-# smaller than the one before it, and none is above 1.
+# Compare one agent with twenty others at p < 0.05 each, and one in twenty "differences" is chance. Holm (1979) puts
+# that right and asks for no independence: sort the p values; the smallest is multiplied by m, the next by m - 1, and
+# so on; none may be smaller than the one before it, and none is above 1.
 
 
 # %%
-def holm(p_values):
+def holm(p_values: list[float]) -> list[float]:
     """P values corrected for their number.
 
     Args:
@@ -311,9 +315,9 @@ def holm(p_values):
 
 # %%
 labs.check("9.5", holm)
+holm = labs.answer("9.5", holm)
 
 # %%
-holm = labs.answer("9.5", holm)
 QUESTIONS, SEEDS = 20, 10
 papers, plain, corrected = labs.steps(full=2000, smoke=200), 0, 0
 for _ in range(papers):
@@ -332,5 +336,5 @@ print(f"  20 plain tests: {plain / papers:.0%}    corrected by Holm: {corrected 
 # - Three seeds show neither how often a training fails nor which of two agents is better.
 # - Pair what can be paired; correct for the number of questions; say what was not shown.
 #
-# **Read on**: `docs/statistics.md`; `leaderboards/statistics.py`; Agarwal et al. 2021, "Deep reinforcement learning at the
-# edge of the statistical precipice"; `badger board show guessing-game-v1`.
+# **Read on**: `docs/statistics.md`; `leaderboards/statistics.py`; Agarwal et al. 2021, "Deep reinforcement learning
+# at the edge of the statistical precipice"; `badger board show guessing-game-v1`.

@@ -57,8 +57,9 @@ HOME.mkdir(parents=True, exist_ok=True)
 # ## Exercise 10.1: draw tasks
 #
 # A family is made of pure functions on batches. Nothing is drawn from a generator: every random number is a function of
-# the trial's **key** (int64 [B, 4]) and a name. So the same seed gives the same task on every face, alone or in a batch, on
-# NumPy and on torch. `keyed_random.uniform(keys, "a name", count, dtype=dtype)` gives [B, count] uniforms in [0, 1).
+# the trial's **key** (int64 [B, 4]) and a name. So the same seed gives the same task on every face, alone or in a
+# batch, on NumPy and on torch. `keyed_random.uniform(keys, "a name", count, dtype=dtype)` gives [B, count] uniforms
+# in [0, 1).
 
 
 # %%
@@ -83,9 +84,9 @@ draw_targets = labs.answer("10.1", draw_targets)
 # %% [markdown]
 # ## Exercise 10.2: judge a writing
 #
-# The functions of a family run on NumPy arrays and on torch tensors: `namespace(array)` is the library of an array, with
-# `sign`, `mean`, `sum`, ... They look at no values (no `if`), they clip nothing, and they assign into no array. The error
-# must be differentiable in what was written: the outer loop goes through it.
+# The functions of a family run on NumPy arrays and on torch tensors: `namespace(array)` is the library of an array,
+# with `sign`, `mean`, `sum`, ... They look at no values (no `if`), they clip nothing, and they assign into no array.
+# The error must be differentiable in what was written: the outer loop goes through it.
 
 
 # %%
@@ -108,8 +109,8 @@ labs.check("10.2", judge)
 judge = labs.answer("10.2", judge)
 
 # %% [markdown]
-# Now the family. Its settings are fields of a frozen dataclass, its docstring is its manual. Every family shows the same
-# seven arrays; the hints go to the slots that they are about (`output_feedback`).
+# Now the family. Its settings are fields of a frozen dataclass, its docstring is its manual. Every family shows the
+# same seven arrays; the hints go to the slots that they are about (`output_feedback`).
 
 
 # %%
@@ -223,8 +224,9 @@ check_family("Lab/HigherLower-v0")
 print("check_family: all promises are kept")
 
 # %% [markdown]
-# `check_family` has just compared NumPy with torch, rows with batches, all faces with each other; it has looked for values
-# that are looked at, and for gradients. Put a mistake into `step` (clip the action, say), and see what it tells you.
+# `check_family` has just compared NumPy with torch, rows with batches, all faces with each other; it has looked for
+# values that are looked at, and for gradients. Put a mistake into `step` (clip the action, say), and see what it
+# tells you.
 #
 # ## Exercise 10.3: the reference
 #
@@ -267,10 +269,10 @@ print(f"zeros: error {floor.outcome:.3f}; bisection: error {reference.outcome:.6
 # %% [markdown]
 # ## Exercise 10.4: an expert policy
 #
-# An expert policy is one function that all experts share, in two parts: `emit`, what they tell each other, and `update`,
-# what they make of what they hear and read. Nothing in it says how many experts there are. Write `update` for the class
-# in the next cell: the new state is tanh of `self.think` of state, inbox and reading, side by side **in this order**;
-# the writing is `self.write` of the *new* state.
+# An expert policy is one function that all experts share, in two parts: `emit`, what they tell each other, and
+# `update`, what they make of what they hear and read. Nothing in it says how many experts there are. Write `update`
+# for the class in the next cell: the new state is tanh of `self.think` of state, inbox and reading, side by side **in
+# this order**; the writing is `self.write` of the *new* state.
 
 
 # %%
@@ -399,8 +401,8 @@ labs.show("lab_10_higher_lower")
 # %% [markdown]
 # ## Exercise 10.5: a score
 #
-# "An error of 0.004" tells little. The suite's scores put an outcome between two policies that everybody can run: **0** is
-# the *floor*, the best that does not use what it sees, and **1** is the *reference*.
+# "An error of 0.004" tells little. The suite's scores put an outcome between two policies that everybody can run:
+# **0** is the *floor*, the best that does not use what it sees, and **1** is the *reference*.
 
 
 # %%
@@ -423,8 +425,8 @@ labs.check("10.5", score)
 score = labs.answer("10.5", score)
 
 # %% [markdown]
-# A *profile* asks one agent several things. The weights stay as they are; the tasks change. Nothing in the policy says how
-# many experts there are, so six numbers are six experts.
+# A *profile* asks one agent several things. The weights stay as they are; the tasks change. Nothing in the policy
+# says how many experts there are, so six numbers are six experts.
 
 # %%
 abilities = {
@@ -464,14 +466,14 @@ labs.show("lab_10_profile")
 # Put the two pictures side by side. A score is linear: it says 1.00 where bisection's error is still a hundred times
 # smaller. And whoever learned to listen may miss the others: what happens with one number?
 #
-# The suite's own profile has a bar for every family: `badger suite run --policy my_policy.py:MyPolicy` trains for each of
-# them, which takes a quarter of an hour.
+# The suite's own profile has a bar for every family: `badger suite run --policy my_policy.py:MyPolicy` trains for
+# each of them, which takes a quarter of an hour.
 #
 # ## A submission
 #
-# Leaderboards measure agents of others on the same tasks, with the same budget, with **ten** outer seeds or more. A board
-# is data. For this lab we write a tiny one, with two outer seeds, and send your policy through the whole of it: train,
-# prepare, validate. (The real one is called `guessing-game-v1`, and takes ten seeds and 600 outer steps.)
+# Leaderboards measure agents of others on the same tasks, with the same budget, with **ten** outer seeds or more. A
+# board is data. For this lab we write a tiny one, with two outer seeds, and send your policy through the whole of it:
+# train, prepare, validate. (The real one is called `guessing-game-v1`, and takes ten seeds and 600 outer steps.)
 
 # %%
 BOARD = HOME / "lab-v1.toml"
@@ -505,8 +507,8 @@ badger(["board", "validate", str(FOLDER), "--board", str(BOARD)])
 print(*sorted(path.name for path in FOLDER.iterdir()))
 
 # %% [markdown]
-# Whoever gets that folder can measure your weights again, on tasks that you have not seen, and without trusting your code:
-# that is what `badger board verify` does.
+# Whoever gets that folder can measure your weights again, on tasks that you have not seen, and without trusting your
+# code: that is what `badger board verify` does.
 #
 # ## What to take away
 #

@@ -24,7 +24,14 @@ def loss(x: Any) -> Any:
 
 def full_gradient(theta: Any, steps: Any) -> Any:
     """Backpropagation through the whole trial."""
-    return truncated_gradient(theta, steps, steps)
+    weight = torch.tensor(theta, dtype=torch.float64, requires_grad=True)
+    x = torch.zeros(NUMBERS, dtype=torch.float64)
+    cost = torch.zeros((), dtype=torch.float64)
+    for _ in range(steps):
+        x = step(x, weight)
+        cost = cost + loss(x) / steps
+    (gradient,) = torch.autograd.grad(cost, weight)
+    return float(gradient)
 
 
 def truncated_gradient(theta: Any, steps: Any, window: Any) -> Any:
