@@ -28,9 +28,6 @@ ASKED = ("any", "holder", "other")
 SUCCESS = 0.99
 """Accuracies above it are success."""
 
-SMALLEST = 1e-12
-"""Added to the square of a length, by which is divided."""
-
 
 class Task(NamedTuple):
     """What a trial hides, and what will be told and asked at each of T steps.
@@ -38,8 +35,8 @@ class Task(NamedTuple):
     Attributes:
         keys: [B, N, W], of the pairs; [B, N, 0] where they are not shown.
         values: [B, N], -1 or +1.
-        item: int64 [B, T], the pair that is told or asked; -1 where none is.
-        slot: int64 [B, T], where.
+        item: int64 [B, T], the pair that is told or asked.
+        slot: int64 [B, T], where; -1 where nothing is.
         mask: [B, O], 1 for used slots.
     """
 
@@ -212,45 +209,50 @@ class Recall(Family):
         holder = xp.take_along_axis(turns, number % members, axis=-1)  # [B, N]
         item, who = self._asked(keys, holder, pairs, members)  # [B, Q] each
         start = self.horizon - self._asking
-        told = xp.where(number < pairs, number, -1)  # [B, N]
-        silence = xp.zeros((batch, start - most), **where) - 1  # [B, T - N - Q * patience]
-        item = xp.concat([told, silence, xp.repeat(item, self.patience, axis=-1)], axis=-1)  # [B, T]
-        slot = xp.concat([holder, silence, xp.repeat(who, self.patience, axis=-1)], axis=-1)  # [B, T]
+        item = xp.concat(
+            [
+                number + xp.zeros((batch, most), **where),
+                xp.zeros((batch, start - most), **where),
+                xp.repeat(item, self.patience, axis=-1),
+            ],
+            axis=-1,
+        )  # [B, T]
         if order.shape[1]:
             place = xp.argsort(order, axis=-1)  # [B, O], slots of the members
-            slot = xp.take_along_axis(place, xp.clip(slot, 0, None), axis=-1)
-        return Task(
-            keys=self._keys(keys, most),
-            values=xp.astype(2 * keyed_random.integers(keys, "values", most, 0, 1) - 1, dtype),
-            item=item,
-            slot=slot,
-            mask=xp.astype(xp.broadcast_to(used, (batch, sizes.capacity)), dtype),
-        )
+            holder, who = (xp.take_along_axis(place, each, axis=-1) for each in (holder, who))
+        silence = xp.zeros((batch, start - most), **where) - 1
+        told = xp.where(number < pairs, holder, -1)  # [B, N]
+        slot = xp.concat([told, silence, xp.repeat(who, self.patience, axis=-1)], axis=-1)  # [B, T]
+        names, values = self._pairs(keys, most)  # [B, N, W], [B, N]
+        mask = xp.astype(xp.broadcast_to(used, (batch, sizes.capacity)), dtype)
+        return Task(names, values, item, slot, mask)
 
     def _asked(self, keys: Array, holder: Array, pairs: Array, members: Array) -> tuple[Array, Array]:
         """Which pair each question is about, and which member is asked: int64 [B, Q] each."""
         xp, questions = namespace(keys), self.questions
-        drawn = keyed_random.uniform(keys, "questions", 2 * questions)  # [B, 2Q]
+        drawn = keyed_random.words(keys, "questions", questions)  # [B, Q], a half for each of the two
         if self.kind == "lookup":
-            item = xp.astype(
-                xp.floor(drawn[:, :questions] * pairs), xp.int64
-            )  # rounding never reaches the end
+            item = ((drawn >> 16) * pairs) >> 16
         else:
             item = pairs - 1 - xp.arange(questions, dtype=xp.int64, device=device(keys)) % pairs
         knows = xp.take_along_axis(holder, item, axis=-1)  # [B, Q]
         if self.asked == "holder":
             return item, knows
         others = members - int(self.asked == "other")  # [B, 1]
-        chosen = xp.astype(xp.floor(drawn[:, questions:] * others), xp.int64)  # [B, Q]
+        chosen = ((drawn & 0xFFFF) * others) >> 16  # [B, Q]
         return item, (knows + 1 + chosen) % members if self.asked == "other" else chosen
 
-    def _keys(self, keys: Array, most: int) -> Array:
-        """The keys of the pairs: [B, N, W]."""
-        xp = namespace(keys)
+    def _pairs(self, keys: Array, most: int) -> tuple[Array, Array]:
+        """The keys of the pairs, [B, N, W], and their values, [B, N]; made of 8 random bits a number."""
+        xp, dtype = namespace(keys), getattr(namespace(keys), self.dtype)
         width = self.width if self.kind == "lookup" else 0
-        drawn = 2 * keyed_random.uniform(keys, "keys", most * width, dtype=self.dtype) - 1
-        drawn = xp.reshape(drawn, (keys.shape[0], most, width))
-        return drawn / xp.sqrt(xp.vecdot(drawn, drawn) + SMALLEST)[..., None]
+        size = most * (width + 1)
+        drawn = keyed_random.words(keys, "pairs", -(-size // 4))
+        drawn = xp.stack([drawn & 0xFF, (drawn >> 8) & 0xFF, (drawn >> 16) & 0xFF, drawn >> 24], axis=-1)
+        drawn = xp.reshape(xp.reshape(drawn, (keys.shape[0], -1))[:, :size], (-1, most, width + 1))
+        names = xp.astype(2 * drawn[:, :, 1:] - 0xFF, dtype)  # odd: never 0
+        names = names / xp.sqrt(xp.vecdot(names, names))[..., None]
+        return names, xp.astype(2 * (drawn[:, :, 0] & 1) - 1, dtype)
 
     def initial_state(self, task: Task) -> State:
         """Nothing written."""
@@ -309,9 +311,8 @@ class Recall(Family):
         """The pair that is told or asked now, int64 [B], and whether it is in each slot, bool [B, O]."""
         xp = namespace(task.mask)
         time = xp.clip(state.time, None, self.horizon - 1)  # after the end as in the last step
-        item, slot = _entry(task.item, time), _entry(task.slot, time)  # [B] each
         number = xp.arange(task.mask.shape[1], dtype=xp.int64, device=device(task.mask))
-        return xp.clip(item, 0, None), (number == slot[:, None]) & (item >= 0)[:, None]
+        return _entry(task.item, time), number == _entry(task.slot, time)[:, None]
 
     def _counts(self, state: State) -> Array:
         """Whether the answer written now counts, bool [B]."""
