@@ -5,6 +5,7 @@
 #   make test-matrix    the tests on the oldest and newest gymnasium and numpy that can be installed
 #   make test-clients   other libraries on the built wheel, each in an environment of its own: about an hour
 #   make labs           run all labs with small budgets
+#   make docs           build the documentation into site/, from which it can be read without a server
 #   make format         rewrite the code as `make test` wants it
 #   make clean          remove all that these commands made
 # PYTHON=python3.12 chooses another interpreter, WORKERS=8 the number of test processes, CLIENTS="sb3 torchrl" libraries.
@@ -14,9 +15,9 @@ WORKERS ?= 2
 
 VENV := .venv
 PIP := $(VENV)/bin/pip --disable-pip-version-check --quiet
-CODE := badger_envs badger_agents baselines leaderboards tests benchmarks paper examples labs
+CODE := badger_envs badger_agents baselines leaderboards tests benchmarks paper examples labs tools
 
-.PHONY: demo test test-slow test-matrix test-clients labs format clean python
+.PHONY: demo test test-slow test-matrix test-clients labs docs format clean python
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -45,12 +46,17 @@ labs: export OMP_NUM_THREADS := 1
 labs: $(VENV)/.dev
 	$(VENV)/bin/pytest -n $(WORKERS) -m "slow or not slow" tests/labs/test_smoke.py
 
+docs: export OMP_NUM_THREADS := 1
+docs: export NO_MKDOCS_2_WARNING := 1
+docs: $(VENV)/.docs
+	$(VENV)/bin/python -m mkdocs build --strict
+
 format: $(VENV)/.dev
 	$(VENV)/bin/ruff check --fix $(CODE)
 	$(VENV)/bin/ruff format $(CODE)
 
 clean:
-	rm -rf $(VENV) .venv-matrix build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-matrix build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 python:
@@ -59,7 +65,7 @@ python:
 	    echo "Install one of them and name it, for example: make PYTHON=python3.12 $(MAKECMDGOALS)"; \
 	    exit 1; } >&2
 
-# One virtual environment, three stamps: made; what runs is installed; what tests is installed too.
+# One virtual environment, a stamp each for: made; what runs is installed; what tests; what builds the documentation.
 # setuptools comes first, pinned like the rest, so that the build needs no environment of its own.
 $(VENV)/.made: | python
 	$(PYTHON) -m venv --clear $(VENV)
@@ -75,4 +81,10 @@ $(VENV)/.dev: $(VENV)/.made pyproject.toml constraints.txt
 	@echo "Installing into $(VENV): a minute or a few, depending on the network"
 	$(PIP) install --constraint constraints.txt --upgrade setuptools
 	$(PIP) install --constraint constraints.txt --no-build-isolation --editable '.[dev]'
+	touch $(VENV)/.runtime $@
+
+$(VENV)/.docs: $(VENV)/.made pyproject.toml constraints.txt
+	@echo "Installing into $(VENV): a minute or a few, depending on the network"
+	$(PIP) install --constraint constraints.txt --upgrade setuptools
+	$(PIP) install --constraint constraints.txt --no-build-isolation --editable '.[docs]'
 	touch $(VENV)/.runtime $@

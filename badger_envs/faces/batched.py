@@ -56,12 +56,11 @@ class BatchedEnv:
         self._time = 0
 
     def reset(self, seed: int | list[int] | None = None, keys: Tensor | None = None) -> Observation:
-        """Start B new trials.
+        """Start B new trials: the next ones of the rows seeded before (random at first), if nothing is said.
 
         Args:
             seed: row i plays what `gym.make` seeded with seed + i plays (or with seed[i]).
             keys: int64 [B, 4], keys of the trials themselves, as from `keyed_random.outer_keys`.
-            Without either, the next trials of the rows seeded before (at first of random seeds).
 
         Returns:
             The first observation.
