@@ -63,7 +63,7 @@ def _page(family: str, entries: list[Entry]) -> tuple[str, dict[str, str | bytes
         "## Ids, floors and references",
         _ids(entries),
         "A mean outcome on the test split becomes a score: `(outcome - floor) / (reference - floor)`. So 0 is"
-        " the best of some policies that ignore what they see, 1 the reference solution; a score may lie outside"
+        " the best of some policies that ignore what they see, 1 the reference; a score may lie outside"
         " of both. `badger admin score` measures the two, on 10,000 tasks each."
         " [What to expect](../what_to_expect.md#how-to-read-a-score) says more.",
         f"## Spaces of `{first.id}`",

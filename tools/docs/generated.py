@@ -10,7 +10,7 @@ import jupytext
 from badger_agents.loading import FOLDER as PRETRAINED
 from leaderboards.boards.board import board_names
 from leaderboards.boards.results import Results
-from leaderboards.commands.board_text import kept
+from leaderboards.site.board_text import kept
 from leaderboards.site.pages import pages
 from leaderboards.tuning.choosing import load_as_run
 from tools.docs.families import family_pages
