@@ -173,17 +173,22 @@ def _costs(board: Board, lines: Sequence[Standing]) -> list[str]:
 
 
 def _ablations(parts: Sequence[Ablation]) -> list[str]:
-    """The second table: one column for each agent whose parts were taken away."""
+    """The second table: a column for each agent whose parts were taken away, two beside each other."""
     columns = list(dict.fromkeys((part.of, part.condition) for part in parts))
-    names = {of: condition or of for of, condition in columns}
-    rows = [["without it", *(names[of] for of, _ in columns)]]
-    for label in dict.fromkeys(part.label for part in parts):
-        row = [label]
-        for of, _ in columns:
-            found = [part for part in parts if (part.of, part.label) == (of, label)]
-            row.append(f"{said(found[0].versus.estimate)} {MARKS[found[0].versus.verdict]}" if found else "")
-        rows.append(row)
-    return ["How the outcome changes (+ better, - worse, = no difference shown):", *_aligned(rows)]
+    lines = ["How the outcome changes (+ better, - worse, = no difference shown):"]
+    for first in range(0, len(columns), 2):
+        shown = columns[first : first + 2]
+        rows = [["without it", *(condition or of for of, condition in shown)]]
+        of_these = [part for part in parts if (part.of, part.condition) in shown]
+        for label in dict.fromkeys(part.label for part in of_these):
+            row = [label]
+            for of, _ in shown:
+                found = [part for part in of_these if (part.of, part.label) == (of, label)]
+                versus = found[0].versus if found else None
+                row.append(f"{said(versus.estimate)} {MARKS[versus.verdict]}" if versus else "")
+            rows.append(row)
+        lines += _aligned(rows)
+    return lines
 
 
 def _aligned(rows: Sequence[Sequence[str]], texts: int = 1) -> list[str]:
