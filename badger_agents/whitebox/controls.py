@@ -1,5 +1,6 @@
-"""Controls of learning within a trial: an agent that hears nothing, an agent that remembers nothing."""
+"""Controls of learning within a trial: an agent that hears nothing, that remembers nothing, or little."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -62,6 +63,37 @@ class Forgetful:
         """What the agent does at this step in the state of the trial's start, which stays as it was."""
         _, action, record = self.agent.act(state, observation, keys, step)
         return state, action, record
+
+
+class BornAnew:
+    """An agent that is born anew every so many steps: each part of a long life is a life of its own to it.
+
+    Its memory is that of a life's start, and its clock starts again; what it has written stays. Whatever an
+    agent makes of time, with this all have the same. An agent under contract 4.
+
+    Args:
+        agent: the agent; it is used, not copied.
+        every: steps of a life.
+    """
+
+    def __init__(self, agent: Agent, every: int) -> None:
+        self.agent, self.knows_trials, self.every = agent, getattr(agent, "knows_trials", False), every
+
+    def initial_state(self, family: Family, keys: Keys) -> Any:
+        """The agent's twice: as it goes on, and as it will be born again."""
+        born = self.agent.initial_state(dataclasses.replace(family, horizon=self.every), keys)
+        return born, born
+
+    def act(
+        self, state: Any, observation: Observation, keys: Keys, step: int
+    ) -> tuple[Any, Tensor, dict[str, Tensor]]:
+        """What the agent does in this life of its, at the step of that."""
+        now, (living, born) = step % self.every, state
+        flags = observation.flags.clone()  # (B, 3)
+        flags[:, 0], flags[:, -1] = float(now == 0), now / self.every
+        seen = observation._replace(flags=flags)
+        after, action, record = self.agent.act(born if now == 0 else living, seen, keys, now)
+        return (after, born), action, record
 
 
 CONTROLS: dict[str, Callable[[Agent], Agent]] = {"withheld": WithheldFeedback, "forgetful": Forgetful}

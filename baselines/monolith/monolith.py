@@ -12,7 +12,7 @@ from badger_agents.agent import LearnedAgent, Settings, feedback_and_change
 from badger_agents.badger.membrane.base import Writing
 from badger_agents.badger.membrane.windows import WINDOW_LENGTH, Clock, clock, sizes, told
 from badger_envs.family import FLAGS, ActionKind, Family, Observation, Slots
-from baselines.monolith.sequence_models import SEQUENCE_MODELS, Memory, SequenceModel, restarted, unroll
+from baselines.monolith.sequence_models import SEQUENCE_MODELS, Memory, SequenceModel, unroll
 
 BLOCK = 16
 """Steps for which chance is drawn at once."""
@@ -42,12 +42,10 @@ class WindowSettings(Settings):
     Attributes:
         window_length: steps of the longest window.
         feedback_scale: factor of the feedback, to bring one output's effect near 1.
-        resets: whether the memory is emptied at the start of each window, which no expert's is.
     """
 
     window_length: int = Field(default=WINDOW_LENGTH, ge=1)
     feedback_scale: float = Field(default=1.0, gt=0, allow_inf_nan=False)
-    resets: bool = False
 
 
 class MonolithSettings(Settings):
@@ -198,10 +196,9 @@ class Monolith(LearnedAgent):
     ) -> tuple[MonolithState, Tensor, dict[str, Tensor]]:
         """Read everything, update, write everything; records its features as the state of one expert."""
         time = None if self.settings.windows is None else self._time(observation, state)
-        memory = restarted(state.memory, time.begins[:, 0]) if self._resets and time else state.memory
         reading = self._reading(observation, state.feedback, time)  # (B, R)
         model: SequenceModel = self.cell
-        hidden, memory = model.step(reading, memory)  # (B, H)
+        hidden, memory = model.step(reading, state.memory)  # (B, H)
         written = self._written(observation, hidden)  # (B, O)
         start = state.start if time is None else time.start  # (B, G)
         after = state._replace(memory=memory, feedback=observation.feedback, start=start)
@@ -239,8 +236,6 @@ class Monolith(LearnedAgent):
         """
         before = torch.cat([state.feedback[None], observations.feedback[:-1]])  # (T, B, G)
         time = None if self.settings.windows is None else self._time(observations, state)
-        if self._resets and time:
-            starts = time.begins[..., 0] if starts is None else time.begins[..., 0] | starts  # (T, B)
         reading = self._reading(observations, before, time)  # (T, B, R)
         model: SequenceModel = self.cell
         hidden, memory = unroll(model, reading, state.memory, starts)  # (T, B, H)
@@ -259,11 +254,6 @@ class Monolith(LearnedAgent):
     def _spread(self) -> float:
         """What logits are counted in."""
         return self.settings.noise if self.action_kind == "continuous" else self.settings.temperature
-
-    @property
-    def _resets(self) -> bool:
-        """Whether its memory is emptied when a window begins."""
-        return self.settings.windows is not None and self.settings.windows.resets
 
     def _time(self, observation: Observation, state: MonolithState) -> Time:
         """The clock of windows at a step after a state, or at several, [*T, B, ...]."""

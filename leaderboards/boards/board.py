@@ -61,6 +61,8 @@ class EntrantTable(Settings):
         untrained: with `weights_of`: its weights are those of outer step 0; a null of that agent.
         intervention: what is done to it when it is measured, one of `CHANGES` or
             `GROUP_CHANGES`.
+        born_anew: with `weights_of`: when it is measured it is born anew every so many steps (see
+            `badger_agents.whitebox.controls.BornAnew`); 0: once.
         role: what it is there for: a contestant, a control (an agent with something taken away), or a
             reference without weights, which needs no outer seeds.
         control_of: the agent from which a control takes something away.
@@ -79,6 +81,7 @@ class EntrantTable(Settings):
     weights_of: str | None = None
     untrained: bool = False
     intervention: str | None = None
+    born_anew: int = Field(default=0, ge=0)
     role: Literal["contestant", "control", "reference"] = "contestant"
     control_of: str | None = None
     env: dict[str, Any] = Field(default_factory=dict)
@@ -98,6 +101,8 @@ class EntrantTable(Settings):
             raise ValueError("with weights_of nothing is trained; leave env, training and policy out")
         if self.untrained and self.weights_of is None:
             raise ValueError("untrained needs weights_of: the agent whose null it is")
+        if self.born_anew and self.weights_of is None:
+            raise ValueError("born_anew needs weights_of: the agent that is born anew")
         known = {**CHANGES, **GROUP_CHANGES}
         if self.intervention is not None and self.intervention not in known:
             raise ValueError(f"intervention is {self.intervention!r}; there are {', '.join(known)}")
@@ -321,6 +326,7 @@ class Board(Settings):
         """
         entrant = self.agents[agent]
         changes = [entrant.agent, entrant.intervention, *(["untrained"] if entrant.untrained else [])]
+        changes += [f"born anew every {entrant.born_anew}"] if entrant.born_anew else []
         facts = {
             "recipe": identity(self.recipe(agent)),
             "changes": None if entrant.weights_of is None else changes,

@@ -12,6 +12,7 @@ import torch
 from badger_agents.agent import Agent, LearnedAgent
 from badger_agents.badger.agent import BadgerAgent
 from badger_agents.evaluation import Evaluation, evaluate
+from badger_agents.whitebox.controls import BornAnew
 from badger_agents.whitebox.measures import bits_per_step, influence
 from badger_envs import keyed_random
 from baselines.ablations.communication import SpeakerAndListener
@@ -63,12 +64,15 @@ def measured_agent(board: Board, line: str, cell: str, opened: Callable[..., Age
     """The agent of a line as it is measured in a cell."""
     table, entrant = board.cells[cell], board.agents[line]
     agent = opened(action_kind=table.family().action_kind, **{**_changes(board, line), **table.agent})
-    return agent if entrant.intervention is None else changed(agent, entrant.intervention)
+    agent = agent if entrant.intervention is None else changed(agent, entrant.intervention)
+    return BornAnew(agent, entrant.born_anew) if entrant.born_anew else agent
 
 
 def measured_in(board: Board, cell: str, agent: Agent, split: str = "test") -> Evaluation:
     """The agent in a cell, on the tasks of a split."""
-    within = getattr(agent, "agent", agent)  # what something is done to
+    within: Any = agent
+    while hasattr(within, "agent"):  # something is done to it
+        within = within.agent
     experts = getattr(getattr(within, "settings", None), "experts", 1)
     chunk = max(1, min(2_000, CHUNK // experts))
     with torch.no_grad():
@@ -97,7 +101,8 @@ def _heard(board: Board, line: str, seed: int, opened: Callable[..., Agent]) -> 
     family = board.cells[board.main].family()
     changes = {"action_kind": family.action_kind, **_changes(board, line)}
     agent, born = opened(**changes), board.recipe(line).make_agent(seed, **changes)
-    if board.agents[line].intervention is not None or not isinstance(agent, BadgerAgent):
+    entrant = board.agents[line]
+    if entrant.intervention is not None or entrant.born_anew or not isinstance(agent, BadgerAgent):
         return {}
     assert isinstance(born, BadgerAgent)
     speakers = min(WATCHED_EXPERTS, agent.settings.experts)

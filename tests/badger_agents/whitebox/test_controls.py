@@ -9,7 +9,7 @@ import torch
 from badger_agents.agent import Agent
 from badger_agents.evaluation import Evaluation, evaluate
 from badger_agents.loading import load_pretrained
-from badger_agents.whitebox.controls import CONTROLS, Forgetful, WithheldFeedback
+from badger_agents.whitebox.controls import CONTROLS, BornAnew, Forgetful, WithheldFeedback
 from badger_envs.families.bandit import Bandit
 from badger_envs.families.guessing_game import GuessingGame
 from badger_envs.families.variable_io import VariableIO
@@ -81,6 +81,28 @@ def test_its_clock_goes_on() -> None:
     for step in range(3):
         state, _, _ = agent.act(state, seen, keys(2), step)
     assert clocks == [0, 1, 2]
+
+
+def test_one_born_anew_lives_as_in_short_lives_from_what_is_written() -> None:
+    """Every third step it is told to be the first, and knows what an agent without a past knows."""
+    family, short = GuessingGame(horizon=8), GuessingGame(horizon=3)
+    flags: list[torch.Tensor] = []
+
+    class Clocked(Triangulation):
+        def act(self, state: Any, seen: Observation, own: torch.Tensor, step: int) -> Any:
+            flags.append(seen.flags[0])
+            assert seen.flags[0, 0] == (step == 0)
+            return super().act(state, seen, own, step)
+
+    counting = Watched(BornAnew(Counting(), 3))
+    evaluate(counting, family, 4)
+    assert [int(record["acted"][0]) for record in counting.records] == [0, 1, 2, 0, 1, 2, 0, 1]
+    evaluate(Clocked(), short, 4)
+    once, _ = list(flags), flags.clear()
+    evaluate(BornAnew(Clocked(), 3), family, 4)
+    assert torch.equal(torch.stack(flags), torch.stack([*once, *once, *once[:2]]))
+    long = evaluate(BornAnew(Triangulation(), 8), family, 50).outcomes
+    assert torch.equal(long, evaluate(Triangulation(), family, 50).outcomes)
 
 
 def test_agents_without_memory_lose_nothing() -> None:

@@ -66,9 +66,8 @@ def test_it_reads_the_same_clock_counts_and_feedback_as_an_expert(magnification:
 
 
 @pytest.mark.parametrize("model", ["gru", "lstm", "transformer"])
-@pytest.mark.parametrize("resets", [False, True])
-def test_it_sees_again_what_it_saw_in_one_go_or_in_parts(model: str, resets: bool) -> None:
-    agent = monolith(sequence_model=model, windows={**WINDOWS, "resets": resets})
+def test_it_sees_again_what_it_saw_in_one_go_or_in_parts(model: str) -> None:
+    agent = monolith(sequence_model=model, windows=WINDOWS)
     seen, trace = lived(agent)
     state, record = agent.unroll(begin := agent.initial_state(FAMILY, keys(5)), seen, keys(5))
     torch.testing.assert_close(record["states"], trace["states"])
@@ -77,17 +76,3 @@ def test_it_sees_again_what_it_saw_in_one_go_or_in_parts(model: str, resets: boo
     last, rest = agent.unroll(middle, second, keys(5))
     torch.testing.assert_close(rest["states"], trace["states"][7:])
     torch.testing.assert_close(last.start, state.start)
-
-
-def test_a_reset_forgets_what_was_before_the_window_and_nothing_else_does() -> None:
-    seen, _ = lived(monolith(windows=WINDOWS))
-    for resets in (False, True):
-        agent = monolith(windows={**WINDOWS, "resets": resets})
-        states = []
-        for scale in (1.0, 2.0):  # another life up to the step before the window
-            changed = [torch.cat([part[:4] * scale, part[4:]]) for part in seen[:5]]
-            other = seen._replace(**dict(zip(seen._fields[:5], changed, strict=True)))
-            _, record = agent.unroll(agent.initial_state(FAMILY, keys(5)), other, keys(5))
-            states.append(record["states"])
-        assert not torch.equal(states[0][3], states[1][3])
-        assert torch.equal(states[0][5:], states[1][5:]) == resets  # step 5 begins a window

@@ -56,6 +56,20 @@ def test_influence_is_measured_of_the_agent_as_it_is_and_beside_untrained_speake
         assert "influence" not in measure(board, line(change), 0, opened, {}).facts
 
 
+def test_a_line_may_be_born_anew(tmp_path: Path) -> None:
+    tables = tiny_board(tmp_path).model_dump()
+    tables["agents"]["anew"] = tables["agents"]["shuffled"] | {"intervention": None, "born_anew": 4}
+    board = Board.model_validate(tables)
+    opened = opener(board)
+    made, plain = (measure(board, line, 0, opened, {}) for line in ("anew", "talk"))
+    np.testing.assert_array_equal(made.outcomes["short"], plain.outcomes["short"])  # lives of four steps
+    assert not np.array_equal(made.outcomes["long"], plain.outcomes["long"])
+    assert "influence" not in made.facts
+    assert board.fingerprint("anew") != board.fingerprint("talk")
+    with pytest.raises(ValueError, match="born_anew needs weights_of"):
+        EntrantTable(recipe="xor", born_anew=4)
+
+
 def test_an_untrained_line_has_the_weights_of_outer_step_0(tmp_path: Path) -> None:
     tables = tiny_board(tmp_path).model_dump()
     tables["agents"]["null"] = tables["agents"]["shuffled"] | {"intervention": None, "untrained": True}
