@@ -4,10 +4,13 @@ import csv
 import difflib
 import re
 import statistics as plain
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 from badger_agents.loading import FOLDER as PRETRAINED
 from badger_envs import scoring
+from leaderboards.boards.board import FOLDER as BOARDS
 from leaderboards.boards.board import Board, board_names
 from leaderboards.boards.claims import verdicts
 from leaderboards.boards.results import Results, read_results
@@ -126,11 +129,106 @@ def families() -> str:
     return table(["id", "selects for", "outcome", "floor (score 0)", "reference (score 1)"], rows)
 
 
+def processors() -> str:
+    """How far means of lines move between two sets of instructions, on boards where that was measured."""
+    rows = []
+    for name in board_names():
+        for move in moves(measured) if (measured := read_measured(BOARDS / name / PROCESSORS)) else ():
+            means = [
+                f"{short(mean)} ({each})" for mean, each in zip(move.means, move.instructions, strict=True)
+            ]
+            apart = short(abs(move.means[1] - move.means[0]))
+            rows.append([name, move.agent, str(move.seeds), *means, apart, short(move.largest)])
+    head = [
+        "board",
+        "agent",
+        "outer seeds",
+        "mean",
+        "mean under the other",
+        "apart",
+        "one outer seed at most",
+    ]
+    return table(head, rows)
+
+
+PROCESSORS = "processors.csv"
+"""File beside a board with such rows (see `benchmarks/processors.py`)."""
+
+
+class Measured(NamedTuple):
+    """An outer seed's mean outcome in the main cell, trained and measured under one set of instructions."""
+
+    agent: str
+    seed: int
+    processor: str
+    instructions: str
+    mean: float
+
+
+class Move(NamedTuple):
+    """What changes of a line with the instructions.
+
+    Attributes:
+        agent: the line.
+        seeds: how many outer seeds.
+        instructions: the two sets.
+        means: over the outer seeds, under each.
+        largest: difference of one outer seed.
+    """
+
+    agent: str
+    seeds: int
+    instructions: tuple[str, str]
+    means: tuple[float, float]
+    largest: float
+
+
+def moves(rows: Sequence[Measured]) -> list[Move]:
+    """What changes of each line, from the first set of instructions to the second.
+
+    Raises:
+        ValueError: there are not two, or they do not have the same outer seeds.
+    """
+    sets = list(dict.fromkeys(row.instructions for row in rows))
+    if len(sets) != 2:
+        raise ValueError(f"instructions are {', '.join(sets) or 'none'}; two are compared")
+    found = []
+    for agent in dict.fromkeys(row.agent for row in rows):
+        one, other = (
+            {row.seed: row.mean for row in rows if (row.agent, row.instructions) == (agent, each)}
+            for each in sets
+        )
+        if one.keys() != other.keys():
+            raise ValueError(f"{agent} has other outer seeds under {sets[0]} than under {sets[1]}")
+        ends = sum(one.values()) / len(one), sum(other.values()) / len(other)
+        largest = max(abs(other[seed] - one[seed]) for seed in one)
+        found.append(Move(agent, len(one), (sets[0], sets[1]), ends, largest))
+    return found
+
+
+def read_measured(path: Path) -> list[Measured]:
+    """Rows of a file; none if it is not there."""
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return [
+            Measured(
+                row["agent"], int(row["seed"]), row["processor"], row["instructions"], float(row["mean"])
+            )
+            for row in csv.DictReader(file)
+        ]
+
+
 def _mean(board: Board, results: Results, agent: str) -> str:
     """Mean outcome over outer seeds, with its interval."""
     found = mean_outcome(board, results[agent], board.main)
     return f"{short(found.value)} ({short(found.low)} to {short(found.high)})"
 
 
-BLOCKS: dict[str, Callable[[], str]] = {"boards": boards, "sizes": sizes, "families": families}
+BLOCKS: dict[str, Callable[[], str]] = {
+    "boards": boards,
+    "sizes": sizes,
+    "families": families,
+    "processors": processors,
+}
 """What a block may be called, and what writes it."""

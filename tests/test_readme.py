@@ -46,5 +46,5 @@ def test_links_lead_somewhere_and_numbers_are_those_of_the_results(page: Path) -
     prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
     links = re.findall(r"\]\((?!http)([^)#]+)", prose)
     assert [link for link in links if not (page.parent / link).exists()] == []
-    assert len(BLOCKS) == 3
+    assert len(BLOCKS) == 4
     assert filled(text) == text  # else: badger admin numbers
