@@ -9,6 +9,7 @@ from badger_envs.families.digits import Digits
 from badger_envs.families.guessing_game import GuessingGame
 from badger_envs.families.hidden_profile import HiddenProfile
 from badger_envs.families.hot_cold import HotCold
+from badger_envs.families.random_mdp import RandomMDP
 from badger_envs.families.recall import Recall
 from badger_envs.families.variable_io import VariableIO
 from badger_envs.families.xor import XOR
@@ -29,7 +30,7 @@ def exact_bounds(family: Family) -> tuple[float, float]:
     """Lowest and highest outcome of a trial; infinities for families of which nothing is known."""
     if isinstance(family, XOR | HiddenProfile | Deliberation | Recall | Digits):
         return 0.0, 1.0  # a fraction of answers
-    if isinstance(family, Bandit):
+    if isinstance(family, Bandit | RandomMDP):
         low, high = family.bounds.feedback  # of a single reward
         return low * family.horizon, high * family.horizon
     if isinstance(family, GuessingGame):

@@ -21,6 +21,7 @@ _GUESSING = "badger_envs.families.guessing_game:GuessingGame"
 _XOR = "badger_envs.families.xor:XOR"
 _BANDIT = "badger_envs.families.bandit:Bandit"
 _HOT_COLD = "badger_envs.families.hot_cold:HotCold"
+_RANDOM_MDP = "badger_envs.families.random_mdp:RandomMDP"
 _VARIABLE_IO = "badger_envs.families.variable_io:VariableIO"
 _HIDDEN_PROFILE = "badger_envs.families.hidden_profile:HiddenProfile"
 _DELIBERATION = "badger_envs.families.deliberation:Deliberation"
@@ -99,6 +100,26 @@ TABLE = (
         "11 arms, the last of which pays little and tells which is best",
     ),
     Entry("Badger/Bandit-restless-v0", _BANDIT, {"kind": "restless"}, "10 Bernoulli arms that change"),
+    Entry("Badger/RandomMDP-v0", _RANDOM_MDP, {}, "10 states, 5 actions, 10 episodes of 10 steps"),
+    Entry(
+        "Badger/RandomMDP-goal-v0",
+        _RANDOM_MDP,
+        {"kind": "goal", "concentration": 0},
+        "find a goal among 10 states, and plan ways to it, in 10 episodes",
+    ),
+    Entry(
+        "Badger/RandomMDP-sizes-v0",
+        _RANDOM_MDP,
+        {
+            "kind": "goal",
+            "concentration": 0,
+            "states": [3, 6],
+            "test_states": [7, 12],
+            "choices": [2, 3],
+            "test_choices": [4, 6],
+        },
+        "find goals among 3 to 6 states, tested with 7 to 12",
+    ),
     Entry("Badger/HotCold-v0", _HOT_COLD, {}, "find the minimum of a hidden function from hotter and colder"),
     Entry(
         "Badger/HotCold-sphere-d2-v0",

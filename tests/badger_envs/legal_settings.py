@@ -99,6 +99,19 @@ def bandit(draw: st.DrawFn) -> Settings:
 
 
 @st.composite
+def random_mdp(draw: st.DrawFn) -> Settings:
+    kind = draw(st.sampled_from(["normal", "goal"]))
+    states, most_states = draw(sizes("states", 2 if kind == "goal" else 1, 8))
+    actions, most_actions = draw(sizes("choices", 1, 5))
+    optional = {
+        "concentration": st.sampled_from([0, 0.001, 0.1, 1, 3.5, 1000]),
+        "episode_steps": st.integers(1, LONGEST + 2),
+    }
+    other = draw(st.fixed_dictionaries({"kind": st.just(kind)}, optional=optional))
+    return draw(common()) | states | actions | draw(capacities(max(most_states, most_actions))) | other
+
+
+@st.composite
 def hot_cold(draw: st.DrawFn) -> Settings:
     sized, largest = draw(sizes("dims", 1, 12))
     optional = {
@@ -177,6 +190,7 @@ LEGAL: Mapping[str, st.SearchStrategy[Settings]] = {
     "Badger/GuessingGame-v0": guessing_game(),
     "Badger/XOR-v0": xor(),
     "Badger/Bandit-v0": bandit(),
+    "Badger/RandomMDP-v0": random_mdp(),
     "Badger/HotCold-v0": hot_cold(),
     "Badger/VariableIO-v0": variable_io(),
     "Badger/HiddenProfile-v0": hidden_profile(),
@@ -204,7 +218,10 @@ _NO_SIZE: list[Any] = [
 ]
 _NO_SIZES = {
     name: [*_NO_SIZE, None]
-    for name in ("dims", "bits", "inputs", "outputs", "members", "size", "pairs", "classes")
+    for name in (
+        *("dims", "bits", "inputs", "outputs", "members", "size", "pairs", "classes"),
+        *("states", "choices"),
+    )
 }
 _NO_TEST_SIZES = {f"test_{name}": _NO_SIZE for name in (*_NO_SIZES, "arms")}
 
@@ -221,6 +238,10 @@ ILLEGAL: dict[str, list[Any]] = {
     "shared": [*_NEVER, None, True, 2.0],
     "own": [*_NEVER, None, 0, True, 2.0],
     "profile": [*_NEVER, None, "Hidden", ["any"]],
+    "states": [*_NO_SIZE, None, 51],
+    "choices": [*_NO_SIZE, None, 51],
+    "concentration": [*_NEVER, None, 0.0001, 1001, True, "0.1"],
+    "episode_steps": [*_NEVER, None, 0, 101, True, 2.0],
     "horizon": [*_NEVER, None, 0, True, 3.0, "20", [1, 2]],
     "split": [*_NEVER, None, "Train", 0, ["train"]],
     "dtype": [*_NEVER, None, "float16", "int64", float],

@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from badger_envs import keyed_random
 
@@ -172,6 +173,19 @@ def test_uniforms_are_uniform_and_neighbours_independent() -> None:
     ):
         products = 12 * first * second
         assert abs(products.mean()) < 3.3 * products.std() / products.size**0.5
+
+
+@pytest.mark.parametrize("shape", [0.001, 0.1, 1, 2.5, 40])
+def test_gammas_have_their_distribution_on_both_backends(shape: float) -> None:
+    keys = keyed_random.outer_keys(0, 0, 100)
+    drawn = keyed_random.log_gamma(keys, "name", 300, shape)
+    assert drawn.dtype == np.float64
+    there = keyed_random.log_gamma(torch.from_numpy(keys), "name", 300, shape).numpy()
+    np.testing.assert_allclose(drawn, there, rtol=1e-12, atol=1e-12)
+    if shape < 0.01:  # most are below the smallest float; the power that is uniform in the limit is not
+        assert stats.kstest(np.exp(shape * drawn.ravel()), "uniform").statistic < 0.012
+    else:
+        assert stats.kstest(np.exp(drawn.ravel()), stats.gamma(shape).cdf).pvalue > 0.01
 
 
 def test_normals_are_standard_and_finite() -> None:

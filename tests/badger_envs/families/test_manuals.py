@@ -15,6 +15,7 @@ from badger_envs.families import (
     hidden_profile,
     hot_cold,
     landscapes,
+    random_mdp,
     recall,
     variable_io,
     xor,
@@ -54,6 +55,12 @@ NUMBERS: list[tuple[type[Family], str]] = [
     (bandit.Bandit, 'with "gaussian" in [{}, {}]'.format(*bandit.Bandit(kind="gaussian").bounds.feedback)),
     (bandit.Bandit, f"default {bandit.DEFAULT_ARMS['bernoulli']}, always {bandit.DEFAULT_ARMS['dependent']}"),
     (bandit.Bandit, f"(default {bandit.DEFAULT_ARMS['informative']}) with"),
+    (random_mdp.RandomMDP, f"(default 10), at most {random_mdp.MOST};"),
+    (random_mdp.RandomMDP, 'with "normal" in [{}, {}]'.format(*random_mdp.RandomMDP().bounds.feedback)),
+    (
+        random_mdp.RandomMDP,
+        f"0 or from {random_mdp.LEAST_CONCENTRATION} to {random_mdp.MOST_CONCENTRATION:g}",
+    ),
     *(
         (bandit.Bandit, f'{round(1 - p, 2)} and {p} ("{name}")')
         for name, p in bandit.DIFFICULTIES.items()
@@ -100,5 +107,6 @@ def test_the_kinds_of_maps_and_functions_are_all_in_the_manual() -> None:
         (recall.Recall, (*recall.KINDS, *recall.ASKED)),
         (hidden_profile.HiddenProfile, (*hidden_profile.KINDS, *hidden_profile.PROFILES)),
         (deliberation.Deliberation, deliberation.KINDS),
+        (random_mdp.RandomMDP, random_mdp.KINDS),
     ):
         assert all(f'"{kind}"' in manual(family) for kind in kinds)
