@@ -6,12 +6,14 @@ from typing import NamedTuple
 from badger_agents.agent import Agent
 from badger_envs.families.bandit import Bandit
 from badger_envs.families.deliberation import Deliberation
+from badger_envs.families.random_mdp import RandomMDP
 from badger_envs.families.variable_io import VariableIO
 from badger_envs.families.xor import XOR
 from badger_envs.family import Family
 from baselines.bandits.classical import UCB1, Greedy, RandomArm
 from baselines.bandits.special import AskAndTake, DiscountedUCB, GaussianUCB, SharedEvidence
 from baselines.constant_policies import Constant, FirstSlot, Spread
+from baselines.mdps.algorithms import EpsilonGreedy, OneStepOptimism
 from baselines.optimisers.triangulation import Triangulation
 from baselines.oracle import Oracle
 from baselines.supervised.boolean import Memoriser, ReadAll
@@ -68,6 +70,12 @@ def _bandit(family: Family) -> Candidates:
     return Candidates(floors, {"greedy": Greedy(), **bounds})
 
 
+def _random_mdp(family: Family) -> Candidates:
+    assert isinstance(family, RandomMDP)
+    bonuses = {f"optimism in one step, c = {c}": OneStepOptimism(c) for c in (0.1, 0.3, 0.7, 1.0)}
+    return Candidates({"random arm": RandomArm()}, {"greedy by the posterior": EpsilonGreedy(0.0), **bonuses})
+
+
 def _hot_cold(family: Family) -> Candidates:
     spreads = {f"even spread, radius {radius}": Spread(radius) for radius in (0.25, 0.5, 0.75, 1.0)}
     return Candidates({"zeros": Constant(0.0), **spreads}, {"optimum": Oracle()})
@@ -115,6 +123,7 @@ REFERENCES: dict[str, Callable[[Family], Candidates]] = {
     "badger_envs.families.guessing_game:GuessingGame": _guessing_game,
     "badger_envs.families.xor:XOR": _xor,
     "badger_envs.families.bandit:Bandit": _bandit,
+    "badger_envs.families.random_mdp:RandomMDP": _random_mdp,
     "badger_envs.families.hot_cold:HotCold": _hot_cold,
     "badger_envs.families.variable_io:VariableIO": _variable_io,
     "badger_envs.families.hidden_profile:HiddenProfile": _hidden_profile,

@@ -1,0 +1,1 @@
+"""Algorithms for random Markov decision processes."""

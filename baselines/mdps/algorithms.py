@@ -1,0 +1,201 @@
+"""Algorithms for random Markov decision processes: what they share, and each of Duan et al. 2016's table."""
+
+import dataclasses
+import math
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from badger_envs import keyed_random
+from badger_envs.families.random_mdp import RandomMDP
+from badger_envs.family import Family, Observation
+from baselines.mdps.beliefs import Belief, drawn_model, expected_model, learnt, nothing_seen, planned
+
+
+class Planner(NamedTuple):
+    """State of an algorithm.
+
+    Attributes:
+        belief: what is known of the process.
+        plan: float64 [B, T, S, A], scores of actions at each step of the present episode.
+    """
+
+    belief: Belief
+    plan: Tensor
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MDPAlgorithm(ABC):
+    """Plans at the start of each episode, then takes the action of the highest score, the first on ties.
+
+    An agent under contract 4, for `RandomMDP`; it has no weights. It knows how processes are drawn: the kind
+    of rewards, the concentration, the steps in an episode.
+
+    Attributes:
+        prior_mean: what an action not tried yet is expected to pay, where rewards are normal: 1, as means are
+            drawn, or else. The less, the less is tried.
+    """
+
+    prior_mean: float = 1.0
+
+    def initial_state(self, family: Family, keys: Int[Tensor, "B 4"]) -> Planner:
+        """Nothing seen.
+
+        Raises:
+            ValueError: the family is not `RandomMDP`.
+        """
+        if not isinstance(family, RandomMDP):
+            raise ValueError(f"{type(self).__name__} is for RandomMDP, not for {type(family).__name__}")
+        belief = nothing_seen(family, keys, self.prior_mean)
+        steps = min(family.episode_steps, family.horizon)
+        return Planner(belief, belief.visits[:, None].repeat(1, steps, 1, 1))
+
+    def act(
+        self, state: Planner, observation: Observation, keys: Int[Tensor, "B 4"], step: int
+    ) -> tuple[Planner, Int[Tensor, "B"], dict[str, Tensor]]:
+        """Learn from the last step, plan if an episode begins, choose; records the scores [B, O]."""
+        belief, plan = learnt(state.belief, observation), state.plan
+        into = step % plan.shape[1]
+        if into == 0:
+            plan = self.plan(belief, observation, keys, step // plan.shape[1], plan)
+        rows = (plan[:, into] * belief.here[:, :, None]).nan_to_num(0.0).sum(1)  # (B, A)
+        scores = self.scores(rows, belief, keys, step)
+        action = scores.masked_fill(observation.output_mask == 0, -math.inf).argmax(-1)  # (B,)
+        return Planner(belief, plan), action, {"scores": scores}
+
+    @abstractmethod
+    def plan(
+        self,
+        belief: Belief,
+        observation: Observation,
+        keys: Int[Tensor, "B 4"],
+        episode: int,
+        plan: Float[Tensor, "B T S A"],
+    ) -> Float[Tensor, "B T S A"]:
+        """Scores of all actions at all steps of the episode; `plan` is that of the last one."""
+
+    def scores(
+        self, planned: Float[Tensor, "B A"], belief: Belief, keys: Int[Tensor, "B 4"], step: int
+    ) -> Float[Tensor, "B A"]:
+        """Scores of the actions here and now: those planned, unless an algorithm knows better."""
+        return planned
+
+
+@dataclasses.dataclass(frozen=True)
+class EpsilonGreedy(MDPAlgorithm):
+    """The best by the posterior's means, but with probability epsilon any action; 0 is greedy, 1 random."""
+
+    epsilon: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check the setting."""
+        _check("epsilon", self.epsilon, 1)
+
+    def plan(
+        self, belief: Belief, observation: Observation, keys: Tensor, episode: int, plan: Tensor
+    ) -> Tensor:
+        """Values of the expected process."""
+        return planned(expected_model(belief, observation), plan.shape[1], observation.output_mask)
+
+    def scores(self, planned: Tensor, belief: Belief, keys: Tensor, step: int) -> Tensor:
+        """Values, or fresh uniforms."""
+        count = planned.shape[1] + 1
+        drawn = keyed_random.uniform(keys, "epsilon", count, step * count, "float64")  # (B, A + 1)
+        return torch.where(drawn[:, :1] < self.epsilon, drawn[:, 1:], planned)
+
+
+@dataclasses.dataclass(frozen=True)
+class PosteriorSampling(MDPAlgorithm):
+    """A process drawn from the posterior, and the best in it for a whole episode (PSRL).
+
+    Strens 2000, "A Bayesian framework for reinforcement learning"; Osband, Russo, Van Roy 2013. With several
+    draws an action is worth the most that it is worth in any of them: optimistic PSRL (OPSRL).
+
+    Attributes:
+        draws: number of processes drawn, 1 to 100.
+    """
+
+    draws: int = 1
+
+    def __post_init__(self) -> None:
+        """Check the setting."""
+        if not (isinstance(self.draws, int) and 1 <= self.draws <= 100):
+            raise ValueError(f"draws is {self.draws!r}; it must be an integer from 1 to 100")
+
+    def plan(
+        self, belief: Belief, observation: Observation, keys: Tensor, episode: int, plan: Tensor
+    ) -> Tensor:
+        """The highest values of the drawn processes."""
+        best = torch.full_like(plan, -math.inf)
+        for draw in range(self.draws):
+            model = drawn_model(belief, observation, keys, episode * self.draws + draw)
+            best = torch.maximum(best, planned(model, plan.shape[1], observation.output_mask))
+        return best
+
+
+@dataclasses.dataclass(frozen=True)
+class BEB(MDPAlgorithm):
+    """The best in the expected process with a bonus of beta / (1 + visits) for each action.
+
+    Bayesian exploration bonus (Kolter and Ng 2009, "Near-Bayesian exploration in polynomial time").
+
+    Attributes:
+        beta: at least 0; 0 is greedy.
+    """
+
+    beta: float = 2.0
+
+    def __post_init__(self) -> None:
+        """Check the setting."""
+        _check("beta", self.beta)
+
+    def plan(
+        self, belief: Belief, observation: Observation, keys: Tensor, episode: int, plan: Tensor
+    ) -> Tensor:
+        """Values with the bonus."""
+        model = expected_model(belief, observation)
+        model = model._replace(reward=model.reward + self.beta / (1 + belief.visits))
+        return planned(model, plan.shape[1], observation.output_mask)
+
+
+@dataclasses.dataclass(frozen=True)
+class OneStepOptimism(MDPAlgorithm):
+    """The highest expected reward plus c / sqrt(1 + visits), of the next step alone: it plans nothing.
+
+    Attributes:
+        c: at least 0.
+    """
+
+    c: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Check the setting."""
+        _check("c", self.c)
+
+    def plan(
+        self, belief: Belief, observation: Observation, keys: Tensor, episode: int, plan: Tensor
+    ) -> Tensor:
+        """None."""
+        return plan
+
+    def scores(self, planned: Tensor, belief: Belief, keys: Tensor, step: int) -> Tensor:
+        """Of the present belief."""
+        here = belief.here.to(belief.visits)  # (B, S)
+        visits = torch.bmm(here[:, None], belief.visits)[:, 0]  # (B, A)
+        if belief.goal.shape[1]:
+            led = torch.einsum("bs,bsap->bap", here, belief.led) + belief.concentration[:, :, None]
+            mean = torch.einsum("bap,bp->ba", led / led.sum(-1, keepdim=True), belief.goal)
+        else:
+            paid = torch.bmm(here[:, None], belief.paid)[:, 0]  # (B, A)
+            mean = (belief.prior_mean[:, 0] + paid) / (1 + visits)
+        return mean + self.c * (1 + visits) ** -0.5
+
+
+def _check(name: str, value: float, high: float = math.inf) -> None:
+    """ValueError unless the setting is a finite number from 0 to `high`."""
+    if isinstance(value, bool | str) or not (0 <= value <= high and value < math.inf):
+        where = f"lie in [0, {high:g}]" if high < math.inf else "be a number from 0 up"
+        raise ValueError(f"{name} is {value!r}; it must {where}")
