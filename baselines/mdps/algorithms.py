@@ -39,7 +39,7 @@ class MDPAlgorithm(ABC):
             drawn, or else. The less, the less is tried.
     """
 
-    prior_mean: float = 1.0
+    prior_mean: float | int = 1.0
 
     def initial_state(self, family: Family, keys: Int[Tensor, "B 4"]) -> Planner:
         """Nothing seen.
@@ -88,7 +88,7 @@ class MDPAlgorithm(ABC):
 class EpsilonGreedy(MDPAlgorithm):
     """The best by the posterior's means, but with probability epsilon any action; 0 is greedy, 1 random."""
 
-    epsilon: float = 0.0
+    epsilon: float | int = 0.0
 
     def __post_init__(self) -> None:
         """Check the setting."""
@@ -146,7 +146,7 @@ class BEB(MDPAlgorithm):
         beta: at least 0; 0 is greedy.
     """
 
-    beta: float = 2.0
+    beta: float | int = 2.0
 
     def __post_init__(self) -> None:
         """Check the setting."""
@@ -169,7 +169,7 @@ class OneStepOptimism(MDPAlgorithm):
         c: at least 0.
     """
 
-    c: float = 1.0
+    c: float | int = 1.0
 
     def __post_init__(self) -> None:
         """Check the setting."""
@@ -194,7 +194,7 @@ class OneStepOptimism(MDPAlgorithm):
         return mean + self.c * (1 + visits) ** -0.5
 
 
-def _check(name: str, value: float, high: float = math.inf) -> None:
+def _check(name: str, value: float | int | str, high: float | int = math.inf) -> None:
     """ValueError unless the setting is a finite number from 0 to `high`."""
     if isinstance(value, bool | str) or not (0 <= value <= high and value < math.inf):
         where = f"lie in [0, {high:g}]" if high < math.inf else "be a number from 0 up"

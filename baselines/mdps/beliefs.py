@@ -1,4 +1,4 @@
-"""What has been found out about a process, and processes made of it: expected, or drawn from the posterior."""
+"""What has been found out about a process, and processes made of it: expected or of the posterior."""
 
 from typing import NamedTuple
 
@@ -49,11 +49,11 @@ class Belief(NamedTuple):
     here: Tensor
 
 
-def nothing_seen(family: RandomMDP, keys: Int[Tensor, "B 4"], prior_mean: float) -> Belief:
+def nothing_seen(family: RandomMDP, keys: Int[Tensor, "B 4"], prior_mean: float | int) -> Belief:
     """The belief before the first observation."""
     batch, states, actions = len(keys), family.slots.inputs, family.slots.outputs
 
-    def full(*shape: int, value: float = 0.0) -> Tensor:
+    def full(*shape: int, value: float | int = 0.0) -> Tensor:
         return torch.full((batch, *shape), value, dtype=torch.float64, device=keys.device)
 
     goal = full(states if family.kind == "goal" else 0, value=1.0)

@@ -33,11 +33,6 @@ class KnownProcess:
 
     knows_trials = True
 
-    def __post_init__(self) -> None:
-        """Check the setting."""
-        if self.sees not in ("all", "one step"):
-            raise ValueError(f"sees is {self.sees!r}; it must be 'all' or 'one step'")
-
     def initial_state(self, family: Family, keys: Int[Tensor, "B 4"]) -> Known:
         """What actions are worth.
 
