@@ -1,7 +1,7 @@
 """Those who know the process: the best there is, and whoever sees one step ahead; they are ceilings."""
 
 import dataclasses
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Int
@@ -29,9 +29,14 @@ class KnownProcess:
             what it leads to.
     """
 
-    sees: Literal["all", "one step"] = "all"
+    sees: str = "all"
 
     knows_trials = True
+
+    def __post_init__(self) -> None:
+        """Check the setting."""
+        if self.sees not in ("all", "one step"):
+            raise ValueError(f"sees is {self.sees!r}; it must be 'all' or 'one step'")
 
     def initial_state(self, family: Family, keys: Int[Tensor, "B 4"]) -> Known:
         """What actions are worth.

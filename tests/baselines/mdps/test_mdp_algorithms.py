@@ -117,6 +117,7 @@ def test_every_algorithm_learns_and_draws_make_it_optimistic() -> None:
         (lambda: EpsilonGreedy(1.1), r"epsilon is 1.1; it must lie in \[0, 1\]"),
         (lambda: BEB(-1), "beta is -1; it must be a number from 0 up"),
         (lambda: PosteriorSampling(0), "draws is 0; it must be an integer from 1 to 100"),
+        (lambda: KnownProcess("two"), "sees is 'two'"),
         (lambda: evaluate(BEB(), Bandit(), 2), "BEB is for RandomMDP, not for Bandit"),
     ],
 )
