@@ -6,6 +6,7 @@ import operator
 from collections.abc import Iterator
 from typing import ClassVar, Literal, NamedTuple
 
+import numpy as np
 from array_api_compat import device
 
 from badger_envs import keyed_random
@@ -339,6 +340,14 @@ class HiddenProfile(Family):
     def solution(self, task: Task, state: State) -> Array:
         """What the option under discussion is worth, in every used slot."""
         return _row(task.value, state.time % task.options)[:, None] * task.mask
+
+    def sketch(self, inputs: np.ndarray, used: np.ndarray) -> str:
+        """What all know of the option under discussion, then what each member alone knows."""
+        lines = {"all members know": inputs[used][0, : self.shared]} if self.shared else {}
+        lines |= {f"member {i} knows": inputs[i, self.shared :] for i in np.flatnonzero(used)}
+        return "\n".join(
+            f"{who:<17}" + " ".join(f"{cue:+.2f}" for cue in known) for who, known in lines.items()
+        )
 
     def _numbers(self, like: Array) -> Array:
         """Numbers of the options, int64 [K], on the backend and device of an array."""

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 from typing import ClassVar, Literal, NamedTuple
 
+import numpy as np
 from array_api_compat import device
 
 from badger_envs import keyed_random
@@ -306,6 +307,16 @@ class Recall(Family):
         item, here = self._now(task, state)  # [B], [B, O]
         here = here & (state.time >= self.horizon - self._asking)[:, None]
         return xp.where(here, _entry(task.values, item)[:, None], 0.0)
+
+    def sketch(self, inputs: np.ndarray, used: np.ndarray) -> str:
+        """Who is told or asked what."""
+        for slot, (*key, value, told, asked) in enumerate(inputs.tolist()):
+            name = f"the value of ({' '.join(f'{number:+.2f}' for number in key)})" if key else "a value"
+            if told:
+                return f"member {slot} is told {name}: {value:+.0f}"
+            if asked:
+                return f"member {slot} is asked {name}"
+        return "nothing is told or asked"
 
     def _now(self, task: Task, state: State) -> tuple[Array, Array]:
         """The pair that is told or asked now, int64 [B], and whether it is in each slot, bool [B, O]."""

@@ -119,3 +119,14 @@ def test_a_ranking_is_judged_by_how_far_options_stand_from_their_ranks(
 def test_bad_settings_say_what_would_do(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         make_family("badger_envs.families.hidden_profile:HiddenProfile", settings)
+
+
+@pytest.mark.parametrize("shared", [0, 2])
+def test_who_plays_reads_what_all_know_and_what_each_does(shared: int) -> None:
+    family = HiddenProfile(members=2, shared=shared, own=1, capacity=3)
+    task = family.sample_task(keys_of(1))
+    known = cues(family, task)[0, 0]  # [O, F]
+    said = family.sketch(known, task.mask[0] > 0).splitlines()
+    own = [f"member {i} knows   {known[i, shared]:+.2f}" for i in range(2)]
+    everybody = [f"all members know {known[0, 0]:+.2f} {known[0, 1]:+.2f}"] if shared else []
+    assert said == everybody + own

@@ -95,3 +95,16 @@ def test_the_last_step_of_a_question_counts_and_zeros_and_wrong_answers_earn_not
 def test_bad_settings_say_what_would_do(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         make_family("badger_envs.families.recall:Recall", settings)
+
+
+@pytest.mark.parametrize("kind", ["lookup", "autoencode"])
+def test_who_plays_reads_who_is_told_or_asked_what(kind: Any) -> None:
+    family = Recall(kind=kind)
+    task = family.sample_task(keys_of(1))
+    observations, _, _ = play(family, task)
+    said = [family.sketch(seen.inputs[0], seen.input_mask[0] > 0) for seen in observations]
+    whom = ["nothing" if slot < 0 else f"member {slot}" for slot in task.slot[0]]
+    assert [text.split(" is ")[0] for text in said] == whom
+    told, asked = said[int(task.item[0, 6])], said[6]
+    assert told.endswith(f": {task.values[0, task.item[0, 6]]:+.0f}")
+    assert told.partition("told ")[2].startswith(asked.partition("asked ")[2])
