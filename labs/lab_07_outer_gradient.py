@@ -344,8 +344,8 @@ labs.show("lab_07_learning")
 #
 # The suite has all of them; a recipe names them by `estimator = "persistent_evolution"`. Here is a Badger agent in the
 # guessing game, 30 outer steps old. How well does each estimate agree in direction with the gradient by backpropagation
-# through the whole trial? (1: the same direction; 0: at right angles. In 7,425 dimensions, a random direction is at
-# right angles to any other.) The weights stay as they are within a trial, so that one trial's windows add up.
+# through the whole trial? (1: the same direction; 0: at right angles. Among thousands of weights, a random
+# direction is nearly at right angles to any other.) The weights stay as they are within a trial, so that one trial's windows add up.
 
 # %%
 recipe = load_recipe("guessing-hardwired")
@@ -394,11 +394,14 @@ cosines = {name: float(torch.cosine_similarity(row, truth, dim=0)) for name, row
 figure, axis = plt.subplots(figsize=(6.5, 3.6))
 places = np.arange(len(cosines))
 axis.barh(places, list(cosines.values()), color=[COLOURS[2] if "trunc" in n else COLOURS[0] for n in cosines])
+chance = 1.96 / len(truth) ** 0.5  # of a random direction, in 95 % of cases
+axis.axvspan(-chance, chance, color="grey", alpha=0.5, label="a random direction")
+axis.legend(loc="center right", bbox_to_anchor=(1, 0.33))
 axis.set_yticks(places, list(cosines))
 axis.invert_yaxis()
 axis.set(
     xlabel="cosine with backpropagation through the whole trial",
-    title="An agent of 7,425 weights",
+    title=f"An agent of {len(truth):,} weights",
     xlim=(-0.1, 1),
 )
 figure.tight_layout()
@@ -406,13 +409,13 @@ labs.show("lab_07_agent")
 
 # %% [markdown]
 # The agent is not the row of seven numbers. Here truncation hardly turns the gradient, less than other trials do (the
-# last bar), and evolution's direction is almost all noise. Which estimator is better is a question to a *problem*:
-# measure it.
+# last bar). What evolution finds in one outer step can hardly be told from a random direction: it needs many more pairs.
+# Which estimator is better is a question to a *problem*: measure it.
 #
 # ## What to take away
 #
 # - A window makes truncated backpropagation cheap and **biased**. In the row of seven numbers it goes the wrong way for
-#   good; on the agent it does no harm.
+#   good; it hardly turns the agent's gradient.
 # - Evolution strategies need no gradient and no memory. Their noise grows with the number of weights.
 # - PES has no bias at any window. It pays in variance, as many perturbations add up.
 # - Bias is told with its standard error, or not at all.
