@@ -185,7 +185,7 @@ def inner_loop(
     return torch.stack(errors)
 
 
-d, outer_steps = 3, labs.steps(full=300, smoke=3)
+d, outer_steps = 3, labs.steps(full=400, smoke=3)
 policies, outer_curves = {}, {}
 for kind in ("others", "nobody"):
     torch.manual_seed(0)
