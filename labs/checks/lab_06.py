@@ -66,7 +66,9 @@ def check_ucb1(ucb1: Callable[..., Any]) -> None:
 def check_reading(reading: Callable[..., Any]) -> None:
     """6.3: before the first pull and after one, of 3 trials with 4 arms."""
     choice, reward = torch.tensor([2, 0, 3]), torch.tensor([1.0, 0.0, 1.0])
-    found = as_tensor(reading(choice, reward, 4), (3, 6), "what is read after a pull")
+    made = reading(choice, reward, 4)
+    found = as_tensor(made, (3, 6), "what is read after a pull")
+    require(made.dtype == torch.float32, f"it is {made.dtype}; a network reads float32: one_hot(...).float()")
     wanted = right.reading(choice, reward, 4)
     require(
         bool((found[:, 4] == reward).all()) or not bool((found[:, 4] == 0).all()),
