@@ -22,6 +22,7 @@ _XOR = "badger_envs.families.xor:XOR"
 _BANDIT = "badger_envs.families.bandit:Bandit"
 _HOT_COLD = "badger_envs.families.hot_cold:HotCold"
 _RANDOM_MDP = "badger_envs.families.random_mdp:RandomMDP"
+_SEQUENCE = "badger_envs.combinators.sequence:Sequence"
 _VARIABLE_IO = "badger_envs.families.variable_io:VariableIO"
 _HIDDEN_PROFILE = "badger_envs.families.hidden_profile:HiddenProfile"
 _DELIBERATION = "badger_envs.families.deliberation:Deliberation"
@@ -120,6 +121,7 @@ TABLE = (
         },
         "find goals among 3 to 6 states, tested with 7 to 12",
     ),
+    Entry("Badger/Sequence-v0", _SEQUENCE, {}, "two guessing games, A, B, and A again"),
     Entry("Badger/HotCold-v0", _HOT_COLD, {}, "find the minimum of a hidden function from hotter and colder"),
     Entry(
         "Badger/HotCold-sphere-d2-v0",

@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from badger_agents.agent import Agent
+from badger_envs.combinators.sequence import Sequence
 from badger_envs.families.bandit import Bandit
 from badger_envs.families.deliberation import Deliberation
+from badger_envs.families.guessing_game import GuessingGame
 from badger_envs.families.random_mdp import RandomMDP
 from badger_envs.families.variable_io import VariableIO
 from badger_envs.families.xor import XOR
@@ -16,6 +18,7 @@ from baselines.constant_policies import Constant, FirstSlot, Spread
 from baselines.mdps.algorithms import EpsilonGreedy, OneStepOptimism
 from baselines.optimisers.triangulation import Triangulation
 from baselines.oracle import Oracle
+from baselines.restarted import Restarted
 from baselines.supervised.boolean import Memoriser, ReadAll
 from baselines.supervised.classical import BayesLookup, BestSupervised, LeastSquares, MeanPredictor
 from baselines.supervised.group_decisions import Pooling
@@ -76,6 +79,15 @@ def _random_mdp(family: Family) -> Candidates:
     return Candidates({"random arm": RandomArm()}, {"greedy by the posterior": EpsilonGreedy(0.0), **bonuses})
 
 
+def _sequence(family: Family) -> Candidates:
+    assert isinstance(family, Sequence)
+    if not all(isinstance(part, GuessingGame) for part in family.parts):
+        raise ValueError("floors and references are known for sequences of guessing games alone")
+    return Candidates(
+        {"zeros": Constant(0.0)}, {"triangulation, anew each visit": Restarted(Triangulation(), family)}
+    )
+
+
 def _hot_cold(family: Family) -> Candidates:
     spreads = {f"even spread, radius {radius}": Spread(radius) for radius in (0.25, 0.5, 0.75, 1.0)}
     return Candidates({"zeros": Constant(0.0), **spreads}, {"optimum": Oracle()})
@@ -124,6 +136,7 @@ REFERENCES: dict[str, Callable[[Family], Candidates]] = {
     "badger_envs.families.xor:XOR": _xor,
     "badger_envs.families.bandit:Bandit": _bandit,
     "badger_envs.families.random_mdp:RandomMDP": _random_mdp,
+    "badger_envs.combinators.sequence:Sequence": _sequence,
     "badger_envs.families.hot_cold:HotCold": _hot_cold,
     "badger_envs.families.variable_io:VariableIO": _variable_io,
     "badger_envs.families.hidden_profile:HiddenProfile": _hidden_profile,

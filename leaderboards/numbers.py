@@ -112,6 +112,7 @@ FAMILIES = {
     "VariableIO-v0": "learning a hidden map from examples, any number of inputs and outputs",
     "Bandit-v0": "exploration: arms of unknown reward",
     "RandomMDP-v0": "exploration of states and actions, in several episodes of one process",
+    "Sequence-v0": "gradual learning: two tasks and the first again; forgetting and transfer",
     "RandomMDP-goal-v0": "planning: a goal and the ways to it, found out in several episodes",
     "Recall-v0": "memory spread over members: what one was told, another is asked",
     "HiddenProfile-v0": "pooling what each member of a group knows, against what all know",

@@ -112,6 +112,28 @@ def random_mdp(draw: st.DrawFn) -> Settings:
 
 
 @st.composite
+def sequence(draw: st.DrawFn) -> Settings:
+    continuous = st.sampled_from(
+        [
+            {"id": "Badger/GuessingGame-v0", "dims": 2, "horizon": 2},
+            {"id": "Badger/VariableIO-v0", "horizon": 3, "support": 1},
+            {"id": "Badger/HotCold-v0", "horizon": 1},
+        ]
+    )
+    binary = st.sampled_from(
+        [{"id": "Badger/XOR-v0", "bits": 2}, {"id": "Badger/XOR-table-v0", "horizon": 2}]
+    )
+    chosen = st.sampled_from(
+        [{"id": "Badger/Bandit-v0", "arms": 3}, {"id": "Badger/RandomMDP-v0", "choices": 3, "horizon": 2}]
+    )
+    kind = draw(st.sampled_from([continuous, binary, chosen]))
+    tasks = draw(st.lists(kind, min_size=1, max_size=3))
+    order = draw(st.lists(st.integers(0, len(tasks) - 1), min_size=1, max_size=4))
+    other = draw(st.fixed_dictionaries({}, optional={"signed": st.booleans()}))
+    return draw(common()) | {"tasks": tasks, "order": order} | other
+
+
+@st.composite
 def hot_cold(draw: st.DrawFn) -> Settings:
     sized, largest = draw(sizes("dims", 1, 12))
     optional = {
@@ -191,6 +213,7 @@ LEGAL: Mapping[str, st.SearchStrategy[Settings]] = {
     "Badger/XOR-v0": xor(),
     "Badger/Bandit-v0": bandit(),
     "Badger/RandomMDP-v0": random_mdp(),
+    "Badger/Sequence-v0": sequence(),
     "Badger/HotCold-v0": hot_cold(),
     "Badger/VariableIO-v0": variable_io(),
     "Badger/HiddenProfile-v0": hidden_profile(),
@@ -240,6 +263,9 @@ ILLEGAL: dict[str, list[Any]] = {
     "profile": [*_NEVER, None, "Hidden", ["any"]],
     "states": [*_NO_SIZE, None, 51],
     "choices": [*_NO_SIZE, None, 51],
+    "tasks": [*_NEVER, None, [], [{}], [{"id": "Badger/None-v0"}], [{"id": "os:x"}], [{"dims": 3}], [3]],
+    "order": [*_NEVER, None, [], [8], [-1], [0.5], [True], [[0]]],
+    "signed": [*_NEVER, None, 0, "yes"],
     "concentration": [*_NEVER, None, 0.0001, 1001, True, "0.1"],
     "episode_steps": [*_NEVER, None, 0, 101, True, 2.0],
     "horizon": [*_NEVER, None, 0, True, 3.0, "20", [1, 2]],
