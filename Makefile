@@ -5,6 +5,7 @@
 #   make test-matrix    the tests on the oldest and newest gymnasium and numpy that can be installed
 #   make test-clients   other libraries on the built wheel, each in an environment of its own: about an hour
 #   make labs           run all labs with small budgets
+#   make explorer       build explorer/explorer.html: trained experts to watch and to cut off
 #   make docs           build the documentation into site/, from which it can be read without a server
 #   make format         rewrite the code as `make test` wants it
 #   make clean          remove all that these commands made
@@ -15,9 +16,9 @@ WORKERS ?= 2
 
 VENV := .venv
 PIP := $(VENV)/bin/pip --disable-pip-version-check --quiet
-CODE := badger_envs badger_agents baselines leaderboards tests benchmarks paper examples labs tools
+CODE := badger_envs badger_agents baselines leaderboards tests benchmarks paper examples explorer labs tools
 
-.PHONY: demo test test-slow test-matrix test-clients labs docs format clean python
+.PHONY: demo test test-slow test-matrix test-clients labs explorer docs format clean python
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -46,9 +47,13 @@ labs: export OMP_NUM_THREADS := 1
 labs: $(VENV)/.dev
 	$(VENV)/bin/pytest -n $(WORKERS) -m "slow or not slow" tests/labs/test_smoke.py
 
+explorer: $(VENV)/.runtime
+	$(VENV)/bin/python -m explorer.build
+
 docs: export OMP_NUM_THREADS := 1
 docs: export NO_MKDOCS_2_WARNING := 1
 docs: $(VENV)/.docs
+	$(VENV)/bin/python -m explorer.build
 	$(VENV)/bin/python -m mkdocs build --strict
 
 format: $(VENV)/.dev
@@ -56,7 +61,7 @@ format: $(VENV)/.dev
 	$(VENV)/bin/ruff format $(CODE)
 
 clean:
-	rm -rf $(VENV) .venv-matrix build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-matrix build dist site explorer/explorer.html *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 python:

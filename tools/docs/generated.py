@@ -107,7 +107,6 @@ def _labs(made: Generated) -> None:
 def _explorer(made: Generated) -> None:
     if EXPLORER.exists():
         made.files["explorer/explorer.html"] = EXPLORER.read_bytes()
-        made.navigation["Explorer"] = ["explorer.md"]
 
 
 def _reference(made: Generated) -> None:
