@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from badger_agents import evaluate, load
 from badger_envs.families.guessing_game import GuessingGame
-from labs.checks import alike, as_tensor, require
+from labs.checks import Mistake, alike, as_tensor, require
 from labs.solutions import lab_05 as right
 
 
@@ -98,6 +98,9 @@ def check_error_by_size(error_by_size: Callable[[Any, tuple[int, ...], int], dic
     require(isinstance(found, dict), "return a dictionary {size: error}")
     require(sorted(found) == [2, 3], f"its keys are {sorted(found)}; they must be the sizes")
     numbers = [float(found[size]) for size in sizes]
+    wanted = [evaluate(agent, GuessingGame(dims=size, split="test"), trials).mean for size in sizes]
+    if alike(numbers, wanted):
+        return
     every = {
         split: [evaluate(agent, GuessingGame(dims=size, split=split), trials) for size in sizes]
         for split in ("test", "train")
@@ -110,10 +113,7 @@ def check_error_by_size(error_by_size: Callable[[Any, tuple[int, ...], int], dic
         not alike(numbers, [float(each.loss.mean()) for each in every["test"]]),
         "it is the mean over all steps of the trial; take the outcome, which is the error after the last",
     )
-    require(
-        alike(numbers, [each.mean for each in every["test"]]),
-        "these are not the mean outcomes; does each size get its own family, and `trials` tasks?",
-    )
+    raise Mistake("these are not the mean outcomes; does each size get its own family, and `trials` tasks?")
 
 
 CHECKS: dict[str, Callable[[Any], None]] = {
