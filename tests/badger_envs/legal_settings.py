@@ -185,7 +185,7 @@ def hidden_profile(draw: st.DrawFn) -> Settings:
         "shared": st.integers(0, 8),
         "own": st.integers(1, 5),
         "kind": st.sampled_from(["choice", "ranking"]),
-        "profile": st.sampled_from(["any", "hidden"]),
+        "profile": st.sampled_from(["any", "any", "any", "hidden"]),
     }
     other = draw(st.fixed_dictionaries({}, optional=optional))
     return draw(common(LONGEST)) | members | options | draw(capacities(most)) | other
