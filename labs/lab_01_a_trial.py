@@ -68,7 +68,8 @@ for guess in my_guesses:
 # ## Exercise 1.1: the error
 #
 # The error is three times the mean of the squared distances: error = 3 / d * sum_i (guess_i - target_i)^2. A number
-# that is uniform in [-1, 1] has a mean square of 1/3. So zeros have an error of 1 on average: that is what the 3 is for.
+# that is uniform in [-1, 1] has a mean square of 1/3. So zeros have an error of 1 on average: that is what the 3 is
+# for.
 
 
 # %%
@@ -116,8 +117,8 @@ def play(env, policy, seed: int) -> list[float]:
         seed: of the trial, for `env.reset`.
 
     Returns:
-        The error after each step, `info["error"]`: as many numbers as the trial has steps. (The error of the zeros
-        before the first step is not among them.)
+        The error after each step, `info["error"]`: as many numbers as the trial has steps. (The error
+        of the zeros before the first step is not among them.)
     """
     raise NotImplementedError("exercise 1.2")
 

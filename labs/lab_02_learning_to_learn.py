@@ -10,8 +10,8 @@
 # %% [markdown]
 # # Lab 2. Learning to learn in forty lines
 #
-# **You will learn** how an outer loop finds a learning algorithm: a recurrent network plays many trials, and its weights
-# are changed by backpropagation through whole trials. You read two kinds of learning curves.
+# **You will learn** how an outer loop finds a learning algorithm: a recurrent network plays many trials, and its
+# weights are changed by backpropagation through whole trials. You read two kinds of learning curves.
 #
 # **It presumes** lab 1, and PyTorch: autograd, an optimiser, a GRU cell.
 #
@@ -149,8 +149,8 @@ outer_step = labs.answer("2.3", outer_step)
 # %% [markdown]
 # ## Exercise 2.4: two learning curves
 #
-# The *outer* curve is the outer loss against outer steps: the learner becomes a better learner. The *inner* curve is the
-# error against the steps of a trial, weights frozen: the learner learns one task.
+# The *outer* curve is the outer loss against outer steps: the learner becomes a better learner. The *inner* curve is
+# the error against the steps of a trial, weights frozen: the learner learns one task.
 
 
 # %%
@@ -209,8 +209,8 @@ labs.show("lab_02_two_loops")
 # %% [markdown]
 # ## Look at it
 #
-# Three trials of the trained learner. The dashed lines are the hidden numbers. Does it probe one output after the other,
-# as triangulation does?
+# Three trials of the trained learner. The dashed lines are the hidden numbers. Does it probe one output after the
+# other, as triangulation does?
 
 # %%
 with torch.no_grad():
@@ -233,6 +233,6 @@ axes[0].legend(fontsize=8)
 labs.show("lab_02_three_trials")
 
 # %% [markdown]
-# **Questions to take along.** Is the learner still right after 40 steps, twice as many as it ever met, and why should it
-# be? It has one output per hidden number in its weights: what would you do to play with d = 5? (Labs 3 to 5.) Which of
-# the two curves does a plot of PPO show?
+# **Questions to take along.** Is the learner still right after 40 steps, twice as many as it ever met, and why should
+# it be? It has one output per hidden number in its weights: what would you do to play with d = 5? (Labs 3 to 5.) Which
+# of the two curves does a plot of PPO show?

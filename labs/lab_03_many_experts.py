@@ -61,8 +61,8 @@ def error(outputs: Tensor, target: Tensor) -> Tensor:
 # %% [markdown]
 # ## Exercise 3.1: one policy for all experts
 #
-# A GRU cell takes a batch of rows, [N, R] and [N, H]. Trials and experts are both rows to it: flatten them, call the cell
-# once, and undo it. Weights are shared because there is only one cell.
+# A GRU cell takes a batch of rows, [N, R] and [N, H]. Trials and experts are both rows to it: flatten them, call the
+# cell once, and undo it. Weights are shared because there is only one cell.
 
 
 # %%
@@ -90,8 +90,8 @@ update = labs.answer("3.1", update)
 # Suppose all experts start alike. All hear the same error. All have written the same number. So all go on alike for
 # ever: they behave as one expert that writes the same number in all slots. How good can that be?
 #
-# On one task, the best number is the one with the lowest mean squared distance to all d targets. Averaged over tasks, what
-# is left is 1 - 1/d: for d = 1 nothing, for d = 3 two thirds, for many numbers all.
+# On one task, the best number is the one with the lowest mean squared distance to all d targets. Averaged over tasks,
+# what is left is 1 - 1/d: for d = 1 nothing, for d = 3 two thirds, for many numbers all.
 
 
 # %%
@@ -120,8 +120,8 @@ for d in (1, 2, 3, 5, 10):
 # %% [markdown]
 # ## Exercise 3.3: random states
 #
-# The weights must not say which expert is which. But their *states* may differ: draw them at random at the start of each
-# trial. The experts then do different things, and what they do can become different roles.
+# The weights must not say which expert is which. But their *states* may differ: draw them at random at the start of
+# each trial. The experts then do different things, and what they do can become different roles.
 
 
 # %%
@@ -147,8 +147,8 @@ random_states = labs.answer("3.3", random_states)
 # %% [markdown]
 # ## Exercise 3.4: identities
 #
-# Another way: each expert reads, at every step, numbers that tell it who it is. They are the same in all trials here: row
-# i of a table for expert i. Join them to what it reads.
+# Another way: each expert reads, at every step, numbers that tell it who it is. They are the same in all trials here:
+# row i of a table for expert i. Join them to what it reads.
 
 
 # %%
@@ -261,8 +261,8 @@ outer.legend(title="told apart by", fontsize=8)
 labs.show("lab_03_told_apart")
 
 # %% [markdown]
-# **What to see.** Experts that nothing tells apart reach the plateau and stay there, whatever you train: their spread is
-# 0. This is one run per agent. Another seed may need more or fewer outer steps to leave the plateau (lab 9 is about
+# **What to see.** Experts that nothing tells apart reach the plateau and stay there, whatever you train: their spread
+# is 0. This is one run per agent. Another seed may need more or fewer outer steps to leave the plateau (lab 9 is about
 # that).
 #
 # **Questions to take along.** Experts with random states do not talk, and still fall below 1 - 1/d: how can they? (All

@@ -10,8 +10,8 @@
 # %% [markdown]
 # # Lab 4. Let them talk
 #
-# **You will learn** how experts talk by attention, how to find out what their talk is worth (cut it, shuffle it, give it
-# to oneself), and when "communication helps" may be said.
+# **You will learn** how experts talk by attention, how to find out what their talk is worth (cut it, shuffle it, give
+# it to oneself), and when "communication helps" may be said.
 #
 # **It presumes** lab 3, and softmax attention as in a Transformer.
 #
@@ -40,18 +40,18 @@ torch.set_num_threads(1)  # so small a network is no faster with two
 # ## Only one hears
 #
 # As in lab 3, expert i has output i, and experts differ in their random states. But now only expert 0 hears the error.
-# The others are deaf: the best they can do alone is to write 0, and then two thirds of the error are left. To do better,
-# expert 0 has to tell them something.
+# The others are deaf: the best they can do alone is to write 0, and then two thirds of the error are left. To do
+# better, expert 0 has to tell them something.
 #
 # In every step each expert first says something: a *message* (value), a *key* (what the message is about) and a *query*
-# (what it wants to hear). What it then hears is a mean of the others' messages, weighted by how well their keys match its
-# query. Then it updates its state and writes.
+# (what it wants to hear). What it then hears is a mean of the others' messages, weighted by how well their keys match
+# its query. Then it updates its state and writes.
 #
 # ## Exercise 4.1: the attention channel
 #
 # Scores are query times key, divided by the root of the width. `edges[i, j]` says whether expert i can hear expert j:
-# whom it cannot hear gets no weight. Weights of a listener sum to 1. A listener who can hear nobody hears zeros (and not
-# NaN).
+# whom it cannot hear gets no weight. Weights of a listener sum to 1. A listener who can hear nobody hears zeros (and
+# not NaN).
 
 
 # %%
@@ -78,8 +78,8 @@ attend = labs.answer("4.1", attend)
 # ## Exercise 4.2: who can hear whom
 #
 # Three channels. With `"others"` an expert hears all but itself. With `"nobody"` it hears nothing. With `"itself"` it
-# hears its own message only. Why the third? An agent that hears itself has as many weights and does as much arithmetic as
-# one that talks. If it is as good, then talking was not what helped.
+# hears its own message only. Why the third? An agent that hears itself has as many weights and does as much arithmetic
+# as one that talks. If it is as good, then talking was not what helped.
 
 
 # %%
@@ -104,8 +104,8 @@ edges_of = labs.answer("4.2", edges_of)
 # ## Exercise 4.3: shuffle the messages
 #
 # If you cut the channel of an agent that was trained with it, it gets worse. That alone says little: zeros are unlike
-# anything it ever heard, and any network fails on inputs that it does not know. A better question: let experts hear what
-# experts in the same places say *in another trial*. It sounds as usual, but it is about another task.
+# anything it ever heard, and any network fails on inputs that it does not know. A better question: let experts hear
+# what experts in the same places say *in another trial*. It sounds as usual, but it is about another task.
 #
 # Let trial b hear trial b - 1, and trial 0 the last one.
 
@@ -247,9 +247,9 @@ labs.show("lab_04_interventions")
 # You trained one agent of each kind. Another seed could tell another story. The suite's board trained ten of each, and
 # its code lets nobody write "communication helps" unless all of this holds. Write it by hand.
 #
-# An *outer seed* is one training. Seed s of the agent and seed s of a rival met the same tasks, so take differences seed
-# by seed, rival minus agent: above 0, the agent is better. `interval` gives 95 % limits of their mean. The claim needs
-# that, for *every* rival, the *lower* limit is above 0, and that there are at least ten outer seeds.
+# An *outer seed* is one training. Seed s of the agent and seed s of a rival met the same tasks, so take differences
+# seed by seed, rival minus agent: above 0, the agent is better. `interval` gives 95 % limits of their mean. The claim
+# needs that, for *every* rival, the *lower* limit is above 0, and that there are at least ten outer seeds.
 
 
 # %%
@@ -266,8 +266,8 @@ def communication_helps(agent: np.ndarray, rivals: dict[str, np.ndarray]) -> boo
 
     Args:
         agent: [S], the mean error of each outer seed of the agent that talks.
-        rivals: [S] each, by name, errors of the same outer seeds: the agent retrained in silence, retrained with a channel
-            to oneself, and the agent with messages from other trials.
+        rivals: [S] each, by name, errors of the same outer seeds: the agent retrained in silence, retrained
+            with a channel to oneself, and the agent with messages from other trials.
 
     Returns:
         True if the errors of all rivals are higher, beyond doubt, and there are at least ten outer seeds.
@@ -281,7 +281,8 @@ communication_helps = labs.answer("4.4", communication_helps)
 
 # %% [markdown]
 # Now the numbers of the board `guessing-game-v1` (`badger board show guessing-game-v1`), ten outer seeds each. The
-# board's own gate asks for one thing more: messages must have more *influence* than those of untrained speakers (lab 8).
+# board's own gate asks for one thing more: messages must have more *influence* than those of untrained speakers (lab
+# 8).
 
 # %%
 table = Path(leaderboards.__file__).parent / "boards" / "guessing-game-v1" / "results.csv"
@@ -310,6 +311,6 @@ axis.set(xlabel="mean error of an outer seed", xscale="log", title="Ten outer se
 labs.show("lab_04_ten_seeds")
 
 # %% [markdown]
-# **Questions to take along.** Why is "cut" worse than "trained in silence", though in both nobody hears anything? Which of
-# the rivals would a channel fool that is nothing but more memory? What would an agent look like that passes the gate
-# and still says nothing about the task?
+# **Questions to take along.** Compare "cut" and "trained in silence": in both nobody hears anything. Why may they differ?
+# Which of the rivals would a channel fool that is nothing but more memory? What would an agent look like that passes the
+# gate and still says nothing about the task?

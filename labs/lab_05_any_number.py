@@ -10,8 +10,8 @@
 # %% [markdown]
 # # Lab 5. Any number
 #
-# **You will learn** how outputs find experts when there may be any number of either: by random addresses, one to one. You
-# train with few numbers, test with many, and draw the paper's figure 7.
+# **You will learn** how outputs find experts when there may be any number of either: by random addresses, one to one.
+# You train with few numbers, test with many, and draw the paper's figure 7.
 #
 # **It presumes** lab 4 (the channel), and `gather` and `argmax` of PyTorch.
 #
@@ -39,10 +39,10 @@ torch.set_num_threads(1)  # so small a network is no faster with two
 # %% [markdown]
 # ## Slots and addresses
 #
-# Until now expert i had output i: it was *hardwired*. Now say only that there are N *slots* (places for an output) and E
-# experts, and nothing about who belongs to what. At the start of each trial every slot and every expert draws an
-# *address*: a random vector of length 1, new in each trial. A slot goes to an expert whose address is like its own. So no
-# weight can come to depend on a place, and N and E may be anything.
+# Until now expert i had output i: it was *hardwired*. Now say only that there are N *slots* (places for an output) and
+# E experts, and nothing about who belongs to what. At the start of each trial every slot and every expert draws an
+# *address*: a random vector of length 1, new in each trial. A slot goes to an expert whose address is like its own. So
+# no weight can come to depend on a place, and N and E may be anything.
 #
 # ## Exercise 5.1: who is most like it?
 
@@ -99,7 +99,7 @@ def one_to_one(slots: Tensor, experts: Tensor) -> Tensor:
         experts: [B, E, K], addresses of length 1; N may be above E.
 
     Returns:
-        int64 [B, N], for each slot the expert with the largest dot product among those with fewest slots so far.
+        int64 [B, N], for each slot the expert with the largest dot product among those with fewest slots.
     """
     raise NotImplementedError("exercise 5.2")
 
@@ -238,8 +238,8 @@ with torch.no_grad():
 # `guessing-attentional` comes with the suite. It was trained for half an hour, with 1 to 19 numbers and 1 to 28 experts
 # (its recipe: `badger_agents/recipes/guessing-attentional.toml`). Write the loop that draws its figure 7.
 #
-# `evaluate(agent, family, trials)` plays tasks 0 to trials - 1 of the family's split, and its `mean` is the mean outcome:
-# the error after the last step. `GuessingGame(dims=..., split="test")` is the family.
+# `evaluate(agent, family, trials)` plays tasks 0 to trials - 1 of the family's split, and its `mean` is the mean
+# outcome: the error after the last step. `GuessingGame(dims=..., split="test")` is the family.
 
 
 # %%
@@ -284,6 +284,6 @@ axis.legend(fontsize=8)
 labs.show("lab_05_figure_7")
 
 # %% [markdown]
-# **Questions to take along.** Which part of what experts read tells them how many numbers there are, and what happens if
-# you take it away? A trial has 20 steps: how many numbers can triangulation find in it, and what can an agent do beyond
-# that? Why are addresses drawn anew in each trial?
+# **Questions to take along.** Which part of what experts read tells them how many numbers there are, and what happens
+# if you take it away? A trial has 20 steps: how many numbers can triangulation find in it, and what can an agent do
+# beyond that? Why are addresses drawn anew in each trial?
