@@ -5,6 +5,7 @@ import difflib
 import re
 import statistics as plain
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +15,16 @@ from leaderboards.boards.board import FOLDER as BOARDS
 from leaderboards.boards.board import Board, board_names
 from leaderboards.boards.claims import verdicts
 from leaderboards.boards.results import Results, read_results
-from leaderboards.boards.standing import mean_outcome, outcomes, scores, short, stale
+from leaderboards.boards.standing import (
+    mean_outcome,
+    outcomes,
+    rival_of,
+    said,
+    scores,
+    short,
+    stale,
+    standings,
+)
 from leaderboards.tuning.choosing import load_as_run
 
 BLOCK = re.compile(r"<!-- numbers: ([\w-]+) -->\n.*?<!-- end -->", re.DOTALL)
@@ -103,6 +113,70 @@ def sizes() -> str:
     ends = [f"{short(min(by_size[dims]))} to {short(max(by_size[dims]))}" for dims in wanted]
     head = ["hidden numbers", *map(str, wanted)]
     return table(head, [["error, median of 3 outer seeds", *median], ["lowest to highest", *ends]])
+
+
+def over(name: str, scale: str) -> str:
+    """Mean outcomes over a scale of a board: a row per contestant and reference."""
+    board = load_as_run(name)
+    cells = board.scales[scale].cells
+    results = read_results(board)
+    rows = [
+        [
+            ", ".join(filter(None, (entrant.label or agent, entrant.condition))),
+            *(
+                short(outcomes(board, results[agent], cell).mean()) if cell in board.cells_of(agent) else ""
+                for cell in cells
+            ),
+        ]
+        for agent, entrant in board.agents.items()
+        if results[agent] and entrant.role != "control" and set(cells[:2]) <= set(board.cells_of(agent))
+    ]
+    values = [f"{value:g}" for value in board.scales[scale].values]
+    return table([f"mean {board.outcome_in(board.main)}, by {board.scales[scale].label}", *values], rows)
+
+
+MONOLITHS = ("gru", "lstm", "transformer", "rl2")
+"""What names of monoliths on boards begin with."""
+
+
+def monoliths() -> str:
+    """A row per board and monolith: both outcomes, their difference, and what it shows."""
+    rows = []
+    for name in board_names():
+        board = load_as_run(name)
+        results = read_results(board)
+        for line in standings(board, results):
+            rival = rival_of(board, line.agent)
+            if line.versus is None or rival is None or not line.agent.startswith(MONOLITHS):
+                continue
+            rows.append(
+                [
+                    f"{name}: {board.outcome_in(board.main)} in {board.main}",
+                    line.label,
+                    _mean(board, results, line.agent),
+                    _mean(board, results, rival),
+                    line.versus.told,
+                    line.versus.verdict_of_succeeded,
+                ]
+            )
+    return table(["board", "monolith", "its mean", "Badger's", "so it is", "where both succeed"], rows)
+
+
+def generalist() -> str:
+    """What the generalist reaches in each family, beside itself in silence and untrained."""
+    board = load_as_run("generalist-v1")
+    results = read_results(board)
+    rows = [
+        [
+            f"{board.outcome_in(cell)} in {cell}",
+            *(
+                said(mean_outcome(board, results[agent], cell)) if results[agent] else "not run"
+                for agent in ("badger", "silenced", "untrained")
+            ),
+        ]
+        for cell in board.cells
+    ]
+    return table(["outcome", "trained on three families", "silence", "untrained"], rows)
 
 
 FAMILIES = {
@@ -233,5 +307,10 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "sizes": sizes,
     "families": families,
     "processors": processors,
+    "monoliths": monoliths,
+    "generalist": generalist,
+    "scaling-dimensions": partial(over, "scaling-v1", "dimensions"),
+    "scaling-experts": partial(over, "scaling-v1", "experts"),
+    "scaling-life": partial(over, "scaling-v1", "life"),
 }
 """What a block may be called, and what writes it."""

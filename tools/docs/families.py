@@ -16,7 +16,7 @@ from baselines.references import candidates_of
 from leaderboards.boards.standing import short
 from leaderboards.numbers import table
 
-SEED = 3
+SEED = 1
 """The task of the test split that is shown."""
 
 FIRST, LAST = 10, 2

@@ -1,5 +1,9 @@
 """MkDocs' hook: adds the generated pages, puts them into the navigation, leads links to pages."""
 
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
@@ -12,9 +16,16 @@ GENERATED = "generated"
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Generate all pages, and name them in the sections of the navigation that are there for them."""
+    """Generate all pages, and name them in the sections of the navigation that are there for them.
+
+    Pages of `docs/` that the navigation does not name come at the end, under "Project".
+    """
     generated: Generated = everything()
     config.extra[GENERATED] = generated
+    named = set(_places([*(config.nav or []), generated.navigation]))
+    docs = Path(config.docs_dir)
+    written = {path.relative_to(docs).as_posix() for path in docs.rglob("*.md")}
+    generated.navigation.setdefault("Project", []).extend(sorted(written - named))
     for entry in config.nav or []:
         for title, items in entry.items():
             if isinstance(items, list):
@@ -33,3 +44,12 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     """Take in sections of other files, and lead links to pages."""
     place = page.file.src_uri
     return texts.page(markdown, config.extra[GENERATED].sources.get(place, f"docs/{place}"), place)
+
+
+def _places(navigation: Any) -> Iterator[str]:
+    """All places that a navigation names."""
+    if isinstance(navigation, str):
+        yield navigation
+        return
+    for item in navigation.values() if isinstance(navigation, dict) else navigation:
+        yield from _places(item)

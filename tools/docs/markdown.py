@@ -17,6 +17,7 @@ PAGES = {
 
 _LINK = re.compile(r"(!?)\[((?:`[^`\n]*`|[^\]`])*)\]\((?!\w+:|#)([^)#\s]+)(#[^)\s]*)?\)")
 _TAKEN = re.compile(r"^<!-- from ([\w./-]+): (.+?) -->$", re.MULTILINE)
+_DRAWING = re.compile(r"^!\[[^\]]*\]\(([\w/-]+\.svg)\)$", re.MULTILINE)
 _MARK = re.compile(r"^<!-- (?:numbers: |client: |table|end).*-->\n", re.MULTILINE)
 
 
@@ -29,12 +30,21 @@ def page(text: str, source: str, uri: str) -> str:
         uri: the page's place on the site, such as "agents/index.md".
 
     Returns:
-        The text with sections taken in where it says `<!-- from FILE: HEADING -->`, links that lead to pages,
-        and without the marks for our own commands.
+        The text with sections taken in where it says `<!-- from FILE: HEADING -->`, with links that lead to
+        pages, with drawings of `docs/` as part of it, so that they have the page's colours, and without the
+        marks for our own commands.
     """
     linked = _relinked(text, source, uri)
     taken = _TAKEN.sub(lambda found: _relinked(section(found[1], found[2]), found[1], uri), linked)
-    return _MARK.sub("", taken)
+    folder = ROOT / "docs" / PurePosixPath(uri).parent
+
+    def drawing(found: re.Match[str]) -> str:
+        file = folder / found[1]
+        drawn = file.read_text(encoding="utf-8") if file.exists() else ""
+        return f"<figure>\n{drawn}</figure>" if drawn else found[0]
+
+    drawn = _DRAWING.sub(drawing, taken)
+    return _MARK.sub("", drawn)
 
 
 def section(file: str, heading: str) -> str:

@@ -13,10 +13,10 @@ def numbers(files: Annotated[tuple[Path, ...], tyro.conf.Positional] = (), *, ch
     """Write the marked blocks of documents anew.
 
     Args:
-        files: Markdown files; README.md and docs/*.md of the working folder if none is given.
+        files: Markdown files; README.md and all of docs/ in the working folder if none is given.
         check: Change nothing; fail if a block is not what it would be.
     """
-    for file in files or (Path("README.md"), *sorted(Path("docs").glob("*.md"))):
+    for file in files or (Path("README.md"), *sorted(Path("docs").rglob("*.md"))):
         text = file.read_text(encoding="utf-8")
         new = filled(text)
         if new == text:
