@@ -8,7 +8,7 @@ import csv
 import dataclasses
 import math
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -133,8 +133,8 @@ def chosen(agents: Sequence[Agent], family: RandomMDP) -> Agent:
 
 
 def _setting(agent: Agent) -> str:
-    fields = dataclasses.fields(agent) if dataclasses.is_dataclass(agent) else ()
-    return ", ".join(f"{field.name} = {getattr(agent, field.name)}" for field in fields)
+    names: Iterable[str] = getattr(agent, "__dataclass_fields__", ())
+    return ", ".join(f"{name} = {getattr(agent, name)}" for name in names)
 
 
 def table(
