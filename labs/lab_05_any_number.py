@@ -270,8 +270,8 @@ axis.plot(
     sizes, [long[d] for d in sizes], marker="s", label="guessing-attentional, 20 experts, 1 to 19 numbers"
 )
 axis.plot(
-    sizes,
-    [1 - 1 / d for d in sizes],
+    sizes[1:],
+    [1 - 1 / d for d in sizes[1:]],
     color="black",
     linestyle="--",
     label="the same number everywhere: 1 - 1/d",
@@ -284,6 +284,9 @@ axis.legend(fontsize=8)
 labs.show("lab_05_figure_7")
 
 # %% [markdown]
+# **What to see.** One set of weights serves any number, so both curves go on where training ended. The short training is
+# behind the long one also with the numbers that it met: a minute is little, and the long one had a curriculum of sizes.
+#
 # **Questions to take along.** Which part of what experts read tells them how many numbers there are, and what happens
 # if you take it away? A trial has 20 steps: how many numbers can triangulation find in it, and what can an agent do
 # beyond that? Why are addresses drawn anew in each trial?
