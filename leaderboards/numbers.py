@@ -120,9 +120,10 @@ def over(name: str, scale: str) -> str:
     board = load_as_run(name)
     cells = board.scales[scale].cells
     results = read_results(board)
+    old = stale(board, results)
     rows = [
         [
-            ", ".join(filter(None, (entrant.label or agent, entrant.condition))),
+            ", ".join(filter(None, (entrant.label or agent, entrant.condition))) + OLD * (agent in old),
             *(
                 short(outcomes(board, results[agent], cell).mean()) if cell in board.cells_of(agent) else ""
                 for cell in cells
@@ -135,6 +136,9 @@ def over(name: str, scale: str) -> str:
     return table([f"mean {board.outcome_in(board.main)}, by {board.scales[scale].label}", *values], rows)
 
 
+OLD = " (earlier edition)"
+"""What is said of agents that were measured with an earlier edition."""
+
 MONOLITHS = ("gru", "lstm", "transformer", "rl2")
 """What names of monoliths on boards begin with."""
 
@@ -145,6 +149,7 @@ def monoliths() -> str:
     for name in board_names():
         board = load_as_run(name)
         results = read_results(board)
+        old = set(stale(board, results))
         for line in standings(board, results):
             rival = rival_of(board, line.agent)
             if line.versus is None or rival is None or not line.agent.startswith(MONOLITHS):
@@ -152,7 +157,7 @@ def monoliths() -> str:
             rows.append(
                 [
                     f"{name}: {board.outcome_in(board.main)} in {board.main}",
-                    line.label,
+                    line.label + OLD * bool({line.agent, rival} & old),
                     _mean(board, results, line.agent),
                     _mean(board, results, rival),
                     line.versus.told,
@@ -166,6 +171,7 @@ def generalist() -> str:
     """What the generalist reaches in each family, beside itself in silence and untrained."""
     board = load_as_run("generalist-v1")
     results = read_results(board)
+    old = stale(board, results)
     rows = [
         [
             f"{board.outcome_in(cell)} in {cell}",
@@ -176,7 +182,8 @@ def generalist() -> str:
         ]
         for cell in board.cells
     ]
-    return table(["outcome", "trained on three families", "silence", "untrained"], rows)
+    head = f"trained on three families{OLD * ('badger' in old)}"
+    return table(["outcome", head, "silence", "untrained"], rows)
 
 
 FAMILIES = {
