@@ -61,9 +61,10 @@ def _boards(made: Generated) -> None:
     waiting = [f"- {board.name}: {board.title}" for board, results in boards if not _has_runs(results)]
     if waiting:
         told = "\n".join(["\nDescribed, not run yet:", "", *waiting, ""])
-        made.files["boards/index.md"] += told.encode()
-    index = ["boards/index.md", *({board.name: f"boards/{board.name}.md"} for board, _ in with_results)]
-    made.navigation["Boards"] = index
+        index = made.files["boards/index.md"]
+        made.files["boards/index.md"] = (index.decode() if isinstance(index, bytes) else index) + told
+    shown = ["boards/index.md", *({board.name: f"boards/{board.name}.md"} for board, _ in with_results)]
+    made.navigation["Boards"] = shown
 
 
 def _has_runs(results: Results) -> bool:
