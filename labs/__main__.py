@@ -4,13 +4,15 @@ import json
 import sys
 from pathlib import Path
 
-from labs.student_files import check_folder, make_notebooks, run_cells
+from labs.student_files import check_folder, make_notebooks, run_cells, unnamed
 
 
 def main(words: list[str]) -> None:
     """Do what the words say: check FOLDER SECONDS, notebooks FOLDER, or run FILE."""
     match words:
         case ["check", folder, limit]:
+            for path in unnamed(Path(folder)):
+                print(f"badger: skipped, no lab in its name: {path.relative_to(folder)}", file=sys.stderr)
             for row in check_folder(Path(folder), float(limit)):
                 print(json.dumps(row), flush=True)
         case ["notebooks", folder]:

@@ -53,6 +53,13 @@ def handed_in(folder: Path) -> list[Handed]:
     return known
 
 
+def unnamed(folder: Path) -> list[Path]:
+    """Scripts and notebooks in a folder and those below it whose names tell no lab: they are not graded."""
+    known = {each.path for each in handed_in(folder)}
+    files = (path for path in sorted(folder.rglob("*")) if path.suffix in (".py", ".ipynb"))
+    return [path for path in files if path not in known and ".ipynb_checkpoints" not in path.parts]
+
+
 def check_folder(folder: Path, limit: float = LIMIT) -> Iterator[dict[str, Any]]:
     """One row per exercise of each file: file, lab, exercise, passed, message.
 
@@ -113,6 +120,7 @@ def run_cells(path: Path) -> None:
 
     cells = [cell.source for cell in jupytext.read(path).cells if cell.cell_type == "code"]
     names: dict[str, Any] = {"__name__": "__main__"}
+    failures: list[str] = []
     for number, source in enumerate(cells, start=1):
         code = re.sub(r"(?m)^[%!].*$", "", source)  # what only a notebook understands
         name = f"{path.name}, cell {number}"
@@ -126,7 +134,9 @@ def run_cells(path: Path) -> None:
             exec(compile(code, name, "exec"), names)
         except (Exception, SystemExit) as error:
             told = " ".join(str(error).split())
-            print(f"cell {number} raises {type(error).__name__}: {told}", file=sys.stderr)
+            failures.append(f"cell {number} raises {type(error).__name__}: {told}")
+            first = "" if len(failures) == 1 else f"{failures[0]}; then "  # what comes later may come of it
+            print(first + failures[-1], file=sys.stderr)
 
 
 def make_notebooks(folder: Path) -> list[Path]:
