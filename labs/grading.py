@@ -105,6 +105,8 @@ def show(name: str) -> None:
     """Show the current figure in a notebook; a script writes it to runs/labs/NAME.png and says so."""
     import matplotlib.pyplot as plt
 
+    if os.environ.get(BUDGET) == "smoke":
+        print(f"{BUDGET}=smoke: the trainings are too short for this figure to mean anything")
     if "ipykernel" in sys.modules:
         plt.show()
         return

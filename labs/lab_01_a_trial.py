@@ -169,7 +169,7 @@ print("error after 1, 10, 20 steps:", *(f"{curve[step - 1]:.3f}" for step in (1,
 
 # %%
 def triangulate(zero_error: np.ndarray, probe_errors: np.ndarray, h: float) -> np.ndarray:
-    """The hidden numbers, from errors of d + 1 writings.
+    """The hidden numbers, from d + 1 errors: of zeros, and of d probes.
 
     Args:
         zero_error: [B], e_0, the error of zeros.
@@ -190,14 +190,15 @@ triangulate = labs.answer("1.3", triangulate)
 # ## Exercise 1.4: a learner
 #
 # Make a policy of it. It has a memory, which changes within a trial: the errors that it heard. The first observation
-# brings e_0. Then it probes slot after slot, and in step d + 1 it writes the answer, and goes on writing it.
+# brings e_0, and the length of `observation["outputs"]` is d. Then it probes slot after slot, and in step d + 1 it
+# writes the answer, and goes on writing it.
 #
 # Mind the time: the error in an observation belongs to what you wrote in the step *before*.
 
 
 # %%
 class Triangulation:
-    """Finds the target in d + 1 writings."""
+    """Finds the target after d probes."""
 
     def __init__(self, h: float = 0.5) -> None:
         self.h = h

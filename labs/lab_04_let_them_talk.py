@@ -49,9 +49,9 @@ torch.set_num_threads(1)  # so small a network is no faster with two
 #
 # ## Exercise 4.1: the attention channel
 #
-# Scores are query times key, divided by the root of the width. `edges[i, j]` says whether expert i can hear expert j:
-# whom it cannot hear gets no weight. Weights of a listener sum to 1. A listener who can hear nobody hears zeros (and
-# not NaN).
+# Scores are query times key, divided by sqrt(K), K being the width of a key. `edges[i, j]` says whether expert i can
+# hear expert j: whom it cannot hear gets no weight. Weights of a listener sum to 1. A listener who can hear nobody
+# hears zeros (and not NaN).
 
 
 # %%
@@ -78,8 +78,8 @@ attend = labs.answer("4.1", attend)
 # ## Exercise 4.2: who can hear whom
 #
 # Three channels. With `"others"` an expert hears all but itself. With `"nobody"` it hears nothing. With `"itself"` it
-# hears its own message only. Why the third? An agent that hears itself has as many weights and does as much arithmetic
-# as one that talks. If it is as good, then talking was not what helped.
+# hears its own message only. Why the third? An agent that hears itself has as many weights and does as much
+# arithmetic as one that talks. If an agent that was *trained* so is as good, then talking was not what helped.
 
 
 # %%
@@ -209,14 +209,16 @@ for kind in ("others", "nobody"):
 # %% [markdown]
 # ## Cut it, shuffle it, give it to oneself
 #
-# All on the same tasks, with the same weights and the same random states.
+# All on the same tasks, with the same random states. In the first four the weights are those of the agent that talks,
+# and only its channel is changed: "to oneself, not retrained" is that agent, rewired. The control of exercise 4.2, the
+# same agent trained with a channel to itself, is on the board below.
 
 # %%
 trained, silent = policies["others"], policies["nobody"]
 arms = {
     "as trained": (trained, "others", None),
     "cut": (trained, "nobody", None),
-    "to oneself": (trained, "itself", None),
+    "to oneself, not retrained": (trained, "itself", None),
     "from another trial": (trained, "others", from_another_trial),
     "trained in silence": (silent, "nobody", None),
 }
@@ -270,7 +272,7 @@ def communication_helps(agent: np.ndarray, rivals: dict[str, np.ndarray]) -> boo
             with a channel to oneself, and the agent with messages from other trials.
 
     Returns:
-        True if the errors of all rivals are higher, beyond doubt, and there are at least ten outer seeds.
+        True if for every rival the lower 95 % limit is above 0, and there are at least ten outer seeds.
     """
     raise NotImplementedError("exercise 4.4")
 
@@ -300,7 +302,7 @@ for name, rival in rivals.items():
     print(f"{name}: its error is higher by {(rival - agent).mean():.3f} ({low:.3f} to {high:.3f})")
 print(f"communication helps, by {len(seeds)} outer seeds: {communication_helps(agent, rivals)}")
 three = {name: rival[:3] for name, rival in rivals.items()}
-print(f"... and by the first three of them: {communication_helps(agent[:3], three)}")
+print(f"... and by the first three, whatever their intervals: {communication_helps(agent[:3], three)}")
 
 figure, axis = plt.subplots(figsize=(7, 3.5))
 for place, (name, numbers) in enumerate({"badger": agent, **rivals}.items()):
