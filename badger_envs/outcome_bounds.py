@@ -3,6 +3,7 @@
 import dataclasses
 import math
 
+from badger_envs.combinators.sequence import Sequence
 from badger_envs.families.bandit import Bandit
 from badger_envs.families.deliberation import Deliberation
 from badger_envs.families.digits import Digits
@@ -40,4 +41,6 @@ def exact_bounds(family: Family) -> tuple[float, float]:
     if isinstance(family, VariableIO):
         low, high = family.bounds.feedback  # of a single error, of which the outcome is a mean
         return float(low), float(high)
+    if isinstance(family, Sequence) and all(isinstance(part, GuessingGame) for part in family.parts):
+        return 0.0, max(exact_bounds(part)[1] for part in family.parts)  # losses of these are their errors
     return -math.inf, math.inf

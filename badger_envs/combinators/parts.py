@@ -58,7 +58,13 @@ def family_of_part(part: Part, **whole: Any) -> Family:
 
 @functools.cache
 def _tuple_type(name: str, fields: tuple[str, ...]) -> Any:
-    return namedtuple(name, fields)
+    """A named tuple of these fields; its instances can be pickled, though no module holds the type."""
+    body = {"__slots__": (), "__reduce__": lambda self: (_made, (name, fields, tuple(self)))}
+    return type(name, (namedtuple(name, fields),), body)
+
+
+def _made(name: str, fields: tuple[str, ...], arrays: tuple[Array, ...]) -> Any:
+    return _tuple_type(name, fields)(*arrays)
 
 
 def join(name: str, parts: Sequence[Any], **own: Array) -> Any:

@@ -66,7 +66,8 @@ class Sequence(Family):
 
     ## Episode end
     Terminates after `horizon` steps. `info["loss"]` (float64), the mean loss per step, judges the trial.
-    `info["loss_0"]`, `info["loss_1"]`, ... (float64): that of each visit of the order, 0 before it.
+    `info["loss_0"]` (float64), `info["loss_1"]` (float64), `info["loss_2"]` (float64) and so on: that of each
+    visit of the order, 0 before it.
     `info["forgetting"]` (float64): the loss of later visits to a task less that of the first visit to it,
     their mean: below 0 where something was kept. `info["transfer"]` (float64): the loss of the trial's first
     visit less that of first visits to other tasks, their mean: above 0 where, of tasks that are equally

@@ -22,6 +22,9 @@ FOLDER = Path(__file__).parent.parent / "golden"
 
 SEEDS = range(2)
 
+OBSERVATIONS = 22
+"""Of a longer trial, so many observations are stored, evenly spread from the first to the last."""
+
 
 def golden_file(id: str, folder: Path = FOLDER) -> Path:
     """Where an id's golden trajectory is stored."""
@@ -32,9 +35,9 @@ def golden(id: str) -> dict[str, np.ndarray]:
     """The trial that an id means: pseudo-random legal actions, seeds 0 and 1, on NumPy.
 
     Returns:
-        "draws": SHA-256 of all words drawn; "observation" [T + 1, B, numbers], all arrays side by side;
-        "info" [T + 1, B, measurements]; "reward", "loss", "terminated" [T, B]. Zeros after the end of a
-        trial. Everything but the draws in float32.
+        "draws": SHA-256 of all words drawn; "observation" [at most 22, B, numbers], all arrays side by
+        side, see `OBSERVATIONS`; "info" [T + 1, B, measurements]; "reward", "loss", "terminated" [T, B].
+        Zeros after the end of a trial. Everything but the draws in float32.
     """
     family = family_of(id)
     keys = seeded_keys(family, SEEDS)
@@ -51,6 +54,8 @@ def golden(id: str) -> dict[str, np.ndarray]:
     shown = [a for name, a in trajectory.items() if name not in results and not name.startswith("info ")]
     arrays = {"observation": np.concatenate(shown, axis=-1), "info": np.stack(info, axis=-1)}
     arrays = {name: array * started[:, :, None] for name, array in arrays.items()}
+    places = np.linspace(0, family.horizon, min(family.horizon + 1, OBSERVATIONS)).round().astype(int)
+    arrays["observation"] = arrays["observation"][places]
     arrays |= {name: trajectory[name] * running for name in results}
     stored = {name: array.astype(np.float32) for name, array in arrays.items()}
     return {"draws": np.array(digest.hexdigest()), **stored}
