@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import torch
 from array_api_compat import array_namespace
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorWrapper
 
-from badger_envs import TABLE, keyed_random, register, testing
+from badger_envs import keyed_random, register, testing
 from badger_envs.faces.pettingzoo import FamilyAECEnv
 from badger_envs.faces.vector_env import FamilyVectorEnv
 from badger_envs.families.bandit import Bandit
@@ -22,17 +21,11 @@ from badger_envs.families.guessing_game import GuessingGame
 from badger_envs.families.variable_io import VariableIO
 from badger_envs.family import Observation, Sizes, Transition
 from badger_envs.testing.__main__ import main as store_golden
+from tests.badger_envs.ids import IDS, QUICK_AND_SLOW
 from tests.badger_envs.toy_family import Toy
 
-IDS = [entry.id for entry in TABLE]
 
-OTHER_SIZES = re.compile(r"-(d3|d6|d10|[2468]|k\d+-n\d+|medium|hard)-v0$")
-"""Ids that differ from another in a size alone: all checks of them are among the slow tests."""
-
-
-@pytest.mark.parametrize(
-    "id", [pytest.param(id, marks=pytest.mark.slow) if OTHER_SIZES.search(id) else id for id in IDS]
-)
+@pytest.mark.parametrize("id", QUICK_AND_SLOW)
 def test_every_id_passes_all_checks(id: str) -> None:
     testing.check_family(id)
 
