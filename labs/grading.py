@@ -106,7 +106,7 @@ def show(name: str) -> None:
     import matplotlib.pyplot as plt
 
     if os.environ.get(BUDGET) == "smoke":
-        print(f"{BUDGET}=smoke: the trainings are too short for this figure to mean anything")
+        print(f"{BUDGET}=smoke: small budgets; a figure of trainings or of few tasks means nothing")
     if "ipykernel" in sys.modules:
         plt.show()
         return

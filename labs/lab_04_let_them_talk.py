@@ -314,5 +314,5 @@ labs.show("lab_04_ten_seeds")
 
 # %% [markdown]
 # **Questions to take along.** Compare "cut" and "trained in silence": in both nobody hears anything. Why may they differ?
-# Which of the rivals would a channel fool that is nothing but more memory? What would an agent look like that passes the
-# gate and still says nothing about the task?
+# Which of the rivals would a channel fool that is nothing but more memory? What would an agent look like that passes
+# your gate and still says nothing about the task?
