@@ -173,6 +173,11 @@ class Family(ABC):
     def bounds(self) -> Bounds:
         """(low, high) of each observation array."""
 
+    @property
+    def outcome_bounds(self) -> tuple[float, float]:
+        """(lowest, highest) outcome that any trial can have; infinite where nothing is known."""
+        return -math.inf, math.inf
+
     @abstractmethod
     def sample_task(self, keys: Array) -> Any:
         """Draw tasks: keys [B, 4] -> a NamedTuple of arrays [B, ...]."""
@@ -342,12 +347,30 @@ def check_choice(name: str, value: Any, choices: Collection[str]) -> str:
     return value
 
 
+class Filling(NamedTuple):
+    """Which slots a batch of tasks uses, and what stands in them: what `Sizes.fill` gives.
+
+    Attributes:
+        count: int64 [B, 1], how many slots each task uses.
+        order: int64 [B, O], which element each slot holds; [B, 0] where slot i holds element i.
+        element: int64 [B, O], the same written out; [1, O] where slot i holds element i.
+        used: bool [B, O].
+        mask: [B, O], the same as numbers.
+    """
+
+    count: Array
+    order: Array
+    element: Array
+    used: Array
+    mask: Array
+
+
 @dataclasses.dataclass(frozen=True)
 class Sizes:
     """How many slots tasks use: a number or a range, held out in the test split, permuted if asked.
 
-    Every family whose tasks vary in size has one, made by `of` from its settings, at construction. What is
-    drawn does not depend on the capacity: element k of a task is the same in any number of slots.
+    Every family whose tasks vary in size has one, made by `of_setting` from its settings, at construction.
+    What is drawn does not depend on the capacity: element k of a task is the same in any number of slots.
 
     Attributes:
         name: of the setting, and of the streams that are drawn from.
@@ -405,6 +428,18 @@ class Sizes:
         slots = highest if capacity is None else check_integer("capacity", capacity, low=highest)
         return cls(name, trained, tested, slots, tested if split == "test" else trained, shuffled)
 
+    @classmethod
+    def of_setting(cls, name: str, family: Any) -> "Sizes":
+        """`of` a family's settings `name`, `test_name`, `capacity`, `split` and `shuffle_slots`."""
+        return cls.of(
+            name,
+            getattr(family, name),
+            getattr(family, f"test_{name}"),
+            capacity=family.capacity,
+            split=family.split,
+            shuffled=family.shuffle_slots,
+        )
+
     @property
     def highest(self) -> int:
         """The highest size of all splits."""
@@ -437,6 +472,14 @@ class Sizes:
             return order
         xp = namespace(order)
         return xp.arange(self.capacity, dtype=xp.int64, device=device(order))[None, :]
+
+    def fill(self, keys: Array, dtype: str) -> Filling:
+        """Draw how many slots tasks use, and which: keys [B, 4] and the masks' dtype -> Filling."""
+        xp = namespace(keys)
+        count, order = self.count(keys), self.order(keys)
+        element = self.element(order)
+        used = element < count
+        return Filling(count, order, element, used, xp.astype(used, getattr(xp, dtype)))
 
     def spread(self, values: Array, order: Array) -> Array:
         """From elements to slots along the last axis, with zeros in the slots left over.

@@ -82,6 +82,11 @@ class Filtered(Family):
         """The family's, and the zeros of feedback that is not there."""
         return bounds_of_all([self.part])
 
+    @property
+    def outcome_bounds(self) -> tuple[float, float]:
+        """The family's."""
+        return self.part.outcome_bounds
+
     def sample_task(self, keys: Array) -> Any:
         """Tasks of the family."""
         return self.part.sample_task(keys)

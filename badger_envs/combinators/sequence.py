@@ -17,6 +17,7 @@ from badger_envs.combinators.parts import (
     wide_observation,
     widest,
 )
+from badger_envs.families.guessing_game import GuessingGame
 from badger_envs.family import (
     ActionKind,
     Bounds,
@@ -161,6 +162,13 @@ class Sequence(Family):
     def task_keys(self, keys: Array, place: int) -> Array:
         """Keys [B, 4] of the task at this place of `tasks`: the first is that of the trial's own keys."""
         return keys if place == 0 else keyed_random.words(keys, f"task {place}", 4)
+
+    @property
+    def outcome_bounds(self) -> tuple[float, float]:
+        """Those of the parts, where their losses are their outcomes: in guessing games."""
+        if not all(isinstance(part, GuessingGame) for part in self.parts):
+            return super().outcome_bounds
+        return 0, max(part.outcome_bounds[1] for part in self.parts)
 
     def sample_task(self, keys: Array) -> Any:
         """Draw all tasks: keys [B, 4] -> their arrays side by side."""

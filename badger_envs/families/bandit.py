@@ -200,12 +200,16 @@ class Bandit(Family):
         reward = {"gaussian": (-most, most), "informative": (0, TARGET)}.get(self.kind, (0, 1))
         return Bounds(outputs=(0, 1), feedback=reward)
 
+    @property
+    def outcome_bounds(self) -> tuple[float, float]:
+        """As many times the lowest and the highest reward as there are steps."""
+        low, high = self.bounds.feedback
+        return low * self.horizon, high * self.horizon
+
     def sample_task(self, keys: Array) -> Task:
         """Draw numbers of arms and their means: keys [B, 4] -> Task."""
-        xp, sizes = namespace(keys), self.sizes
-        arm = sizes.element(sizes.order(keys))  # [B or 1, O]
-        used = arm < sizes.count(keys)  # [B, O]
-        mask = xp.astype(used, getattr(xp, self.dtype))
+        xp = namespace(keys)
+        _, _, arm, used, mask = self.sizes.fill(keys, self.dtype)  # [B or 1, O], [B, O] twice
         mean = self._means(keys, arm) * mask
         best = xp.max(xp.where(used, mean, -math.inf), axis=-1)
         return Task(mean, best, mask)

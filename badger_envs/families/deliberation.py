@@ -161,7 +161,7 @@ class Deliberation(Family):
     @functools.cached_property
     def sizes(self) -> Sizes:
         """How large puzzles are."""
-        return Sizes.of("size", self.size, self.test_size, capacity=self.capacity, split=self.split)
+        return Sizes.of_setting("size", self)
 
     @property
     def side(self) -> int:
@@ -179,6 +179,11 @@ class Deliberation(Family):
     def bounds(self) -> Bounds:
         """Inputs and outputs in [-1, 1], the fraction right in [0, 1]."""
         return Bounds(inputs=(-1, 1), outputs=(-1, 1), feedback=(0, 1))
+
+    @property
+    def outcome_bounds(self) -> tuple[float, float]:
+        """A fraction of answers."""
+        return 0, 1
 
     def sample_task(self, keys: Array) -> Task:
         """Draw sizes and puzzles: keys [B, 4] -> Task."""

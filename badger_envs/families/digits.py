@@ -189,18 +189,15 @@ class Digits(Family):
             )
         _images()
 
-    def _sizes(self, name: str, train: Range, test: Range | None) -> Sizes:
-        return Sizes.of(name, train, test, capacity=self.capacity, split=self.split)
-
     @functools.cached_property
     def class_sizes(self) -> Sizes:
         """How many classes there are."""
-        return self._sizes("classes", self.classes, self.test_classes)
+        return Sizes.of_setting("classes", self)
 
     @functools.cached_property
     def input_sizes(self) -> Sizes:
         """How many input slots are in use."""
-        return self._sizes("inputs", self.inputs, self.test_inputs)
+        return Sizes.of_setting("inputs", self)
 
     @functools.cached_property
     def slots(self) -> Slots:
@@ -213,13 +210,16 @@ class Digits(Family):
         most = math.ceil(np.sqrt((_images().centred ** 2).sum(axis=-1).max())) if self.projected else 1
         return Bounds(inputs=(-most, most), outputs=(-1, 1), feedback=(0, 1), output_feedback=(0, 1))
 
+    @property
+    def outcome_bounds(self) -> tuple[float, float]:
+        """A fraction of answers."""
+        return 0, 1
+
     def sample_task(self, keys: Array) -> Task:
         """Draw digits, their order and the projection: keys [B, 4] -> Task."""
         xp = namespace(keys)
         dtype = getattr(xp, self.dtype)
-        classes, inputs = self.class_sizes, self.input_sizes
-        count, shown = classes.count(keys), inputs.count(keys)  # [B, 1] each
-        slot = classes.element(keys[:, :0])  # [1, O]
+        count, _, slot, _, mask = self.class_sizes.fill(keys, self.dtype)  # [B, 1], [1, O], [B, O]
         digit = keyed_random.permutation(keys, "digits", DIGITS)  # [B, DIGITS]
         digit = xp.take(digit, xp.clip(slot[0], 0, DIGITS - 1), axis=1)  # [B, O]; what is beyond is not used
         drawn = keyed_random.uniform(keys, "stream", 3)
@@ -231,9 +231,9 @@ class Digits(Family):
         signs = xp.reshape(xp.astype(1 - 2 * bits, dtype), (keys.shape[0], 2, PIXELS * self.projected))
         return Task(
             digit=digit,
-            mask=xp.astype(slot < count, dtype),
+            mask=mask,
             count=xp.astype(count[:, 0], dtype),
-            input_mask=xp.astype(inputs.element(keys[:, :0]) < shown, dtype),
+            input_mask=self.input_sizes.fill(keys, self.dtype).mask,
             signs=signs,
             walk=xp.stack([start, stride], axis=-1),
             first=xp.astype(drawn[:, :1], dtype),

@@ -111,14 +111,7 @@ class GuessingGame(Family):
     @functools.cached_property
     def sizes(self) -> Sizes:
         """How many numbers are hidden."""
-        return Sizes.of(
-            "dims",
-            self.dims,
-            self.test_dims,
-            capacity=self.capacity,
-            split=self.split,
-            shuffled=self.shuffle_slots,
-        )
+        return Sizes.of_setting("dims", self)
 
     @functools.cached_property
     def slots(self) -> Slots:
@@ -130,6 +123,11 @@ class GuessingGame(Family):
         """Outputs in [-1, 1], error in [0, 12]: SCALE * (1 + target_scale) ** 2 at most."""
         return Bounds(outputs=(-1, 1), feedback=(0, 4 * SCALE))
 
+    @property
+    def outcome_bounds(self) -> tuple[float, float]:
+        """An error is 3 at most for each unit of squared distance."""
+        return 0, SCALE * (1 + self.target_scale) ** 2
+
     def sample_task(self, keys: Array) -> Task:
         """Draw sizes and targets: keys [B, 4] -> Task."""
         xp, sizes = namespace(keys), self.sizes
@@ -138,8 +136,7 @@ class GuessingGame(Family):
         if sizes.fills_all:
             mask = xp.ones_like(target)
             return Task(target, mask * (SCALE / sizes.capacity), mask)
-        count = sizes.count(keys)  # [B, 1]
-        mask = xp.astype(sizes.element(sizes.order(keys)) < count, target.dtype)  # [B, O]
+        count, _, _, _, mask = sizes.fill(keys, self.dtype)  # [B, 1], [B, O]
         return Task(target * mask, mask * SCALE / xp.astype(count, target.dtype), mask)
 
     def initial_state(self, task: Task) -> State:

@@ -179,14 +179,7 @@ class HiddenProfile(Family):
     @functools.cached_property
     def sizes(self) -> Sizes:
         """How many members there are."""
-        return Sizes.of(
-            "members",
-            self.members,
-            self.test_members,
-            capacity=self.capacity,
-            split=self.split,
-            shuffled=self.shuffle_slots,
-        )
+        return Sizes.of_setting("members", self)
 
     @functools.cached_property
     def option_sizes(self) -> Sizes:
@@ -203,14 +196,18 @@ class HiddenProfile(Family):
         """Cues and ratings in [-1, 1], the accuracy in [0, 1]."""
         return Bounds(inputs=(-1, 1), outputs=(-1, 1), feedback=(0, 1))
 
+    @property
+    def outcome_bounds(self) -> tuple[float, float]:
+        """A fraction of answers."""
+        return 0, 1
+
     def sample_task(self, keys: Array) -> Task:
         """Draw sizes and cues: keys [B, 4] -> Task."""
         xp, sizes = namespace(keys), self.sizes
         dtype = getattr(xp, self.dtype)
         most = self.option_sizes.limits[1]
-        options, count = self.option_sizes.count(keys), sizes.count(keys)  # [B, 1] each
-        order = sizes.order(keys)
-        used = sizes.element(order) < count  # [B or 1, O]
+        options = self.option_sizes.count(keys)  # [B, 1]
+        count, order, _, used, mask = sizes.fill(keys, self.dtype)  # [B, 1], [B, O or 0], [B, O] twice
         there = self._numbers(keys) < options  # [B, K]
         drawn = self._cues(keys, 0, count, there)
         if self.profile == "hidden":
@@ -234,7 +231,7 @@ class HiddenProfile(Family):
             best=best,
             rank=rank,
             options=options[:, 0],
-            mask=xp.astype(xp.broadcast_to(used, (keys.shape[0], sizes.capacity)), dtype),
+            mask=mask,
             count=xp.astype(count[:, 0], dtype),
             hidden=hidden,
         )

@@ -145,14 +145,7 @@ class HotCold(Family):
     @functools.cached_property
     def sizes(self) -> Sizes:
         """How many coordinates there are."""
-        return Sizes.of(
-            "dims",
-            self.dims,
-            self.test_dims,
-            capacity=self.capacity,
-            split=self.split,
-            shuffled=self.shuffle_slots,
-        )
+        return Sizes.of_setting("dims", self)
 
     @functools.cached_property
     def _kinds_of_splits(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -182,6 +175,11 @@ class HotCold(Family):
             feedback={"sign": (-1.0, 1.0), "delta": (-most, most)}.get(self.feedback, (0.0, most)),
             output_feedback=(-steepest, steepest) if self.feedback == "gradient" else (0, 0),
         )
+
+    @property
+    def outcome_bounds(self) -> tuple[float, float]:
+        """The values of the functions."""
+        return dataclasses.replace(self, feedback="value").bounds.feedback
 
     def sample_task(self, keys: Array) -> Functions:
         """Draw functions: keys [B, 4] -> Functions."""

@@ -178,19 +178,15 @@ class RandomMDP(Family):
         if self.kind == "goal" and min(self.state_sizes.train[0], self.state_sizes.test[0]) < 2:
             raise ValueError(f"states is {self.states}; kind 'goal' needs 2 at least: the start and the goal")
 
-    def _sizes(self, name: str, train: Range, test: Range | None) -> Sizes:
-        shuffled = self.shuffle_slots
-        return Sizes.of(name, train, test, capacity=self.capacity, split=self.split, shuffled=shuffled)
-
     @functools.cached_property
     def state_sizes(self) -> Sizes:
         """How many states there are."""
-        return self._sizes("states", self.states, self.test_states)
+        return Sizes.of_setting("states", self)
 
     @functools.cached_property
     def action_sizes(self) -> Sizes:
         """How many actions there are."""
-        return self._sizes("choices", self.choices, self.test_choices)
+        return Sizes.of_setting("choices", self)
 
     @property
     def noise_size(self) -> int:
@@ -208,12 +204,18 @@ class RandomMDP(Family):
         most = math.ceil(2 * LARGEST_NORMAL)  # a normal mean and a normal deviation from it
         return Bounds(outputs=(0, 1), feedback=(0, 1) if self.kind == "goal" else (1 - most, 1 + most))
 
+    @property
+    def outcome_bounds(self) -> tuple[float, float]:
+        """As many times the lowest and the highest reward as there are steps."""
+        low, high = self.bounds.feedback
+        return low * self.horizon, high * self.horizon
+
     def sample_task(self, keys: Array) -> Task:
         """Draw sizes, transitions and rewards, and plan: keys [B, 4] -> Task."""
         xp = namespace(keys)
         dtype = getattr(xp, self.dtype)
-        states, actions = self.state_sizes.count(keys), self.action_sizes.count(keys)  # [B, 1]
-        state_order, action_order = self.state_sizes.order(keys), self.action_sizes.order(keys)
+        states, state_order, _, _, input_mask = self.state_sizes.fill(keys, self.dtype)
+        actions, action_order, _, _, output_mask = self.action_sizes.fill(keys, self.dtype)
         chance = self._transitions(keys, states)  # [B, S, A, S]
         if self.kind == "goal":
             drawn = keyed_random.uniform(keys, "goal", 1, dtype="float64")  # [B, 1]
@@ -234,8 +236,8 @@ class RandomMDP(Family):
             actions=actions[:, 0],
             state_order=state_order,
             action_order=action_order,
-            input_mask=xp.astype(self.state_sizes.element(state_order) < states, dtype),
-            output_mask=xp.astype(self.action_sizes.element(action_order) < actions, dtype),
+            input_mask=input_mask,
+            output_mask=output_mask,
         )
 
     def _number(self, keys: Array, sizes: Sizes) -> Array:

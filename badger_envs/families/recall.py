@@ -165,14 +165,7 @@ class Recall(Family):
     @functools.cached_property
     def sizes(self) -> Sizes:
         """How many members there are."""
-        return Sizes.of(
-            "members",
-            self.members,
-            self.test_members,
-            capacity=self.capacity,
-            split=self.split,
-            shuffled=self.shuffle_slots,
-        )
+        return Sizes.of_setting("members", self)
 
     @functools.cached_property
     def pair_sizes(self) -> Sizes:
@@ -195,14 +188,18 @@ class Recall(Family):
         """All in [-1, 1]; keys may be rounded beyond."""
         return Bounds(inputs=(-1.0001, 1.0001), outputs=(-1, 1), feedback=(-1, 1))
 
+    @property
+    def outcome_bounds(self) -> tuple[float, float]:
+        """A fraction of answers."""
+        return 0, 1
+
     def sample_task(self, keys: Array) -> Task:
         """Draw sizes, pairs and questions: keys [B, 4] -> Task."""
         xp, sizes = namespace(keys), self.sizes
-        dtype, where = getattr(xp, self.dtype), {"dtype": xp.int64, "device": device(keys)}
+        where = {"dtype": xp.int64, "device": device(keys)}
         most, batch = self.pair_sizes.limits[1], keys.shape[0]
-        pairs, members = self.pair_sizes.count(keys), sizes.count(keys)  # [B, 1] each
-        order = sizes.order(keys)
-        used = sizes.element(order) < members  # [B or 1, O]
+        pairs = self.pair_sizes.count(keys)  # [B, 1]
+        members, order, _, _, mask = sizes.fill(keys, self.dtype)  # [B, 1], [B, O or 0], [B, O]
         turns = keyed_random.words(keys, "turns", sizes.limits[1])  # [B, M]
         turns = xp.where(xp.arange(sizes.limits[1], **where) < members, turns, 2**32)
         turns = xp.argsort(turns, axis=-1, stable=True)  # [B, M], members in a random order, then the unused
@@ -225,7 +222,6 @@ class Recall(Family):
         told = xp.where(number < pairs, holder, -1)  # [B, N]
         slot = xp.concat([told, silence, xp.repeat(who, self.patience, axis=-1)], axis=-1)  # [B, T]
         names, values = self._pairs(keys, most)  # [B, N, W], [B, N]
-        mask = xp.astype(xp.broadcast_to(used, (batch, sizes.capacity)), dtype)
         return Task(names, values, item, slot, mask)
 
     def _asked(self, keys: Array, holder: Array, pairs: Array, members: Array) -> tuple[Array, Array]:

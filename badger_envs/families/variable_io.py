@@ -144,19 +144,15 @@ class VariableIO(Family):
         if check_number("blur", self.blur, 0, 1) == 1:
             raise ValueError(f"blur is {self.blur}; it must lie in [0, 1)")
 
-    def _sizes(self, name: str, train: Range, test: Range | None) -> Sizes:
-        shuffled = self.shuffle_slots
-        return Sizes.of(name, train, test, capacity=self.capacity, split=self.split, shuffled=shuffled)
-
     @functools.cached_property
     def input_sizes(self) -> Sizes:
         """How many inputs there are."""
-        return self._sizes("inputs", self.inputs, self.test_inputs)
+        return Sizes.of_setting("inputs", self)
 
     @functools.cached_property
     def output_sizes(self) -> Sizes:
         """How many outputs there are."""
-        return self._sizes("outputs", self.outputs, self.test_outputs)
+        return Sizes.of_setting("outputs", self)
 
     @functools.cached_property
     def _kinds_of_splits(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -192,6 +188,11 @@ class VariableIO(Family):
             for o in ends
         )
         return Bounds(inputs=(-1, 1), outputs=(-1, 1), feedback=(0, most), output_feedback=(-1, 1))
+
+    @property
+    def outcome_bounds(self) -> tuple[float, float]:
+        """A mean of errors."""
+        return self.bounds.feedback
 
     def sample_task(self, keys: Array) -> Task:
         """Draw sizes and maps: keys [B, 4] -> Task."""

@@ -161,14 +161,7 @@ class XOR(Family):
     @functools.cached_property
     def sizes(self) -> Sizes:
         """How many bits there are."""
-        return Sizes.of(
-            "bits",
-            self.bits,
-            self.test_bits,
-            capacity=self.capacity,
-            split=self.split,
-            shuffled=self.shuffle_slots,
-        )
+        return Sizes.of_setting("bits", self)
 
     @property
     def _counted_from(self) -> int:
@@ -196,19 +189,22 @@ class XOR(Family):
         revealed = (-1, 1) if self.function == "table" else (0, 0)
         return Bounds(inputs=(-1, 1), outputs=(-1, 1), feedback=(0, 1), output_feedback=revealed)
 
+    @property
+    def outcome_bounds(self) -> tuple[float, float]:
+        """A fraction of answers."""
+        return 0, 1
+
     def sample_task(self, keys: Array) -> Task:
         """Draw sizes, bits and, where asked for, the table: keys [B, 4] -> Task."""
         xp, sizes = namespace(keys), self.sizes
         dtype = getattr(xp, self.dtype)
-        count = sizes.count(keys)  # [B, 1]
-        element = sizes.element(sizes.order(keys))  # [B or 1, I]
-        used = element < count  # [B, I]
+        count, _, element, used, mask = sizes.fill(keys, self.dtype)  # [B, 1], [B or 1, I], [B, I] twice
         bits = 2 * keyed_random.integers(keys, "values", sizes.capacity, 0, 1) - 1  # [B, I]
         entries = 2 ** sizes.limits[1] if self.function == "table" else 0
         table = xp.astype(keyed_random.integers(keys, "table", entries, 0, 1), dtype)
         digit = xp.astype(used, xp.int64) << xp.clip(element, 0, MOST_BITS["table"])
         first = xp.astype(bits * xp.astype(used, xp.int64), dtype)  # not as floats: -0 would tell
-        return Task(first, xp.astype(used, dtype), xp.astype(count[:, 0], dtype), digit, 2 * table - 1)
+        return Task(first, mask, xp.astype(count[:, 0], dtype), digit, 2 * table - 1)
 
     def initial_state(self, task: Task) -> State:
         """The first bits, nothing written."""

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from badger_envs.outcome_bounds import exact_bounds, outcome_bounds
 from badger_envs.scoring import scale_of
 from leaderboards import statistics
 from leaderboards.boards.board import Board
@@ -253,7 +252,7 @@ def outcomes(board: Board, runs: Sequence[Run], cell: str) -> np.ndarray:
 
 def worst_outcome(board: Board, cell: str) -> float:
     """The worst outcome that the family allows, or the floor where that is worse or nothing is known."""
-    low, high = outcome_bounds(board.cells[cell].family())
+    low, high = board.cells[cell].family().outcome_bounds
     worst = low if board.higher_is_better else high
     if board.ends is None or cell != board.main:
         return worst
@@ -283,7 +282,7 @@ def limits(board: Board, cell: str, *values: np.ndarray) -> Limits:
         cell: of it.
         values: outcomes that were seen.
     """
-    low, high = exact_bounds(board.cells[cell].family())
+    low, high = map(float, board.cells[cell].family().outcome_bounds)
     floor = _floor(board, cell)
     if floor is not None:
         low, high = (floor, high) if board.higher_is_better else (low, floor)
