@@ -14,7 +14,7 @@ from badger_envs.testing.actions import check_actions
 from badger_envs.testing.definition import check_definition
 from badger_envs.testing.draws import check_draws, check_splits
 from badger_envs.testing.faces import check_faces, check_seeding
-from badger_envs.testing.golden import check_golden, golden, golden_file, write_golden
+from badger_envs.testing.golden import check_golden, golden, golden_file, stored_golden, write_golden
 from badger_envs.testing.learning import check_device_code, check_expected_reward, check_gradients
 from badger_envs.testing.purity import check_backends, check_purity, check_rows
 from badger_envs.testing.subject import Target
@@ -38,6 +38,7 @@ __all__ = [
     "check_vector_env",
     "golden",
     "golden_file",
+    "stored_golden",
     "write_golden",
 ]
 
@@ -67,5 +68,5 @@ def check_family(target: Target, *, held_out: bool = True) -> None:
     check_seeding(target)
     check_actions(target)
     check_vector_env(target)
-    if isinstance(target, str) and golden_file(target).exists():
+    if isinstance(target, str) and stored_golden(target) is not None:
         check_golden(target)

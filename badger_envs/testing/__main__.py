@@ -3,7 +3,7 @@
 import argparse
 
 from badger_envs.registry import TABLE
-from badger_envs.testing.golden import golden_file, write_golden
+from badger_envs.testing.golden import stored_golden, write_golden
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -13,7 +13,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--force", action="store_true", help="replace what is stored: dynamics have changed")
     options = parser.parse_args(arguments)
     for id in options.ids or [entry.id for entry in TABLE]:
-        if options.force or not golden_file(id).exists():
+        if options.force or stored_golden(id) is None:
             print(write_golden(id, force=True))
 
 

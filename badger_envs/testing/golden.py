@@ -27,8 +27,35 @@ OBSERVATIONS = 22
 
 
 def golden_file(id: str, folder: Path = FOLDER) -> Path:
-    """Where an id's golden trajectory is stored."""
-    return folder / f"{id}.npz"
+    """Where golden trajectories of ids are stored that are alike up to the first "-"."""
+    return folder / f"{id.partition('-')[0]}.npz"
+
+
+def stored_golden(id: str, folder: Path = FOLDER) -> dict[str, np.ndarray] | None:
+    """An id's golden trajectory as it was stored, see `golden`; None without one."""
+    return _read(golden_file(id, folder)).get(id)
+
+
+def golden_sha256(id: str) -> str | None:
+    """Hash of the golden trajectory that is stored for an id; None without one."""
+    stored = stored_golden(id)
+    if stored is None:
+        return None
+    digest = hashlib.sha256()
+    for name, array in stored.items():
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode() + array.tobytes())
+    return digest.hexdigest()
+
+
+def _read(path: Path) -> dict[str, dict[str, np.ndarray]]:
+    """Golden trajectories by id; a file holds their arrays as "id array"."""
+    found: dict[str, dict[str, np.ndarray]] = {}
+    if path.is_file():
+        with np.load(path, allow_pickle=False) as file:
+            for name in file.files:
+                id, _, array = name.rpartition(" ")
+                found.setdefault(id, {})[array] = file[name]
+    return found
 
 
 def golden(id: str) -> dict[str, np.ndarray]:
@@ -76,11 +103,17 @@ def write_golden(id: str, folder: Path = FOLDER, *, force: bool = False) -> Path
         FileExistsError: one is stored, and `force` is not given.
     """
     path = golden_file(id, folder)
-    if path.exists() and not force:
-        raise FileExistsError(f"{path} exists: what a version means must not change; register a new version")
+    stored = _read(path)
+    if id in stored and not force:
+        raise FileExistsError(
+            f"{path} holds {id}: what a version means must not change; register a new version"
+        )
+    stored[id] = golden(id)
+    arrays: dict[str, Any] = {
+        f"{each} {name}": array for each in sorted(stored) for name, array in stored[each].items()
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
-    contents: dict[str, Any] = golden(id)
-    np.savez_compressed(path, **contents)
+    np.savez_compressed(path, **arrays)
     return path
 
 
@@ -94,11 +127,9 @@ def check_golden(id: str, folder: Path = FOLDER) -> None:
     Raises:
         AssertionError: it does not, or nothing is stored.
     """
-    path = golden_file(id, folder)
-    require(path.exists(), f"{id} has no golden trajectory; store it: write_golden({id!r})")
-    with np.load(path, allow_pickle=False) as file:
-        stored = {name: file[name] for name in file.files}
-    found = golden(id)
+    stored, found = stored_golden(id, folder), golden(id)
+    if stored is None:
+        raise AssertionError(f"{id} has no golden trajectory; store it: write_golden({id!r})")
     advice = f"{id} no longer plays as its version says (register a new version):"
     require(str(found.pop("draws")) == str(stored.pop("draws")), f"{advice} draws are not bit-equal")
     require(found.keys() == stored.keys(), f"{advice} {list(found)} instead of {list(stored)}")

@@ -10,7 +10,6 @@ from pydantic import Field, ValidationError
 
 import badger_envs
 from badger_agents.agent import Settings
-from badger_envs.testing.golden import golden_file
 
 FILE, RECIPE, RESULTS = "submission.toml", "recipe.toml", "results.csv"
 """Names of a submission's files; beside them its weights (`weights_file`), and own code as NAME.py."""
@@ -126,12 +125,6 @@ def told(error: ValidationError) -> list[str]:
 def sha256(content: bytes) -> str:
     """SHA-256 in hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()
-
-
-def golden_sha256(id: str) -> str | None:
-    """Hash of an id's golden trajectory (`badger_envs.testing.golden`); None without one."""
-    path = golden_file(id)
-    return sha256(path.read_bytes()) if path.is_file() else None
 
 
 @functools.cache

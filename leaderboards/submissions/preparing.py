@@ -22,7 +22,7 @@ from badger_agents.training.checkpoint import (
 from badger_agents.training.log import read_log
 from badger_agents.training.own_code import keep_code
 from badger_agents.training.run import CHECKPOINT, LOG
-from badger_envs.testing.golden import check_golden
+from badger_envs.testing.golden import check_golden, golden_sha256
 from leaderboards.boards.board import Board, EntrantTable
 from leaderboards.boards.results import Row, rows_of, write_results
 from leaderboards.boards.rows import RunRows
@@ -31,7 +31,6 @@ from leaderboards.submissions.manifest import (
     RECIPE,
     RESULTS,
     Manifest,
-    golden_sha256,
     sha256,
     source_sha256,
     weights_file,

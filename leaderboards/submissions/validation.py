@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 
 from badger_agents.recipe.loading import Recipe
 from badger_agents.training.checkpoint import FORMAT, weights_sha256
+from badger_envs.testing.golden import golden_sha256
 from leaderboards.boards.board import Board, BoardError, board_names, load_board
 from leaderboards.boards.results import Row, parse_results
 from leaderboards.submissions.contestants import own_code, parse_recipe, refusals
@@ -24,7 +25,6 @@ from leaderboards.submissions.manifest import (
     RESULTS,
     Manifest,
     SubmissionError,
-    golden_sha256,
     read,
     read_manifest,
     read_tables,

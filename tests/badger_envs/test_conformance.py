@@ -21,6 +21,7 @@ from badger_envs.families.guessing_game import GuessingGame
 from badger_envs.families.variable_io import VariableIO
 from badger_envs.family import Observation, Sizes, Transition
 from badger_envs.testing.__main__ import main as store_golden
+from badger_envs.testing.golden import FOLDER
 from tests.badger_envs.ids import IDS, QUICK_AND_SLOW
 from tests.badger_envs.toy_family import Toy
 
@@ -36,9 +37,10 @@ def test_every_id_plays_as_its_version_says(id: str) -> None:
 
 
 def test_golden_files_are_those_of_the_ids_and_small() -> None:
-    files = sorted(testing.golden_file(IDS[0]).parent.parent.rglob("*.npz"))
-    assert files == sorted(testing.golden_file(id) for id in IDS)
-    assert max(file.stat().st_size for file in files) < 10_000
+    files = sorted(FOLDER.rglob("*.npz"))
+    assert files == sorted({testing.golden_file(id) for id in IDS})
+    assert {name.rpartition(" ")[0] for file in files for name in np.load(file).files} == set(IDS)
+    assert sum(file.stat().st_size for file in files) < 6_000 * len(IDS)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

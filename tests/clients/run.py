@@ -3,13 +3,13 @@
     python tests/clients/run.py                    # all of them, one after the other: about an hour
     python tests/clients/run.py sb3 torchrl --keep # these two; their environments stay for another time
 
-A client is a file `requirements/NAME.txt` of pinned packages. What is run for it, in an empty folder and with
+A client is a table of pinned packages in `requirements.toml`. What is run for it, in an empty folder and with
 nothing but the installed wheel: the blocks that follow `<!-- client: NAME -->` in `docs/clients.md`, so that
 the page shows what works, and `try_NAME.py` beside this file, if there is one.
 
 A line per client says "ok" or "failed". A package that cannot be installed is a failure, unless the client's
-file expects it: `# not installable: PACKAGE==VERSION: REASON`, with words of pip's own error. What is run
-then stands in for the library, and the word is "not installable". Another reason of pip's is a failure, too.
+table expects it: `not_installable`, with words of pip's own error. What is run then stands in for the
+library, and the word is "not installable". Another reason of pip's is a failure, too.
 """
 
 import argparse
@@ -21,21 +21,19 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 PAGE = ROOT / "docs" / "clients.md"
-REQUIREMENTS = HERE / "requirements"
-CONSTRAINTS = REQUIREMENTS / "constraints" / "all.txt"
+REQUIREMENTS = HERE / "requirements.toml"
 TIMEOUT = 900
 """Seconds that one script may take."""
 
 _BLOCK = re.compile(
     r"^<!-- client: (?P<client>\w+) -->\n+```(?P<language>\w+)\n(?P<text>.*?)^```$", re.M | re.S
 )
-
-_EXPECTED = re.compile(r"^# not installable: (?P<package>\S+==[^\s:]+): (?P<reason>.+)$", re.M)
 
 _INTERPRETER = {"python": ["python"], "sh": ["bash", "-e"]}
 
@@ -81,9 +79,37 @@ class Expected:
     reason: str
 
 
-def expected(requirements: str) -> list[Expected]:
-    """What the text of a client's file says cannot be installed."""
-    return [Expected(**found.groupdict()) for found in _EXPECTED.finditer(requirements)]
+@dataclasses.dataclass(frozen=True)
+class Client:
+    """What is installed for a client, each "name==version".
+
+    Attributes:
+        packages: beside the wheel.
+        no_deps: packages whose own requirements exclude ours without need.
+        not_installable: what pip refuses, as expected.
+    """
+
+    packages: list[str]
+    no_deps: list[str]
+    not_installable: list[Expected]
+
+
+def clients() -> dict[str, Client]:
+    """All clients by name."""
+    tables = tomllib.loads(REQUIREMENTS.read_text(encoding="utf-8"))["clients"]
+    return {
+        name: Client(
+            packages=table["packages"],
+            no_deps=table.get("no_deps", []),
+            not_installable=[Expected(**refused) for refused in table.get("not_installable", [])],
+        )
+        for name, table in sorted(tables.items())
+    }
+
+
+def constraints() -> list[str]:
+    """Versions that every client has, if it has the package."""
+    return tomllib.loads(REQUIREMENTS.read_text(encoding="utf-8"))["constraints"]
 
 
 def surprise(refused: Expected, status: int, said: str) -> str:
@@ -93,11 +119,6 @@ def surprise(refused: Expected, status: int, said: str) -> str:
     if " ".join(refused.reason.split()) in " ".join(said.split()):
         return ""
     return f"{refused.package} is refused for another reason than {refused.reason}: {first_error(said)}"
-
-
-def clients() -> list[str]:
-    """Names of all clients."""
-    return sorted(path.stem for path in REQUIREMENTS.glob("*.txt"))
 
 
 def blocks(page: str) -> list[Block]:
@@ -161,22 +182,20 @@ def call(command: list[str], log: Path, cwd: Path, path: Path | None = None) -> 
 
 
 def install(client: str, wheel: Path, venv: Path, log: Path) -> str:
-    """Make a client's environment, unless it is there: wheel and pinned packages; what was wrong.
-
-    `requirements/no_deps/NAME.txt` names packages whose own requirements exclude ours without need.
-    """
-    python = str(venv / "bin" / "python")
-    pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "--constraint", str(CONSTRAINTS)]
-    file, bare = REQUIREMENTS / f"{client}.txt", REQUIREMENTS / "no_deps" / f"{client}.txt"
+    """Make a client's environment, unless it is there: wheel and pinned packages; what was wrong."""
+    python, wanted = str(venv / "bin" / "python"), clients()[client]
+    shared = log.with_name("constraints.txt")
+    shared.write_text("\n".join(constraints()))
+    pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "--constraint", str(shared)]
     if Path(python).exists():
         commands = [[*pip, "--no-deps", "--force-reinstall", str(wheel)]]
     else:
-        commands = [[sys.executable, "-m", "venv", str(venv)], [*pip, str(wheel), "--requirement", str(file)]]
-        commands += [[*pip, "--no-deps", "--requirement", str(bare)]] if bare.exists() else []
+        commands = [[sys.executable, "-m", "venv", str(venv)], [*pip, str(wheel), *wanted.packages]]
+        commands += [[*pip, "--no-deps", *wanted.no_deps]] if wanted.no_deps else []
     for command in commands:
         if call(command, log, ROOT):
             return f"not installed: {first_error(log.read_text(errors='replace'))}"
-    for refused in expected(file.read_text(encoding="utf-8")):
+    for refused in wanted.not_installable:
         before = len(log.read_text(errors="replace"))
         status = call([*pip, "--dry-run", "--no-deps", refused.package], log, ROOT)
         if wrong := surprise(refused, status, log.read_text(errors="replace")[before:]):
@@ -202,7 +221,7 @@ def run(client: str, wheel: Path, cache: Path, keep: bool) -> Outcome:
             for command in commands:
                 if call(command, log, Path(empty), venv / "bin"):
                     return Outcome("failed", first_error(log.read_text(errors="replace")))
-        refused = expected((REQUIREMENTS / f"{client}.txt").read_text(encoding="utf-8"))
+        refused = clients()[client].not_installable
         return (
             Outcome("not installable", "; ".join(f"{r.package}: {r.reason}" for r in refused))
             if refused
