@@ -28,6 +28,7 @@ _HIDDEN_PROFILE = "badger_envs.families.hidden_profile:HiddenProfile"
 _DELIBERATION = "badger_envs.families.deliberation:Deliberation"
 _RECALL = "badger_envs.families.recall:Recall"
 _DIGITS = "badger_envs.families.digits:Digits"
+_SYNTHETIC = "badger_envs.families.synthetic.synthetic:Synthetic"
 
 TABLE = (
     Entry(
@@ -280,6 +281,30 @@ TABLE = (
         _DIGITS,
         {"inputs": [4, 8], "test_inputs": 16, "classes": [2, 5], "test_classes": 10},
         "2 to 5 digits in 16 to 32 numbers, tested with 10 in 64",
+    ),
+    Entry(
+        "Badger/Synthetic-v0",
+        _SYNTHETIC,
+        {},
+        "match a hidden map of many kinds, told right answers afterwards",
+    ),
+    Entry(
+        "Badger/Synthetic-optimum-v0",
+        _SYNTHETIC,
+        {"goal": "optimum", "context": False, "feedback": "error"},
+        "find where a hidden map has given values, from one error",
+    ),
+    Entry(
+        "Badger/Synthetic-choose-v0",
+        _SYNTHETIC,
+        {"goal": "choose", "feedback": "reward"},
+        "choose the output of a hidden map that is highest, hearing what was chosen",
+    ),
+    Entry(
+        "Badger/Synthetic-agree-v0",
+        _SYNTHETIC,
+        {"goal": "agree"},
+        "agree on the sign of a hidden map, told the right one afterwards",
     ),
 )
 
