@@ -291,13 +291,13 @@ TABLE = (
     Entry(
         "Badger/Synthetic-optimum-v0",
         _SYNTHETIC,
-        {"goal": "optimum", "context": False, "feedback": "error"},
+        {"goal": "optimum", "context": False, "told": "error"},
         "find where a hidden map has given values, from one error",
     ),
     Entry(
         "Badger/Synthetic-choose-v0",
         _SYNTHETIC,
-        {"goal": "choose", "feedback": "reward"},
+        {"goal": "choose", "told": "reward"},
         "choose the output of a hidden map that is highest, hearing what was chosen",
     ),
     Entry(

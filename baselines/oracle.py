@@ -65,3 +65,17 @@ class Oracle:
     ) -> tuple[OracleState, Float[Tensor, "B O"], dict[str, Tensor]]:
         """The answer of this step."""
         return state, state.answers[:, step], {}
+
+
+class BestChoice(Oracle):
+    """Names the slot that is the answer at each step: for choices that change nothing but what is earned."""
+
+    def initial_state(self, family: Family, keys: Int[Tensor, "B 4"]) -> OracleState:
+        """The answers."""
+        return OracleState(answers(family, keys))
+
+    def act(
+        self, state: OracleState, observation: Observation, keys: Int[Tensor, "B 4"], step: int
+    ) -> tuple[OracleState, Int[Tensor, "B"], dict[str, Tensor]]:
+        """The best slot of this step."""
+        return state, state.answers[:, step].argmax(dim=-1), {}

@@ -9,6 +9,7 @@ from badger_envs.families.bandit import Bandit
 from badger_envs.families.deliberation import Deliberation
 from badger_envs.families.guessing_game import GuessingGame
 from badger_envs.families.random_mdp import RandomMDP
+from badger_envs.families.synthetic.synthetic import Synthetic
 from badger_envs.families.variable_io import VariableIO
 from badger_envs.families.xor import XOR
 from badger_envs.family import Family
@@ -17,7 +18,7 @@ from baselines.bandits.special import AskAndTake, DiscountedUCB, GaussianUCB, Sh
 from baselines.constant_policies import Constant, FirstSlot, Spread
 from baselines.mdps.algorithms import EpsilonGreedy, OneStepOptimism
 from baselines.optimisers.triangulation import Triangulation
-from baselines.oracle import Oracle
+from baselines.oracle import BestChoice, Oracle
 from baselines.restarted import Restarted
 from baselines.supervised.boolean import Memoriser, ReadAll
 from baselines.supervised.classical import BayesLookup, BestSupervised, LeastSquares, MeanPredictor
@@ -131,6 +132,16 @@ def _digits(family: Family) -> Candidates:
     return Candidates({"spread answers": Spread(1.0)}, learners)
 
 
+def _synthetic(family: Family) -> Candidates:
+    assert isinstance(family, Synthetic)
+    if family.goal == "choose":
+        return Candidates({"random choice": RandomArm()}, {"best choice": BestChoice()})
+    floors: dict[str, Agent] = {"zeros": Constant(0.0)}
+    if family.goal == "agree":
+        floors = {"all +1": Constant(1.0), "all -1": Constant(-1.0)}
+    return Candidates(floors, {"answer": Oracle()})
+
+
 REFERENCES: dict[str, Callable[[Family], Candidates]] = {
     "badger_envs.families.guessing_game:GuessingGame": _guessing_game,
     "badger_envs.families.xor:XOR": _xor,
@@ -143,6 +154,7 @@ REFERENCES: dict[str, Callable[[Family], Candidates]] = {
     "badger_envs.families.deliberation:Deliberation": _deliberation,
     "badger_envs.families.recall:Recall": _recall,
     "badger_envs.families.digits:Digits": _digits,
+    "badger_envs.families.synthetic.synthetic:Synthetic": _synthetic,
 }
 """Candidates of a family, by "module:Class": a new family adds a row."""
 

@@ -198,6 +198,7 @@ FAMILIES = {
     "Recall-v0": "memory spread over members: what one was told, another is asked",
     "HiddenProfile-v0": "pooling what each member of a group knows, against what all know",
     "Deliberation-v0": "thinking time: prefix parities, pointers and mazes, longer than in training",
+    "Synthetic-v0": "learning to learn: hidden maps, goals and feedback of many kinds, a prior to train on",
     "Digits-v0": "learning to read handwriting from a stream of examples under a random projection",
 }
 """An id of each family, and what it selects for."""

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from badger_envs.families import hidden_maps, landscapes
 from badger_envs.families.bandit import DIFFICULTIES
+from badger_envs.families.synthetic import goals, maps
+from badger_envs.families.synthetic.synthetic import FEEDBACK
 
 Settings = dict[str, Any]
 
@@ -208,6 +210,30 @@ def recall(draw: st.DrawFn) -> Settings:
     return draw(common(LONGEST)) | members | pairs | draw(capacities(most)) | other
 
 
+@st.composite
+def synthetic(draw: st.DrawFn) -> Settings:
+    goal = draw(st.sampled_from(list(goals.GOALS)))
+    settings = draw(common()) | draw(kinds(maps.KINDS)) | {"goal": goal}
+    inputs, most_inputs = draw(sizes("inputs", 1, 5))
+    features, _ = draw(sizes("features", 1, 3))
+    outputs, most_outputs = draw(sizes("outputs", 2 if goal == "choose" else 1, 5))
+    told = [name for name in FEEDBACK if (goal, name) != ("choose", "gradient")]
+    optional = {
+        "project": st.booleans(),
+        "loudness": st.floats(0, 10),
+        "delay": st.integers(0, 16),
+        "unit": st.floats(1, 1000),
+        "local": st.booleans(),
+        "told_steps": st.integers(0, settings["horizon"]),
+        "distinct": st.integers(1, 2**31 - 1),
+    }
+    other = draw(st.fixed_dictionaries({}, optional=optional))
+    other["context"] = goal != "optimum" and draw(st.booleans())
+    other["told"] = tuple(draw(st.permutations(told))[: draw(st.integers(1, len(told)))])
+    capacity = draw(capacities(max(most_inputs, most_outputs)))
+    return settings | inputs | features | outputs | capacity | other
+
+
 LEGAL: Mapping[str, st.SearchStrategy[Settings]] = {
     "Badger/GuessingGame-v0": guessing_game(),
     "Badger/XOR-v0": xor(),
@@ -220,6 +246,7 @@ LEGAL: Mapping[str, st.SearchStrategy[Settings]] = {
     "Badger/Deliberation-v0": deliberation(),
     "Badger/Recall-v0": recall(),
     "Badger/Digits-v0": digits(),
+    "Badger/Synthetic-v0": synthetic(),
 }
 """Ids of the families with all their defaults, and legal settings of each."""
 
@@ -243,7 +270,7 @@ _NO_SIZES = {
     name: [*_NO_SIZE, None]
     for name in (
         *("dims", "bits", "inputs", "outputs", "members", "size", "pairs", "classes"),
-        *("states", "choices"),
+        *("states", "choices", "features"),
     )
 }
 _NO_TEST_SIZES = {f"test_{name}": _NO_SIZE for name in (*_NO_SIZES, "arms")}
@@ -288,5 +315,15 @@ ILLEGAL: dict[str, list[Any]] = {
     "slot_size": [*_NEVER, None, 0, 65, True, 4.0],
     "projected": [*_NEVER, None, 0, 1, "yes"],
     "blur": [*_NEVER, None, 1, True, "0.2"],
+    "goal": [*_NEVER, None, "win", ["match"]],
+    "told": [*_NEVER, None, "Sign", True, [], ["sign", "sign"]],
+    "told_steps": [*_NEVER, 1000, True, 2.0],
+    "context": [*_NEVER, None, 0, "yes"],
+    "project": [*_NEVER, None, 0, "yes"],
+    "local": [*_NEVER, None, 0, "yes"],
+    "loudness": [*_NEVER, None, 10.1, True, "0.1"],
+    "delay": [*_NEVER, None, 17, True, 2.0],
+    "unit": [*_NEVER, None, 0, 0.9, True, "2"],
+    "distinct": [*_NEVER, 0, 2**31, True, 2.0],
 }
 """Values that a setting may not have, whatever the others are."""

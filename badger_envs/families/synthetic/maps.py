@@ -1,4 +1,4 @@
-"""Hidden maps of several kinds, from N numbers to M numbers in [-1, 1]: how they are drawn, values, slopes."""
+"""Hidden maps of several kinds, from N numbers to M numbers in [-1, 1]: draws, values, slopes."""
 
 import math
 from typing import NamedTuple
@@ -25,9 +25,9 @@ class Maps(NamedTuple):
 
     Attributes:
         kind: [B, K], 1 at each map's kind, in the order of the mixture.
-        weights: [B, M, N], of a linear, sparse or threshold map; rows sum to 1 at most, in absolute values.
+        weights: [B, M, N], of a linear, sparse or threshold map; absolute values of a row sum to 1 at most.
         offset: [B, M], likewise.
-        inner: [B, UNITS, N], into the units of a network; prototypes of a lookup; which number a tree asks for.
+        inner: [B, UNITS, N], into the units of a network; prototypes of a lookup; what a tree asks for.
         bias: [B, UNITS].
         leaves: [B, M, UNITS], out of the units.
     """
@@ -50,7 +50,7 @@ def draw(keys: Array, kinds: tuple[str, ...], used: Array, outputs: int) -> Maps
         outputs: M.
     """
     xp, (batch, width) = namespace(keys), used.shape
-    dtype = str(used.dtype).rpartition(".")[2]
+    dtype = str(used.dtype).rpartition(".")[2]  # of either backend
     kind = draw_kind(keyed_random.uniform(keys, "kind", 1, dtype=dtype)[:, 0], kinds)
     count = xp.sum(used, axis=-1)[:, None, None]  # [B, 1, 1]
 

@@ -20,6 +20,7 @@ from badger_envs.families import (
     variable_io,
     xor,
 )
+from badger_envs.families.synthetic import goals, maps, synthetic
 from badger_envs.family import Family
 
 FAMILIES = sorted({type(family_of(entry.id)) for entry in TABLE}, key=lambda family: family.__name__)
@@ -49,6 +50,10 @@ NUMBERS: list[tuple[type[Family], str]] = [
     ),
     (digits.Digits, f"every {digits.HELD_OUT}th of a digit"),
     (digits.Digits, f"more than {digits.PIXELS} numbers"),
+    (synthetic.Synthetic, f"below {synthetic.SUCCESS}"),
+    (synthetic.Synthetic, f"{maps.NONZERO} of the N numbers"),
+    (synthetic.Synthetic, f"{maps.UNITS} tanh units"),
+    (synthetic.Synthetic, f"at most {synthetic.LONGEST_DELAY}"),
     (bandit.Bandit, f"at most {bandit.MOST_ARMS}"),
     (bandit.Bandit, f"pays {bandit.TARGET:g}, the others {bandit.ORDINARY}"),
     (bandit.Bandit, f"in [0, {bandit.TARGET:g}]"),
@@ -108,5 +113,6 @@ def test_the_kinds_of_maps_and_functions_are_all_in_the_manual() -> None:
         (hidden_profile.HiddenProfile, (*hidden_profile.KINDS, *hidden_profile.PROFILES)),
         (deliberation.Deliberation, deliberation.KINDS),
         (random_mdp.RandomMDP, random_mdp.KINDS),
+        (synthetic.Synthetic, (*maps.KINDS, *goals.GOALS, *synthetic.FEEDBACK)),
     ):
         assert all(f'"{kind}"' in manual(family) for kind in kinds)
