@@ -55,7 +55,7 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def boards() -> str:
-    """A row per board and condition: best contestant, Badger with its score, Badger in silence, the claim."""
+    """A row per board and condition: the best mean of those run, Badger, Badger in silence, the claim."""
     rows = []
     for name in board_names():
         board = load_as_run(name)
@@ -79,7 +79,7 @@ def boards() -> str:
             normal = scores(board, outcomes(board, results[agent], board.main))
             rows.append(
                 [
-                    f"{name}{', ' + condition if condition else ''}{' (earlier edition)' * (agent in old)}",
+                    f"{name}{', ' + condition if condition else ''}{OLD * (agent in old)}",
                     f"{board.outcome_in(board.main)} in {board.main}",
                     f"{board.agents[best].label or best} {_mean(board, results, best)}",
                     _mean(board, results, agent),
@@ -91,7 +91,7 @@ def boards() -> str:
     head = [
         "board",
         "outcome",
-        "best contestant",
+        "best mean of those run",
         "Badger",
         "its score",
         "Badger retrained without talk",
@@ -136,16 +136,19 @@ def over(name: str, scale: str) -> str:
     return table([f"mean {board.outcome_in(board.main)}, by {board.scales[scale].label}", *values], rows)
 
 
-OLD = " (earlier edition)"
-"""What is said of agents that were measured with an earlier edition."""
+OLD = " (earlier definition)"
+"""What is said of lines that were measured by another definition of the board than today's."""
 
 MONOLITHS = ("gru", "lstm", "transformer", "rl2")
 """What names of monoliths on boards begin with."""
 
 
 def monoliths() -> str:
-    """A row per board and monolith: both outcomes, their difference, and what it shows."""
-    rows = []
+    """A row per board and monolith: both outcomes, their difference, and what it shows.
+
+    Rows of an earlier definition are left out, and said to be: nobody looked whether arms were alike there.
+    """
+    rows, left_out = [], []
     for name in board_names():
         board = load_as_run(name)
         results = read_results(board)
@@ -154,17 +157,22 @@ def monoliths() -> str:
             rival = rival_of(board, line.agent)
             if line.versus is None or rival is None or not line.agent.startswith(MONOLITHS):
                 continue
+            if {line.agent, rival} & old:
+                left_out.append(f"{name} ({line.label})")
+                continue
             rows.append(
                 [
                     f"{name}: {board.outcome_in(board.main)} in {board.main}",
-                    line.label + OLD * bool({line.agent, rival} & old),
+                    line.label,
                     _mean(board, results, line.agent),
                     _mean(board, results, rival),
                     line.versus.told,
                     line.versus.verdict_of_succeeded,
                 ]
             )
-    return table(["board", "monolith", "its mean", "Badger's", "so it is", "where both succeed"], rows)
+    text = table(["board", "monolith", "its mean", "Badger's", "so it is", "where both succeed"], rows)
+    note = f"\n\nLeft out, as their rows are of an earlier definition of the board: {', '.join(left_out)}."
+    return text + note * bool(left_out)
 
 
 def generalist() -> str:

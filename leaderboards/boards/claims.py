@@ -78,9 +78,9 @@ def verdict(board: Board, results: Results, agent: str, silent: str, alone: str,
     few = ", ".join(f"{name} {count}" for name, count in counts.items() if count < ENOUGH)
     checks = [Check(f"at least {ENOUGH} outer seeds of each", not few, few or f"{min(counts.values())}")]
     for what, control in (
-        ("better than retrained without communication", silent),
+        ("better than retrained in silence", silent),
         ("better than with a self-loop channel", alone),
-        ("shuffling messages across tasks hurts", shuffled),
+        ("messages of other tasks hurt", shuffled),
     ):
         found = difference(board, results, agent, control, board.main)
         gained = None if found is None else _turned(found, sign)
@@ -147,7 +147,7 @@ def _speed(threshold: float, results: Results, agent: str, silent: str) -> str:
 
 
 def _influence(results: Results, agent: str) -> Check:
-    what = "messages influence what others write more than those of untrained speakers"
+    what = "messages move others more than those of untrained speakers"
     pairs = [(run.facts.influence, run.facts.influence_untrained) for run in results[agent]]
     known = [value - null for value, null in pairs if value is not None and null is not None]
     if not known:

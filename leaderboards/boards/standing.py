@@ -201,7 +201,7 @@ def failing(board: Board) -> str:
 
 
 def stale(board: Board, results: Results) -> list[str]:
-    """Lines with rows of an earlier edition: of another recipe, other tasks or families than today's."""
+    """Lines with rows of an earlier definition: of another recipe, other tasks or families than today's."""
     return [
         name
         for name, runs in results.items()

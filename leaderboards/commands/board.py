@@ -29,7 +29,7 @@ from leaderboards.tuning.choosing import (
     Choice,
     TuningRow,
     arms,
-    choice_of,
+    known_choice,
     load_as_run,
     read_tuning,
     tuned,
@@ -96,12 +96,14 @@ def run(
     put_together(board_, rows_folder(out, board_), out / board_.name)
     if keep:
         keep_results(untuned if policy is None else board_, out / board_.name)
+    rows = read_tuning(tuning_file(board))
     if policy is None:
-        show_board(board_, read_results(board_, out / board_.name / RESULTS), as_json=json)
+        found = read_results(board_, out / board_.name / RESULTS)
+        show_board(board_, found, tuning=rows, as_json=json)
         return
     assert own is not None
     results = own_results(board_, out / board_.name / RESULTS)
-    show_board(board_, results, as_json=json, note=place(board_, results, own))
+    show_board(board_, results, tuning=rows, as_json=json, note=place(board_, results, own))
 
 
 def make_all(board: Board, units: list[Unit], processes: int, ray: str | None = None) -> None:
@@ -196,10 +198,14 @@ def show_choices(board: Board, choices: Sequence[Choice], *, as_json: bool) -> N
             agent=choice.agent,
             optimiser=choice.optimiser.model_dump_json(),
             diverged=choice.diverged,
+            at_end=choice.at_end,
         )
         for choice in choices
     ]
+    chosen = {choice.agent for choice in choices}
+    without = [name for name in arms(board) if name not in chosen]
     note = f"mean over {seeds} outer seeds on the validation split"
+    note += f"; not tuned: {', '.join(without)}" * bool(without)
     show(results, as_json=as_json, title=f"Optimisers of {board.name}", note=note)
 
 
@@ -234,9 +240,14 @@ def show_(
         json: Print the result as one JSON object.
     """
     board_, note = load_as_run(board), ""
+    rows = read_tuning(tuning_file(board))
     if tuning:
-        rows = read_tuning(tuning_file(board))
-        show_choices(board_, [choice_of(board_, name, rows) for name in arms(board_)], as_json=json)
+        known = {row.key: row for row in rows}
+        found = [known_choice(board_, name, known) for name in arms(board_)]
+        choices = [choice for choice in found if choice is not None]
+        if not choices:
+            raise BoardError(f"{board_.name} has not been tuned; run badger board tune {board_.name}")
+        show_choices(board_, choices, as_json=json)
         return
     if runs is None:
         board_, results, note = kept(board_)
@@ -245,7 +256,7 @@ def show_(
     if cells and not json:
         print("\n".join([board_.title, *cell_lines(board_, results)]))
         return
-    show_board(board_, results, as_json=json, note=note)
+    show_board(board_, results, tuning=rows, as_json=json, note=note)
 
 
 def list_boards(*, json: bool = False) -> None:
@@ -274,12 +285,14 @@ def build(
         out: Folder of the pages.
         json: Print the result as one JSON object.
     """
-    chosen = [load_as_run(name) for name in boards or board_names()]
+    names = boards or tuple(board_names())
+    chosen = [load_as_run(name) for name in names]
     found = [
         kept(board)[:2] if runs is None else (board, read_results(board, runs / board.name / RESULTS))
         for board in chosen
     ]
-    files = pages(found)
+    tuning = {board.name: read_tuning(tuning_file(name)) for name, board in zip(names, chosen, strict=True)}
+    files = pages(found, tuning)
     out.mkdir(parents=True, exist_ok=True)
     write_together({out / name: text for name, text in files.items()})
     show([record("files", len(files))], as_json=json, title="Pages of boards", note=f"in {out}")

@@ -21,13 +21,14 @@ from leaderboards.boards.standing import (
     said,
     score_said,
     short,
-    stale,
     standings,
 )
 from leaderboards.results import Record, record, show
+from leaderboards.site.origins import earlier, origins, trials
 from leaderboards.statistics import Estimate, share
 from leaderboards.submissions.entries import FOLDER as SUBMISSIONS
 from leaderboards.submissions.entries import with_submissions
+from leaderboards.tuning.choosing import TuningRow
 
 WIDTH = 80
 """Columns of all that is printed here."""
@@ -36,12 +37,20 @@ MARKS = {"better": "+", "worse": "-", NOT_SHOWN: "=", "": " "}
 """Before a contestant's name: against the board's reference agent; behind a difference: what it means."""
 
 
-def show_board(board: Board, results: Results, *, as_json: bool = False, note: str = "") -> None:
+def show_board(
+    board: Board,
+    results: Results,
+    *,
+    tuning: Sequence[TuningRow] = (),
+    as_json: bool = False,
+    note: str = "",
+) -> None:
     """Print a board; BoardError if there is not one run of it.
 
     Args:
         board: the board.
         results: its runs.
+        tuning: the rows of its tuning.
         as_json: as one JSON object.
         note: a line more.
     """
@@ -49,11 +58,9 @@ def show_board(board: Board, results: Results, *, as_json: bool = False, note: s
     if not lines:
         raise BoardError(f"{board.name} has no finished runs here; make some: badger board run {board.name}")
     notes = [f"{each.sentence} {each.protocol}".rstrip() for each in verdicts(board, results)]
-    notes += [note] * bool(note)
-    if old := stale(board, results):
-        every = len(old) == sum(bool(runs) for runs in results.values())
-        notes.append(f"Measured with an earlier edition: {'all lines' if every else ', '.join(old)}.")
+    notes += [*origins(board, results, tuning), *[note] * bool(note)]
     if as_json:
+        notes += [earlier(board, results)] * bool(earlier(board, results))
         rows = [*(_facts(board, line) for line in lines), *(_ablated(board, part) for part in parts)]
         show(rows, as_json=True, title=board.title, note=" ".join(notes))
         return
@@ -71,6 +78,7 @@ def board_lines(
     told = f"failed ({failing(board)}) on some outer seeds: {', '.join(failed)}" if failed else none
     text = [
         board.title,
+        *([] if not (old := earlier(board, results)) else _wrapped(old)),
         *_wrapped(told),
         *_wrapped(
             f"{board.outcome_in(board.main)} ({better} is better), {board.tasks} tasks,"
@@ -80,7 +88,7 @@ def board_lines(
         "",
         *_contestants(board, lines),
         "",
-        *_costs(board, lines),
+        *_costs(board, results, lines),
     ]
     if parts:
         text += ["", *_ablations(parts)]
@@ -139,36 +147,34 @@ def _contestants(board: Board, lines: Sequence[Standing]) -> list[str]:
     rivals = {line.label for line in lines if line.role == "contestant" and line.versus is None}
     rival = " or ".join(sorted(rivals)) or lines[0].label
     legend = (
-        f"+ better, - worse than {rival}, = no difference shown (paired, Holm over the contestants): in front"
-        " of all seeds, behind of seeds on which both succeed; score: 0 the floor, 1 the reference; ok: seeds"
-        " that do not fail"
+        f"+ better, - worse than {rival}, = no difference shown (paired, Holm over contestants): in front of"
+        " all seeds, behind of those on which both succeed; score: 0 floor, 1 reference; ok: not failed"
     )
     text = [*_aligned(rows, 3 if conditions else 2), *_wrapped(legend)]
-    reach = [
-        f"{line.label} {short(line.versus.estimate.reach)}"
-        for line in lines
-        if line.role == "contestant" and line.versus and line.versus.told not in (line.versus.verdict, "")
-    ]
-    return text + (
-        _wrapped(f"A difference in mean would have shown from: {', '.join(reach)}") if reach else []
-    )
+    reach: dict[str, list[str]] = {}
+    for line in lines:
+        if line.role == "contestant" and line.versus and line.versus.told not in (line.versus.verdict, ""):
+            reach.setdefault(short(line.versus.estimate.reach), []).append(line.label)
+    told = "; ".join(f"{size} ({', '.join(labels)})" for size, labels in reach.items())
+    return text + (_wrapped(f"A difference in mean would have shown from: {told}") if reach else [])
 
 
-def _costs(board: Board, lines: Sequence[Standing]) -> list[str]:
+def _costs(board: Board, results: Results, lines: Sequence[Standing]) -> list[str]:
     """The table of costs, medians over outer seeds."""
     conditions = any(line.condition for line in lines)
     steps = board.threshold is not None
     head = ["cost", *["where"] * conditions, *["outer steps to it"] * steps]
-    rows = [[*head, "weights", "operations", "seconds"]]
+    rows = [[*head, "trials", "weights", "operations", "seconds"]]
     for line in lines:
         if line.role != "contestant":
             continue
         facts, row = line.facts, [line.label, *[line.condition] * conditions]
         reached = "" if line.threshold is None else f"{line.threshold:.0f}".replace("inf", "never")
-        row += [reached] * steps + [_count(facts.parameters), _count(facts.operations)]
+        row += [reached] * steps + [trials(board, results, line)]
+        row += [_count(facts.parameters), _count(facts.operations)]
         rows.append([*row, "" if line.seconds is None else f"{line.seconds:.0f}"])
     legend = f"it: a training loss of {board.threshold:g}; " if steps else ""
-    legend += "operations: of a step of a trial; seconds: of training"
+    legend += "trials, seconds: of training; operations: per step"
     return [*_aligned(rows, 2 if conditions else 1), *_wrapped(legend)]
 
 

@@ -1,6 +1,6 @@
 """What boards say as Markdown pages with pictures; the same results give the same bytes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from leaderboards.boards.board import Board, BoardError
@@ -15,31 +15,35 @@ from leaderboards.boards.standing import (
     said,
     score_said,
     short,
-    stale,
     standings,
 )
 from leaderboards.results import markdown
+from leaderboards.site.origins import earlier, origins, trials
 from leaderboards.site.pictures import draw_outcomes, draw_profiles, draw_scale, svg
+from leaderboards.tuning.choosing import TuningRow
 
 
-def pages(boards: Sequence[tuple[Board, Results]]) -> dict[str, bytes]:
+def pages(
+    boards: Sequence[tuple[Board, Results]], tuning: Mapping[str, Sequence[TuningRow]] | None = None
+) -> dict[str, bytes]:
     """Pages by file name: index.md, and for each board a page and its pictures.
 
     Args:
         boards: each with its results.
+        tuning: rows of their tuning, by a board's name.
 
     Raises:
         BoardError: there is not one run of a board.
     """
     files: dict[str, bytes] = {}
     for board, results in boards:
-        files |= _page(board, results)
+        files |= _page(board, results, (tuning or {}).get(board.name, ()))
     rows = [[f"[{board.name}]({board.name}.md)", board.title] for board, _ in boards]
     files["index.md"] = f"# Boards\n\n{markdown(['board', 'what is asked'], rows)}\n".encode()
     return files
 
 
-def _page(board: Board, results: Results) -> dict[str, bytes]:
+def _page(board: Board, results: Results, tuning: Sequence[TuningRow]) -> dict[str, bytes]:
     """A board's page and pictures."""
     lines = standings(board, results)
     if not lines:
@@ -52,9 +56,8 @@ def _page(board: Board, results: Results) -> dict[str, bytes]:
         pictures[f"{board.name}-profiles.svg"] = svg(draw_profiles(board, results))
     failed = failures(board, results)
     better = "higher" if board.higher_is_better else "lower"
-    old = stale(board, results)
-    parts = [f"# {board.title}", board.about.strip()]
-    parts.append(f"Measured with an earlier edition: {', '.join(old)}." if old else "")
+    parts = [f"# {board.title}", board.about.strip(), earlier(board, results)]
+    parts += origins(board, results, tuning)
     parts.append(f"Failed ({failing(board)}) on some outer seeds: {', '.join(failed)}." if failed else "")
     parts.append(
         f"{board.outcome_in(board.main)} ({better} is better): mean over all outer seeds with a"
@@ -85,6 +88,7 @@ def _contestants(board: Board, results: Results) -> str:
         "comparison",
         "comparison of these",
         "outer steps",
+        "trials",
         "weights",
     ]
     rows = []
@@ -96,13 +100,13 @@ def _contestants(board: Board, results: Results) -> str:
             said(line.mean),
         ]
         if line.role == "reference":
-            rows.append([*row, "", "", "reference", "", "", "", "", ""])
+            rows.append([*row, "", "", "reference", "", "", "", "", "", ""])
             continue
         steps = "" if line.threshold is None else f"{line.threshold:.0f}".replace("inf", "never")
         good = line.seeds - round(line.failed.value * line.seeds)
         row += [f"{good} of {line.seeds}", "" if line.succeeded is None else said(line.succeeded)]
         row += [line.versus.told, line.versus.verdict_of_succeeded] if line.versus else ["", ""]
-        row.append(steps)
+        row += [steps, trials(board, results, line)]
         costs = (line.facts.parameters, line.facts.operations, line.seconds)
         rows.append([*row, *("" if cost is None else f"{cost:,.0f}" for cost in costs)])
     return markdown([*heads, "operations", "seconds"], rows)

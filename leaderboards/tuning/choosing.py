@@ -66,12 +66,15 @@ class Choice(NamedTuple):
         optimiser: the candidate.
         mean: over the outer seeds; of one that diverged the floor counts.
         diverged: how many did.
+        at_end: whether no higher, or no lower, learning rate of its kind was tried, and the next one was
+            worse: a better one may lie beyond.
     """
 
     agent: str
     optimiser: OptimiserSettings
     mean: float
     diverged: int
+    at_end: bool = False
 
 
 def with_optimiser(recipe: Recipe, optimiser: OptimiserSettings) -> Recipe:
@@ -167,7 +170,7 @@ def choice_of(board: Board, agent: str, rows: Iterable[TuningRow]) -> Choice:
     Raises:
         BoardError: a row is missing.
     """
-    choice = _choice(board, agent, {row.key: row for row in rows})
+    choice = known_choice(board, agent, {row.key: row for row in rows})
     if choice is None:
         raise BoardError(
             f"{board.name} chooses optimisers by tuning, and rows of {agent!r} are missing;"
@@ -176,7 +179,7 @@ def choice_of(board: Board, agent: str, rows: Iterable[TuningRow]) -> Choice:
     return choice
 
 
-def _choice(board: Board, agent: str, rows: Known) -> Choice | None:
+def known_choice(board: Board, agent: str, rows: Known) -> Choice | None:
     """See `choice_of`; None if a row is missing."""
     found = complete_rows(board, agent, rows)
     if found is None:
@@ -189,7 +192,11 @@ def _choice(board: Board, agent: str, rows: Known) -> Choice | None:
         outcomes = [measured[optimiser.model_dump_json(), seed].mean for seed in tuning_of(board).seeds]
         mean = sum(floor if each is None else each for each in outcomes) / len(outcomes)
         choices.append(Choice(agent, optimiser, mean, outcomes.count(None)))
-    return min(choices, key=lambda choice: sign * choice.mean)
+    best = min(choices, key=lambda choice: sign * choice.mean)
+    alike = [each for each in choices if each.optimiser.kind == best.optimiser.kind]
+    alike.sort(key=lambda each: each.optimiser.learning_rate)
+    ends = [pair for pair in (alike[:2], alike[-1:-3:-1]) if len(pair) == 2 and pair[0] is best]
+    return best._replace(at_end=any(following.mean != best.mean for _, following in ends))
 
 
 def floor_of(board: Board) -> float:
@@ -228,7 +235,7 @@ def tuned(board: Board, file: Path, agents: Sequence[str] | None = ()) -> Board:
     rows, needed = {row.key: row for row in read_tuning(file)}, [] if agents is None else arms(board, agents)
     lines = dict(board.agents)
     for name in arms(board):
-        choice = choice_of(board, name, rows.values()) if name in needed else _choice(board, name, rows)
+        choice = choice_of(board, name, rows.values()) if name in needed else known_choice(board, name, rows)
         if choice is not None:
             changed = {**lines[name].training, "optimiser": choice.optimiser.model_dump()}
             lines[name] = lines[name].model_copy(update={"training": changed})

@@ -76,6 +76,20 @@ def test_the_rule(tmp_path: Path) -> None:
         choice_of(board, "talk", rows_of(board, "talk", 0.5, 0.5, 0.4, 0.5)[:-1])
 
 
+def test_a_choice_at_an_end_of_the_rates_that_were_tried_says_so(tmp_path: Path) -> None:
+    rates = [{"kind": "adam", "learning_rate": rate} for rate in (0.008, 0.002, 0.004)] + CANDIDATES[1:]
+    board = board_of(tmp_path, tuning=TABLE | {"optimisers": rates})
+    for means, end in (
+        ((0.5, 0.4, 0.3, 0.4), False),  # 0.004, in the middle
+        ((0.3, 0.4, 0.4, 0.4), True),  # the highest
+        ((0.4, 0.3, 0.4, 0.4), True),  # the lowest
+        ((0.3, 0.4, 0.3, 0.4), False),  # the next one is as good
+        ((0.4, 0.4, 0.4, 0.3), False),  # the only one of its kind
+    ):
+        rows = rows_of(board, "talk", *(mean for mean in means for _ in range(2)))
+        assert choice_of(board, "talk", rows).at_end is end, means
+
+
 def test_where_higher_is_better_the_highest_is_chosen(tmp_path: Path) -> None:
     cells = {"short": {"id": "Badger/XOR-v0"}}
     agents = {"talk": tiny_board(tmp_path).agents["talk"].model_dump() | {"env": {"id": "Badger/XOR-v0"}}}
@@ -242,7 +256,8 @@ def test_the_command_tunes_in_processes_and_the_board_then_runs(
     assert run(capsys, *running).status == 0
     shown = run(capsys, "board", "show", file, "--runs", out).out
     assert "talk" in shown
-    assert "earlier edition" not in shown  # rows are those of the chosen optimiser, and not of the recipe's
+    assert "Optimisers: all tuned alike (2 candidates, outer seeds 100, 101," in shown
+    assert "earlier definition" not in shown  # rows are of the chosen optimiser, not of the recipe's
     chosen = units_of(tuned(board_of(tmp_path), tmp_path / FILE, ["talk"]), out, ("talk",))[0]
     assert (out / "trained" / chosen.trained.name / "seed0").is_dir()
 

@@ -12,7 +12,7 @@ from leaderboards.boards.board import board_names
 from leaderboards.boards.results import Results
 from leaderboards.site.board_text import kept
 from leaderboards.site.pages import pages
-from leaderboards.tuning.choosing import load_as_run
+from leaderboards.tuning.choosing import load_as_run, read_tuning, tuning_file
 from tools.docs.families import family_pages
 from tools.docs.markdown import ROOT, title_of
 
@@ -57,7 +57,8 @@ def _boards(made: Generated) -> None:
     """A page for each board that has results, and the names of those that have none yet."""
     boards = [kept(load_as_run(name))[:2] for name in board_names()]
     with_results = [(board, results) for board, results in boards if _has_runs(results)]
-    made.files.update({f"boards/{name}": content for name, content in pages(with_results).items()})
+    tuning = {board.name: read_tuning(tuning_file(board.name)) for board, _ in with_results}
+    made.files.update({f"boards/{name}": content for name, content in pages(with_results, tuning).items()})
     waiting = [f"- {board.name}: {board.title}" for board, results in boards if not _has_runs(results)]
     if waiting:
         told = "\n".join(["\nDescribed, not run yet:", "", *waiting, ""])

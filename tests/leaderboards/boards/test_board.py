@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from leaderboards.boards import measuring
 from leaderboards.boards.board import Board, BoardError, board_names, load_board
 from leaderboards.boards.rows import read_runs
+from leaderboards.boards.standing import rival_of
 from leaderboards.boards.units import rows_folder, units_of
 from leaderboards.boards.work import make
 from tests.leaderboards.boards.tiny import tiny_board
@@ -21,6 +22,25 @@ def test_the_suites_boards_are_whole(name: str) -> None:
     prints = [board.fingerprint(agent) for agent in board.agents]
     assert len(set(prints)) == len(prints)  # no line is there twice
     assert board.seeds >= 10
+    about = " ".join(board.about.replace("²", "2").lower().split()).split(". ")
+    told = " ".join(
+        sentence for sentence in about if "trials than the others" in sentence or "as many trials" in sentence
+    )
+    for agent, entrant in board.agents.items():
+        rival = entrant.control_of or rival_of(board, agent)
+        if (
+            rival
+            and entrant.recipe
+            and entrant.role != "reference"
+            and _trials(board, agent) > _trials(board, rival)
+        ):
+            assert agent.split("-")[0] in told, f"{agent} has more trials than {rival}: say so"
+
+
+def _trials(board: Board, agent: str) -> int:
+    training = board.recipe(agent).training
+    assert training is not None
+    return training.outer_steps * training.batch_size
 
 
 @pytest.mark.parametrize(

@@ -172,10 +172,10 @@ def test_the_gate_passes_where_all_conditions_hold(board: Board) -> None:
 @pytest.mark.parametrize(
     ("change", "failed"),
     [
-        ({"silent": 0.1}, "retrained without communication"),
-        ({"silent": 0.05}, "retrained without communication"),
+        ({"silent": 0.1}, "retrained in silence"),
+        ({"silent": 0.05}, "retrained in silence"),
         ({"self-loop": 0.1}, "self-loop"),
-        ({"shuffled": 0.1}, "shuffling"),
+        ({"shuffled": 0.1}, "messages of other tasks"),
     ],
 )
 def test_the_gate_says_what_failed(board: Board, change: dict[str, float], failed: str) -> None:
@@ -190,7 +190,7 @@ def test_the_gate_asks_for_ten_seeds_and_for_influence(board: Board) -> None:
     assert "10 outer seeds" in gate(board, made_up(board, GOOD, seeds=9)).sentence
     deaf = gate(board, made_up(board, GOOD, influence=0.0))
     assert [check.what for check in deaf.checks if not check.holds] == [
-        "messages influence what others write more than those of untrained speakers"
+        "messages move others more than those of untrained speakers"
     ]
     assert not gate(board, made_up(board, GOOD, influence=None)).passed
 

@@ -1,0 +1,69 @@
+"""Where a board's rows come from: what was not run, is of an earlier definition, was tuned, and how."""
+
+from collections.abc import Sequence
+
+from leaderboards.boards.board import Board
+from leaderboards.boards.results import Results
+from leaderboards.boards.standing import Standing, rival_of, stale
+from leaderboards.tuning.choosing import TuningRow, known_choice
+
+
+def earlier(board: Board, results: Results) -> str:
+    """Which lines were measured by another definition than today's, in words; "" if none."""
+    old = stale(board, results)
+    every = len(old) == sum(bool(runs) for runs in results.values())
+    return f"Rows of an earlier definition of the board: {'all' if every else ', '.join(old)}." if old else ""
+
+
+def origins(board: Board, results: Results, tuning: Sequence[TuningRow]) -> list[str]:
+    """Which lines were not run, and how the optimisers of those that were run have been chosen, a line each.
+
+    Args:
+        board: the board.
+        results: its runs.
+        tuning: the rows of its tuning.
+    """
+    lacking = [name for name in board.agents if not results[name]]
+    told = [f"Not run: {', '.join(lacking)}."] * bool(lacking)
+    return told + _tuned(board, results, tuning)
+
+
+def trials(board: Board, results: Results, line: Standing) -> str:
+    """Trials that a contestant met in training, and how many times those of its rival that is."""
+    own, rival = line.facts.trials, rival_of(board, line.agent)
+    if own is None:
+        return ""
+    theirs = {run.facts.trials for run in results[rival]} if rival else set()
+    if len(theirs) != 1 or not (other := theirs.pop()) or other == own:
+        return f"{own:,.0f}"
+    return f"x{own / other:.2g} {own:,.0f}"
+
+
+def _tuned(board: Board, results: Results, tuning: Sequence[TuningRow]) -> list[str]:
+    """How the optimisers of lines that were run by today's definition were chosen."""
+    old = set(stale(board, results))
+    trained = [
+        name
+        for name, entrant in board.agents.items()
+        if results[name] and name not in old and entrant.role != "reference" and not entrant.weights_of
+    ]
+    if not trained:
+        return []
+    if board.tuning is None:
+        return ["No optimiser is tuned here: each is its recipe's, or the line's."]
+    rows = {row.key: row for row in tuning}
+    choices = {name: choice for name in trained if (choice := known_choice(board, name, rows)) is not None}
+    if not choices:
+        return ["No optimiser was tuned: each is its recipe's."]
+    without = ", ".join(name for name in trained if name not in choices)
+    by = ", ".join(map(str, board.tuning.seeds))
+    tried = f"{len(board.tuning.optimisers)} candidates, outer seeds {by}, validation tasks"
+    told = [f"Optimisers: all tuned alike ({tried}){f', but not {without}' * bool(without)}."]
+    ends = [
+        f"{name} ({choice.optimiser.kind} {choice.optimiser.learning_rate:g})"
+        for name, choice in choices.items()
+        if choice.at_end
+    ]
+    if ends:
+        told.append(f"At an end of the rates tried, a better may lie beyond: {', '.join(ends)}.")
+    return told
