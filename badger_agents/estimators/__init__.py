@@ -5,6 +5,7 @@ from typing import Any
 from badger_agents.estimators.backpropagation import Backpropagation, TruncatedBackpropagation
 from badger_agents.estimators.base import GradientEstimator, Memory, Update, Weights
 from badger_agents.estimators.evolution import Evolution, PersistentEvolution
+from badger_agents.estimators.imitation import Imitation
 from badger_agents.estimators.objectives import OBJECTIVES
 from badger_agents.estimators.policy_gradient import PolicyGradient
 from badger_agents.estimators.trials import Trials
@@ -15,6 +16,7 @@ ESTIMATORS: dict[str, type[GradientEstimator]] = {
     "evolution": Evolution,
     "persistent_evolution": PersistentEvolution,
     "policy_gradient": PolicyGradient,
+    "imitation": Imitation,
 }
 """Estimators by the name that a recipe uses."""
 
@@ -35,6 +37,7 @@ __all__ = [
     "Backpropagation",
     "Evolution",
     "GradientEstimator",
+    "Imitation",
     "Memory",
     "PersistentEvolution",
     "PolicyGradient",

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from badger_agents.agent import Agent, LearnedAgent
 from badger_agents.estimators.trials import Trials
+from badger_envs.family import ActionKind
 
 Weights = dict[str, Tensor]
 """Trained parameters by name; where there are several groups of trials, a stack of each, [G, ...]."""
@@ -46,6 +47,7 @@ class GradientEstimator(ABC):
     Attributes:
         Settings: class of the settings.
         through_actions: whether gradients must flow through the agent's actions.
+        draws: kinds of action through which none need flow all the same.
         reads: names of what the agent must record.
         stackable: whether it works for several groups of trials at once, each as it would alone: it
             remembers nothing and draws nothing under the outer step's key.
@@ -57,6 +59,7 @@ class GradientEstimator(ABC):
 
     Settings: ClassVar[type[BaseModel]]
     through_actions: ClassVar[bool] = True
+    draws: ClassVar[tuple[ActionKind, ...]] = ()
     reads: ClassVar[tuple[str, ...]] = ()
     stackable: ClassVar[bool] = False
     shares: ClassVar[Literal["trials", "scores"] | None] = None

@@ -30,6 +30,7 @@ class Trials:
         keys: their names, one row a trial; where there are several groups, one after the other.
         objective: of the per-step losses.
         penalties: added to it.
+        loss_scale: what losses are divided by; penalties are not.
         groups: G, agents that act side by side (see `badger_agents.functional`), each in as many rows. Each
             has an objective of its own, and its losses depend on no other's.
         gradient_limit: longest gradient of one trial that flows back from a step to the one before, for a
@@ -47,6 +48,7 @@ class Trials:
         objective: Objective,
         penalties: tuple[Penalty, ...] = (),
         *,
+        loss_scale: float = 1.0,
         groups: int = 1,
         gradient_limit: float | None = None,
         draw_key: np.ndarray | None = None,
@@ -54,7 +56,7 @@ class Trials:
     ) -> None:
         if len(keys) % groups:
             raise ValueError(f"{len(keys)} trials cannot be shared by {groups} agents alike")
-        self.family, self.keys, self.groups = family, keys, groups
+        self.family, self.keys, self.groups, self.loss_scale = family, keys, groups, loss_scale
         self.objective, self.penalties, self.gradient_limit = objective, penalties, gradient_limit
         self.draw_key = keys[:1].cpu().numpy() if draw_key is None else draw_key
         self.process_group = process_group or ProcessGroup()
@@ -74,6 +76,7 @@ class Trials:
             keys,
             self.objective,
             self.penalties,
+            loss_scale=self.loss_scale,
             groups=groups,
             gradient_limit=self.gradient_limit,
             draw_key=self.draw_key,
@@ -166,6 +169,7 @@ class Trials:
             total = loss.new_zeros(())
             for weight, mean in zip(weights, loss.mean(dim=1).unbind(), strict=True):
                 total = total + weight * mean
+        total = total / self.loss_scale if self.loss_scale != 1 else total
         for penalty in self.penalties:
             total = total + penalty.weight * (steps / self.horizon) * penalty.rule(trace[penalty.reads])
         return total

@@ -123,7 +123,8 @@ class _Trial:
             raise ValueError(f"its action for 2 trials has shape {tuple(action.shape)}; it must be {wanted}")
         if estimator is None or training is None:
             return
-        if estimator.through_actions and not action.requires_grad:
+        drawn = family.action_kind in estimator.draws
+        if estimator.through_actions and not drawn and not action.requires_grad:
             raise ValueError(
                 "its action does not depend on its weights in a differentiable way, so that it cannot be"
                 f" trained by {training.estimator}; for actions that are drawn there is policy_gradient"

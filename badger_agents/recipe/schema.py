@@ -53,12 +53,15 @@ class Entry(Settings):
         until: the stage ends when validation reaches this outcome here and wherever else one is given.
             Validated is what is sampled, in the validation split, with the highest of what is drawn.
         weight: how often it is sampled, in proportion to the others of its mixture.
+        loss_scale: what its losses are divided by, such as that of who writes nothing, so that entries of a
+            mixture count alike.
     """
 
     env: dict[str, Any] = Field(default_factory=dict)
     agent: dict[str, Any] = Field(default_factory=dict)
     until: float | None = Field(default=None, allow_inf_nan=False)
     weight: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    loss_scale: float = Field(default=1.0, gt=0, allow_inf_nan=False)
 
     def at(self, end: int) -> "Entry":
         """This entry with the lowest (0) or the highest (-1) of each pair; what is drawn lies between."""
@@ -80,6 +83,8 @@ class Stage(Settings):
         outer_steps: outer steps after which the next stage begins; None: only `until` ends it.
         until, env, agent: as of an `Entry`.
         mixture: in place of those three, several entries: each outer step samples one of them.
+        sample_by: by the entries' "weight" alone, or by weight times the entry's "loss" of late: what is not
+            learned yet is met more often.
         rate_factor: what multiplies all learning rates of the recipe's optimiser.
         batch_size: in place of the recipe's.
         halting_cost: in place of the recipe's. Where it counts before a task is mastered, experts learn to
@@ -91,6 +96,7 @@ class Stage(Settings):
     env: dict[str, Any] = Field(default_factory=dict)
     agent: dict[str, Any] = Field(default_factory=dict)
     mixture: tuple[Entry, ...] = ()
+    sample_by: Literal["weight", "loss"] = "weight"
     rate_factor: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     batch_size: int | None = Field(default=None, ge=1)
     halting_cost: float | None = Field(default=None, ge=0, allow_inf_nan=False)

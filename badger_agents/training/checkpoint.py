@@ -176,7 +176,7 @@ def _read(path: Path, device: str | torch.device = "cpu") -> _Stored:
         facts = json.loads(metadata[FORMAT])
         tables = with_code_files(facts["recipe"], lambda file: path.parent / file)
         seed, step, skipped = (int(facts[name]) for name in ("seed", "step", "skipped"))
-        return _Stored(tables, seed, step, skipped, Place(*facts["place"]), groups)
+        return _Stored(tables, seed, step, skipped, _place(*facts["place"]), groups)
     except CheckpointError:
         raise
     except (
@@ -193,6 +193,12 @@ def _read(path: Path, device: str | torch.device = "cpu") -> _Stored:
             f"{path} cannot be read as a checkpoint ({error}): corrupt, truncated or another program's;"
             " use another, or train again"
         ) from error
+
+
+def _place(*parts: Any) -> Place:
+    """From JSON, which has no tuples."""
+    place = Place(*parts)
+    return place._replace(losses=tuple(place.losses))
 
 
 def portable_recipe(recipe: Recipe, folder: Path) -> dict[str, Any]:

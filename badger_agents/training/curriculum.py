@@ -1,5 +1,6 @@
 """Curricula: what an outer step samples (sizes, kinds, number of experts, ...), stage by stage, as data."""
 
+import math
 from bisect import bisect_right
 from collections.abc import Mapping
 from itertools import accumulate
@@ -16,6 +17,10 @@ from badger_agents.recipe.schema import DRAWN, Entry, Recipe, Stage
 from badger_envs import keyed_random
 from badger_envs.family import ActionKind, Family
 
+NEW_LOSS, LEAST_LOSS = 0.1, 0.1
+"""What a new loss counts in an entry's running mean, which starts at 1; and what that counts at least as, so
+that nothing is forgotten by never being sampled."""
+
 VALIDATION_SEED = 0
 """Which tasks of the validation split are met: the same for all outer seeds."""
 
@@ -28,12 +33,14 @@ class Place(NamedTuple):
         began: the outer step at which it began.
         best: best validation outcome of the last stage so far, if that is validated.
         waits: validations since then.
+        losses: of each entry of a mixture that is sampled by loss, of late; (): none was sampled yet.
     """
 
     stage: int = 0
     began: int = 0
     best: float | None = None
     waits: int = 0
+    losses: tuple[float, ...] = ()
 
 
 class Sampled(NamedTuple):
@@ -44,12 +51,14 @@ class Sampled(NamedTuple):
         agent: the code of the agent, with the settings of this outer step.
         batch_size: trials.
         penalties: what is added to the objective.
+        loss_scale: what the losses are divided by.
     """
 
     family: Family
     agent: LearnedAgent
     batch_size: int
     penalties: tuple[Penalty, ...]
+    loss_scale: float
 
 
 class Curriculum:
@@ -78,25 +87,41 @@ class Curriculum:
         entry = self.entry(place, step)
         family = self._family(self._drawn(entry.env, "env", step), "train")
         agent = self._agent(self._drawn(entry.agent, "agent", step), family.action_kind, training=True)
-        return Sampled(family, agent, self._batch_size(place), self._penalties(place))
+        return Sampled(family, agent, self._batch_size(place), self._penalties(place), entry.loss_scale)
 
     def entry(self, place: Place, step: int) -> Entry:
         """Which entry of the stage's mixture an outer step samples."""
+        return self.stages[place.stage].entries[self._chosen(place, step)]
+
+    def _chosen(self, place: Place, step: int) -> int:
+        """The place of that entry in the mixture."""
         entries = self.stages[place.stage].entries
         if len(entries) == 1:
-            return entries[0]
+            return 0
         drawn = float(
             keyed_random.uniform(keyed_random.outer_keys(self.seed, step, 1), "curriculum/mixture", 1)[0, 0]
         )
-        shares = list(accumulate(entry.weight for entry in entries))
-        return entries[min(bisect_right(shares, drawn * shares[-1]), len(entries) - 1)]
+        losses = place.losses or (1.0,) * len(entries)
+        weights = (entry.weight * max(loss, LEAST_LOSS) for entry, loss in zip(entries, losses, strict=True))
+        shares = list(accumulate(weights))
+        return min(bisect_right(shares, drawn * shares[-1]), len(entries) - 1)
+
+    def noted(self, place: Place, step: int, loss: float) -> Place:
+        """The place once an outer step's loss is known: a running mean, if entries are sampled by loss."""
+        stage = self.stages[place.stage]
+        if stage.sample_by == "weight" or not math.isfinite(loss):
+            return place
+        losses = list(place.losses or (1.0,) * len(stage.entries))
+        chosen = self._chosen(place, step)
+        losses[chosen] += NEW_LOSS * (min(loss, 1.0) - losses[chosen])
+        return place._replace(losses=tuple(losses))
 
     def sampled(self, place: Place, step: int) -> str:
         """What an outer step samples, in words: outer steps of other seeds that say the same are alike."""
         entry = self.entry(place, step)
         env, agent = self._drawn(entry.env, "env", step), self._drawn(entry.agent, "agent", step)
         terms = [(term.setting, term.weight) for term in self._penalties(place)]
-        return repr((env, agent, self._batch_size(place), terms))
+        return repr((env, agent, self._batch_size(place), terms, entry.loss_scale))
 
     def rate_factor(self, place: Place, step: int) -> float:
         """What multiplies all learning rates at an outer step: the schedule's factor times the stage's."""

@@ -187,7 +187,8 @@ def _train(
                 told = True
                 on_alone(take.reason)
             for run, (state, metrics) in zip(now, done, strict=True):
-                states[run.folder] = state
+                place = run.curriculum.noted(state.place, state.step - 1, metrics.loss)
+                states[run.folder] = state = state._replace(place=place)
                 if state.failures == PATIENCE:
                     lost[run.folder] = run.divergence(state)
                     if len(runs) == 1:
@@ -251,6 +252,7 @@ def outer_step(runs: Sequence[Run], states: Sequence[TrainState]) -> list[tuple[
         OBJECTIVES[training.objective],
         sampled.penalties,
         groups=count,
+        loss_scale=sampled.loss_scale,
         gradient_limit=training.clip_trial,
         draw_key=keyed_random.outer_keys(first.seed, step, 1),
         process_group=group,

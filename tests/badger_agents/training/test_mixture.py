@@ -163,3 +163,39 @@ def test_an_agent_made_for_one_family_acts_in_narrower_ones(id: str, membrane: s
     other = BadgerAgent(family, made, action_kind=home.action_kind).double()
     with pytest.raises(ValueError, match="output_feedback = 0, not 2"):
         other.initial_state(home, keys(2))
+
+
+def test_by_loss_what_is_not_learned_yet_is_sampled_more_often() -> None:
+    made = curriculum(mixed([{"mixture": MIXTURE, "sample_by": "loss"}]))
+    place = made.noted(Place(), 0, 0.5)
+    assert sorted(place.losses) == [0.95, 1.0, 1.0]
+    assert curriculum(mixed()).noted(Place(), 0, 0.5) == Place()
+    assert made.noted(place, 0, float("nan")) == place
+    names = [type(made.sample(Place(losses=(0.5, 0.0, 0.5)), step).family).__name__ for step in range(600)]
+    for name, share in (("VariableIO", 1.5 / 2.6), ("GuessingGame", 0.1 / 2.6), ("XOR", 1 / 2.6)):
+        assert names.count(name) / len(names) == pytest.approx(share, abs=0.06)
+
+
+def test_running_losses_are_kept_in_checkpoints_and_resumed_bit_identically(tmp_path: Path) -> None:
+    recipe = mixed([{"mixture": MIXTURE, "sample_by": "loss"}], outer_steps=6, checkpoint_every=3)
+    whole = train(recipe, 2, tmp_path / "whole")
+    assert len(set(whole.place.losses)) > 1
+
+    def interrupt(progress: Any) -> None:
+        if progress.step == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, 2, tmp_path / "cut", on_step=interrupt)
+    again = train(recipe, 2, tmp_path / "cut", resume=True)
+    assert again.place == whole.place
+    assert all(torch.equal(again.weights[name], weight) for name, weight in whole.weights.items())
+
+
+def test_losses_are_divided_by_the_scale_of_the_entry(tmp_path: Path) -> None:
+    logged = []
+    for scale in (1.0, 4.0):
+        recipe = mixed([{"mixture": [{"env": GAME, "loss_scale": scale}]}], outer_steps=1)
+        train(recipe, 0, tmp_path / str(scale))
+        logged.append(read_log(tmp_path / str(scale) / LOG)[0]["loss"])
+    assert logged[0] == pytest.approx(4 * logged[1])
