@@ -67,6 +67,8 @@ class EntrantTable(Settings):
             reference without weights, which needs no outer seeds.
         control_of: the agent from which a control takes something away.
         env: settings of the recipe's [env] to change; `agent` and `training` likewise.
+        leave_out: name of a family's class, such as "Bandit": training meets it in no mixture.
+        only: likewise: training meets nothing else.
         cells: where it is measured; all cells if empty.
         policy: a user's own expert policy, as my_file.py:MyPolicy, in place of the recipe's and its settings.
         own_budget: the board's budget does not hold for it; the recipe says all.
@@ -87,6 +89,8 @@ class EntrantTable(Settings):
     env: dict[str, Any] = Field(default_factory=dict)
     agent: dict[str, Any] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)
+    leave_out: str = ""
+    only: str = ""
     cells: list[str] = Field(default_factory=list)
     own_budget: bool = False
     label: str = ""
@@ -97,8 +101,11 @@ class EntrantTable(Settings):
     def _is_whole(self) -> "EntrantTable":
         if bool(self.recipe) == (self.weights_of is not None):
             raise ValueError("give recipe, or weights_of, and not both")
-        if self.weights_of is not None and (self.env or self.training or self.policy):
-            raise ValueError("with weights_of nothing is trained; leave env, training and policy out")
+        trained = self.env or self.training or self.policy or self.leave_out or self.only
+        if self.weights_of is not None and trained:
+            raise ValueError(
+                "with weights_of nothing is trained; leave env, training, policy, leave_out and only out"
+            )
         if self.untrained and self.weights_of is None:
             raise ValueError("untrained needs weights_of: the agent whose null it is")
         if self.born_anew and self.weights_of is None:
@@ -112,7 +119,7 @@ class EntrantTable(Settings):
         """The recipe with the board's budget and this line's changes, named after the line if it has any."""
         recipe = load_recipe(self.recipe)
         tables = recipe.model_dump()
-        if self.env or self.agent or self.training or self.policy:
+        if self.env or self.agent or self.training or self.policy or self.leave_out or self.only:
             tables["name"] = name
         if self.policy:
             tables["agent"] = {**tables["agent"], "policy": {"kind": self.policy}}
@@ -120,6 +127,8 @@ class EntrantTable(Settings):
             tables["training"] = merged(tables["training"], budget)
         for table in ("env", "agent", "training"):
             tables[table] = merged(tables[table] or {}, getattr(self, table)) or None
+        if self.leave_out or self.only:
+            tables["training"]["stages"] = _met(recipe, name, self.leave_out, self.only)
         trust = Trust.of(self.policy) if self.policy else PROJECT_ONLY
         made = check_recipe(tables, f"recipe of {name}", trust)
         if (made.training is None) != (self.role == "reference"):
@@ -128,6 +137,29 @@ class EntrantTable(Settings):
                 " what is never trained is a reference, and nothing else is"
             )
         return made
+
+
+def _met(recipe: Recipe, name: str, leave_out: str, only: str) -> list[dict[str, Any]]:
+    """The stages of a recipe whose mixtures meet all families but one, or one alone.
+
+    Raises:
+        BoardError: a mixture is then empty, or lacks the family that is to be left out.
+    """
+    stages = []
+    for stage in recipe.training.stages if recipe.training is not None else ():
+        families = [type(family_of(entry.env.get("id", recipe.env.id))).__name__ for entry in stage.entries]
+        kept = [
+            entry.model_dump()
+            for entry, family in zip(stage.entries, families, strict=True)
+            if family != leave_out and only in ("", family)
+        ]
+        if not kept or (leave_out and len(kept) == len(families)):
+            raise BoardError(
+                f"agents.{name}: a stage of {recipe.name} meets {', '.join(dict.fromkeys(families))};"
+                f" without {leave_out!r} or only with {only!r} nothing is left, or nothing is left out"
+            )
+        stages.append({**stage.model_dump(), "env": {}, "agent": {}, "until": None, "mixture": kept})
+    return stages
 
 
 class ScaleTable(Settings):
@@ -191,6 +223,10 @@ class Board(Settings):
         success: normalised score in the main cell from which on an outer seed has not failed.
         threshold: training loss whose crossing is told of each run, as a measure of speed; None for none.
         training: the budget: settings of every recipe's [training] to change, such as outer_steps.
+        leave_out_of: by agents: for each cell the agent is also trained on all families but the cell's, and
+            measured there as it is and with each of these changes ("untrained", or one of `CHANGES`): lines
+            named AGENT-without-CELL, and AGENT-without-CELL-CHANGE.
+        alone_of: agents that for each cell are also trained on its family alone: lines AGENT-alone-CELL.
         interventions_of: agents that are also measured with each of `CHANGES`: lines named
             AGENT-INTERVENTION, controls of theirs.
         cells: on what is measured.
@@ -215,6 +251,8 @@ class Board(Settings):
     threshold: float | None = None
     training: dict[str, Any] = Field(default_factory=dict)
     interventions_of: list[str] = Field(default_factory=list)
+    leave_out_of: dict[str, list[str]] = Field(default_factory=dict)
+    alone_of: list[str] = Field(default_factory=list)
     cells: dict[str, CellTable] = Field(min_length=1)
     agents: dict[str, EntrantTable] = Field(min_length=1)
     scales: dict[str, ScaleTable] = Field(default_factory=dict)
@@ -234,6 +272,31 @@ class Board(Settings):
                 line = {"weights_of": agent, "intervention": intervention}
                 line |= {"role": "control", "control_of": agent}
                 agents.setdefault(f"{agent}-{intervention.replace(' ', '-')}", line)
+        return {**tables, "agents": agents}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _families_are_left_out(cls, tables: Any) -> Any:
+        if not isinstance(tables, dict) or not {"leave_out_of", "alone_of"} & set(tables):
+            return tables
+        agents, cells = dict(tables.get("agents") or {}), tables.get("cells") or {}
+        changed, alone = tables.get("leave_out_of", {}), tables.get("alone_of", [])
+        for agent in (*changed, *alone):
+            if agent not in agents:
+                raise ValueError(f"leave_out_of or alone_of names {agent!r}, which is no agent here")
+        for cell, table in cells.items():
+            family = type(family_of(table["id"])).__name__
+            where = {"cells": list(dict.fromkeys([tables.get("main", cell), cell])), "role": "control"}
+            for agent, changes in changed.items():
+                name = f"{agent}-without-{cell}"
+                agents[name] = {**agents[agent], **where, "leave_out": family, "control_of": agent}
+                for change in changes:
+                    done = {"untrained": True} if change == "untrained" else {"intervention": change}
+                    line = {"weights_of": name, **where, **done, "control_of": name}
+                    agents[f"{name}-{change.replace(' ', '-')}"] = line
+            for agent in alone:
+                line = {**agents[agent], **where, "only": family, "control_of": agent}
+                agents[f"{agent}-alone-{cell}"] = line
         return {**tables, "agents": agents}
 
     @model_validator(mode="after")

@@ -252,8 +252,9 @@ def outcomes(board: Board, runs: Sequence[Run], cell: str) -> np.ndarray:
 
 def worst_outcome(board: Board, cell: str) -> float:
     """The worst outcome that the family allows, or the floor where that is worse or nothing is known."""
-    low, high = board.cells[cell].family().outcome_bounds
-    worst = low if board.higher_is_better else high
+    family = board.cells[cell].family()
+    low, high = family.outcome_bounds
+    worst = low if family.higher_is_better else high
     if board.ends is None or cell != board.main:
         return worst
     floor = board.ends[0]

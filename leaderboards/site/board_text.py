@@ -24,6 +24,7 @@ from leaderboards.boards.standing import (
     standings,
 )
 from leaderboards.results import Record, record, show
+from leaderboards.site.left_out import left_out, table_rows
 from leaderboards.site.origins import earlier, origins, trials
 from leaderboards.statistics import Estimate, share
 from leaderboards.submissions.entries import FOLDER as SUBMISSIONS
@@ -123,6 +124,12 @@ def cell_lines(board: Board, results: Results) -> list[str]:
         text += ["", "mean outcome in each cell", *_aligned(rows)]
     for crossing in crossings(board, results):
         text += _wrapped(crossing.sentence)
+    if board.leave_out_of:
+        text += [
+            "",
+            "scores by family, 0 floor and 1 reference",
+            *_aligned(table_rows(left_out(board, results))),
+        ]
     return text
 
 

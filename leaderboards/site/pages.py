@@ -18,6 +18,7 @@ from leaderboards.boards.standing import (
     standings,
 )
 from leaderboards.results import markdown
+from leaderboards.site.left_out import draw_left_out, left_out, table_rows
 from leaderboards.site.origins import earlier, origins, trials
 from leaderboards.site.pictures import draw_outcomes, draw_profiles, draw_scale, svg
 from leaderboards.tuning.choosing import TuningRow
@@ -54,6 +55,8 @@ def _page(board: Board, results: Results, tuning: Sequence[TuningRow]) -> dict[s
             pictures[f"{board.name}-{scale}.svg"] = svg(draw_scale(board, scale, drawn))
     if len({board.outcome_in(cell) for cell in board.cells}) == 1:
         pictures[f"{board.name}-profiles.svg"] = svg(draw_profiles(board, results))
+    if board.leave_out_of:
+        pictures[f"{board.name}-left-out.svg"] = svg(draw_left_out(left_out(board, results)))
     failed = failures(board, results)
     better = "higher" if board.higher_is_better else "lower"
     parts = [f"# {board.title}", board.about.strip(), earlier(board, results)]
@@ -142,4 +145,7 @@ def _cells(board: Board, results: Results) -> list[str]:
         ]
         if len(cells) > 1:
             tables.append(f"## {title}\n\n{markdown(['agent', *cells], rows)}")
+    if board.leave_out_of:
+        head, *rows = table_rows(left_out(board, results))
+        tables.append(f"## Families left out\n\n{markdown(head, rows)}")
     return tables

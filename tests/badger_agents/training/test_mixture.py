@@ -9,7 +9,7 @@ import torch
 from badger_agents.agent import LearnedAgent
 from badger_agents.badger.agent import BadgerAgent
 from badger_agents.badger.membrane.base import widened
-from badger_agents.recipe.loading import Recipe, RecipeError, check_recipe
+from badger_agents.recipe.loading import Recipe, RecipeError, check_recipe, load_recipe
 from badger_agents.rollout import rollout
 from badger_agents.training.checkpoint import load_checkpoint
 from badger_agents.training.curriculum import Curriculum, Place
@@ -17,7 +17,7 @@ from badger_agents.training.log import read_log
 from badger_agents.training.loop import train
 from badger_agents.training.run import CHECKPOINT, LOG
 from badger_envs.family import Slots
-from badger_envs.registry import family_of
+from badger_envs.registry import TABLE, family_of
 from tests.badger_agents.small import badger_settings, keys, seen_at
 
 GAME = {"id": "Badger/GuessingGame-v0", "horizon": 4}
@@ -199,3 +199,16 @@ def test_losses_are_divided_by_the_scale_of_the_entry(tmp_path: Path) -> None:
         train(recipe, 0, tmp_path / str(scale))
         logged.append(read_log(tmp_path / str(scale) / LOG)[0]["loss"])
     assert logged[0] == pytest.approx(4 * logged[1])
+
+
+def test_the_generalist_acts_in_every_id_of_the_suite() -> None:
+    recipe = load_recipe("generalist-broad")
+    agents: dict[str, Any] = {}
+    for entry in TABLE:
+        family = family_of(entry.id, split="test")
+        kind = family.action_kind
+        agent = agents.setdefault(kind, recipe.make_agent(action_kind=kind, experts=4))
+        names = keys(2)
+        state, task = agent.initial_state(family, names), family.sample_task(names)
+        _, action, _ = agent.act(state, family.observe(task, family.initial_state(task)), names, 0)
+        assert torch.isfinite(action).all(), entry.id

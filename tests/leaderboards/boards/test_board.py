@@ -14,8 +14,13 @@ from leaderboards.boards.units import rows_folder, units_of
 from leaderboards.boards.work import make
 from tests.leaderboards.boards.tiny import tiny_board
 
+MANY_LINES = ["generalist-v2"]
 
-@pytest.mark.parametrize("name", board_names())
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow) if name in MANY_LINES else name for name in board_names()],
+)
 def test_the_suites_boards_are_whole(name: str) -> None:
     board = load_board(name)
     assert board.name == name
