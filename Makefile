@@ -1,7 +1,7 @@
 # The commands of this project. They need make and Python 3.11 to 3.13, and nothing else:
 #   make demo           train four small agents, print one table, draw one picture (at most 5 minutes)
 #   make test           lint, types, tests
-#   make test-slow      the tests that `make test` leaves out; properties with 2,000 examples
+#   make test-slow      all tests, with those that `make test` leaves out: every call's shapes, 2,000 examples a property
 #   make test-matrix    the tests on the oldest and newest gymnasium and numpy that can be installed
 #   make test-clients   other libraries on the built wheel, each in an environment of its own: about an hour
 #   make labs           run all labs with small budgets
@@ -35,7 +35,7 @@ test: $(VENV)/.dev
 test-slow: export OMP_NUM_THREADS := 1
 test-slow: export HYPOTHESIS_PROFILE := slow
 test-slow: $(VENV)/.dev
-	$(VENV)/bin/pytest -n $(WORKERS) -m "slow or not slow"
+	$(VENV)/bin/pytest -n $(WORKERS) -m "slow or not slow" --jaxtyping-packages=badger_agents,baselines,beartype.beartype
 
 test-matrix: python
 	PYTHON="$(PYTHON)" WORKERS="$(WORKERS)" .ci/test-matrix

@@ -4,6 +4,7 @@ import csv
 import difflib
 import re
 import statistics as plain
+import textwrap
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -102,17 +103,68 @@ def boards() -> str:
 
 def sizes() -> str:
     """The shipped `guessing-attentional` by hidden numbers, and the spread of its outer seeds."""
+    errors = _errors_by_size()
+    median = [short(plain.median(each)) for each in errors.values()]
+    ends = [f"{short(min(each))} to {short(max(each))}" for each in errors.values()]
+    head = ["hidden numbers", *map(str, errors)]
+    return table(head, [["error, median of 3 outer seeds", *median], ["lowest to highest", *ends]])
+
+
+def _errors_by_size() -> dict[int, list[float]]:
+    """Errors of the outer seeds of `guessing-attentional`, by hidden numbers."""
     text = (PRETRAINED / "guessing-attentional.csv").read_text(encoding="utf-8")
     rows = list(csv.DictReader(text.splitlines()))
     rows = [row for row in rows if row["split"] == "test" and row["experts"] == "20"]
     by_size: dict[int, list[float]] = {}
     for row in rows:
         by_size.setdefault(int(row["dims"]), []).append(float(row["value"]))
-    wanted = [dims for dims in (1, 3, 6, 10, 15, 19) if dims in by_size]
-    median = [short(plain.median(by_size[dims])) for dims in wanted]
-    ends = [f"{short(min(by_size[dims]))} to {short(max(by_size[dims]))}" for dims in wanted]
-    head = ["hidden numbers", *map(str, wanted)]
-    return table(head, [["error, median of 3 outer seeds", *median], ["lowest to highest", *ends]])
+    return {dims: by_size[dims] for dims in (1, 3, 6, 10, 15, 19)}
+
+
+def findings() -> str:
+    """What today's results say of talking, of numbers of experts and of monoliths: a sentence each."""
+    helped, others, verdicts_of_monoliths = [], 0, []
+    for name in board_names():
+        board = load_as_run(name)
+        results = read_results(board)
+        old = stale(board, results)
+        claims = [
+            each.passed for each in verdicts(board, results) if results[each.agent] and each.agent not in old
+        ]
+        if not claims:
+            continue
+        helped += [name] * any(claims)
+        others += not any(claims)
+        for line in standings(board, results):
+            if line.versus is not None and line.agent.startswith(MONOLITHS) and line.agent not in old:
+                verdicts_of_monoliths.append(line.versus.verdict)
+    game = load_as_run("guessing-game-v1")
+    results = read_results(game)
+    talking, silent = (
+        short(mean_outcome(game, results[agent], game.main).value) for agent in ("badger", "no-communication")
+    )
+    errors = {dims: short(plain.median(each)) for dims, each in _errors_by_size().items()}
+    counts = {word: verdicts_of_monoliths.count(word) for word in ("better", "worse")}
+    lines = (
+        f"*When is talking worth it?* Tests show that it helps on {_listed(helped)}; on {others} other"
+        f" {'board' if others == 1 else 'boards'} they do not. In the guessing game the mean error is"
+        f" {talking}, and {silent} after retraining without talk: [talking](docs/findings/talking.md).",
+        "*How many experts?* One policy serves any number: `guessing-attentional` has an error of"
+        f" {errors[3]} with 3 hidden numbers, {errors[10]} with 10, {errors[19]} with 19 (the first edition's"
+        " agent, measured then with 20 experts; median of three outer seeds, preliminary):"
+        " [experts](docs/findings/experts.md).",
+        f"*Monolith or many?* In {len(verdicts_of_monoliths)} comparisons on these boards one recurrent"
+        " network of as many weights or operations is shown to be better than Badger in"
+        f" {counts['better']}, worse in {counts['worse']}; in the others no difference is shown:"
+        " [monoliths](docs/findings/monolith.md).",
+    )
+    return "\n".join(
+        textwrap.fill(f"- {line}", 120, subsequent_indent="  ", break_on_hyphens=False) for line in lines
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:]))) or "no board"
 
 
 def over(name: str, scale: str) -> str:
@@ -320,6 +372,7 @@ def _mean(board: Board, results: Results, agent: str) -> str:
 
 BLOCKS: dict[str, Callable[[], str]] = {
     "boards": boards,
+    "findings": findings,
     "sizes": sizes,
     "families": families,
     "processors": processors,

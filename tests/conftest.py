@@ -15,7 +15,7 @@ import torch
 
 torch.set_num_threads(1)  # the test processes share the cores
 
-hypothesis.settings.register_profile("default", max_examples=100, derandomize=True, deadline=None)
+hypothesis.settings.register_profile("default", max_examples=25, derandomize=True, deadline=None)
 hypothesis.settings.register_profile("slow", max_examples=2000, derandomize=True, deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 

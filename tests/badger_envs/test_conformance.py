@@ -22,13 +22,18 @@ from badger_envs.families.variable_io import VariableIO
 from badger_envs.family import Observation, Sizes, Transition
 from badger_envs.testing.__main__ import main as store_golden
 from badger_envs.testing.golden import FOLDER
-from tests.badger_envs.ids import IDS, QUICK_AND_SLOW
+from tests.badger_envs.ids import IDS, KINDS, QUICK_AND_SLOW
 from tests.badger_envs.toy_family import Toy
 
 
 @pytest.mark.parametrize("id", QUICK_AND_SLOW)
 def test_every_id_passes_all_checks(id: str) -> None:
     testing.check_family(id)
+
+
+@pytest.mark.parametrize("id", KINDS)
+def test_functions_of_every_kind_pass_their_checks(id: str) -> None:
+    testing.check_functions(id)
 
 
 @pytest.mark.parametrize("id", IDS)

@@ -1,6 +1,6 @@
 """Whatever is legal works and stays within bounds, whatever is not gives one clear line, for every id.
 
-`make test` tries 100 examples for each family, HYPOTHESIS_PROFILE=slow 2,000.
+`make test` tries 25 examples for each family, HYPOTHESIS_PROFILE=slow 2,000.
 """
 
 import dataclasses
@@ -19,11 +19,11 @@ from badger_envs import TABLE, Family, family_of, make_batched, make_family
 from badger_envs.faces.pettingzoo import parallel_env
 from badger_envs.faces.vector_env import FamilyVectorEnv
 from badger_envs.testing import check_actions
+from tests.badger_envs.ids import IDS, QUICK_AND_SLOW
 from tests.badger_envs.legal_settings import ILLEGAL, LEGAL, LONGEST, Settings
 
 EXAMPLES = settings.default.max_examples  # of the profile, see conftest.py
 FAMILIES = {family_of(id).__class__: id for id in LEGAL}
-IDS = [entry.id for entry in TABLE]
 MODES = ["NEXT_STEP", "SAME_STEP", "DISABLED"]
 SEEDS = st.integers(0, 2**32) | st.integers(0, 3)
 
@@ -156,7 +156,7 @@ def test_legal_settings_seeds_masks_and_actions_work(id: str, data: st.DataObjec
     check_legal(id, data.draw(LEGAL[id], label="settings"), data)
 
 
-@pytest.mark.parametrize("id", IDS)
+@pytest.mark.parametrize("id", QUICK_AND_SLOW)
 @settings(max_examples=max(2, EXAMPLES // 50))
 @given(data=st.data())
 def test_every_id_works(id: str, data: st.DataObject) -> None:
@@ -167,6 +167,7 @@ def test_every_id_works(id: str, data: st.DataObject) -> None:
     check_legal(id, short(id) | data.draw(st.fixed_dictionaries({}, optional=common)), data)
 
 
+@pytest.mark.slow  # `check_family` tries one seed
 @pytest.mark.parametrize("id", IDS)
 @settings(max_examples=max(1, EXAMPLES // 100))
 @given(seed=SEEDS, count=st.integers(1, 4))

@@ -15,7 +15,7 @@ from badger_envs.faces.gymnasium_env import FamilyEnv
 from badger_envs.faces.pettingzoo import EnvModule, FamilyParallelEnv, module_name, parallel_env
 from badger_envs.families.guessing_game import GuessingGame
 from tests.badger_envs.experts import GAME, acts, part, play, same, sampled
-from tests.badger_envs.ids import IDS, QUICK_AND_SLOW
+from tests.badger_envs.ids import FAMILIES, QUICK_AND_SLOW
 from tests.badger_envs.toy_family import TOY, Toy
 
 with warnings.catch_warnings():  # its example environments are imported in a way that it deprecates
@@ -30,8 +30,6 @@ with warnings.catch_warnings():  # its example environments are imported in a wa
     )
     from pettingzoo.test.state_test import state_test
 
-FAMILIES = list({type(badger_envs.family_of(id)): id for id in reversed(IDS)}.values())
-"""One id of every family."""
 CATEGORICAL = [id for id in FAMILIES if badger_envs.family_of(id).action_kind == "categorical"]
 
 
