@@ -70,7 +70,7 @@ def gittins_indices(pulls: int, discount: float, *, grid: int = GRID, ahead: int
     grid, backward induction gives what the arm and the known one are worth together; the index is where
     going over pays, interpolated between two points of the grid. Beyond `ahead` pulls the arm is taken to
     be known. The error is below 0.0002 up to a discount of 0.99 and below 0.001 at 0.999 (compared with the
-    published table and with finer grids and longer looks ahead: `tests/baselines/bandits/test_gittins.py`).
+    published table and with finer grids and longer looks ahead: `tests/baselines/test_bandits.py`).
 
     Args:
         pulls: the most pulls that are asked for.

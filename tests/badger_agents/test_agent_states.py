@@ -1,4 +1,4 @@
-"""States of all agents are nested tuples of tensors [B, ...]; a step depends on its arguments alone."""
+"""Agents: their kinds of states, and that these can be stored."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from badger_agents import tree
-from badger_agents.agent import Agent
+from badger_agents.agent import Agent, feedback_and_change, magnified
 from badger_agents.badger.agent import BadgerAgent
 from badger_agents.badger.growing import Growing
 from badger_agents.badger.growth import Change
@@ -16,7 +16,36 @@ from badger_agents.whitebox import INTERVENTIONS, Intervened, Transplanted
 from badger_agents.whitebox.controls import Forgetful
 from badger_envs import keyed_random
 from badger_envs.family import Family
+from baselines.optimisers.triangulation import Triangulation
 from tests.badger_agents.small import keys, random_agent, small_family
+
+# Finding classes by name, also in a user's own file, and what any agent must be.
+
+
+def test_change_of_feedback_is_zero_at_the_first_step() -> None:
+    feedback, previous = torch.tensor([[5.0], [5.0]]), torch.tensor([[2.0], [2.0]])
+    first = torch.tensor([[0.0], [1.0]])
+    assert feedback_and_change(feedback, previous, first).tolist() == [[5.0, 3.0], [5.0, 0.0]]
+
+
+def test_small_errors_are_magnified_and_0_and_1_stay() -> None:
+    values = torch.tensor([0.0, 1.0, -1.0, 1e-3])
+    made = magnified(values, 30.0)
+    torch.testing.assert_close(made[:3], values[:3])
+    assert 7.0 < made[3] / values[3] < 7.5  # 30 / asinh(30) = 7.3
+    first = torch.zeros(1, 1)
+    heard = feedback_and_change(torch.tensor([[0.5]]), torch.tensor([[0.25]]), first, 30.0)
+    torch.testing.assert_close(heard[:, 2:], magnified(heard[:, :2], 30.0))
+
+
+def test_what_is_an_agent() -> None:
+    assert isinstance(random_agent(small_family()), Agent)
+    assert isinstance(Triangulation(), Agent)
+    assert not isinstance(torch.nn.Linear(1, 1), Agent)
+
+
+# States of all agents are nested tuples of tensors [B, ...]; a step depends on its arguments alone.
+
 
 BATCH = 3
 

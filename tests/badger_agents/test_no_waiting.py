@@ -1,17 +1,13 @@
-"""No trial waits for a device: nothing in it looks at values, whatever the family, agent and estimator.
+"""Other devices: all tensors are there, and nothing waits for them."""
 
-torch's "meta" tensors have shapes and no values; to look at one, or to copy it to the host, is an error. So
-what runs on them never reads anything back from a GPU. Within a trial nothing is sent there either: a tensor
-made of Python's numbers is copied from memory that a GPU cannot read by itself, and the host waits for that.
-"""
-
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves
 
 from badger_agents.agent import LearnedAgent
 from badger_agents.estimators.base import leaves
@@ -19,10 +15,11 @@ from badger_agents.estimators.objectives import OBJECTIVES
 from badger_agents.estimators.trials import Trials
 from badger_agents.functional import FunctionalAgent
 from badger_agents.recipe.loading import load_recipe, recipe_files
-from badger_agents.rollout import rollout
+from badger_agents.rollout import make_task_batch, rollout, rollout_segment, start
 from badger_agents.training.curriculum import Curriculum, Place
 from badger_agents.training.state import trained_weights
 from badger_envs import keyed_random
+from baselines.optimisers.library import LibraryOptimiser
 from tests.badger_agents.small import (
     EVERY_ESTIMATOR,
     LookingPolicy,
@@ -32,6 +29,9 @@ from tests.badger_agents.small import (
     small_recipe,
     updates_of,
 )
+
+# No trial waits for a device: nothing in it looks at values, whatever the family, agent and estimator.
+
 
 STEPS = 2
 SENT = (torch.tensor, torch.as_tensor, torch.asarray, torch.from_numpy, Tensor.new_tensor)
@@ -144,3 +144,42 @@ def test_to_send_is_an_error_there() -> None:
 def test_to_look_is_an_error_there(wait: Callable[[], None]) -> None:
     with pytest.raises((RuntimeError, NotImplementedError), match=r"(?i)meta"):
         wait()
+
+
+# Agents of all recipes are where they are asked to be, whatever torch's default device is.
+
+
+NAMES = list(recipe_files())
+
+
+@pytest.fixture
+def _elsewhere() -> Iterator[None]:
+    torch.set_default_device("meta")
+    yield
+    torch.set_default_device(None)
+
+
+def devices(name: str, device: str) -> set[str]:
+    """Where everything is after two steps of a recipe's agent."""
+    recipe = load_recipe(name)
+    agent, family = recipe.make_agent(0), recipe.family()
+    keys = keyed_random.outer_keys(0, 0, 2, like=torch.zeros((), device="cpu")).to(device)
+    if isinstance(agent, LearnedAgent):
+        agent.to(device)
+    batch = make_task_batch(family, keys)
+    segment, carry = rollout_segment(agent, batch, start(agent, batch), min(2, family.horizon))
+    tensors = [segment.loss, segment.reward, *tree_leaves((carry.agent_state, carry.env_state))]
+    return {tensor.device.type for tensor in tensors if isinstance(tensor, Tensor)}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_agent_of_every_recipe_is_where_its_trials_are(name: str) -> None:
+    if isinstance(load_recipe(name).make_agent(0), LibraryOptimiser):
+        pytest.skip("a library's optimiser plans on the host; its actions go back to where the trials are")
+    assert devices(name, "meta") == {"meta"}
+
+
+@pytest.mark.usefixtures("_elsewhere")
+@pytest.mark.parametrize("name", NAMES)
+def test_no_agent_asks_for_torch_s_default_device(name: str) -> None:
+    assert devices(name, "cpu") == {"cpu"}

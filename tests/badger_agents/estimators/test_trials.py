@@ -1,14 +1,23 @@
-"""Trials of an outer step: in windows they cost what they cost as a whole, and groups keep apart."""
+"""Trials, memory and objectives of estimators."""
+
+from contextlib import suppress
+from typing import Any
 
 import pytest
 import torch
 
 from badger_agents.agent import LearnedAgent
+from badger_agents.estimators import make_estimator
 from badger_agents.estimators.objectives import OBJECTIVES, Penalty, collapse
 from badger_agents.estimators.trials import Trials
 from badger_agents.rollout import rollout
+from badger_agents.training.state import trained_weights
 from badger_envs.families.bandit import Bandit
+from benchmarks.memory import peak_memory
 from tests.badger_agents.small import ConstantAgent, keys, random_agent, small_family
+
+# Trials of an outer step: in windows they cost what they cost as a whole, and groups keep apart.
+
 
 PENALTIES = (Penalty("anti_collapse", 0.7, "messages", collapse),)
 
@@ -98,3 +107,76 @@ def test_noise_is_that_of_the_whole_trial_also_in_windows() -> None:
 def test_trials_that_cannot_be_shared_out_are_refused() -> None:
     with pytest.raises(ValueError, match="5 trials cannot be shared by 2"):
         Trials(small_family(), keys(5), OBJECTIVES["last_step"], groups=2)
+
+
+# Memory of estimators: grows with the horizon or does not, counted to the byte.
+
+
+def needed(name: str, settings: dict[str, Any], horizon: int) -> int:
+    """Bytes at the peak of an outer step, with a penalty that reads what experts say."""
+    family = small_family(horizon=horizon, dtype="float32")
+    agent = random_agent(family)
+    estimator = make_estimator(name, settings)
+    penalties = (Penalty("anti_collapse", 0.5, "messages", collapse),)
+
+    def outer_step() -> None:
+        trials = Trials(family, keys(16), OBJECTIVES["as_soon_as_possible"], penalties)
+        weights = trained_weights(agent)
+        updates = estimator.updates(agent, weights, trials, {})
+        next(updates)
+        with suppress(StopIteration):
+            while True:
+                updates.send(weights)
+
+    return peak_memory(outer_step, "cpu")
+
+
+def test_backpropagation_needs_memory_for_every_step() -> None:
+    five, ten, twenty = (needed("backpropagation", {}, horizon) for horizon in (5, 10, 20))
+    assert twenty - ten == pytest.approx(2 * (ten - five), rel=0.02)
+    assert ten - five > 0.7 * five  # nearly all of it
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("truncated_backpropagation", {"window": 2}),
+        ("evolution", {"pairs": 4}),
+        ("evolution", {"pairs": 4, "window": 2}),
+        ("persistent_evolution", {"pairs": 4, "window": 2}),
+    ],
+)
+def test_others_need_no_more_for_longer_trials(name: str, settings: dict[str, Any]) -> None:
+    assert len({needed(name, settings, horizon) for horizon in (5, 10, 20)}) == 1
+
+
+def test_keeping_less_needs_less() -> None:
+    all_of_it, kept = (needed("backpropagation", settings, 16) for settings in ({}, {"keep_every": 4}))
+    assert kept < all_of_it / 2
+
+
+def test_fewer_pairs_at_once_need_less() -> None:
+    settings = {"pairs": 16, "window": 2}
+    whole, parts = (
+        needed("persistent_evolution", {**settings, "pairs_at_once": at_once}, 5) for at_once in (16, 2)
+    )
+    assert parts < whole / 2
+
+
+# Objectives: which steps of a trial count.
+
+
+def test_each_objective_is_the_mean_over_its_steps() -> None:
+    loss = torch.tensor([[1.0, 3.0], [5.0, 7.0], [10.0, 20.0], [100.0, 200.0]])  # (T, B)
+    values = {name: float(rule(loss)) for name, rule in OBJECTIVES.items()}
+    assert values == {"last_step": 150.0, "second_half": 82.5, "as_soon_as_possible": 43.25}
+
+
+@pytest.mark.parametrize(("horizon", "counted"), [(1, 1), (2, 1), (3, 2), (20, 10)])
+def test_the_second_half_holds_the_middle_step_of_odd_trials(horizon: int, counted: int) -> None:
+    loss = torch.ones(horizon, 2, requires_grad=True)
+    OBJECTIVES["second_half"](loss).backward()
+    assert loss.grad is not None
+    assert (loss.grad.sum(1) > 0).sum() == counted
+    assert loss.grad[-1].sum() > 0
+    assert float(loss.grad.sum()) == pytest.approx(1.0)

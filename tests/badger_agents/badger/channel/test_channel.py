@@ -1,4 +1,4 @@
-"""The channel: symbols, few bits, noise, lost edges and delay."""
+"""The channel as a whole."""
 
 import math
 from typing import Any
@@ -11,11 +11,15 @@ from pydantic import ValidationError
 
 from badger_agents.badger.channel.channel import Channel, ChannelSettings
 from badger_agents.badger.channel.codec import rounded
+from badger_agents.badger.channel.dense import received_attention
 from badger_agents.badger.channel.edges import without_lost
 from badger_agents.badger.policies.expert_policy import Emission
+from badger_agents.rollout import rollout
 from badger_agents.whitebox import bits_per_step
 from badger_envs.neighbours import Neighbours
 from tests.badger_agents.small import keys, random_agent, small_family
+
+# The channel: symbols, few bits, noise, lost edges and delay.
 
 
 def sent(rows: int = 3, experts: int = 4, size: int = 6, key: int = 2, seed: int = 0) -> Emission:
@@ -155,3 +159,59 @@ def test_settings_that_make_no_channel(changes: dict[str, Any], told: str) -> No
 def test_a_message_is_a_whole_number_of_symbols() -> None:
     with pytest.raises(ValueError, match="multiple of it"):
         channel(6, vocabulary=4)
+
+
+# Received attention: experts read how much attention their last message got.
+
+
+MATRIX = ((0, 1, 0, 0, 1), (0, 0, 0, 0, 0), (1, 1, 1, 0, 0), (0, 0, 0, 0, 0), (1, 0, 0, 0, 0))
+"""Nobody hears expert 3."""
+
+
+@pytest.mark.parametrize("topology", ["all", "none", "self", "ring", MATRIX])
+def test_it_is_a_fraction_and_nothing_without_listeners(topology: Any) -> None:
+    family = small_family(dims=3)
+    agent = random_agent(family, scale=3.0, experts=5, topology=topology, received_attention=True)
+    attention = rollout(agent, family, keys(20), record=True).trace["attention"][1:].flatten(0, 1)
+    heard = received_attention(attention, agent.channel.edges.as_matrix())
+    assert ((heard >= 0) & (heard <= 1 + 1e-12)).all()
+    deaf_to = agent.channel.edges.as_matrix().sum(dim=0) == 0
+    assert (heard[:, deaf_to] == 0).all()
+    assert (heard[:, ~deaf_to] > 0).all()
+    assert deaf_to.all() == (topology == "none")
+
+
+def test_it_is_one_if_all_hear_nothing_else_and_fair_if_all_hear_all() -> None:
+    edges = ~torch.eye(4, dtype=torch.bool)
+    only = torch.zeros(1, 4, 4)
+    only[0, [0, 1, 3], 2] = 1.0  # expert 2 itself hears expert 1
+    only[0, 2, 1] = 1.0
+    torch.testing.assert_close(received_attention(only, edges)[0, :, 0], torch.tensor([0, 1 / 3, 1, 0]))
+    torch.testing.assert_close(received_attention(edges[None] / 3, edges), torch.full((1, 4, 1), 1 / 3))
+
+
+def test_it_is_read_after_the_membrane_s_reading() -> None:
+    family = small_family()
+    agent = random_agent(family, scale=3.0, received_attention=True)
+    trace = rollout(agent, family, keys(3), record=True).trace
+    for now, weights in zip(trace["readings"], trace["attention"], strict=True):
+        assert now.shape[-1] == agent.membrane.reading_size + 1
+        assert torch.equal(now[..., -1:], received_attention(weights, agent.channel.edges.as_matrix()))
+    assert len(torch.unique(trace["readings"][-1, ..., -1])) > 3
+
+
+def test_what_is_said_follows_from_the_attention_of_the_round_before() -> None:
+    """A policy that says what it reads says 0 at first, then what it got."""
+    family = small_family(dims=3)
+    agent = random_agent(family, scale=3.0, experts=5, received_attention=True)
+    said = []
+    emit = agent.policy.emit
+
+    def kept(state: torch.Tensor, reading: torch.Tensor) -> Any:
+        said.append(reading[..., -1:])
+        return emit(state, reading)
+
+    agent.policy.emit = kept  # type: ignore[method-assign]
+    read = rollout(agent, family, keys(3), record=True).trace["readings"][..., -1:]
+    assert (said[0] == 0).all()
+    assert torch.equal(torch.stack(said[1:]), read[:-1])
