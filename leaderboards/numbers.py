@@ -296,6 +296,36 @@ def processors() -> str:
     return table(head, rows)
 
 
+COVERAGE = Path(__file__).with_name("coverage.csv")
+"""Rows of `python -m benchmarks.coverage`."""
+
+INTERVALS = {
+    ("student", "10"): "Student, 10 seeds",
+    ("bounded", "10"): "`bounded`, 10 seeds (mean width)",
+    ("bounded", "50"): "`bounded`, 50 seeds (mean width)",
+    ("paired", "10"): "paired difference to an agent of which 10 % fail: 10 seeds",
+    ("paired", "50"): "the same with 50 seeds",
+}
+"""What the table of coverage has a row of, and calls it."""
+
+
+def coverage() -> str:
+    """How often intervals cover the mean, by the share of outer seeds that fails."""
+    with COVERAGE.open(encoding="utf-8", newline="") as file:
+        found = list(csv.DictReader(file))
+    rates = list(dict.fromkeys(row["fail"] for row in found))
+    rows = []
+    for (interval, seeds), told in INTERVALS.items():
+        those = [row for row in found if (row["interval"], row["seeds"]) == (interval, seeds)]
+        cells = {row["fail"]: f"{float(row['value']):.2f}" for row in those}
+        if interval != "student":
+            cells = {row["fail"]: f"{cells[row['fail']]} ({float(row['width']):.2f})" for row in those}
+        rows.append([told, *(cells[rate] for rate in rates)])
+    return table(
+        [f"seeds that fail ({found[0]['sets']} sets each)", *(f"{float(rate):.0%}" for rate in rates)], rows
+    )
+
+
 PROCESSORS = "processors.csv"
 """File beside a board with such rows (see `benchmarks/processors.py`)."""
 
@@ -376,6 +406,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "sizes": sizes,
     "families": families,
     "processors": processors,
+    "coverage": coverage,
     "monoliths": monoliths,
     "generalist": generalist,
     "scaling-dimensions": partial(over, "scaling-v1", "dimensions"),

@@ -86,10 +86,10 @@ class HiddenProfile(Family):
     ## Description
     A group has to choose one of K options. Cues speak for an option or against it, each uniform in [-1, 1],
     and an option is worth the mean of all its cues. Some cues are shared: all members know them. The others
-    are known to one member each. What all know so counts for more in every opinion than it should, and in
-    43 % of the usual tasks it favours a wrong option. A *hidden profile* is a task in which each member would
-    choose a wrong option by what it knows alone. A vote is lost there before it begins, and a sum of opinions
-    nearly always. Only who pools the cues finds the best option. 9 % of the usual tasks are hidden profiles.
+    are known to one member each. What all know so counts for more in every opinion than it should, and it
+    often favours a wrong option. A *hidden profile* is a task in which each member would choose a wrong
+    option by what it knows alone. A vote is lost there before it begins. Only who pools the cues is sure to
+    find the best option. A minority of the usual tasks are hidden profiles (`info["hidden"]` says which).
 
     The group discusses one option at each step, one after the other, round after round. Input slot i shows
     what member i knows of the option under discussion; output slot i is member i's rating of it. A member
@@ -130,8 +130,8 @@ class HiddenProfile(Family):
     split; a range without it is followed by one as long: (2, 4) holds out (5, 7). `capacity`: slots (default:
     as many as any split has members). `shared`: shared cues of an option (default 6). `own`: cues of an
     option that each member alone knows, at least 1 (default 3). `kind`: "choice" or "ranking".
-    `profile`: "any" tasks as they come, or "hidden" profiles only: the first of 64 draws that is one (0.3 %
-    of the usual tasks have none, and are as they come). `horizon`: steps, at least as many as there are
+    `profile`: "any" tasks as they come, or "hidden" profiles only: the first of 64 draws that is one (tasks
+    without one among them are as they come). `horizon`: steps, at least as many as there are
     options in any split (default 6, two rounds of 3 options). `split`, `shuffle_slots`, `dtype`: see
     `badger_envs.Family`.
 

@@ -68,15 +68,16 @@ def recipes() -> list[Row]:
 
 
 def pretrained() -> list[Row]:
-    """The policies that come with the suite, from the heads of their files."""
-    rows = []
+    """The policies that come with the suite, from the heads of their files, and their recipes' summaries."""
+    rows, recipes_ = [], _folder("badger_agents", "recipes")
     for file in sorted(_folder("badger_agents", "pretrained").glob("*.safetensors")):
         with file.open("rb") as stream:
             size = int.from_bytes(stream.read(8), "little")
             (facts,) = json_.loads(stream.read(size))["__metadata__"].values()
         recipe = json_.loads(facts)["recipe"]
         env = recipe["env"]["id"].removeprefix("Badger/")
-        rows.append({"name": file.stem, "environment": env, "agent": recipe["summary"]})
+        known = tomllib.loads((recipes_ / f"{file.stem}.toml").read_text(encoding="utf-8-sig"))
+        rows.append({"name": file.stem, "environment": env, "agent": known["summary"]})
     return rows
 
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from benchmarks.coverage import covered, with_failures
 from leaderboards.statistics import (
     Limits,
     bounded,
@@ -99,35 +100,18 @@ def test_holm_lies_between_the_plain_p_and_bonferronis(values: list[float]) -> N
         assert corrected <= max(plain, len(values) * max(values))
 
 
-def with_failures(rate: float, seeds: int, sets: int, seed: int) -> tuple[np.ndarray, float]:
-    """Errors [sets, seeds] of seeds that succeed (around 0.018) or stop on a plateau; and the true mean."""
-    draws = np.random.default_rng(seed)
-    good = np.exp(draws.normal(math.log(0.018), 0.4, (sets, seeds)))
-    plateau = 2 / 3 + draws.normal(0, 0.01, (sets, seeds))
-    failed = draws.random((sets, seeds)) < rate
-    return np.where(failed, plateau, good), (1 - rate) * 0.018 * math.exp(0.08) + rate * 2 / 3
-
-
-def covered(sets: np.ndarray, truth: float, limits: Limits) -> float:
-    """Share of the intervals that the truth is in."""
-    found = [bounded(values, limits) for values in sets]
-    return float(np.mean([each.low <= truth <= each.high for each in found]))
-
-
 @pytest.mark.parametrize("rate", [0.05, 0.1, 0.15, 0.2])
 @pytest.mark.parametrize("seeds", [10, 50])
 def test_the_interval_covers_the_mean_where_some_seeds_fail(rate: float, seeds: int) -> None:
     sets, truth = with_failures(rate, seeds, 300, 1)
-    assert covered(sets, truth, UNIT) >= 0.95
+    assert covered(sets, truth, lambda each: bounded(each, UNIT))[0] >= 0.95
     others, theirs = with_failures(0.1, seeds, 300, 2)
-    assert covered(sets - others, truth - theirs, Limits(-1, 1)) >= 0.95
+    assert covered(sets - others, truth - theirs, lambda each: bounded(each, Limits(-1, 1)))[0] >= 0.95
     if seeds == 10:  # what looks at the spread alone does not
-        simple = [student(values) for values in sets]
-        assert np.mean([each.low <= truth <= each.high for each in simple]) < 0.93
+        assert covered(sets, truth, student)[0] < 0.93
 
 
 @pytest.mark.parametrize("seeds", [5, 10])
 def test_of_seeds_that_are_alike_students_interval_holds(seeds: int) -> None:
     sets, truth = with_failures(0, seeds, 2000, 3)
-    found = [student(values) for values in sets]
-    assert np.mean([each.low <= truth <= each.high for each in found]) >= 0.9
+    assert covered(sets, truth, student)[0] >= 0.9
