@@ -9,16 +9,14 @@ import pytest
 import torch
 
 from badger_agents.rollout import rollout
-from badger_envs import TABLE, family_of, scoring
+from badger_envs import family_of, scoring
 from badger_envs.family import Family
 from leaderboards.boards.board import board_names, load_board
 from tests.badger_agents.small import ConstantAgent, keys
+from tests.badger_envs.ids import IDS, KINDS_AND_SLOW
 from tests.badger_envs.toy_family import Toy
 
 # Scores: the committed constants, and the line through them.
-
-
-IDS = [entry.id for entry in TABLE]
 
 
 def test_every_id_has_constants_and_nothing_else_has() -> None:
@@ -99,7 +97,7 @@ class Extreme:
         return state, 2.0 * torch.randint(2, shape, generator=state) - 1, {}
 
 
-@pytest.mark.parametrize("id", [entry.id for entry in TABLE])
+@pytest.mark.parametrize("id", KINDS_AND_SLOW)
 def test_no_outcome_of_an_environment_is_out_of_bounds(id: str) -> None:
     family = family_of(id, split="test")
     low, high = family.outcome_bounds

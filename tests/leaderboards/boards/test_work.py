@@ -38,6 +38,19 @@ def made(out: Path, board: Board, agents: tuple[str, ...] = ()) -> list[RunRows]
     return [run for unit in missing(units_of(board, out, agents)) for run in make(unit)]
 
 
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made")
+    made(folder, tiny_board(folder))
+    return folder
+
+
+@pytest.fixture
+def ready(made_once: Path, tmp_path: Path) -> Path:
+    """A folder of one's own with all runs of the tiny board."""
+    return shutil.copytree(made_once, tmp_path / "ready")
+
+
 def contents(out: Path, board: Board) -> tuple[bytes, bytes]:
     """What is put together of finished runs: results and all outcomes, to the byte."""
     folder = out / board.name
@@ -59,28 +72,24 @@ def test_rows_are_those_of_the_trained_weights(tmp_path: Path) -> None:
     assert len(text.splitlines()) == 1 + 2 * board.tasks
 
 
-def test_a_seed_of_a_board_is_the_seed_that_badger_train_trains(tmp_path: Path) -> None:
-    board = tiny_board(tmp_path)
-    made(tmp_path, board, ("talk",))
-    kept = load_checkpoint(checkpoint_of(tmp_path, board, "talk", 1))
-    alone = train(board.recipe("talk"), 1, tmp_path / "alone")
+def test_a_seed_of_a_board_is_the_seed_that_badger_train_trains(ready: Path) -> None:
+    board = tiny_board(ready)
+    kept = load_checkpoint(checkpoint_of(ready, board, "talk", 1))
+    alone = train(board.recipe("talk"), 1, ready / "alone")
     for name, weight in alone.weights.items():
         torch.testing.assert_close(kept.weights[name], weight, atol=1e-5, rtol=1e-5)
 
 
-def test_boards_share_trainings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    board = tiny_board(tmp_path)
-    made(tmp_path, board)
+def test_boards_share_trainings(ready: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "outer_step", lambda *_: pytest.fail("trained once more"))
-    tables = tiny_board(tmp_path, name="other-v1", tasks=7).model_dump()
+    tables = tiny_board(ready, name="other-v1", tasks=7).model_dump()
     tables["agents"]["renamed"] = {**tables["agents"].pop("self-loop"), "control_of": None}
-    assert len(made(tmp_path, Board.model_validate(tables))) == 9
+    assert len(made(ready, Board.model_validate(tables))) == 9
 
 
-def test_an_intervention_uses_the_trained_weights_seed_by_seed(tmp_path: Path) -> None:
-    board = tiny_board(tmp_path)
-    made(tmp_path, board)
-    runs = read_runs(rows_folder(tmp_path, board), board)
+def test_an_intervention_uses_the_trained_weights_seed_by_seed(ready: Path) -> None:
+    board = tiny_board(ready)
+    runs = read_runs(rows_folder(ready, board), board)
     for talk, shuffled in zip(runs["talk"], runs["shuffled"], strict=True):
         assert talk.facts["weights_sha256"] == shuffled.facts["weights_sha256"]
     assert runs["talk"][0].facts["weights_sha256"] != runs["talk"][1].facts["weights_sha256"]
@@ -90,12 +99,11 @@ def test_an_intervention_uses_the_trained_weights_seed_by_seed(tmp_path: Path) -
     assert [run.seed for run in runs["zeros"]] == [None]
 
 
-def test_a_finished_run_is_never_made_again_and_a_stale_one_is(tmp_path: Path) -> None:
-    board = tiny_board(tmp_path)
-    made(tmp_path, board)
-    assert missing(units_of(board, tmp_path)) == []
-    other = tiny_board(tmp_path, tasks=7)
-    assert missing(units_of(other, tmp_path)) == units_of(other, tmp_path)
+def test_a_finished_run_is_never_made_again_and_a_stale_one_is(ready: Path) -> None:
+    board = tiny_board(ready)
+    assert missing(units_of(board, ready)) == []
+    other = tiny_board(ready, tasks=7)
+    assert missing(units_of(other, ready)) == units_of(other, ready)
 
 
 def test_damaged_rows_are_told(tmp_path: Path) -> None:
@@ -166,9 +174,8 @@ def test_what_a_board_does_not_have_is_refused(tmp_path: Path) -> None:
         units_of(board, tmp_path, seeds=3)
 
 
-def test_shards_are_disjoint_and_together_one_run(tmp_path: Path) -> None:
+def test_shards_are_disjoint_and_together_one_run(tmp_path: Path, ready: Path) -> None:
     board = tiny_board(tmp_path)
-    made(tmp_path / "whole", board)
     for shard in ("1/3", "2/3", "3/3"):
         for unit in shard_of(units_of(board, tmp_path / shard[0]), shard):
             assert list(make(unit))
@@ -177,7 +184,7 @@ def test_shards_are_disjoint_and_together_one_run(tmp_path: Path) -> None:
         assert names.isdisjoint(path.name for path in (there.iterdir() if there.exists() else ()))
         shutil.copytree(tmp_path / shard[0], tmp_path / "all", dirs_exist_ok=True)
     assert missing(units_of(board, tmp_path / "all")) == []
-    assert contents(tmp_path / "all", board) == contents(tmp_path / "whole", board)
+    assert contents(tmp_path / "all", board) == contents(ready, board)
 
 
 @pytest.mark.parametrize("shard", ["0/2", "3/2", "1", "a/b", "-1/2"])
