@@ -26,6 +26,7 @@ from leaderboards.boards.standing import (
     stale,
     standings,
 )
+from leaderboards.site.left_out import left_out, table_rows
 from leaderboards.tuning.choosing import load_as_run
 
 BLOCK = re.compile(r"<!-- numbers: ([\w-]+) -->\n.*?<!-- end -->", re.DOTALL)
@@ -246,6 +247,16 @@ def generalist() -> str:
     return table(["outcome", head, "silence", "untrained"], rows)
 
 
+def families_left_out() -> str:
+    """Scores of each family by agent, trained on all families, without it, or on it alone."""
+    board = load_as_run("generalist-v2")
+    results = read_results(board)
+    if not any(results.values()):
+        return "Not run yet."
+    head, *rows = table_rows(left_out(board, results))
+    return table(head, rows)
+
+
 FAMILIES = {
     "GuessingGame-v0": "coordination: find hidden numbers from one global error",
     "XOR-v0": "passing on hidden information: parity of bits, each seen by one expert",
@@ -409,6 +420,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "coverage": coverage,
     "monoliths": monoliths,
     "generalist": generalist,
+    "families-left-out": families_left_out,
     "scaling-dimensions": partial(over, "scaling-v1", "dimensions"),
     "scaling-experts": partial(over, "scaling-v1", "experts"),
     "scaling-life": partial(over, "scaling-v1", "life"),
