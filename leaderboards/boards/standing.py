@@ -177,22 +177,27 @@ def differences_of(board: Board, results: Results) -> dict[str, Difference]:
 
 
 def failures(board: Board, results: Results) -> list[str]:
-    """Which contestants fail on some outer seeds, with the interval of the rate, and the worst outcome."""
-    told = []
+    """Which contestants fail on some outer seeds, with the interval of the rate, and the worst outcome.
+
+    Those that fail on as many are told together.
+    """
+    found: dict[Estimate, list[str]] = {}
+    values: dict[Estimate, list[float]] = {}
     for name, entrant in board.agents.items():
         if entrant.role != "contestant" or not results[name]:
             continue
         failed = failed_seeds(board, results[name])
         if failed:
-            values = outcomes(board, results[name], board.main)[failed]
-            worst = values.min() if board.higher_is_better else values.max()
-            where = f", {entrant.condition}" if entrant.condition else ""
+            where = f" ({entrant.condition})" if entrant.condition else ""
             rate = statistics.share(len(failed), len(results[name]))
-            told.append(
-                f"{_shown(board, name)}{where} {len(failed)} of {rate.n}"
-                f" ({rate.low:.0%} to {rate.high:.0%}; to {short(worst)})"
-            )
-    return told
+            found.setdefault(rate, []).append(_shown(board, name) + where)
+            values.setdefault(rate, []).extend(outcomes(board, results[name], board.main)[failed])
+    worst = min if board.higher_is_better else max
+    return [
+        f"{', '.join(names)} {round(rate.value * rate.n)} of {rate.n}"
+        f" ({rate.low:.0%} to {rate.high:.0%}; to {short(worst(values[rate]))})"
+        for rate, names in found.items()
+    ]
 
 
 def failing(board: Board) -> str:

@@ -7,7 +7,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from leaderboards.boards.board import Board, BoardError
-from leaderboards.boards.claims import verdicts
+from leaderboards.boards.claims import Verdict, verdicts
 from leaderboards.boards.results import Results, read_results
 from leaderboards.boards.scaling import crossings, curves
 from leaderboards.boards.standing import (
@@ -58,7 +58,7 @@ def show_board(
     lines, parts = standings(board, results), ablations(board, results)
     if not lines:
         raise BoardError(f"{board.name} has no finished runs here; make some: badger board run {board.name}")
-    notes = [f"{each.sentence} {each.protocol}".rstrip() for each in verdicts(board, results)]
+    notes = _claims(board, verdicts(board, results))
     notes += [*origins(board, results, tuning), *[note] * bool(note)]
     if as_json:
         notes += [earlier(board, results)] * bool(earlier(board, results))
@@ -76,7 +76,7 @@ def board_lines(
     failed = failures(board, results)
     seeds = max((line.seeds for line in lines if line.role != "reference"), default=0)
     none = f"no agent fails on any outer seed (up to {share(0, max(1, seeds)).high:.0%} may)"
-    told = f"failed ({failing(board)}) on some outer seeds: {', '.join(failed)}" if failed else none
+    told = f"failed ({failing(board)}) on some outer seeds: {'; '.join(failed)}" if failed else none
     text = [
         board.title,
         *([] if not (old := earlier(board, results)) else _wrapped(old)),
@@ -99,6 +99,18 @@ def board_lines(
     for each in notes:
         text += _wrapped(each)
     return text
+
+
+def _claims(board: Board, found: Sequence[Verdict]) -> list[str]:
+    """What may be claimed, those of whom the same is said together."""
+    alike: dict[str, list[str]] = {}
+    for each in found:
+        line = board.agents[each.agent]
+        who = f"{line.label or each.agent}{', ' + line.condition if line.condition else ''}"
+        alike.setdefault(f"{each.sentence.replace(f'({who})', '(WHO)')} {each.protocol}".rstrip(), []).append(
+            who
+        )
+    return [text.replace("(WHO)", f"({'; '.join(names)})") for text, names in alike.items()]
 
 
 def cell_lines(board: Board, results: Results) -> list[str]:

@@ -57,13 +57,14 @@ def _tuned(board: Board, results: Results, tuning: Sequence[TuningRow]) -> list[
         return ["No optimiser was tuned: each is its recipe's."]
     without = ", ".join(name for name in trained if name not in choices)
     by = ", ".join(map(str, board.tuning.seeds))
-    tried = f"{len(board.tuning.optimisers)} candidates, outer seeds {by}, validation tasks"
-    told = [f"Optimisers: all tuned alike ({tried}){f', but not {without}' * bool(without)}."]
-    ends = [
-        f"{name} ({choice.optimiser.kind} {choice.optimiser.learning_rate:g})"
-        for name, choice in choices.items()
-        if choice.at_end
-    ]
+    tried = f"{len(board.tuning.optimisers)} candidates, outer seeds {by}, validation"
+    told = [f"Optimisers: tuned alike ({tried}){f', but not {without}' * bool(without)}."]
+    ends: dict[str, list[str]] = {}
+    for name, choice in choices.items():
+        if choice.at_end:
+            rate = f"{choice.optimiser.kind} {choice.optimiser.learning_rate:g}"
+            ends.setdefault(rate, []).append(name)
     if ends:
-        told.append(f"At an end of the rates tried, a better may lie beyond: {', '.join(ends)}.")
+        rates = "; ".join(f"{rate} ({', '.join(names)})" for rate, names in ends.items())
+        told.append(f"At an end of the rates tried, a better may lie beyond: {rates}.")
     return told

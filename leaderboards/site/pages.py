@@ -61,7 +61,7 @@ def _page(board: Board, results: Results, tuning: Sequence[TuningRow]) -> dict[s
     better = "higher" if board.higher_is_better else "lower"
     parts = [f"# {board.title}", board.about.strip(), earlier(board, results)]
     parts += origins(board, results, tuning)
-    parts.append(f"Failed ({failing(board)}) on some outer seeds: {', '.join(failed)}." if failed else "")
+    parts.append(f"Failed ({failing(board)}) on some outer seeds: {'; '.join(failed)}." if failed else "")
     parts.append(
         f"{board.outcome_in(board.main)} ({better} is better): mean over all outer seeds with a"
         " 95 % interval that holds where some fail, and mean of those that do not fail with Student's;"

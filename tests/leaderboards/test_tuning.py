@@ -256,7 +256,7 @@ def test_the_command_tunes_in_processes_and_the_board_then_runs(
     assert run(capsys, *running).status == 0
     shown = run(capsys, "board", "show", file, "--runs", out).out
     assert "talk" in shown
-    assert "Optimisers: all tuned alike (2 candidates, outer seeds 100, 101," in shown
+    assert "Optimisers: tuned alike (2 candidates, outer seeds 100, 101," in shown
     assert "earlier definition" not in shown  # rows are of the chosen optimiser, not of the recipe's
     chosen = units_of(tuned(board_of(tmp_path), tmp_path / FILE, ["talk"]), out, ("talk",))[0]
     assert (out / "trained" / chosen.trained.name / "seed0").is_dir()

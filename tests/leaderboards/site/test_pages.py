@@ -83,8 +83,8 @@ def test_what_was_not_run_and_what_was_not_tuned_is_said(tmp_path: Path) -> None
     ]
     assert origins(board, results, tuned_rows(board, "talk", 0.2, 0.1)) == [
         "Not run: self-loop, shuffled.",
-        "Optimisers: all tuned alike (2 candidates, outer seeds 100, validation tasks), but not silent.",
-        "At an end of the rates tried, a better may lie beyond: talk (adam 0.004).",
+        "Optimisers: tuned alike (2 candidates, outer seeds 100, validation), but not silent.",
+        "At an end of the rates tried, a better may lie beyond: adam 0.004 (talk).",
     ]
     assert earlier(board, results) == ""
 
