@@ -48,17 +48,23 @@ class Imitation(GradientEstimator):
 
 
 def imitation_loss(agent: Agent, trials: Trials) -> Float[Tensor, "G"]:
-    """The objective of trials, of choices by how unlikely the right ones were."""
+    """The objective of trials, of choices by how unlikely the right ones were.
+
+    Raises:
+        ValueError: it is not known what the right choices are.
+    """
     if trials.family.action_kind != "categorical":
         return trials.loss(agent, None, trials.horizon)[0]
     names = ("logits", OBSERVATIONS, ENVIRONMENT_STATES)
     segment, _ = trials.segment(agent, trials.start(agent), trials.horizon, names)
     states, logits = segment.trace[ENVIRONMENT_STATES], segment.trace["logits"]  # each (T, B, ...)
     family, task = trials.family, trials.batch.task
-    right = [
-        family.solution(task, tree.map(lambda part, step=step: part[step], states))
-        for step in range(trials.horizon)
-    ]
+    right = []
+    for step in range(trials.horizon):
+        solution = family.solution(task, tree.map(lambda part, step=step: part[step], states))
+        if solution is None:
+            raise ValueError(f"{type(family).__name__} has no solution to imitate; use policy_gradient")
+        right.append(solution)  # (B, O)
     used = segment.trace[OBSERVATIONS].output_mask  # (T, B, O)
     return trials.loss_of(segment._replace(loss=surprise(logits, torch.stack(right), used)), 0)
 
