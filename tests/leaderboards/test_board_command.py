@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from leaderboards.boards import results
-from leaderboards.boards.board import FOLDER, board_names, load_board
+from leaderboards.boards.board import FOLDER, Board, board_names, load_board
 from leaderboards.boards.finished import put_together
 from leaderboards.boards.units import checkpoint_of, rows_folder, units_of
 from leaderboards.boards.work import make
@@ -24,8 +24,15 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def make_here(board: Board, out: Path, agents: tuple[str, ...] = (), seeds: int | None = None) -> None:
+    """What `badger board run` makes in processes of its own, each of which takes seconds to start."""
+    for unit in units_of(board, out, agents, seeds):
+        assert list(make(unit))
+
+
 def test_run_then_show(capsys: pytest.CaptureFixture[str], place: Path) -> None:
     words = ("board", "run", place / "tiny-v1.toml", "--out", place / "runs", "--processes", 1)
+    make_here(load_board(str(place / "tiny-v1.toml")), place / "runs", ("zeros",))
     done = run(capsys, *words, "--seeds", 1, "--agents", "talk", "zeros", "--json")
     assert done.status == 0, done.err
     assert {row["agent"] for row in done.results} == {"talk", "zeros"}
@@ -47,6 +54,7 @@ def test_scales_and_other_cells_are_tables_of_their_own(
     board["agents"] = {name: talk, "ring": talk | {"agent": {"channel": {"topology": "ring"}}}}
     file = tmp_path / "tiny-v1.toml"
     file.write_text(recipe_text(board, "For tests."))
+    make_here(load_board(str(file)), tmp_path / "runs", seeds=1)
     words = ("board", "run", file, "--out", tmp_path / "runs", "--processes", 1, "--seeds", 1)
     assert run(capsys, *words).status == 0
     show = ("board", "show", file, "--runs", tmp_path / "runs")
@@ -145,12 +153,12 @@ def test_a_policy_of_one_s_own_is_trained_and_told_where_it_stands(
     kept = place / "kept"
     monkeypatch.setattr(results, "FOLDER", kept)
     board = load_board(str(place / "tiny-v1.toml"))
-    for unit in units_of(board, place / "theirs", ("talk",)):
-        assert list(make(unit))
+    make_here(board, place / "theirs", ("talk",))
     (kept / board.name).mkdir(parents=True)
     put_together(board, rows_folder(place / "theirs", board), kept / board.name)
     mine = place / "mine.py"
     mine.write_text(POLICY)
+    make_here(with_policy(board, f"{mine}:Mine")[0], place / "mine", ("Mine",))
     words = ("board", "run", place / "tiny-v1.toml", "--out", place / "mine", "--processes", 1, "--json")
     done = run(capsys, *words, "--policy", f"{mine}:Mine")
     assert done.status == 0, done.err
