@@ -193,6 +193,9 @@ def failures(board: Board, results: Results) -> list[str]:
             found.setdefault(rate, []).append(_shown(board, name) + where)
             values.setdefault(rate, []).extend(outcomes(board, results[name], board.main)[failed])
     worst = min if board.higher_is_better else max
+    contestants = [name for name, runs in results.items() if runs and board.agents[name].role == "contestant"]
+    if len(contestants) > 1 and any(len(names) == len(contestants) for names in found.values()):
+        found = {rate: ["all contestants"] for rate in found}
     return [
         f"{', '.join(names)} {round(rate.value * rate.n)} of {rate.n}"
         f" ({rate.low:.0%} to {rate.high:.0%}; to {short(worst(values[rate]))})"

@@ -23,7 +23,7 @@ from leaderboards.commands.submission import Command as SubmissionCommand
 from leaderboards.options import progress_bar
 from leaderboards.results import record, show
 from leaderboards.runs import make_folder
-from leaderboards.site.board_text import cell_lines, kept, own_results, show_board
+from leaderboards.site.board_text import cell_lines, cost_lines, kept, own_results, show_board
 from leaderboards.site.pages import pages
 from leaderboards.tuning.choosing import (
     Choice,
@@ -227,6 +227,7 @@ def show_(
     *,
     runs: Path | None = None,
     cells: bool = False,
+    costs: bool = False,
     tuning: bool = False,
     json: bool = False,
 ) -> None:
@@ -236,6 +237,7 @@ def show_(
         board: Name of a board, or path to a TOML file.
         runs: Folder of `badger board run --out`, to show your own runs; the suite's if not given.
         cells: Show the means in every cell instead, by size where cells differ in one.
+        costs: Show instead what agents cost: outer steps, trials, weights, operations, seconds.
         tuning: Show instead which optimiser was chosen for each agent.
         json: Print the result as one JSON object.
     """
@@ -253,6 +255,9 @@ def show_(
         board_, results, note = kept(board_)
     else:
         results = read_results(board_, runs / board_.name / RESULTS)
+    if costs and not json:
+        print("\n".join([board_.title, *cost_lines(board_, results)]))
+        return
     if cells and not json:
         print("\n".join([board_.title, *cell_lines(board_, results)]))
         return

@@ -34,6 +34,9 @@ from leaderboards.tuning.choosing import TuningRow
 WIDTH = 80
 """Columns of all that is printed here."""
 
+HEIGHT = 40
+"""Lines of a board; what sets its parts apart is left out where they fill it."""
+
 MARKS = {"better": "+", "worse": "-", NOT_SHOWN: "=", "": " "}
 """Before a contestant's name: against the board's reference agent; behind a difference: what it means."""
 
@@ -76,8 +79,8 @@ def board_lines(
     failed = failures(board, results)
     seeds = max((line.seeds for line in lines if line.role != "reference"), default=0)
     none = f"no agent fails on any outer seed (up to {share(0, max(1, seeds)).high:.0%} may)"
-    told = f"failed ({failing(board)}) on some outer seeds: {'; '.join(failed)}" if failed else none
-    text = [
+    told = f"failed ({failing(board)}) on outer seeds: {'; '.join(failed)}" if failed else none
+    head = [
         board.title,
         *([] if not (old := earlier(board, results)) else _wrapped(old)),
         *_wrapped(told),
@@ -86,19 +89,27 @@ def board_lines(
             f" {seeds} outer seeds, 95 %"
             f" intervals"
         ),
-        "",
-        *_contestants(board, lines),
-        "",
-        *_costs(board, results, lines),
     ]
-    if parts:
-        text += ["", *_ablations(parts)]
+    more = [
+        f"{line.label} {told}"
+        for line in lines
+        if line.role == "contestant" and (told := trials(board, results, line)).startswith("x")
+    ]
+    if more:
+        notes = [*notes, f"Trials in training that differ: {', '.join(more)}."]
     few = [line.label for line in lines if line.preliminary]
     if few:
         notes = [*notes, f"Fewer than 10 outer seeds, preliminary: {', '.join(few)}."]
-    for each in notes:
-        text += _wrapped(each)
-    return text
+    shown = [_contestants(board, lines), _ablations(parts) if parts else []]
+    end = [line for each in notes for line in _wrapped(each)]
+    lines_in_all = sum(map(len, [head, *shown, end]))
+    apart = [""] if lines_in_all + 2 <= HEIGHT else []
+    return [*head, *apart, *shown[0], *apart * bool(parts), *shown[1], *end]
+
+
+def cost_lines(board: Board, results: Results) -> list[str]:
+    """What contestants cost."""
+    return _costs(board, results, standings(board, results))
 
 
 def _claims(board: Board, found: Sequence[Verdict]) -> list[str]:
@@ -107,9 +118,9 @@ def _claims(board: Board, found: Sequence[Verdict]) -> list[str]:
     for each in found:
         line = board.agents[each.agent]
         who = f"{line.label or each.agent}{', ' + line.condition if line.condition else ''}"
-        alike.setdefault(f"{each.sentence.replace(f'({who})', '(WHO)')} {each.protocol}".rstrip(), []).append(
-            who
-        )
+        protocol = f"{each.protocol.split(' (')[0]}." if each.protocol else ""
+        text = f"{each.sentence.replace(f'({who})', '(WHO)')} {protocol}".rstrip()
+        alike.setdefault(text, []).append(who)
     return [text.replace("(WHO)", f"({'; '.join(names)})") for text, names in alike.items()]
 
 
@@ -170,12 +181,15 @@ def _contestants(board: Board, lines: Sequence[Standing]) -> list[str]:
         " all seeds, behind of those on which both succeed; score: 0 floor, 1 reference; ok: not failed"
     )
     text = [*_aligned(rows, 3 if conditions else 2), *_wrapped(legend)]
-    reach: dict[str, list[str]] = {}
-    for line in lines:
-        if line.role == "contestant" and line.versus and line.versus.told not in (line.versus.verdict, ""):
-            reach.setdefault(short(line.versus.estimate.reach), []).append(line.label)
-    told = "; ".join(f"{size} ({', '.join(labels)})" for size, labels in reach.items())
-    return text + (_wrapped(f"A difference in mean would have shown from: {told}") if reach else [])
+    reach = [
+        line.versus.estimate.reach
+        for line in lines
+        if line.role == "contestant" and line.versus and line.versus.told not in (line.versus.verdict, "")
+    ]
+    ends = list(dict.fromkeys(short(end) for end in (min(reach), max(reach)))) if reach else []
+    return text + (
+        _wrapped(f"A difference in mean would have shown from {' to '.join(ends)} on.") if ends else []
+    )
 
 
 def _costs(board: Board, results: Results, lines: Sequence[Standing]) -> list[str]:

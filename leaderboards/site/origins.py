@@ -59,12 +59,6 @@ def _tuned(board: Board, results: Results, tuning: Sequence[TuningRow]) -> list[
     by = ", ".join(map(str, board.tuning.seeds))
     tried = f"{len(board.tuning.optimisers)} candidates, outer seeds {by}, validation"
     told = [f"Optimisers: tuned alike ({tried}){f', but not {without}' * bool(without)}."]
-    ends: dict[str, list[str]] = {}
-    for name, choice in choices.items():
-        if choice.at_end:
-            rate = f"{choice.optimiser.kind} {choice.optimiser.learning_rate:g}"
-            ends.setdefault(rate, []).append(name)
-    if ends:
-        rates = "; ".join(f"{rate} ({', '.join(names)})" for rate, names in ends.items())
-        told.append(f"At an end of the rates tried, a better may lie beyond: {rates}.")
+    if ends := sum(choice.at_end for choice in choices.values()):
+        told.append(f"Chosen at an end of the rates tried: {ends} of {len(choices)} (--tuning shows which).")
     return told
