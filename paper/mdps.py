@@ -17,7 +17,7 @@ from badger_agents.atomic_files import write_atomically
 from badger_agents.evaluation import evaluate
 from badger_envs.families.random_mdp import RandomMDP
 from baselines.bandits.classical import RandomArm
-from baselines.mdps.algorithms import BEB, EpsilonGreedy, OneStepOptimism, PosteriorSampling
+from baselines.mdps.algorithms import BEB, UCRL2, EpsilonGreedy, OneStepOptimism, PosteriorSampling
 from baselines.mdps.knowing import KnownProcess
 from leaderboards.cli import call
 from leaderboards.options import check_seed, check_trials, progress_bar
@@ -36,7 +36,7 @@ ERRORS, SHARE = 3.0, 0.01
 CHOOSING = 200
 """Validation tasks on which settings are chosen."""
 
-CHUNK = 1_000
+CHUNK = 500
 """Tasks at once."""
 
 VARIANTS: dict[str, Mapping[str, Any]] = {
@@ -54,14 +54,15 @@ ALGORITHMS: dict[str, list[Agent]] = {
     "greedy": [EpsilonGreedy(prior_mean=prior) for prior in PRIORS],
     "eps_greedy": [EpsilonGreedy(epsilon, prior_mean=prior) for epsilon in (0.05, 0.1) for prior in PRIORS],
     "psrl": [PosteriorSampling(prior_mean=prior) for prior in PRIORS],
-    "opsrl": [PosteriorSampling(3, prior_mean=0.0)],
+    "opsrl": [PosteriorSampling(10, prior_mean=0.0)],
+    "ucrl2": [UCRL2(scale, prior_mean=prior) for scale in (0.03, 0.1, 0.2) for prior in PRIORS],
     "beb": [BEB(beta, prior_mean=prior) for beta in (0.5, 1.0, 2.0) for prior in PRIORS],
     "one_step": [OneStepOptimism(c) for c in (0.1, 0.7, 1.0, 1.5)],
     "one_step_known": [KnownProcess("one step")],
     "known": [KnownProcess()],
 }
 """Algorithms by the names of Duan et al. 2016, table 2, each with the settings that are tried. The last three
-are not there: optimism in one step, and two that know the process. UCRL2, which is there, is not here."""
+are not there: optimism in one step, and two that know the process."""
 
 
 class Compared(NamedTuple):
@@ -159,7 +160,7 @@ def table(
         variants: Which processes: "normal", "goal, Dirichlet 0.1", "goal, fixed".
         trials: Number of test tasks of each cell.
         seed: Which tasks.
-        out: CSV file to write as well, row by row.
+        out: CSV file to write as well, row by row; what it holds of other cells and algorithms stays in it.
         json: Print all numbers as one JSON object.
     """
     check_seed(seed)
@@ -177,7 +178,8 @@ def table(
     names = algorithms or tuple(ALGORITHMS)
     cells = [(variant, number) for variant in variants for number in episodes]
     rows: list[Compared] = []
-    records: list[Record] = []
+    records = [] if out is None else others(out, cells, names)
+    kept = len(records)
     with progress_bar() as bar:
         line = bar.add_task("cells", total=len(cells) * len(names), note="")
         for row in compare(cells, names, trials, seed):
@@ -189,9 +191,16 @@ def table(
     title = "Random MDPs: total reward, beside Duan et al. 2016, table 2"
     note = f"{trials} test tasks a cell, published on 1,000; agrees: within 3 standard errors of both, or 1 %"
     if json:
-        show(records, as_json=True, title=title, note=note)
+        show(records[kept:], as_json=True, title=title, note=note)
     else:
         print(f"{title}\n\n{as_markdown(rows)}\n\n{note}{'' if out is None else f'; numbers: {out}'}")
+
+
+def others(file: Path, cells: Sequence[tuple[str, int]], algorithms: Sequence[str]) -> list[Record]:
+    """Rows of a file of other cells and algorithms."""
+    rows = csv.DictReader(file.read_text(encoding="utf-8").splitlines()) if file.exists() else []
+    again = {(*cell, name) for cell in cells for name in algorithms}
+    return [row for row in rows if (row["variant"], int(row["episodes"]), row["agent"]) not in again]
 
 
 def as_record(row: Compared, seed: int) -> Record:

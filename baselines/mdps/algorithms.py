@@ -12,7 +12,16 @@ from torch import Tensor
 from badger_envs import keyed_random
 from badger_envs.families.random_mdp import RandomMDP
 from badger_envs.family import Family, Observation
-from baselines.mdps.beliefs import Belief, drawn_model, expected_model, learnt, nothing_seen, planned
+from baselines.mdps.beliefs import (
+    Belief,
+    drawn_model,
+    empirical_model,
+    expected_model,
+    learnt,
+    nothing_seen,
+    planned,
+    planned_in_hope,
+)
 
 
 class Planner(NamedTuple):
@@ -131,7 +140,8 @@ class PosteriorSampling(MDPAlgorithm):
         """The highest values of the drawn processes."""
         best = torch.full_like(plan, -math.inf)
         for draw in range(self.draws):
-            model = drawn_model(belief, observation, keys, episode * self.draws + draw)
+            number = episode * self.draws + draw
+            model = drawn_model(belief, observation, keys, number, episode * plan.shape[1])
             best = torch.maximum(best, planned(model, plan.shape[1], observation.output_mask))
         return best
 
@@ -159,6 +169,44 @@ class BEB(MDPAlgorithm):
         model = expected_model(belief, observation)
         model = model._replace(reward=model.reward + self.beta / (1 + belief.visits))
         return planned(model, plan.shape[1], observation.output_mask)
+
+
+@dataclasses.dataclass(frozen=True)
+class UCRL2(MDPAlgorithm):
+    """The best in the luckiest process that what was seen leaves possible.
+
+    Jaksch, Ortner, Auer 2010, "Near-optimal regret bounds for reinforcement learning", planning for the
+    episode and at each of its starts, as Duan et al. 2016. It knows no prior: an action not tried pays
+    `prior_mean`, and the width of its confidence besides.
+
+    Attributes:
+        scale: of the widths of confidence, at least 0; the theorem has 1.
+        doubt: chance that they are too narrow, delta: above 0, at most 1.
+    """
+
+    scale: float | int = 1.0
+    doubt: float | int = 0.05
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        _check("scale", self.scale)
+        _check("doubt", self.doubt, 1)
+        if self.doubt == 0:
+            raise ValueError("doubt is 0; it must lie above it")
+
+    def plan(
+        self, belief: Belief, observation: Observation, keys: Tensor, episode: int, plan: Tensor
+    ) -> Tensor:
+        """Values in the luckiest process."""
+        time = max(1, episode * plan.shape[1])
+        states = observation.input_mask.sum(-1).to(belief.paid)[:, None, None]  # (B, 1, 1)
+        actions = observation.output_mask.sum(-1).to(belief.paid)[:, None, None]  # (B, 1, 1)
+        visits = belief.visits.clamp(min=1)  # (B, S, A)
+        wide = (3.5 * (2 * states * actions * time / self.doubt).log() / visits) ** 0.5  # (B, S, A)
+        slack = (14 * states * (2 * actions * time / self.doubt).log() / visits) ** 0.5  # (B, S, A)
+        model = empirical_model(belief, observation)
+        model = model._replace(reward=model.reward + self.scale * wide)
+        return planned_in_hope(model, self.scale * slack, plan.shape[1], observation)
 
 
 @dataclasses.dataclass(frozen=True)

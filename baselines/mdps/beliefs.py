@@ -10,10 +10,6 @@ from badger_envs import keyed_random
 from badger_envs.families.random_mdp import LEAST_CONCENTRATION, RandomMDP
 from badger_envs.family import Observation
 
-PROPOSALS = 2
-"""Proposals per gamma draw: the model of a process is hundreds of them."""
-
-
 class Model(NamedTuple):
     """A process, or what one is taken for; slots not in use have chance 0.
 
@@ -72,7 +68,7 @@ def learnt(belief: Belief, observation: Observation) -> Belief:
     here, reward, ended = observation.inputs[..., 0], observation.feedback[:, :1], observation.feedback[:, 1:]
     first = observation.flags[:, :1]  # (B, 1)
     taken = belief.here[:, :, None] * observation.outputs[:, None]  # (B, S, A); zeros at the first step
-    led = taken[..., None] * (here * (1 - ended))[:, None, None]  # (B, S, A, S)
+    arrived = (here * (1 - ended))[:, None, None].to(belief.led)  # (B, 1, 1, S)
     goal = belief.goal
     if goal.shape[1]:
         possible = observation.input_mask * (1 - first * here)  # (B, S), never the start
@@ -82,7 +78,7 @@ def learnt(belief: Belief, observation: Observation) -> Belief:
         goal = torch.where(found.sum(-1, keepdim=True) > 0, found.to(goal), goal * (1 - shown * (1 - reward)))
         goal = goal / goal.sum(-1, keepdim=True)
     return belief._replace(
-        led=belief.led + led,
+        led=torch.addcmul(belief.led, taken[..., None].to(belief.led), arrived),
         visits=belief.visits + taken,
         paid=belief.paid + taken * reward[:, :, None],
         goal=goal,
@@ -100,12 +96,30 @@ def expected_model(belief: Belief, observation: Observation) -> Model:
     return Model(chance, (belief.prior_mean + belief.paid) / (1 + belief.visits))
 
 
-def drawn_model(belief: Belief, observation: Observation, keys: Int[Tensor, "B 4"], draw: int) -> Model:
-    """A process drawn from the posterior: draw number `draw` of the trials that `keys` name."""
-    prior = belief.concentration[:, :, None, None]
-    shape = (belief.led + prior).flatten(1)  # (B, S A S)
-    count = shape.shape[1]
-    weight = keyed_random.log_gamma(keys, "transitions", count, shape, draw * count, PROPOSALS)
+def drawn_model(
+    belief: Belief, observation: Observation, keys: Int[Tensor, "B 4"], draw: int, steps: int
+) -> Model:
+    """A process drawn from the posterior.
+
+    Dirichlet transitions are gammas divided by their sum. A gamma of shape a + n is one of shape a and n
+    exponentials more, for whole n: a trial needs as many of these as it has steps.
+
+    Args:
+        belief: the posterior.
+        observation: of which the masks are read.
+        keys: of the trials.
+        draw: number of the draw; a later one has no fewer steps.
+        steps: done so far.
+    """
+    count = belief.led[0].numel()  # S A S
+    concentration = float(belief.concentration[0, 0])  # the same in all trials; gammas of shape 1 are cheap
+    prior = keyed_random.log_gamma(keys, "transitions", count, concentration, draw * count)  # (B, S A S)
+    level = keyed_random.uniform(keys, "visits", steps, draw * steps, "float64")  # (B, steps)
+    sums = torch.nn.functional.pad(-torch.log1p(-level), (1, 0)).cumsum(-1)  # (B, steps + 1)
+    last = belief.led.flatten(1).cumsum(-1).long()  # (B, S A S)
+    first = torch.nn.functional.pad(last[:, :-1], (1, 0))  # (B, S A S)
+    seen = sums.gather(-1, last) - sums.gather(-1, first)
+    weight = torch.logaddexp(prior, seen.log())
     unused = observation.input_mask[:, None, None] == 0  # (B, 1, 1, S)
     chance = weight.view_as(belief.led).masked_fill(unused, -torch.inf).softmax(-1)  # (B, S, A, S)
     if belief.goal.shape[1]:
@@ -113,10 +127,19 @@ def drawn_model(belief: Belief, observation: Observation, keys: Int[Tensor, "B 4
         place = (belief.goal.cumsum(-1) <= level).sum(-1, keepdim=True)  # (B, 1)
         place = place.clamp(max=belief.goal.shape[1] - 1)
         return Model(chance, chance.gather(-1, place[:, None, None].expand(*chance.shape[:3], 1))[..., 0])
-    count = belief.visits[0].numel()
+    count = belief.visits[0].numel()  # S A
     normal = keyed_random.normal(keys, "rewards", count, draw * count, "float64").view_as(belief.visits)
     mean = (belief.prior_mean + belief.paid) / (1 + belief.visits)  # (B, S, A)
     return Model(chance, mean + normal * (1 + belief.visits) ** -0.5)
+
+
+def empirical_model(belief: Belief, observation: Observation) -> Model:
+    """What was counted and no prior: all states alike, and `prior_mean`, where nothing was."""
+    used = observation.input_mask[:, None, None].to(belief.led)  # (B, 1, 1, S)
+    counts = belief.led.sum(-1, keepdim=True)  # (B, S, A, 1)
+    weight = torch.where(counts > 0, belief.led, used)  # (B, S, A, S)
+    reward = torch.where(belief.visits > 0, belief.paid / belief.visits, belief.prior_mean)
+    return Model(weight / weight.sum(-1, keepdim=True), reward)
 
 
 def arrivals(chance: Float[Tensor, "B S A S2"], worth: Float[Tensor, "B S2"]) -> Float[Tensor, "B S A"]:
@@ -132,6 +155,31 @@ def planned(model: Model, steps: int, output_mask: Float[Tensor, "B A"]) -> Floa
     values = []
     for _ in range(steps):
         value = (model.reward + arrivals(model.chance, later)).masked_fill(unused, -torch.inf)  # (B, S, A)
+        later = value.amax(-1)
+        values.append(value)
+    return torch.stack(values[::-1], dim=1)
+
+
+def planned_in_hope(
+    model: Model, slack: Float[Tensor, "B S A"], steps: int, observation: Observation
+) -> Float[Tensor, "B T S A"]:
+    """Values as of `planned` if chances are the luckiest whose L1 distance to the model's is at most `slack`.
+
+    Extended value iteration (Jaksch, Ortner, Auer 2010, figure 2): half of the slack goes to the best
+    successor and is taken from the worst, in their order.
+    """
+    unused = observation.output_mask[:, None] == 0  # (B, 1, A)
+    later = torch.zeros_like(model.reward[..., 0])  # (B, S)
+    values = []
+    for _ in range(steps):
+        order = later.masked_fill(observation.input_mask == 0, -torch.inf).argsort(-1)  # (B, S), best last
+        worth = later.gather(-1, order)  # (B, S)
+        chance = model.chance.gather(-1, order[:, None, None].expand_as(model.chance))  # (B, S, A, S)
+        below = chance[..., :-1].cumsum(-1)  # (B, S, A, S - 1)
+        moved = torch.minimum(slack[..., None] / 2, below[..., -1:])  # (B, S, A, 1), to the best
+        # with cumulative chances C_i, the mean of v is v_last - sum over i of C_i (v_(i+1) - v_i)
+        mean = worth[:, None, None, -1] - arrivals((below - moved).clamp(min=0), worth.diff(dim=-1))
+        value = (model.reward + mean).masked_fill(unused, -torch.inf)  # (B, S, A)
         later = value.amax(-1)
         values.append(value)
     return torch.stack(values[::-1], dim=1)

@@ -10,8 +10,8 @@ from badger_agents.evaluation import evaluate
 from badger_envs import keyed_random
 from badger_envs.families.bandit import Bandit
 from badger_envs.families.random_mdp import RandomMDP
-from baselines.mdps.algorithms import BEB, EpsilonGreedy, OneStepOptimism, PosteriorSampling
-from baselines.mdps.beliefs import drawn_model, expected_model, learnt, nothing_seen, planned
+from baselines.mdps.algorithms import BEB, UCRL2, EpsilonGreedy, OneStepOptimism, PosteriorSampling
+from baselines.mdps.beliefs import drawn_model, expected_model, learnt, nothing_seen, planned, planned_in_hope
 from baselines.mdps.knowing import KnownProcess
 
 SMALL = RandomMDP(states=4, choices=3, episode_steps=5, horizon=40)
@@ -58,7 +58,7 @@ def test_a_goal_is_found_and_fixed_ways_are_known() -> None:
 def test_drawn_processes_are_the_expected_one_on_average() -> None:
     _, belief, observation, _, keys = lived(SMALL)
     mean = expected_model(belief, observation)
-    drawn = [drawn_model(belief, observation, keys, draw) for draw in range(400)]
+    drawn = [drawn_model(belief, observation, keys, draw, SMALL.horizon) for draw in range(400)]
     chance = torch.stack([model.chance for model in drawn]).mean(0)
     reward = torch.stack([model.reward for model in drawn]).mean(0)
     assert (chance - mean.chance).abs().max() < 0.08
@@ -71,6 +71,23 @@ def test_a_known_model_is_planned_as_the_family_plans() -> None:
     model = expected_model(lived(SMALL)[1], observation)._replace(chance=chance, reward=task.mean.double())
     values = planned(model, 5, observation.output_mask)
     torch.testing.assert_close(values, task.value[:, 1:].flip(1))
+
+
+def test_hope_moves_chances_to_the_best_from_the_worst() -> None:
+    _, belief, observation, _, _ = lived(SMALL, rows=3)
+    model, slack = expected_model(belief, observation), torch.full((3, 4, 3), 0.5, dtype=torch.float64)
+    torch.testing.assert_close(
+        planned_in_hope(model, 0 * slack, 5, observation), planned(model, 5, observation.output_mask)
+    )
+    values = planned_in_hope(model, slack, 2, observation)
+    later = values[:, 1].amax(-1).numpy()
+    for row, state, action in np.ndindex(3, 4, 3):
+        chance, order = model.chance[row, state, action].numpy().copy(), later[row].argsort()
+        chance[order[-1]] = min(1.0, chance[order[-1]] + 0.25)
+        for worst in order:  # as Jaksch, Ortner, Auer 2010, figure 2
+            chance[worst] -= min(chance[worst], max(0.0, chance.sum() - 1))
+        worth = model.reward[row, state, action] + chance @ later[row]
+        assert values[row, 0, state, action] == pytest.approx(float(worth))
 
 
 @pytest.mark.parametrize("shuffled", [False, True])
@@ -104,7 +121,7 @@ def test_algorithms_earn_what_was_published() -> None:
 
 
 def test_every_algorithm_learns_and_draws_make_it_optimistic() -> None:
-    agents = [EpsilonGreedy(), EpsilonGreedy(0.1), PosteriorSampling(), PosteriorSampling(3), BEB(0.5)]
+    agents = [EpsilonGreedy(), EpsilonGreedy(0.1), PosteriorSampling(), PosteriorSampling(3), BEB(0.5), UCRL2(0.03)]
     for family in (SMALL, GOAL, RandomMDP(states=(2, 4), choices=(2, 3), shuffle_slots=True, horizon=50)):
         chance = evaluate(EpsilonGreedy(1.0), family, 100).mean
         for agent in [*agents, OneStepOptimism(0.5)]:
@@ -116,6 +133,7 @@ def test_every_algorithm_learns_and_draws_make_it_optimistic() -> None:
     [
         (lambda: EpsilonGreedy(1.1), r"epsilon is 1.1; it must lie in \[0, 1\]"),
         (lambda: BEB(-1), "beta is -1; it must be a number from 0 up"),
+        (lambda: UCRL2(doubt=0), "doubt is 0; it must lie above it"),
         (lambda: PosteriorSampling(0), "draws is 0; it must be an integer from 1 to 100"),
         (lambda: KnownProcess("two"), "sees is 'two'"),
         (lambda: evaluate(BEB(), Bandit(), 2), "BEB is for RandomMDP, not for Bandit"),
