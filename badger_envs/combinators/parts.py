@@ -69,28 +69,40 @@ def _made(name: str, fields: tuple[str, ...], arrays: tuple[Array, ...]) -> Any:
 
 def join(name: str, parts: Sequence[Any], **own: Array) -> Any:
     """Named tuples of parts side by side in one flat named tuple, with fields of its own at the end."""
-    fields = [f"{field}_{k}" for k, part in enumerate(parts) for field in part._fields]
+    fields = [f"{field}_{k}" for k, part in enumerate(parts) for field in getattr(part, "_fields", ())]
     return _tuple_type(name, (*fields, *own))(*(array for part in parts for array in part), *own.values())
 
 
 def parted(whole: Any, count: int) -> list[Any]:
     """The parts that `join` put together."""
-    found: list[dict[str, Array]] = [{} for _ in range(count)]
-    for field, array in whole._asdict().items():
+    return [kind(*whole[first:last]) for kind, first, last in _places(type(whole), count)]
+
+
+@functools.cache
+def _places(whole: Any, count: int) -> list[tuple[Any, int, int]]:
+    """Of each part in a joint type: its own type, its first field, and the one after its last."""
+    fields: list[list[str]] = [[] for _ in range(count)]
+    for field in whole._fields:
         name, _, number = field.rpartition("_")
         if name and number.isdecimal():
-            found[int(number)][name] = array
-    return [_tuple_type("Part", tuple(part))(*part.values()) for part in found]
+            fields[int(number)].append(name)
+    ends = [sum(len(part) for part in fields[:k]) for k in range(count + 1)]
+    return [(_tuple_type("Part", tuple(part)), *ends[k : k + 2]) for k, part in enumerate(fields)]
 
 
 def chosen(condition: Array, one: Any, other: Any) -> Any:
     """Rows of one named tuple where the condition [B] holds, of another elsewhere."""
+    return type(one)(*(chosen_rows(condition, *pair) for pair in zip(one, other, strict=True)))
+
+
+def chosen_rows(condition: Array, one: Array, other: Array) -> Array:
+    """Rows of one array [B, ...] where the condition [B] holds, of another elsewhere."""
+    if 0 in one.shape:
+        return one
     xp = namespace(condition)
-
-    def choose(first: Array, second: Array) -> Array:
-        return xp.where(xp.reshape(condition, (-1, *(1,) * (len(first.shape) - 1))), first, second)
-
-    return type(one)(*(choose(first, second) for first, second in zip(one, other, strict=True)))
+    if len(one.shape) > 1:
+        condition = xp.reshape(condition, (-1, *(1,) * (len(one.shape) - 1)))
+    return xp.where(condition, one, other)
 
 
 def widest(slots: Sequence[Slots]) -> Slots:
@@ -100,6 +112,8 @@ def widest(slots: Sequence[Slots]) -> Slots:
 
 def padded(array: Array, shape: Sequence[int]) -> Array:
     """An array [B, ...] with zeros at the end of its axes, up to [B, *shape]."""
+    if array.shape[1:] == tuple(shape):
+        return array
     xp = namespace(array)
     for axis, size in enumerate(shape, 1):
         missing = size - array.shape[axis]

@@ -2,6 +2,8 @@
 
 import dataclasses
 import functools
+import operator
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from badger_envs import keyed_random
@@ -9,6 +11,7 @@ from badger_envs.combinators.parts import (
     Part,
     bounds_of_all,
     chosen,
+    chosen_rows,
     family_of_part,
     join,
     padded,
@@ -27,6 +30,7 @@ from badger_envs.family import (
     Transition,
     check_boolean,
     check_integer,
+    entries,
     namespace,
 )
 from badger_envs.keyed_random import Array
@@ -151,8 +155,11 @@ class Sequence(Family):
     @functools.cached_property
     def slots(self) -> Slots:
         """Those of the widest task; and whether a visit begins."""
-        wide = widest([part.slots for part in self.parts])
-        return wide._replace(feedback=wide.feedback + self.signed)
+        return self._wide._replace(feedback=self._wide.feedback + self.signed)
+
+    @functools.cached_property
+    def _wide(self) -> Slots:
+        return widest([part.slots for part in self.parts])
 
     @functools.cached_property
     def bounds(self) -> Bounds:
@@ -171,115 +178,151 @@ class Sequence(Family):
         return 0, max(part.outcome_bounds[1] for part in self.parts)
 
     def sample_task(self, keys: Array) -> Any:
-        """Draw all tasks: keys [B, 4] -> their arrays side by side."""
-        return join("Task", [part.sample_task(self.task_keys(keys, k)) for k, part in enumerate(self.parts)])
+        """Draw all tasks: keys [B, 4] -> their arrays and those of their first states, and the masks."""
+        xp = namespace(keys)
+        tasks = [part.sample_task(self.task_keys(keys, k)) for k, part in enumerate(self.parts)]
+        fresh = [part.initial_state(task) for part, task in zip(self.parts, tasks, strict=True)]
+        seen = [
+            wide_observation(part.observe(task, state), self._wide)
+            for part, task, state in zip(self.parts, tasks, fresh, strict=True)
+        ]
+        masks = {
+            name: functools.reduce(xp.maximum, [getattr(one, name) for one in seen])
+            for name in ("input_mask", "output_mask")
+        }
+        stacked = []
+        for parts in (tasks, fresh):
+            for _, places in self._kinds:
+                one = parts[places[0]]
+                stacked.append(one if len(places) == 1 else _stack([parts[place] for place in places]))
+        return join("Task", stacked, **masks)
 
-    def _fresh(self, task: Any) -> list[Any]:
-        tasks = parted(task, len(self.parts))
-        return [part.initial_state(one) for part, one in zip(self.parts, tasks, strict=True)]
+    @functools.cached_property
+    def _kinds(self) -> list[tuple[Family, list[int]]]:
+        """Different families among the parts, and which parts are of each: these share a state."""
+        return [
+            (part, [place for place, other in enumerate(self.parts) if other == part])
+            for k, part in enumerate(self.parts)
+            if part not in self.parts[:k]
+        ]
+
+    def _of_visit(self, task: Any, visit: Array) -> tuple[list[Any], list[Any]]:
+        """Of each kind the task of a visit and its first state; if another kind's is on, any of its."""
+        xp, count = namespace(visit), len(self._kinds)
+        both = parted(task, 2 * count)
+        for k, (_, places) in enumerate(self._kinds):
+            if len(places) > 1:
+                numbers = [places.index(which) if which in places else 0 for which in self.order]
+                number = sum(
+                    (n * xp.astype(visit == v, xp.int64) for v, n in enumerate(numbers) if n), start=0 * visit
+                )
+                one, fresh = both[k], both[count + k]
+                found = entries([*one, *fresh], number)
+                both[k], both[count + k] = type(one)(*found[: len(one)]), type(fresh)(*found[len(one) :])
+        return both[:count], both[count:]
+
+    def _now(self, task: Any, state: Any) -> Iterator[tuple[Family, Any, Any, Array]]:
+        """Of each kind of task: the family, the task of the moment, its state, whether it is its turn."""
+        count = len(self._kinds)
+        parts, active = parted(state, 2 * count), self._active(state.visit)
+        tasks = parted(task, 2 * count)
+        for k, (part, places) in enumerate(self._kinds):
+            yield part, parts[count + k] if len(places) > 1 else tasks[k], parts[k], active[k]
+
+    def _state(self, states: list[Any], tasks: list[Any], **own: Array) -> Any:
+        """States side by side, and the tasks of the moment of kinds that have several."""
+        kept = [one if len(places) > 1 else () for one, (_, places) in zip(tasks, self._kinds, strict=True)]
+        return join("State", [*states, *kept], **own)
+
+    def _active(self, visit: Array) -> list[Array]:
+        """Whether the task of a visit is of each kind: bool [B] each."""
+        if len(self._kinds) == 1:
+            return [visit >= 0]
+        visits = [[v for v, which in enumerate(self.order) if which in places] for _, places in self._kinds]
+        return [functools.reduce(operator.or_, [visit == v for v in each], visit < 0) for each in visits]
 
     def initial_state(self, task: Any) -> Any:
         """All tasks at their start; nothing lost, nothing won."""
-        states = self._fresh(task)
-        xp = namespace(states[0].time)
-        time = states[0].time
-        nothing = xp.astype(xp.stack([time] * len(self.order), axis=-1), xp.float64)  # [B, V]
-        return join("State", states, losses=nothing, won=time, time=time)
-
-    def _visit(self, time: Array) -> Array:
-        """Place in the order of the step that comes after so many steps: int64 [B]."""
-        xp = namespace(time)
-        into = time % self._starts[-1]
-        return sum((xp.astype(into >= start, xp.int64) for start in self._starts[1:-1]), start=0 * into)
-
-    def _active(self, time: Array) -> list[Array]:
-        """Whether each task is the one of the moment: bool [B] each."""
-        visit = self._visit(time)
-        found = [visit < 0 for _ in self.parts]
-        for place, which in enumerate(self.order):
-            found[which] = found[which] | (visit == place)
-        return found
+        xp = namespace(task.input_mask)
+        none = xp.zeros_like(task.input_mask[:, 0], dtype=xp.int64)
+        tasks, states = self._of_visit(task, none)
+        nothing = xp.astype(none, xp.float64)
+        own = {f"lost{place}": nothing for place in range(len(self.order))}
+        own |= {f"steps{place}": nothing for place in range(len(self.order))}
+        return self._state(states, tasks, **own, won=none, visit=none, begins=none < 0, time=none)
 
     def observe(self, task: Any, state: Any) -> Observation:
-        """What the task of the moment shows."""
+        """What the task of the moment shows; at the end it is still the last one."""
         xp = namespace(state.time)
-        slots = self.slots
-        tasks, states = parted(task, len(self.parts)), parted(state, len(self.parts))
-        active = self._active(self._shown(state.time))
-        seen = [
-            wide_observation(part.observe(one, where), slots)
-            for part, one, where in zip(self.parts, tasks, states, strict=True)
-        ]
-        now, inputs, outputs = seen[0], seen[0].input_mask, seen[0].output_mask
-        for k, other in enumerate(seen[1:], 1):
-            now = chosen(active[k], other, now)
-            inputs, outputs = xp.maximum(inputs, other.input_mask), xp.maximum(outputs, other.output_mask)
+        now: Any = None
+        for part, one, where, mine in self._now(task, state):
+            seen = wide_observation(part.observe(one, where), self._wide)
+            if now is None:
+                now, query = seen, seen.flags[:, 1]
+                continue
+            shown = ("inputs", "outputs", "feedback", "output_feedback")
+            now = now._replace(
+                **{name: chosen_rows(mine, getattr(seen, name), getattr(now, name)) for name in shown}
+            )
+            query = xp.where(mine, seen.flags[:, 1], query)
         feedback = now.feedback
         if self.signed:
-            into = state.time % self._starts[-1]
-            begins = (into == self._starts[0]) & (state.time > 0) & (state.time < self.horizon)
-            for start in self._starts[1:-1]:
-                begins = begins | ((into == start) & (state.time < self.horizon))
-            sign = xp.astype(begins, feedback.dtype)[:, None]
-            feedback = xp.concat([feedback[:, :-1], sign], axis=-1)
+            sign = xp.astype(state.begins, feedback.dtype)[:, None]
+            feedback = xp.concat([feedback, sign], axis=-1)
         return now._replace(
-            input_mask=inputs,
-            output_mask=outputs,
+            input_mask=task.input_mask,
+            output_mask=task.output_mask,
             feedback=feedback,
-            flags=self.flags(state.time, now.flags[:, 1]),
+            flags=self.flags(state.time, query),
         )
-
-    def _shown(self, time: Array) -> Array:
-        """Steps done, by which the task of the moment is known: at the end it is still the last one."""
-        xp = namespace(time)
-        return xp.where(time >= self.horizon, self.horizon - 1 + 0 * time, time)
 
     def step(self, task: Any, state: Any, action: Array, noise: Array) -> Transition:
         """A step of the task of the moment; where a visit ends all tasks are at their start again."""
         xp = namespace(action)
-        count = len(self.parts)
-        tasks, states, fresh = parted(task, count), parted(state, count), self._fresh(task)
-        active, visit, time = self._active(state.time), self._visit(state.time), state.time + 1
-        ended = (time % self._starts[-1] == 0) & (time > 0)  # [B]
+        time = state.time + 1
+        into = time % self._starts[-1]
+        ended, visit = into == self._starts[0], 0 * into  # [B] each
         for start in self._starts[1:-1]:
-            ended = ended | (time % self._starts[-1] == start)
+            ended = ended | (into == start)
+            visit = visit + xp.astype(into >= start, xp.int64)
+        over = time >= self.horizon
+        begins = ended & ~over  # [B]
+        visit = xp.where(over, state.visit, visit)
+        tasks, fresh = self._of_visit(task, visit)  # of the next step
         after, won = [], state.won
         reward = loss = None
-        for k, part in enumerate(self.parts):
+        for k, (part, one, where, active) in enumerate(self._now(task, state)):
             own = action if self.action_kind == "categorical" else action[:, : part.slots.outputs]
-            moved = part.step(tasks[k], states[k], own, noise[:, : part.noise_size])
-            lived = type(states[k])(*moved.state)
-            success = part.info(tasks[k], lived)["is_success"]
-            won = won + xp.astype(ended & active[k] & success, xp.int64)
-            now = chosen(active[k], lived, states[k])
-            after.append(chosen(ended & (time < self.horizon), type(now)(*fresh[k]), now))
-            reward = moved.reward if reward is None else xp.where(active[k], moved.reward, reward)
-            loss = moved.loss if loss is None else xp.where(active[k], moved.loss, loss)
-        lost = [
-            xp.where(visit == place, xp.astype(loss, xp.float64), 0.0) for place in range(len(self.order))
-        ]
-        losses = state.losses + xp.stack(lost, axis=-1)
-        whole = join("State", after, losses=losses, won=won, time=time)
-        return Transition(whole, reward, loss, time == self.horizon)
+            moved = part.step(one, where, own, noise[:, : part.noise_size])
+            success = part.info(one, moved.state)["is_success"]
+            won = won + xp.astype(ended & active & success, xp.int64)
+            after.append(chosen(active & ~begins, type(where)(*moved.state), type(where)(*fresh[k])))
+            reward = moved.reward if reward is None else xp.where(active, moved.reward, reward)
+            loss = moved.loss if loss is None else xp.where(active, moved.loss, loss)
+        lost, counts = xp.astype(loss, xp.float64), {}
+        for place in range(len(self.order)):
+            here = state.visit == place
+            counts[f"lost{place}"] = getattr(state, f"lost{place}") + xp.where(here, lost, 0.0)
+            counts[f"steps{place}"] = getattr(state, f"steps{place}") + xp.astype(here, xp.float64)
+        moved = self._state(after, tasks, **counts, won=won, visit=visit, begins=begins, time=time)
+        return Transition(moved, reward, loss, time == self.horizon)
 
     def info(self, task: Any, state: Any) -> dict[str, Array]:
         """Losses of the trial and of each visit, forgetting, transfer, success."""
         xp = namespace(state.time)
-        rounds, into = state.time // self._starts[-1], state.time % self._starts[-1]
-        mean: list[Array] = []
-        lived: list[Array] = []
-        for place, (start, end) in enumerate(zip(self._starts, self._starts[1:], strict=False)):
-            steps = rounds * (end - start) + xp.clip(into - start, 0, end - start)  # [B]
-            lived.append(steps > 0)
-            mean.append(state.losses[:, place] / xp.astype(xp.clip(steps, 1, None), xp.float64))
-        total = xp.sum(state.losses, axis=-1) / xp.astype(xp.clip(state.time, 1, None), xp.float64)
+        lost = [getattr(state, f"lost{place}") for place in range(len(self.order))]
+        steps = [getattr(state, f"steps{place}") for place in range(len(self.order))]
+        mean = [sums / xp.where(number > 0, number, 1.0) for sums, number in zip(lost, steps, strict=True)]
+        total = functools.reduce(operator.add, lost) / xp.astype(state.time + (state.time == 0), xp.float64)
         first = [self.order.index(which) for which in self.order]
         again = [(place, start) for place, start in enumerate(first) if place != start]
         new = [(0, place) for place, start in enumerate(first) if place == start and place]
 
         def difference(pairs: list[tuple[int, int]]) -> Array:
-            gaps = [xp.where(lived[a] & lived[b], mean[a] - mean[b], 0.0) for a, b in pairs]
-            return sum(gaps, start=0 * total) / max(1, len(pairs))
+            if not pairs:
+                return 0 * total
+            gaps = [xp.where(steps[max(a, b)] > 0, mean[a] - mean[b], 0.0) for a, b in pairs]
+            return functools.reduce(operator.add, gaps) / len(pairs)
 
         visits = self.horizon // self._starts[-1] * len(self.order)
         visits += sum(end <= self.horizon % self._starts[-1] for end in self._starts[1:])
@@ -295,24 +338,26 @@ class Sequence(Family):
     def expected_reward(self, task: Any, state: Any, probabilities: Array) -> Array:
         """That of the task of the moment."""
         xp = namespace(probabilities)
-        tasks, states = parted(task, len(self.parts)), parted(state, len(self.parts))
-        active = self._active(self._shown(state.time))
         found = None
-        for k, part in enumerate(self.parts):
-            value = part.expected_reward(tasks[k], states[k], probabilities)
-            found = value if found is None else xp.where(active[k], value, found)
+        for part, one, where, mine in self._now(task, state):
+            value = part.expected_reward(one, where, probabilities)
+            found = value if found is None else xp.where(mine, value, found)
         return found
 
     def solution(self, task: Any, state: Any) -> Array | None:
         """That of the task of the moment; None if a task has none."""
         xp = namespace(state.time)
-        tasks, states = parted(task, len(self.parts)), parted(state, len(self.parts))
-        active = self._active(self._shown(state.time))
         found: Any = None
-        for k, part in enumerate(self.parts):
-            value = part.solution(tasks[k], states[k])
+        for part, one, where, mine in self._now(task, state):
+            value = part.solution(one, where)
             if value is None:
                 return None
             value = padded(value, (self.slots.outputs,))
-            found = value if found is None else xp.where(active[k][:, None], value, found)
+            found = value if found is None else xp.where(mine[:, None], value, found)
         return found
+
+
+def _stack(parts: list[Any]) -> Any:
+    """Named tuples of arrays [B, ...] as one of arrays [B, P, ...]."""
+    stack = namespace(parts[0][0]).stack
+    return type(parts[0])(*(stack(arrays, axis=1) for arrays in zip(*parts, strict=True)))
