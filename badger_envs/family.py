@@ -273,7 +273,7 @@ def entries(arrays: Sequence[Array], index: Array) -> list[Array]:
     """
     xp, (batch, length) = namespace(index), arrays[0].shape[:2]
     flat = xp.arange(0, batch * length, length, dtype=xp.int64, device=device(index)) + index
-    return [xp.take(xp.reshape(array, (-1, *array.shape[2:])), flat, axis=0) for array in arrays]
+    return [xp.take(xp.reshape(array, (batch * length, *array.shape[2:])), flat, axis=0) for array in arrays]
 
 
 def make_family(path: "str | Family", settings: Mapping[str, Any]) -> Family:

@@ -20,6 +20,7 @@ from badger_envs.family import (
     Transition,
     check_choice,
     check_integer,
+    entries,
     namespace,
 )
 from badger_envs.keyed_random import Array
@@ -243,12 +244,14 @@ class HiddenProfile(Family):
         size = self.shared + self.own * members  # of an option
         words = -(-most * size // 2)  # of 32 bits, two cues each
         drawn = keyed_random.words(keys, "cues", words, number * words)
-        drawn = xp.reshape(xp.stack([drawn & _HALF, drawn >> 16], axis=-1), (-1, 2 * words))
-        cues = xp.astype(drawn, getattr(xp, self.dtype)) * 2.0**-15 - _HALF * 2.0**-16
+        halves = [xp.astype(half, getattr(xp, self.dtype)) for half in (drawn & _HALF, drawn >> 16)]
+        cues = xp.reshape(xp.stack(halves, axis=-1), (-1, 2 * words)) * 2.0**-15 - _HALF * 2.0**-16
         cues = xp.reshape(cues[:, : most * size], (-1, most, size))
         shared, own = cues[:, :, : self.shared], cues[:, :, self.shared :]
         own = xp.reshape(own, (-1, most, self.own, members))  # [B, K, P, M]
-        known = xp.sum(xp.astype(shared, xp.float64), axis=-1)  # [B, K]
+        known = xp.zeros_like(cues[:, :, 0], dtype=xp.float64)  # [B, K]
+        for i in range(self.shared):
+            known = known + shared[:, :, i]
         apart = xp.astype(own[:, :, 0], xp.float64)  # [B, K, M]
         for i in range(1, self.own):
             apart = apart + own[:, :, i]
@@ -256,7 +259,7 @@ class HiddenProfile(Family):
         total = known + xp.vecdot(apart, xp.astype(present, xp.float64)[:, None, :])  # [B, K]
         best = xp.argmax(xp.where(there, total, -xp.inf), axis=-1)  # [B]
         alone = known[:, :, None] + apart  # [B, K, M]
-        mine = _row(alone, best)  # [B, M]
+        (mine,) = entries([alone], best)  # [B, M]
         misled = (alone > mine[:, None]) & there[:, :, None]  # [B, K, M]
         hidden = xp.all(functools.reduce(operator.or_, _slices(misled), ~present), axis=-1)  # [B]
         return _Cues(shared, own, total, best, hidden)
@@ -272,7 +275,7 @@ class HiddenProfile(Family):
     def observe(self, task: Task, state: State) -> Observation:
         """What each member knows of the option under discussion."""
         xp = namespace(state.outputs)
-        cues = _row(task.cues, state.time % task.options)  # [B, O * F]
+        (cues,) = entries([task.cues], state.time % task.options)  # [B, O * F]
         query = xp.astype(state.time >= self.horizon - task.options, state.outputs.dtype)
         return Observation(
             inputs=xp.reshape(cues, (*task.mask.shape, -1)),
@@ -288,7 +291,7 @@ class HiddenProfile(Family):
         """Rate the option under discussion; at the end judge all last ratings."""
         xp = namespace(action)
         shown = state.time % task.options  # [B]
-        value = _row(task.value, shown)[:, None]  # [B, 1]
+        value = entries([task.value], shown)[0][:, None]  # [B, 1]
         different = self.shared + self.own * task.count  # [B], cues of an option
         loss = 3 * different * xp.vecdot(task.mask, (action - value) ** 2) / task.count  # [B]
         outputs = action * task.mask  # [B, O]
@@ -316,13 +319,18 @@ class HiddenProfile(Family):
         """1 - mean error / greatest error, float64 [B], of the ranks that ratings [B, K, O] give."""
         xp, most = namespace(ratings), ratings.shape[1]
         there = xp.astype(task.rank < most, ratings.dtype)  # [B, K]
-        far = xp.zeros_like(task.mask)  # [B, O], twice the distances, whole numbers
+        full = self.option_sizes.fills_all  # then all are there, and nothing need be multiplied
+        # twice the places given: how many are above, and half of one for each that is equal
+        places = [xp.zeros_like(task.mask) + xp.sum(there, axis=-1, keepdims=True) - 1] * most  # [B, O] each
         for k in range(most):  # by hand, in a quarter of the time that all pairs at once take
-            one, twice = ratings[:, k], -2 * xp.astype(task.rank[:, k, None], ratings.dtype)  # [B, O], [B, 1]
-            for other in (j for j in range(most) if j != k):
-                above = xp.sign(ratings[:, other] - one) + 1  # [B, O], 2, or 1 if they are equal
-                twice = twice + above * there[:, other, None]
-            far = far + xp.abs(twice) * there[:, k, None]
+            for other in range(k):
+                above = xp.sign(ratings[:, other] - ratings[:, k])  # [B, O]
+                places[k] = places[k] + (above if full else above * there[:, other, None])
+                places[other] = places[other] - (above if full else above * there[:, k, None])
+        far = xp.zeros_like(task.mask)  # [B, O], twice the distances, whole numbers
+        for k, place in enumerate(places):
+            distance = xp.abs(place - 2 * xp.astype(task.rank[:, k, None], ratings.dtype))
+            far = far + (distance if full else distance * there[:, k, None])
         error = xp.astype(xp.vecdot(far, task.mask), xp.float64) / (2 * xp.astype(task.count, xp.float64))
         return 1 - error / xp.astype(task.options**2 // 2, xp.float64)
 
@@ -336,7 +344,7 @@ class HiddenProfile(Family):
 
     def solution(self, task: Task, state: State) -> Array:
         """What the option under discussion is worth, in every used slot."""
-        return _row(task.value, state.time % task.options)[:, None] * task.mask
+        return entries([task.value], state.time % task.options)[0][:, None] * task.mask
 
     def sketch(self, inputs: np.ndarray, used: np.ndarray) -> str:
         """What all know of the option under discussion, then what each member alone knows."""
@@ -374,13 +382,6 @@ def _chosen(keep: Array, one: Array, other: Array) -> Array:
     """Rows of `one` where `keep` [B], else of `other`."""
     xp = namespace(one)
     return xp.where(xp.reshape(keep, (-1, *(1,) * (len(one.shape) - 1))), one, other)
-
-
-def _row(array: Array, index: Array) -> Array:
-    """Entry index[b] of each array[b]: [B, K, ...] and int64 [B] to [B, ...]; faster than along the axis."""
-    xp, (batch, length) = namespace(array), array.shape[:2]
-    first = xp.arange(batch, dtype=xp.int64, device=device(array)) * length
-    return xp.take(xp.reshape(array, (batch * length, *array.shape[2:])), first + index, axis=0)
 
 
 def _slices(array: Array) -> Iterator[Array]:

@@ -19,6 +19,7 @@ from badger_envs.family import (
     Transition,
     check_choice,
     check_integer,
+    entries,
     namespace,
 )
 from badger_envs.keyed_random import Array
@@ -35,16 +36,16 @@ class Task(NamedTuple):
 
     Attributes:
         keys: [B, N, W], of the pairs; [B, N, 0] where they are not shown.
-        values: [B, N], -1 or +1.
         item: int64 [B, T], the pair that is told or asked.
         slot: int64 [B, T], where; -1 where nothing is.
+        answer: [B, T], that pair's value, -1 or +1.
         mask: [B, O], 1 for used slots.
     """
 
     keys: Array
-    values: Array
     item: Array
     slot: Array
+    answer: Array
     mask: Array
 
 
@@ -222,7 +223,7 @@ class Recall(Family):
         told = xp.where(number < pairs, holder, -1)  # [B, N]
         slot = xp.concat([told, silence, xp.repeat(who, self.patience, axis=-1)], axis=-1)  # [B, T]
         names, values = self._pairs(keys, most)  # [B, N, W], [B, N]
-        return Task(names, values, item, slot, mask)
+        return Task(names, item, slot, xp.take_along_axis(values, item, axis=-1), mask)
 
     def _asked(self, keys: Array, holder: Array, pairs: Array, members: Array) -> tuple[Array, Array]:
         """Which pair each question is about, and which member is asked: int64 [B, Q] each."""
@@ -261,12 +262,19 @@ class Recall(Family):
     def observe(self, task: Task, state: State) -> Observation:
         """What one slot is told or asked."""
         xp = namespace(state.outputs)
-        item, here = self._now(task, state)  # [B], [B, O]
-        asked = xp.astype(state.time >= self.horizon - self._asking, state.outputs.dtype)  # [B]
-        value = _entry(task.values, item) * (1 - asked)
-        shown = xp.concat([_entry(task.keys, item), xp.stack([value, 1 - asked, asked], axis=-1)], axis=-1)
+        asked = xp.astype(self._is_asked(state), state.outputs.dtype)  # [B]
+        item, slot, answer = entries([task.item, task.slot, task.answer], self._time(state))  # [B] each
+        (key,) = entries([task.keys], item)  # [B, W]
+        told = xp.concat(
+            [key, xp.stack([answer * (1 - asked), 1 - asked, asked], axis=-1)], axis=-1
+        )  # [B, F]
+        both = xp.concat([xp.zeros_like(told), told], axis=-1)  # [B, 2 F]
+        batch, number = task.mask.shape
+        here = xp.arange(number, dtype=xp.int64, device=device(slot)) == slot[:, None]  # [B, O]
+        row = xp.arange(0, 2 * batch, 2, dtype=xp.int64, device=device(slot))[:, None] + here  # [B, O]
+        shown = xp.take(xp.reshape(both, (2 * batch, -1)), xp.reshape(row, (-1,)), axis=0)  # [B O, F]
         return Observation(
-            inputs=xp.astype(here, shown.dtype)[..., None] * shown[:, None, :] + 0.0,  # + 0: -0 would tell
+            inputs=xp.reshape(shown, (batch, number, -1)),
             input_mask=task.mask,
             outputs=state.outputs,
             output_mask=task.mask,
@@ -278,10 +286,9 @@ class Recall(Family):
     def step(self, task: Task, state: State, action: Array, noise: Array) -> Transition:
         """Judge the answer of the one that is asked."""
         xp = namespace(action)
-        item, here = self._now(task, state)  # [B], [B, O]
-        answer = _entry(task.values, item)  # [B]
-        said = xp.vecdot(xp.astype(here, action.dtype), action)  # [B]
-        asked = xp.astype(state.time >= self.horizon - self._asking, action.dtype)  # [B]
+        slot, answer = entries([task.slot, task.answer], self._time(state))  # [B] each
+        (said,) = entries([action], xp.where(slot < 0, 0, slot))  # [B]
+        asked = xp.astype(self._is_asked(state), action.dtype)  # [B]
         loss = (said - answer) ** 2 * asked
         counts = self._counts(state)  # [B]
         number = xp.astype(counts & (said * answer > 0), xp.int64)
@@ -299,10 +306,11 @@ class Recall(Family):
 
     def solution(self, task: Task, state: State) -> Array:
         """The answer in the slot that is asked; zeros elsewhere."""
-        xp = namespace(task.values)
-        item, here = self._now(task, state)  # [B], [B, O]
-        here = here & (state.time >= self.horizon - self._asking)[:, None]
-        return xp.where(here, _entry(task.values, item)[:, None], 0.0)
+        xp = namespace(task.answer)
+        slot, answer = entries([task.slot, task.answer], self._time(state))  # [B] each
+        number = xp.arange(task.mask.shape[1], dtype=xp.int64, device=device(slot))
+        here = (number == slot[:, None]) & self._is_asked(state)[:, None]  # [B, O]
+        return xp.where(here, answer[:, None], 0.0)
 
     def sketch(self, inputs: np.ndarray, used: np.ndarray) -> str:
         """Who is told or asked what."""
@@ -314,21 +322,19 @@ class Recall(Family):
                 return f"member {slot} is asked {name}"
         return "nothing is told or asked"
 
-    def _now(self, task: Task, state: State) -> tuple[Array, Array]:
-        """The pair that is told or asked now, int64 [B], and whether it is in each slot, bool [B, O]."""
-        xp = namespace(task.mask)
-        time = xp.clip(state.time, None, self.horizon - 1)  # after the end as in the last step
-        number = xp.arange(task.mask.shape[1], dtype=xp.int64, device=device(task.mask))
-        return _entry(task.item, time), number == _entry(task.slot, time)[:, None]
+    def _time(self, state: State) -> Array:
+        """Steps done, int64 [B]; after the end as before the last step."""
+        xp = namespace(state.time)
+        return xp.where(state.time < self.horizon, state.time, self.horizon - 1)
+
+    def _is_asked(self, state: State) -> Array:
+        """Whether something is asked now, bool [B]."""
+        return state.time >= self.horizon - self._asking
 
     def _counts(self, state: State) -> Array:
         """Whether the answer written now counts, bool [B]."""
-        asked = state.time - (self.horizon - self._asking)  # [B]
-        return (asked >= 0) & (asked % self.patience == self.patience - 1) & (state.time < self.horizon)
-
-
-def _entry(array: Array, index: Array) -> Array:
-    """Entry index[b] of each array[b]: [B, N, ...] and int64 [B] to [B, ...]; faster than along the axis."""
-    xp, (batch, length) = namespace(array), array.shape[:2]
-    first = xp.arange(batch, dtype=xp.int64, device=device(array)) * length
-    return xp.take(xp.reshape(array, (batch * length, *array.shape[2:])), first + index, axis=0)
+        counts = self._is_asked(state) & (state.time < self.horizon)
+        if self.patience == 1:
+            return counts
+        into = (state.time - (self.horizon - self._asking)) % self.patience  # [B]
+        return counts & (into == self.patience - 1)

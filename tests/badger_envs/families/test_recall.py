@@ -106,5 +106,5 @@ def test_who_plays_reads_who_is_told_or_asked_what(kind: Any) -> None:
     whom = ["nothing" if slot < 0 else f"member {slot}" for slot in task.slot[0]]
     assert [text.split(" is ")[0] for text in said] == whom
     told, asked = said[int(task.item[0, 6])], said[6]
-    assert told.endswith(f": {task.values[0, task.item[0, 6]]:+.0f}")
+    assert told.endswith(f": {task.answer[0, 6]:+.0f}")
     assert told.partition("told ")[2].startswith(asked.partition("asked ")[2])
