@@ -244,14 +244,12 @@ class HiddenProfile(Family):
         size = self.shared + self.own * members  # of an option
         words = -(-most * size // 2)  # of 32 bits, two cues each
         drawn = keyed_random.words(keys, "cues", words, number * words)
-        halves = [xp.astype(half, getattr(xp, self.dtype)) for half in (drawn & _HALF, drawn >> 16)]
-        cues = xp.reshape(xp.stack(halves, axis=-1), (-1, 2 * words)) * 2.0**-15 - _HALF * 2.0**-16
+        drawn = xp.reshape(xp.stack([drawn & _HALF, drawn >> 16], axis=-1), (-1, 2 * words))
+        cues = xp.astype(drawn, getattr(xp, self.dtype)) * 2.0**-15 - _HALF * 2.0**-16
         cues = xp.reshape(cues[:, : most * size], (-1, most, size))
         shared, own = cues[:, :, : self.shared], cues[:, :, self.shared :]
         own = xp.reshape(own, (-1, most, self.own, members))  # [B, K, P, M]
-        known = xp.zeros_like(cues[:, :, 0], dtype=xp.float64)  # [B, K]
-        for i in range(self.shared):
-            known = known + shared[:, :, i]
+        known = xp.sum(xp.astype(shared, xp.float64), axis=-1)  # [B, K]
         apart = xp.astype(own[:, :, 0], xp.float64)  # [B, K, M]
         for i in range(1, self.own):
             apart = apart + own[:, :, i]

@@ -265,9 +265,8 @@ class Recall(Family):
         asked = xp.astype(self._is_asked(state), state.outputs.dtype)  # [B]
         item, slot, answer = entries([task.item, task.slot, task.answer], self._time(state))  # [B] each
         (key,) = entries([task.keys], item)  # [B, W]
-        told = xp.concat(
-            [key, xp.stack([answer * (1 - asked), 1 - asked, asked], axis=-1)], axis=-1
-        )  # [B, F]
+        value = answer * (1 - asked) + 0.0  # -0 would tell
+        told = xp.concat([key, xp.stack([value, 1 - asked, asked], axis=-1)], axis=-1)  # [B, F]
         both = xp.concat([xp.zeros_like(told), told], axis=-1)  # [B, 2 F]
         batch, number = task.mask.shape
         here = xp.arange(number, dtype=xp.int64, device=device(slot)) == slot[:, None]  # [B, O]

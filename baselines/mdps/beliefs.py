@@ -10,6 +10,7 @@ from badger_envs import keyed_random
 from badger_envs.families.random_mdp import LEAST_CONCENTRATION, RandomMDP
 from badger_envs.family import Observation
 
+
 class Model(NamedTuple):
     """A process, or what one is taken for; slots not in use have chance 0.
 
