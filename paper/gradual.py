@@ -1,0 +1,161 @@
+"""Forgetting and transfer in sequences of tasks: `python -m paper.gradual RUN [RUN ...]`.
+
+A table with a line per agent: its loss in the first task, in another after it, in the first again, and in the
+other one alone. `--help` has the options.
+"""
+
+import sys
+from collections.abc import Sequence as Several
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import numpy as np
+import torch
+import tyro
+
+from badger_agents.agent import Agent
+from badger_agents.atomic_files import write_atomically
+from badger_agents.rollout import rollout
+from badger_envs import keyed_random
+from badger_envs.combinators.sequence import Sequence
+from badger_envs.family import Family
+from leaderboards.cli import call
+from leaderboards.options import check_device, check_seed, check_trials, progress_bar
+from leaderboards.results import Record, as_csv, record, show
+from leaderboards.runs import make_folder, open_run
+from paper.measuring import over_seeds
+
+CHUNK = 1_000
+"""Tasks at once."""
+
+MEASURES = ("first", "after", "again", "alone", "forgetting", "transfer")
+"""Losses per step of A, of B after A, of A again, of B alone; of A again less that of A, of B alone less that
+of B after A: below 0 where something was kept, above 0 where the first task helped."""
+
+
+class Visits(NamedTuple):
+    """Which visits of a sequence are compared, by their places in its order.
+
+    Attributes:
+        after: the first visit to another task than the first one.
+        again: the first visit to a task that was visited before.
+        start: the earlier visit to that task.
+    """
+
+    after: int
+    again: int
+    start: int
+
+
+def visits(family: Family) -> Visits:
+    """The visits to compare.
+
+    Raises:
+        ValueError: the family is no sequence, or no other task comes, or none comes again.
+    """
+    order = family.order if isinstance(family, Sequence) else ()
+    new = [place for place in range(len(order)) if order[place] != order[0]]
+    again = [place for place in range(len(order)) if order[place] in order[:place]]
+    if not isinstance(family, Sequence) or not new or not again:
+        wanted = (
+            "it must be a Sequence in which another task comes and one comes again, such as order = [0, 1, 0]"
+        )
+        raise ValueError(f"{type(family).__name__} has order {order}; {wanted}")
+    return Visits(new[0], again[0], order.index(order[again[0]]))
+
+
+def measured(
+    agent: Agent, family: Family, trials: int, seed: int = 0, device: str = "cpu"
+) -> dict[str, float]:
+    """`MEASURES` of an agent, each the mean over the same tasks.
+
+    Args:
+        agent: its weights stay as they are.
+        family: a `Sequence`; B alone is played on the tasks that B has in it.
+        trials: number of tasks.
+        seed: of the first task.
+        device: a torch device.
+
+    Raises:
+        ValueError: see `visits`.
+    """
+    which = visits(family)
+    assert isinstance(family, Sequence)
+    other = family.order[which.after]
+    settings = {**family.settings(), "order": (other,), "horizon": family.parts[other].horizon}
+    whole = _losses(agent, family, trials, seed, device)
+    alone = _losses(agent, Sequence(**settings), trials, seed, device)[0]
+    first, after = whole[which.start], whole[which.after]
+    again = whole[which.again]
+    values = (first, after, again, alone, again - first, alone - after)
+    return dict(zip(MEASURES, values, strict=True))
+
+
+@torch.no_grad()
+def _losses(agent: Agent, family: Sequence, trials: int, seed: int, device: str) -> list[float]:
+    """Mean loss per step of each visit."""
+    sums = np.zeros(len(family.order))
+    for start in range(0, trials, CHUNK):
+        seeds = range(seed + start, seed + min(trials, start + CHUNK))
+        keys = torch.from_numpy(keyed_random.trial_keys(seeds, 0, family.split)).to(device)
+        info = rollout(agent, family, keys).info
+        sums += [float(info[f"loss_{place}"].sum()) for place in range(len(family.order))]
+    return [float(value) for value in sums / trials]
+
+
+def gradual(
+    runs: Annotated[tuple[str, ...], tyro.conf.Positional],
+    *,
+    trials: int = 2_000,
+    seed: int = 0,
+    device: str = "cpu",
+    out: Path | None = None,
+    json: bool = False,
+) -> None:
+    """Measure what agents forget, and what one task brings to another, on held-out sequences of tasks.
+
+    Runs of one recipe are outer seeds of one agent: their mean, with a 95 % interval over them.
+
+    Args:
+        runs: Run folders of `badger train`, of recipes on a Sequence.
+        trials: Number of test tasks.
+        seed: Which tasks.
+        device: Where to compute: cpu, cuda, cuda:1, ...
+        out: CSV file to write as well.
+        json: Print all numbers as one JSON object.
+    """
+    check_seed(seed)
+    check_device(device)
+    check_trials(trials, 2, "--trials")
+    if not runs:
+        raise ValueError("no run is given; name run folders of badger train, such as runs/sequence-0")
+    opened = [open_run(run, device) for run in runs]
+    families = [run.recipe.family(split="test") for run in opened]
+    for family in families:
+        visits(family)  # what is wrong is said before anything is measured
+    found: dict[str, list[dict[str, float]]] = {}
+    with progress_bar() as bar:
+        line = bar.add_task("runs", total=len(opened), note="")
+        for run, family in zip(opened, families, strict=True):
+            found.setdefault(run.name, []).append(measured(run.agent, family, trials, seed, device))
+            bar.advance(line)
+    records = [row for name, seeds in found.items() for row in as_records(name, seeds, trials, seed)]
+    if out is not None:
+        make_folder(out.parent)
+        write_atomically(out, as_csv(records).encode())
+    note = f"{trials} test tasks; interval: 95 % over outer seeds, without end of one seed"
+    show(records, as_json=json, title="Forgetting and transfer: losses per step", note=note)
+
+
+def as_records(name: str, seeds: Several[dict[str, float]], trials: int, seed: int) -> list[Record]:
+    """Results of one agent over its outer seeds."""
+    rows = []
+    for measure in MEASURES:
+        mean, ci95 = over_seeds(np.array([one[measure] for one in seeds]))
+        whole = {"agent": name, "outer_seeds": len(seeds), "split": "test", "task_seed": seed}
+        rows.append(record(measure, mean, n=trials, ci95=ci95 if len(seeds) > 1 else None, **whole))
+    return rows
+
+
+if __name__ == "__main__":
+    call(gradual, "python -m paper.gradual", sys.argv[1:])
