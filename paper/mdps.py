@@ -216,14 +216,15 @@ def as_record(row: Compared, seed: int) -> Record:
 
 def as_markdown(rows: list[Compared]) -> str:
     """The table: a line per number."""
-    heads = ["processes", "episodes", "algorithm", "setting", "ours", "published", "standard error", "agrees"]
+    known = ["processes", "episodes", "algorithm", "setting", "tasks"]
+    heads = [*known, "ours", "published", "standard error", "agrees"]
     lines = []
     for row in rows:
         against = ["", f"{row.ours_error:.2f}", ""]
         if row.agrees is not None:
             against = [f"{row.published:.1f}", f"{row.error:.2f}", "yes" if row.agrees else "**no**"]
         lines.append(
-            [row.variant, row.episodes, row.algorithm, row.setting or "", f"{row.ours:.1f}", *against]
+            [row.variant, row.episodes, row.algorithm, row.setting, row.tasks, f"{row.ours:.1f}", *against]
         )
     return markdown(heads, lines)
 

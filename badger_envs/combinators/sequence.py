@@ -50,6 +50,9 @@ class Sequence(Family):
     is to the same one, with the same hidden things, begun anew: whoever has learned it and not forgotten it
     can do it at once. What was learned in one task may help, or hinder, in another: gradual learning.
 
+    One task alone, `order=[0, 0, 0]`, is the protocol of RL2: several inner episodes of the same task in one
+    trial, each begin told, and the memory of the agent kept. "loss_0", "loss_1", ... say how it improves.
+
     The default is two guessing games, A, B, A.
 
     ## Action space

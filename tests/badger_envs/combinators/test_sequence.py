@@ -68,6 +68,14 @@ def test_who_keeps_the_first_task_forgets_less() -> None:
     assert not play(family, zeros)[2]["is_success"].any()
 
 
+def test_one_task_in_several_episodes() -> None:
+    """RL2's protocol: the task stays, each begin is told."""
+    seen, moves, info = play(sequence(tasks=(GAME,), order=(0, 0, 0)), zeros)
+    assert [time for time, one in enumerate(seen) if one.feedback[:, 1].any()] == [4, 8]
+    np.testing.assert_array_equal(moves[4].loss, moves[0].loss)
+    np.testing.assert_array_equal(info["loss_2"], info["loss_0"])
+
+
 @pytest.mark.parametrize("signed", [True, False])
 def test_the_begin_of_a_visit_is_told_if_asked_for(signed: bool) -> None:
     seen, _, _ = play(sequence(signed=signed), zeros)
