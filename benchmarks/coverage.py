@@ -8,6 +8,7 @@ import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -58,7 +59,12 @@ def measured(sets: int) -> list[Record]:
                 ("paired", errors - others, truth - theirs, lambda each: bounded(each, Limits(-1, 1))),
             ):
                 share, width = covered(values, mean, interval)
-                facts = {"interval": name, "seeds": seeds, "fail": rate, "width": round(width, 4)}
+                facts: dict[str, Any] = {
+                    "interval": name,
+                    "seeds": seeds,
+                    "fail": rate,
+                    "width": round(width, 4),
+                }
                 rows.append(record("covered", round(share, 4), sets=sets, **facts))
     return rows
 
