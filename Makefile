@@ -6,7 +6,7 @@
 #   make test-clients   other libraries on the built wheel, each in an environment of its own: about an hour
 #   make labs           run all labs with small budgets
 #   make explorer       build explorer/explorer.html: trained experts to watch and to cut off
-#   make docs           build the documentation into site/, to be read from disk; its search needs a server
+#   make docs           build the documentation into site/, to be read from disk
 #   make format         rewrite the code as `make test` wants it
 #   make clean          remove all that these commands made
 # PYTHON=python3.12 chooses another interpreter, WORKERS=8 the number of test processes, CLIENTS="sb3 torchrl" libraries.
@@ -55,7 +55,7 @@ docs: export NO_MKDOCS_2_WARNING := 1
 docs: $(VENV)/.docs
 	$(VENV)/bin/python -m explorer.build
 	$(VENV)/bin/python -m mkdocs build --strict
-	@echo "Read site/index.html; with the search box: $(PYTHON) -m http.server -d site, then http://localhost:8000"
+	@echo "Read site/index.html"
 
 format: $(VENV)/.dev
 	$(VENV)/bin/ruff check --fix $(CODE)

@@ -4,11 +4,12 @@ import json
 import sys
 from pathlib import Path
 
+from labs.as_shipped import draw
 from labs.student_files import check_folder, make_notebooks, run_cells, unnamed
 
 
 def main(words: list[str]) -> None:
-    """Do what the words say: check FOLDER SECONDS, notebooks FOLDER, or run FILE."""
+    """Do what the words say: check FOLDER SECONDS, notebooks FOLDER, draw FOLDER, or run FILE."""
     match words:
         case ["check", folder, limit]:
             for path in unnamed(Path(folder)):
@@ -18,10 +19,12 @@ def main(words: list[str]) -> None:
         case ["notebooks", folder]:
             for path in make_notebooks(Path(folder)):
                 print(path)
+        case ["draw", folder]:
+            draw(Path(folder))
         case ["run", file]:
             run_cells(Path(file))
         case _:
-            raise ValueError("python -m labs: check FOLDER SECONDS, notebooks FOLDER, or run FILE")
+            raise ValueError("python -m labs: check FOLDER SECONDS, notebooks FOLDER, draw FOLDER, or run FILE")
 
 
 if __name__ == "__main__":

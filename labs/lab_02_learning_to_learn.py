@@ -203,7 +203,7 @@ for step, curve in inner_curves.items():
 inner.axvline(horizon, color="grey", linestyle=":", label="longest trial met in training")
 inner.axvline(4, color="black", linestyle="--", linewidth=1, label="triangulation knows: step d + 1")
 inner.set(xlabel="step within the trial", ylabel="mean error", yscale="log", title="Inner loop: learning")
-inner.legend(fontsize=8)
+inner.legend(fontsize=8, loc="upper right", bbox_to_anchor=(1, 0.85))
 labs.show("lab_02_two_loops")
 
 # %% [markdown]

@@ -282,9 +282,13 @@ labs.check("4.4", communication_helps)
 communication_helps = labs.answer("4.4", communication_helps)
 
 # %% [markdown]
-# Now the numbers of the board `guessing-game-v1` (`badger board show guessing-game-v1`), ten outer seeds each. The
-# board's own gate asks for one thing more: messages must have more *influence* than those of untrained speakers (lab
-# 8).
+# Now the numbers of the board `guessing-game-v1` (`badger board show guessing-game-v1`), ten outer seeds each.
+# `no-communication` is the agent retrained in silence. `self-loop` is the agent retrained with the channel topology
+# "self": each expert hears itself only, as with `"itself"` above. `badger-shuffle-across-tasks` is the agent as it was
+# trained, with messages from other trials.
+#
+# The board's own gate asks for one thing more: messages must have more *influence* than those of untrained speakers
+# (lab 8).
 
 # %%
 table = Path(leaderboards.__file__).parent / "boards" / "guessing-game-v1" / "results.csv"

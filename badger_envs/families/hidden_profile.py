@@ -111,9 +111,9 @@ class HiddenProfile(Family):
     highest rating is that of the best option; equal highest ratings are no choice, and wrong. With `kind` =
     "ranking" each member's ratings rank the options, as in the exercise of NASA (lost on the moon, rank what
     to take along): a member's error is the sum over options of the distance between rank given and right
-    rank, equal ratings share their ranks, and the accuracy is 1 - (mean error) / floor(K**2 / 2), the
+    rank, equal ratings share their ranks, and the accuracy is 1 - (mean error) / floor(K ** 2 / 2), the
     greatest error there is. Guessing scores 1 / K of choices.
-    The per-step loss is 3 N (rating - value)**2 in the mean over members, N being the number of different
+    The per-step loss is 3 N (rating - value) ** 2 in the mean over members, N being the number of different
     cues of an option: 1 on average for writing zeros, 0 for who knows all. It is for the outer loop: it tells
     the answer, and it is differentiable where a choice is not.
 

@@ -85,7 +85,7 @@ class XOR(Family):
     `function` = "table" asks for a random Boolean function of the bits, drawn per task, which cannot be
     known from one example: new bits are shown at every step, an answer to them is due at that step, and
     the next observation reveals what was right. The second half of the trial counts. Remembering every
-    example scores 1 - mean((1 - 2**-N)**t) / 2, t being the steps from horizon // 2 to horizon - 1.
+    example scores 1 - mean((1 - 2 ** -N) ** t) / 2, t being the steps from horizon // 2 to horizon - 1.
 
     ## Action space
     `Box(-1, 1, (capacity,))`: a value per output slot, whose sign is the answer; 0 is no answer, and

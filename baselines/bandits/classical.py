@@ -23,7 +23,7 @@ class Counts(NamedTuple):
     Attributes:
         pulls: [B, O], how often each arm was pulled.
         reward: [B, O], what each arm paid in all. Both are float64 in a state, where whole numbers are
-            exact up to 2**53: a sum in float32 stops at 2**24. Scores get them in the family's dtype.
+            exact up to 2 ** 53: a sum in float32 stops at 2 ** 24. Scores get them in the family's dtype.
         setting: [B, 1], what the algorithm's one setting is here; not a number if it has none.
         table: [B, ...], what the algorithm looks up, the same in all trials (a view); [B, 0] if nothing.
     """

@@ -22,6 +22,9 @@ SEED = 1
 FIRST, LAST = 10, 2
 """Steps of a long trial that are shown at its start and at its end."""
 
+LONG = 16
+"""Numbers of an array that are shown whole; of a longer one only the first few and the last."""
+
 
 def family_pages() -> dict[str, tuple[str, dict[str, str | bytes]]]:
     """Pages of all registered families, in the registry's order.
@@ -70,8 +73,9 @@ def _page(family: str, entries: list[Entry]) -> tuple[str, dict[str, str | bytes
         _spaces(first.id),
         "## An example trial",
         f"The {who} on task {SEED} of the test split, a line per step: "
-        f"`gym.make({first.id!r}, split='test', render_mode='ansi').reset(seed={SEED})`.",
-        "```text\n" + "\n".join(lines) + "\n```",
+        f"`gym.make({first.id!r}, split='test', render_mode='ansi').reset(seed={SEED})`."
+        " Arrays of whole numbers stand here without decimals, and long ones without their middle.",
+        "```text\n" + "\n".join(_narrow(lines)) + "\n```",
     ]
     return title, {f"environments/{name}.md": "\n\n".join(parts) + "\n", **files}
 
@@ -145,6 +149,23 @@ def _trial(id: str, agent: Agent) -> tuple[list[str], dict[str, bytes]]:
     if len(lines) > FIRST + LAST + 1:
         lines = [*lines[:FIRST], "...", *lines[-LAST:]]
     return lines, pictures
+
+
+def _narrow(lines: list[str]) -> list[str]:
+    """Lines of a trial with less in brackets: no ".00" where a name has only whole numbers, no middles."""
+    arrays = re.compile(r"([a-z ]+) \[([^\]]*)\]")
+    found = [each for line in lines for each in arrays.findall(line)]
+    broken = {name for name, numbers in found if not all(each.endswith(".00") for each in numbers.split())}
+
+    def narrow(array: re.Match[str]) -> str:
+        name, numbers = array[1], array[2].split()
+        if name not in broken:
+            numbers = [each.removesuffix(".00").replace("+0", " 0").replace("-0", " 0") for each in numbers]
+        if len(numbers) > LONG:
+            numbers = [*numbers[:4], "...", numbers[-1]]
+        return f"{name} [{' '.join(numbers)}]"
+
+    return [arrays.sub(narrow, line) for line in lines]
 
 
 def _png(picture: Any) -> bytes:

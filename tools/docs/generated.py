@@ -1,6 +1,7 @@
 """All pages that are generated when the site is built, and where they stand in the navigation."""
 
 import pkgutil
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -91,19 +92,28 @@ def _pretrained(made: Generated) -> None:
 
 
 def _labs(made: Generated) -> None:
-    """The course, and each lab that is there: prose and code, without answers."""
-    entries: list[Any] = ["labs.md"] if (ROOT / "docs" / "labs.md").exists() else []
+    """The course, each lab that is there, prose, code and figures without answers, and what teachers need."""
+    entries: list[Any] = ["labs.md"]
     for lab in sorted((ROOT / "labs").glob("lab_*.py")):
         cells = jupytext.read(lab, fmt="py:percent").cells
         parts = [
-            cell.source if cell.cell_type == "markdown" else f"```python\n{cell.source}\n```"
+            cell.source
+            if cell.cell_type == "markdown"
+            else f"```python\n{cell.source}\n```{_figures(cell.source)}"
             for cell in cells
         ]
         text = "\n\n".join(parts) + "\n"
         place = f"labs/{lab.stem}.md"
         _copied(made, lab, place, text)
         entries.append({title_of(text): place})
-    made.navigation["Labs"] = entries
+    made.navigation["Labs"] = [*entries, {"For teachers": "teachers.md"}]
+
+
+def _figures(code: str) -> str:
+    """The figures that a cell of a lab shows, as `badger labs draw docs/labs` has drawn them."""
+    names = re.findall(r'labs\.show\("(\w+)"\)', code)
+    drawn = [name for name in names if (ROOT / "docs" / "labs" / f"{name}.png").exists()]
+    return "".join(f"\n\n![What this cell draws]({name}.png){{ .wide }}" for name in drawn)
 
 
 def _explorer(made: Generated) -> None:

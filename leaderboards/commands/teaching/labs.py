@@ -40,6 +40,17 @@ def notebooks(folder: Annotated[Path, tyro.conf.Positional]) -> None:
         )
 
 
+def draw(folder: Annotated[Path, tyro.conf.Positional]) -> None:
+    """Run all labs as they are shipped, with the full budget; keep their figures and seconds in a folder.
+
+    This is how docs/labs was made. It takes minutes, on one core. Seconds are the processor's.
+
+    Args:
+        folder: Made if missing; figures that are there are replaced.
+    """
+    _call("draw", str(folder.resolve()))
+
+
 def clone() -> Path:
     """Where the labs are: in the clone from which the suite is installed, or in the current folder.
 
@@ -62,9 +73,10 @@ def _call(*words: str) -> None:
 Command = (
     Annotated[None, tyro.conf.subcommand("check", constructor=check)]
     | Annotated[None, tyro.conf.subcommand("notebooks", constructor=notebooks)]
+    | Annotated[None, tyro.conf.subcommand("draw", constructor=draw)]
 )
 """What `badger labs` can do."""
 
 
 def labs(command: Annotated[Command, tyro.conf.arg(name="")]) -> None:
-    """Ten labs on learning to learn: build notebooks of them, grade students' answers."""
+    """Ten labs on learning to learn: build notebooks of them, grade students' answers, draw their figures."""
