@@ -24,7 +24,9 @@ def main(words: list[str]) -> None:
         case ["run", file]:
             run_cells(Path(file))
         case _:
-            raise ValueError("python -m labs: check FOLDER SECONDS, notebooks FOLDER, draw FOLDER, or run FILE")
+            raise ValueError(
+                "python -m labs: check FOLDER SECONDS, notebooks FOLDER, draw FOLDER, or run FILE"
+            )
 
 
 if __name__ == "__main__":

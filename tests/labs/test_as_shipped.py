@@ -1,4 +1,4 @@
-"""What documents show of the labs is what the labs draw: figures and seconds (`badger labs draw docs/labs`)."""
+"""What documents show of the labs is what labs draw: figures and seconds (`badger labs draw docs/labs`)."""
 
 import csv
 import re

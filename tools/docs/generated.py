@@ -20,6 +20,9 @@ from tools.docs.markdown import ROOT, title_of
 PACKAGES = ("badger_envs", "badger_agents", "baselines", "leaderboards")
 """Whose modules are in the reference."""
 
+AFTER_PROSE = "---\nsearch:\n  boost: 0.3\n---"
+"""What a page begins with that the search box shall name after others."""
+
 EXPLORER = ROOT / "explorer" / "explorer.html"
 """The page on which a trained agent can be watched, where it has been built."""
 
@@ -138,7 +141,7 @@ def _reference(made: Generated) -> None:
                 ),
             ]
             blocks = [f"::: {module}" for module in modules if not module.endswith("__main__")]
-            made.files[place] = "\n\n".join([f"# {name}", *blocks]) + "\n"
+            made.files[place] = "\n\n".join([AFTER_PROSE, f"# {name}", *blocks]) + "\n"
             inner.append({name: place})
         entries.append({package: inner})
     made.navigation["Reference"] = entries
