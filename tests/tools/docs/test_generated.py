@@ -16,6 +16,7 @@ def test_every_registered_id_is_on_a_page_and_pages_are_the_same_each_time() -> 
     assert built[0] == built[1]
     pages = "".join(str(text) for _, files in built[0].values() for text in files.values())
     assert [entry.id for entry in TABLE if f"| `{entry.id}` |" not in pages] == []
+    assert re.findall(r".*[\w)]\*\*[\w-].*", pages) == []  # a power without spaces would make prose bold
 
 
 def test_links_lead_to_pages_or_name_files_and_code_stays() -> None:
