@@ -11,15 +11,16 @@
 # # Lab 1. A trial
 #
 # **You will learn** what a trial is, what an inner loop is, and why an agent in the guessing game needs a memory. You
-# play one trial by hand. Then you write an algorithm that finds d hidden numbers after d + 1 writings.
+# play one trial by hand. Then you write an algorithm that finds d hidden numbers with d + 1 writings, the last of them
+# the answer.
 #
 # **It presumes** NumPy, and that you know what `reset` and `step` of a Gymnasium environment do.
 #
 # **It takes** about 45 minutes of yours, and a few seconds of the computer's.
 #
-# An *exercise* is a function without a body. Write it in place of `raise NotImplementedError`, run its cell, then run
-# the cell below it: the checker says whether it is right, and if not, what is wrong. A lab goes on with the solution
-# where you have no answer, so you may leave an exercise and come back.
+# An *exercise* is a function, or a class, without a body. Write it in place of `raise NotImplementedError`, run its
+# cell, then run the cell below it: the checker says whether it is right, and if not, what is wrong. A lab goes on with
+# the solution where you have no answer, so you may leave an exercise and come back.
 
 # %%
 import sys
@@ -157,6 +158,8 @@ curve = play(env, HillClimber(), seed=7)
 print("error after 1, 10, 20 steps:", *(f"{curve[step - 1]:.3f}" for step in (1, 10, 20)))
 
 # %% [markdown]
+# Its curve goes up and down: the error is that of what it writes, the child, and not of the best so far.
+#
 # ## Exercise 1.3: what a probe tells
 #
 # One error is one equation with d unknowns. Write zeros, and the error is e_0 = 3/d * sum_i t_i^2. Now write h in slot
@@ -193,7 +196,8 @@ triangulate = labs.answer("1.3", triangulate)
 # brings e_0, and the length of `observation["outputs"]` is d. Then it probes slot after slot, and in step d + 1 it
 # writes the answer, and goes on writing it.
 #
-# Mind the time: the error in an observation belongs to what you wrote in the step *before*.
+# Both methods are yours to write. You may call `triangulate`, with B = 1. Mind the time: the error in an observation
+# belongs to what you wrote in the step *before*.
 
 
 # %%
@@ -227,7 +231,8 @@ Triangulation = labs.answer("1.4", Triangulation)
 # ## What you have built
 #
 # The picture is the mean error at each step, over many tasks. The dashed line is the best of all policies that do not
-# listen. What falls below it was learned *within* the trial. Every curve is an inner loop.
+# listen. Triangulation leaves the picture at step d + 1: its error is then almost 0. What falls below the line was
+# learned *within* the trial. Every curve is an inner loop.
 #
 # In this lab, you found the rules of the inner loop yourself. In the next, an *outer loop* finds them, from nothing but
 # many trials.

@@ -15,7 +15,7 @@
 #
 # **It presumes** lab 1, and PyTorch: autograd, an optimiser, a GRU cell.
 #
-# **It takes** about 60 minutes of yours, and one minute of the computer's.
+# **It takes** about 60 minutes of yours, and less than one of the computer's, or some where it is busy.
 
 # %%
 import sys

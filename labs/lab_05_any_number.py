@@ -15,7 +15,7 @@
 #
 # **It presumes** lab 4 (the channel), and `gather` and `argmax` of PyTorch.
 #
-# **It takes** about 60 minutes of yours, and about two minutes of the computer's.
+# **It takes** about 60 minutes of yours, and less than one of the computer's, or some where it is busy.
 
 # %%
 import sys

@@ -16,7 +16,7 @@
 #
 # **It presumes** REINFORCE or PPO: log probabilities, returns, baselines. Labs 1 and 2 help.
 #
-# **It takes** 60 minutes of yours and about one minute of the computer's.
+# **It takes** about 60 minutes of yours, and less than one of the computer's, or some where it is busy.
 #
 # A *bandit* has arms; each pays 1 with a probability of its own, which nobody tells. Here are 5 arms and 30 pulls. The
 # probabilities are new in every trial, so no arm is good in general: whoever wants to earn must *explore*, and soon.

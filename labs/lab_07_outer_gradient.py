@@ -17,7 +17,7 @@
 # **It presumes** lab 2 (a loss that is a sum over the steps of a trial), gradients by torch, means and standard
 # deviations.
 #
-# **It takes** 60 minutes of yours and one minute of the computer's.
+# **It takes** about 60 minutes of yours, and less than one of the computer's, or some where it is busy.
 #
 # PPO looks at windows of a rollout, too, and its value network guesses what comes after the window. The outer loop of
 # meta-learning often has no such guess. So what happens to a gradient when a trial is cut into windows?

@@ -16,7 +16,7 @@
 #
 # **It presumes** lab 4 (experts, messages, channel), means and correlations.
 #
-# **It takes** 75 minutes of yours and half a minute of the computer's.
+# **It takes** about 75 minutes of yours, and less than one of the computer's, or some where it is busy.
 #
 # The patient is `guessing-hardwired`, a trained policy that comes with the suite: three experts find three hidden
 # numbers, and only the first of them hears the error. What do they tell each other?

@@ -16,7 +16,7 @@
 # **It presumes** means, standard deviations, quantiles, and that you have trained something twice and got two results.
 # Nothing of the other labs.
 #
-# **It takes** 60 minutes of yours and one minute of the computer's.
+# **It takes** about 60 minutes of yours, and less than one of the computer's, or some where it is busy.
 #
 # A paper says: "our agent reaches 0.71, the baseline 0.64, over 3 seeds of 1,000 episodes". How much do you believe?
 

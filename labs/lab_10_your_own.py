@@ -16,7 +16,7 @@
 #
 # **It presumes** lab 1 (a trial), lab 4 (experts and messages), some NumPy and torch.
 #
-# **It takes** 75 minutes of yours and about two minutes of the computer's.
+# **It takes** about 75 minutes of yours, and less than one of the computer's, or some where it is busy.
 #
 # The game is *higher or lower*. A task hides three numbers. At every step the agent writes three numbers and hears, for
 # each of them, "higher" (+1) or "lower" (-1). You know the algorithm. Will the outer loop find it?

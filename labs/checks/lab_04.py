@@ -33,6 +33,9 @@ def check_attend(attend: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]) -> 
         .masked_fill(~edges, -1e9)
         .softmax(-1)
         @ value,
+        "scores are divided by the root of the number of experts; it is the root of the width K": (
+            (query @ key.mT / math.sqrt(3)).masked_fill(~edges, -1e9).softmax(-1) @ value
+        ),
         "query and key are swapped: rows are listeners": (key @ query.mT / math.sqrt(5))
         .masked_fill(~edges, -1e9)
         .softmax(-1)
@@ -102,6 +105,10 @@ def check_communication_helps(helps: Callable[[np.ndarray, dict[str, np.ndarray]
     require(
         not helps(level, worse),
         "it is True for an agent worse than all rivals: lower errors are better, so take rival - agent",
+    )
+    require(
+        helps(level, {name: rival + 10 for name, rival in clear.items()}),
+        "it is False by ten outer seeds that are all far better: ten are enough, and len(agent) counts them",
     )
     require(
         helps(level, clear),

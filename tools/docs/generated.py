@@ -105,6 +105,7 @@ def _labs(made: Generated) -> None:
             else f"```python\n{cell.source}\n```{_figures(cell.source)}"
             for cell in cells
         ]
+        parts[0] = parts[0].replace("\n", f"\n\nFile: `labs/{lab.name}`\n", 1)
         text = "\n\n".join(parts) + "\n"
         place = f"labs/{lab.stem}.md"
         _copied(made, lab, place, text)

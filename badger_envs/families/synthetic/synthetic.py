@@ -105,8 +105,8 @@ class Synthetic(Family):
     ## Rewards
     Minus the error of what was just written; with "choose" the value of what was chosen, in [0, 1]. The
     per-step loss is the error (the mean over used outputs of (x - y) ** 2, relative to the mean square of the
-    task's values); for "optimum" 3 * mean((x - optimum) ** 2); for "agree" mean((x - bit) ** 2); for "choose" the
-    error, without a gradient: `expected_reward` has one.
+    task's values); for "optimum" 3 * mean((x - optimum) ** 2); for "agree" mean((x - bit) ** 2); for "choose"
+    the error, without a gradient: `expected_reward` has one.
 
     ## Starting state
     All outputs 0; nothing told.

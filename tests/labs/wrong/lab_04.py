@@ -34,6 +34,12 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
             lambda query, key, value, edges: (query @ key.mT).masked_fill(~edges, -1e9).softmax(-1) @ value,
             "root of the width",
         ),
+        (
+            lambda query, key, value, edges: (
+                (query @ key.mT / len(edges) ** 0.5).masked_fill(~edges, -1e9).softmax(-1) @ value
+            ),
+            "number of experts",
+        ),
     ],
     "4.2": [
         (lambda kind, experts: torch.full((experts, experts), kind == "others"), "leave out the diagonal"),
@@ -53,6 +59,12 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
         (
             lambda agent, rivals: all(interval(rival - agent)[0] > 0 for rival in rivals.values()),
             "three outer seeds",
+        ),
+        (
+            lambda agent, rivals: (
+                len(agent) > 10 and all(interval(rival - agent)[0] > 0 for rival in rivals.values())
+            ),
+            "ten are enough",
         ),
         (
             lambda agent, rivals: (
