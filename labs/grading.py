@@ -92,7 +92,7 @@ def answer(id: str, given: Any) -> Any:
     """
     if _graded(id, given).passed:
         return given
-    print(f"{id} is not right yet: from here this lab uses the solution")
+    print(f"from here this lab uses the solution of {id}")
     return solutions(lab_of(id))[id]
 
 
