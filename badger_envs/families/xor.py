@@ -118,7 +118,7 @@ class XOR(Family):
     "table" 6). `test_bits`: the range of the test split; a `bits` range without it is followed by one as
     long: (2, 8) holds out (9, 15). `capacity`: slots (default: as many as any split needs).
     `function`: "parity", "majority" or "table". `show`: "always" or "first".
-    `horizon` (default 4; "table" needs 2 at least, and several times 2**N to be learnable), `split`,
+    `horizon` (default 4; "table" needs 2 at least, and several times 2 ** N to be learnable), `split`,
     `shuffle_slots`, `dtype`: see `badger_envs.Family`.
 
     ## Vectorised environment
