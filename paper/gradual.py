@@ -7,7 +7,7 @@ other one alone. `--help` has the options.
 import sys
 from collections.abc import Sequence as Several
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -152,7 +152,7 @@ def as_records(name: str, seeds: Several[dict[str, float]], trials: int, seed: i
     rows = []
     for measure in MEASURES:
         mean, ci95 = over_seeds(np.array([one[measure] for one in seeds]))
-        whole = {"agent": name, "outer_seeds": len(seeds), "split": "test", "task_seed": seed}
+        whole: dict[str, Any] = {"agent": name, "outer_seeds": len(seeds), "split": "test", "task_seed": seed}
         rows.append(record(measure, mean, n=trials, ci95=ci95 if len(seeds) > 1 else None, **whole))
     return rows
 

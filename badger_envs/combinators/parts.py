@@ -75,7 +75,8 @@ def join(name: str, parts: Sequence[Any], **own: Array) -> Any:
 
 def parted(whole: Any, count: int) -> list[Any]:
     """The parts that `join` put together."""
-    return [kind(*whole[first:last]) for kind, first, last in _places(type(whole), count)]
+    joint: Any = type(whole)
+    return [kind(*whole[first:last]) for kind, first, last in _places(joint, count)]
 
 
 @functools.cache
