@@ -51,5 +51,5 @@ def test_links_lead_somewhere_and_numbers_are_those_of_the_results(page: Path) -
     links = re.findall(r"\]\((?!http)([^)#]+)", prose)
     places = [os.path.relpath(page.parent / link, ROOT) for link in links]
     assert [place for place in places if not (ROOT / place).exists() and not MADE.match(place)] == []
-    assert len(BLOCKS) == 10
+    assert len(BLOCKS) == 12
     assert filled(text) == text  # else: badger admin numbers
