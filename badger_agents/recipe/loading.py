@@ -68,19 +68,18 @@ def check_recipe(tables: Any, source: str, trust: Trust = PROJECT_ONLY) -> Recip
         recipe = Recipe.model_validate(tuples(tables), context={"trust": trust})
     except ValidationError as error:
         raise RecipeError(f"{source}: {first_error(error, Recipe)}") from error
-    if trust.files or trust.folders:  # where code may change
+    if trust == PROJECT_ONLY:
+        _check_once(_Read(recipe.to_json(), recipe, source))
+    else:  # a user's code may be other code the next time
         check(recipe, source)
-    else:
-        _check_once(_Read(recipe.to_json(), trust, recipe, source))
     return recipe
 
 
 @dataclasses.dataclass(frozen=True)
 class _Read:
-    """A recipe as it was read; two are equal if their tables are, and whose code they may name."""
+    """A recipe of the project's own code as it was read; two are equal if their tables are."""
 
     tables: str
-    trust: Trust
     recipe: Recipe = dataclasses.field(compare=False)
     source: str = dataclasses.field(compare=False)
 

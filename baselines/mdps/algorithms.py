@@ -14,6 +14,7 @@ from badger_envs.families.random_mdp import RandomMDP
 from badger_envs.family import Family, Observation
 from baselines.mdps.beliefs import (
     Belief,
+    concentration_of,
     drawn_model,
     empirical_model,
     expected_model,
@@ -234,7 +235,7 @@ class OneStepOptimism(MDPAlgorithm):
         here = belief.here.to(belief.visits)  # (B, S)
         visits = torch.bmm(here[:, None], belief.visits)[:, 0]  # (B, A)
         if belief.goal.shape[1]:
-            led = torch.einsum("bs,bsap->bap", here, belief.led) + belief.concentration[:, :, None]
+            led = torch.einsum("bs,bsap->bap", here, belief.led) + concentration_of(belief)[..., None]
             mean = torch.einsum("bap,bp->ba", led / led.sum(-1, keepdim=True), belief.goal)
         else:
             paid = torch.bmm(here[:, None], belief.paid)[:, 0]  # (B, A)

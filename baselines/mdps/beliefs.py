@@ -32,7 +32,7 @@ class Belief(NamedTuple):
         paid: float64 [B, S, A], what it paid in all.
         goal: float64 [B, S], how likely each state is the goal; [B, 0] where rewards are normal.
         concentration: float64 [B, 1], of the prior of transitions; a fixed successor is taken for a draw of
-            the smallest.
+            the smallest. [B, 0] where it is 1, so that this is known without looking at values.
         prior_mean: float64 [B, 1, 1], of the prior of expected rewards, where these are normal.
         here: [B, S], 1 at the current state.
     """
@@ -54,7 +54,8 @@ def nothing_seen(family: RandomMDP, keys: Int[Tensor, "B 4"], prior_mean: float 
         return torch.full((batch, *shape), value, dtype=torch.float64, device=keys.device)
 
     goal = full(states if family.kind == "goal" else 0, value=1.0)
-    concentration = full(1, value=max(LEAST_CONCENTRATION, family.concentration))
+    known = max(LEAST_CONCENTRATION, family.concentration)
+    concentration = full(int(known != 1), value=known)
     taken = full(states, actions)
     here = torch.zeros(batch, states, dtype=getattr(torch, family.dtype), device=keys.device)
     prior = full(1, 1, value=prior_mean)
@@ -87,9 +88,15 @@ def learnt(belief: Belief, observation: Observation) -> Belief:
     )
 
 
+def concentration_of(belief: Belief) -> Float[Tensor, "B 1"]:
+    """That of the prior of transitions."""
+    known = belief.concentration
+    return known if known.shape[1] else known.new_ones(len(known), 1)
+
+
 def expected_model(belief: Belief, observation: Observation) -> Model:
     """The posterior's means: normal rewards of noise 1 and a prior of deviation 1, Dirichlet transitions."""
-    prior = belief.concentration[:, :, None, None] * observation.input_mask[:, None, None]  # (B, 1, 1, S)
+    prior = concentration_of(belief)[..., None, None] * observation.input_mask[:, None, None]  # (B, 1, 1, S)
     weight = belief.led + prior  # (B, S, A, S)
     chance = weight / weight.sum(-1, keepdim=True)
     if belief.goal.shape[1]:
@@ -113,8 +120,9 @@ def drawn_model(
         steps: done so far.
     """
     count = belief.led[0].numel()  # S A S
-    concentration = float(belief.concentration[0, 0])  # the same in all trials; gammas of shape 1 are cheap
-    prior = keyed_random.log_gamma(keys, "transitions", count, concentration, draw * count)  # (B, S A S)
+    usual = belief.concentration.shape[1] == 0  # gammas of shape 1 are cheap
+    shape = 1 if usual else belief.concentration.expand(-1, count)  # (B, S A S)
+    prior = keyed_random.log_gamma(keys, "transitions", count, shape, draw * count)  # (B, S A S)
     level = keyed_random.uniform(keys, "visits", steps, draw * steps, "float64")  # (B, steps)
     sums = torch.nn.functional.pad(-torch.log1p(-level), (1, 0)).cumsum(-1)  # (B, steps + 1)
     last = belief.led.flatten(1).cumsum(-1).long()  # (B, S A S)

@@ -242,7 +242,7 @@ def _costs(recipe: Recipe, folder: Path, together: int, threshold: float | None)
     facts = {
         "outer_steps": outer_steps,
         "trials": outer_steps * training.batch_size if one_size else None,
-        "seconds": round(log[-1]["seconds"] / together, 1) if log else None,
+        "seconds": round(log[-1]["seconds"] / together, 3) if log else None,
         "side_by_side": together,
     }
     return facts if threshold is None else {**facts, "outer_steps_to_threshold": first_below(log, threshold)}
