@@ -1,7 +1,7 @@
 """Wrappers of the Gymnasium face, each with one purpose; those of vector environments are in `.vector`.
 
-env = RL2Observation(gym.make("Badger/Bandit-v0"))                    # one environment
-envs = wrappers.vector.RL2Observation(gym.make_vec("Badger/Bandit-v0", num_envs=64))
+    env = RL2Observation(gym.make("Badger/Bandit-v0"))                    # one environment
+    envs = wrappers.vector.RL2Observation(gym.make_vec("Badger/Bandit-v0", num_envs=64))
 """
 
 from badger_envs.wrappers import vector
