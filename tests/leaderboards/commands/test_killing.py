@@ -120,7 +120,9 @@ def test_with_every_estimator_five_kills_change_no_bit(
         text = text.replace("GuessingGame", "XOR").replace('feedback_to = "one"', 'writing = "score"')
         settings: dict[str, Any] = {"value_size": 4, "epochs": 2}
     elif name == "imitation":  # it needs choices of which the right one is known
-        text = text.replace("GuessingGame", "Bandit-informative").replace("horizon = 4", "horizon = 4\narms = 3")
+        text = text.replace("GuessingGame", "Bandit-informative").replace(
+            "horizon = 4", "horizon = 4\narms = 3"
+        )
         settings = {}
     else:
         settings = ESTIMATOR_SETTINGS[name][-1]
