@@ -2,6 +2,8 @@
 
     env = RL2Observation(gym.make("Badger/Bandit-v0"))                    # one environment
     envs = wrappers.vector.RL2Observation(gym.make_vec("Badger/Bandit-v0", num_envs=64))
+
+Each says what it does to observations.
 """
 
 from badger_envs.wrappers import vector
