@@ -137,6 +137,9 @@ class TrainingTable(Settings):
         checkpoint_every: outer steps between checkpoints.
         log_every: outer steps between rows of the log.
         stages: the curriculum; none: the recipe's settings all the time.
+        settings_seed: the outer seed by which all runs draw what their stages draw (sizes, entries of
+            mixtures), so that they can be stacked; tasks and weights stay each run's own. None: each run
+            draws by its own outer seed.
         validate_every: outer steps between validations: in stages that end by one, and in the last stage
             with `keep_best` or `patience`.
         validation_trials: trials of a validation.
@@ -160,6 +163,7 @@ class TrainingTable(Settings):
     checkpoint_every: int = Field(default=250, ge=1)
     log_every: int = Field(default=10, ge=1)
     stages: tuple[Stage, ...] = ()
+    settings_seed: int | None = Field(default=None, ge=0)
     validate_every: int = Field(default=50, ge=1)
     validation_trials: int = Field(default=512, ge=1)
     keep_best: bool = False
@@ -167,8 +171,9 @@ class TrainingTable(Settings):
 
     @property
     def stackable(self) -> bool:
-        """Whether outer seeds can go side by side in every outer step (see `training.loop`)."""
-        return self.make_estimator().stackable and all(stage.same_for_all for stage in self.stages)
+        """Whether outer seeds can go side by side, but where one is a stage behind (see `training.loop`)."""
+        same = self.settings_seed is not None or all(stage.same_for_all for stage in self.stages)
+        return same and self.make_estimator().stackable
 
     @property
     def validates(self) -> bool:

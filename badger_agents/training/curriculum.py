@@ -79,6 +79,8 @@ class Curriculum:
         self.stages = recipe.training.stages or (Stage(),)
         self.agent = agent
         self.seed = seed
+        settings_seed = recipe.training.settings_seed
+        self._drawing_seed = seed if settings_seed is None else settings_seed
         self._families: dict[str, Family] = {}
         self._agents: dict[str, LearnedAgent] = {repr(({}, agent.action_kind, True)): agent}
 
@@ -99,7 +101,9 @@ class Curriculum:
         if len(entries) == 1:
             return 0
         drawn = float(
-            keyed_random.uniform(keyed_random.outer_keys(self.seed, step, 1), "curriculum/mixture", 1)[0, 0]
+            keyed_random.uniform(
+                keyed_random.outer_keys(self._drawing_seed, step, 1), "curriculum/mixture", 1
+            )[0, 0]
         )
         losses = place.losses or (1.0,) * len(entries)
         weights = (entry.weight * max(loss, LEAST_LOSS) for entry, loss in zip(entries, losses, strict=True))
@@ -205,7 +209,7 @@ class Curriculum:
         settings = dict(changes)
         for name in DRAWN[table]:
             if isinstance(settings.get(name), tuple):
-                key = keyed_random.outer_keys(self.seed, step, 1)
+                key = keyed_random.outer_keys(self._drawing_seed, step, 1)
                 settings[name] = int(
                     keyed_random.integers(key, f"curriculum/{name}", 1, *settings[name])[0, 0]
                 )

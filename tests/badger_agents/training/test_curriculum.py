@@ -52,10 +52,10 @@ def staged(
     return check_recipe(tables, "recipe", TRUST)
 
 
-def curriculum(recipe: Recipe) -> Curriculum:
-    agent = recipe.make_agent(3)
+def curriculum(recipe: Recipe, seed: int = 3) -> Curriculum:
+    agent = recipe.make_agent(seed)
     assert isinstance(agent, LearnedAgent)
-    return Curriculum(recipe, agent, 3)
+    return Curriculum(recipe, agent, seed)
 
 
 def test_a_stage_draws_within_its_pairs_and_the_same_for_the_same_step() -> None:
@@ -68,6 +68,19 @@ def test_a_stage_draws_within_its_pairs_and_the_same_for_the_same_step() -> None
     assert set(horizons) == {2, 3, 4, 5}
     assert experts == [other.sample(place, step).agent.settings.experts for step in range(60)]
     assert len({(e, h) for e, h in zip(experts, horizons, strict=True)}) > 8  # drawn apart
+
+
+def test_a_settings_seed_gives_all_outer_seeds_the_same_draws_and_lets_them_be_stacked() -> None:
+    mixed: list[dict[str, Any]] = [{"mixture": [{"env": {"dims": [1, 3]}}, {"agent": {"experts": [1, 4]}}]}]
+    own, shared = staged(mixed), staged(mixed, settings_seed=7)
+
+    def drawn(recipe: Recipe, seed: int) -> list[str]:
+        made = curriculum(recipe, seed)
+        return [made.sampled(Place(), step) for step in range(30)]
+
+    assert drawn(own, 3) != drawn(own, 4)
+    assert drawn(shared, 3) == drawn(shared, 4) == drawn(own, 7)
+    assert [recipe.training and recipe.training.stackable for recipe in (own, shared)] == [False, True]
 
 
 class Centred(ExpertPolicy):
