@@ -6,6 +6,7 @@
 #   make test-clients   other libraries on the built wheel, each in an environment of its own: about an hour
 #   make labs           run all labs with small budgets
 #   make explorer       build explorer/explorer.html: trained experts to watch and to cut off
+#   make figures        run all labs with full budgets, in three minutes, for the figures that `make docs` then shows
 #   make docs           build the documentation into site/, to be read from disk
 #   make format         rewrite the code as `make test` wants it
 #   make clean          remove all that these commands made
@@ -18,7 +19,7 @@ VENV := .venv
 PIP := $(VENV)/bin/pip --disable-pip-version-check --quiet
 CODE := badger_envs badger_agents baselines leaderboards tests benchmarks paper examples explorer labs tools
 
-.PHONY: demo test test-slow test-matrix test-clients labs explorer docs format clean python
+.PHONY: demo test test-slow test-matrix test-clients labs explorer figures docs format clean python
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -49,6 +50,9 @@ labs: $(VENV)/.dev
 
 explorer: $(VENV)/.runtime
 	$(VENV)/bin/python -m explorer.build
+
+figures: $(VENV)/.dev
+	$(VENV)/bin/badger labs draw runs/figures
 
 docs: export OMP_NUM_THREADS := 1
 docs: export NO_MKDOCS_2_WARNING := 1

@@ -24,6 +24,7 @@ AFTER_PROSE = "---\nsearch:\n  boost: 0.3\n---"
 """What a page begins with that the search box shall name after others."""
 
 EXPLORER = ROOT / "explorer" / "explorer.html"
+FIGURES = ROOT / "runs" / "figures"
 """The page on which a trained agent can be watched, where it has been built."""
 
 
@@ -102,7 +103,7 @@ def _labs(made: Generated) -> None:
         parts = [
             cell.source
             if cell.cell_type == "markdown"
-            else f"```python\n{cell.source}\n```{_figures(cell.source)}"
+            else f"```python\n{cell.source}\n```{_figures(made, cell.source)}"
             for cell in cells
         ]
         parts[0] = parts[0].replace("\n", f"\n\nFile: `labs/{lab.name}`\n", 1)
@@ -113,10 +114,11 @@ def _labs(made: Generated) -> None:
     made.navigation["Labs"] = [*entries, {"For teachers": "teachers.md"}]
 
 
-def _figures(code: str) -> str:
-    """The figures that a cell of a lab shows, as `badger labs draw docs/labs` has drawn them."""
+def _figures(made: Generated, code: str) -> str:
+    """The figures that a cell of a lab shows, if they were drawn (`make figures`)."""
     names = re.findall(r'labs\.show\("(\w+)"\)', code)
-    drawn = [name for name in names if (ROOT / "docs" / "labs" / f"{name}.png").exists()]
+    drawn = [name for name in names if (FIGURES / f"{name}.png").exists()]
+    made.files.update({f"labs/{name}.png": (FIGURES / f"{name}.png").read_bytes() for name in drawn})
     return "".join(f"\n\n![What this cell draws]({name}.png){{ .wide }}" for name in drawn)
 
 
