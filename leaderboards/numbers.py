@@ -124,7 +124,9 @@ def _errors_by_size() -> dict[int, list[float]]:
 
 def findings() -> str:
     """What today's results say of talking, of numbers of experts and of monoliths: a sentence each."""
-    helped, others, verdicts_of_monoliths = [], 0, []
+    helped: list[str] = []
+    others: list[str] = []
+    verdicts_of_monoliths = []
     for name in board_names():
         board = load_as_run(name)
         results = read_results(board)
@@ -134,8 +136,7 @@ def findings() -> str:
         ]
         if not claims:
             continue
-        helped += [name] * any(claims)
-        others += not any(claims)
+        (helped if any(claims) else others).append(name)
         for line in standings(board, results):
             if line.versus is not None and line.agent.startswith(MONOLITHS) and line.agent not in old:
                 verdicts_of_monoliths.append(line.versus.verdict)
@@ -145,18 +146,21 @@ def findings() -> str:
         short(mean_outcome(game, results[agent], game.main).value) for agent in ("badger", "no-communication")
     )
     errors = {dims: short(plain.median(each)) for dims, each in _errors_by_size().items()}
-    counts = {word: verdicts_of_monoliths.count(word) for word in ("better", "worse")}
+    better, worse = (verdicts_of_monoliths.count(word) for word in ("better", "worse"))
+    told = f"better than Badger in {better}, worse in {worse}; in the others no difference is shown"
+    if not better and not worse:
+        told = "neither better nor worse than Badger in any"
     lines = (
-        f"*When is talking worth it?* Tests show that it helps on {_listed(helped)}; on {others} other"
-        f" {'board' if others == 1 else 'boards'} they do not. In the guessing game the mean error is"
-        f" {talking}, and {silent} after retraining without talk: [talking](docs/findings/talking.md).",
-        "*How many experts?* One policy serves any number: `guessing-attentional` has an error of"
-        f" {errors[3]} with 3 hidden numbers, {errors[10]} with 10, {errors[19]} with 19 (the first edition's"
-        " agent, measured then with 20 experts; median of three outer seeds, preliminary):"
+        f"*When is talking worth it?* It helps on {_listed(helped)}. On {_listed(others)} no help is shown,"
+        " which does not show that there is none. On guessing-game-v1, where one expert hears the error, the"
+        f" mean error of ten outer seeds is {talking}, and {silent} after retraining without talk:"
+        " [talking](docs/findings/talking.md).",
+        "*Any number of experts?* One policy serves them all, but more numbers are harder: 20 experts of"
+        f" `guessing-attentional` have an error of {errors[3]} with 3 hidden numbers, {errors[10]} with 10,"
+        f" {errors[19]} with 19 (median of three outer seeds, preliminary):"
         " [experts](docs/findings/experts.md).",
         f"*Monolith or many?* In {len(verdicts_of_monoliths)} comparisons on these boards one recurrent"
-        " network of as many weights or operations is shown to be better than Badger in"
-        f" {counts['better']}, worse in {counts['worse']}; in the others no difference is shown:"
+        f" network of as many weights or operations is shown to be {told}:"
         " [monoliths](docs/findings/monolith.md).",
     )
     return "\n".join(
