@@ -45,12 +45,7 @@ TRAININGS = {
     "XOR": Training("xor-3"),
     "hot/cold": Training("hot-cold-hardwired", training={"outer_steps": 1500}),
     "variable IO": Training("variable-io-hardwired", training={"outer_steps": 2500, "batch_size": 64}),
-    "bandits": Training(
-        "bandit",
-        {"arms": 5},
-        {"experts": 5, "channel": {"topology": "all"}},
-        {"outer_steps": 200, "stages": [], "estimator_settings": {"entropy_steps": 140}},
-    ),
+    "bandits": Training("bandit-k5"),
     "hidden profiles": Training("hidden-profile"),
     "recall": Training("recall"),
 }
