@@ -17,7 +17,6 @@ from badger_agents.action_distribution import STREAM, choose, is_drawn, logits_o
 from badger_agents.agent import Agent
 from badger_agents.atomic_files import write_atomically
 from badger_agents.badger.agent import BadgerAgent, BadgerState, named_states
-from badger_agents.badger.channel import dense
 from badger_agents.badger.channel.channel import (
     ChannelSettings,
     ChannelState,
@@ -92,11 +91,7 @@ class GivenChannel(WrappedChannel):
         """What reaches listeners over the given edges, from those who speak to those who hear."""
         given = state.own
         edges = given.edges & given.speaks[:, None, :] & given.hears[:, :, None]  # (B, E, E)
-        inbox, attention = dense.deliver(arriving, edges)  # (B, E, M), (B, E, E)
-        received = inbox[..., :0]  # (B, E, 0)
-        if self.settings.received_attention:
-            received = dense.received_attention(attention, edges)  # (B, E, 1)
-        return Delivery(inbox, attention, received)
+        return self.channel.over(arriving, edges)
 
 
 class ExportedStep(nn.Module):

@@ -1,6 +1,6 @@
 """The channel: codec, delay, edges and attention; what experts send becomes what they hear."""
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -30,6 +30,8 @@ class ChannelSettings(CodecSettings):
             they read that of the round before.
         usual_senders: above 1, attention over n senders is sharper by log(n) / log of this: a softmax blurs
             as senders grow (see `badger_agents.badger.channel.edges.sharpened`). 0: as sharp over any number.
+        aggregation: an inbox is the "mean" of what is heard, weighted by attention; or the "sum": that mean
+            times the number of senders, as in Deep Sets, so that more senders count for more.
         dropout: chance that an edge fails, at each delivery anew: nothing is heard over it.
         delay: rounds that messages arrive late.
     """
@@ -37,6 +39,7 @@ class ChannelSettings(CodecSettings):
     topology: str | tuple[tuple[int, ...], ...] = "all"
     received_attention: bool = False
     usual_senders: int = Field(default=0, ge=0)
+    aggregation: Literal["mean", "sum"] = "mean"
     dropout: float = Field(default=0.0, ge=0, le=1)
     delay: int = Field(default=0, ge=0)
 
@@ -147,9 +150,20 @@ class Channel(nn.Module):
         edges = self.edges.of(state.drawn)
         if self.settings.dropout:
             edges = without_lost(edges, self.settings.dropout, keys, position)
+        return self.over(arriving, edges)
+
+    def over(self, arriving: Emission, edges: Tensor | Neighbours) -> Delivery:
+        """What reaches listeners over these edges.
+
+        Args:
+            arriving: from `arrive`.
+            edges: who can hear whom: bool [B, E, E] or [E, E], or lists.
+        """
         if self.settings.usual_senders:
             arriving = sharpened(arriving, edges, self.settings.usual_senders)
         inbox, attention = self.edges.deliver(arriving, edges)  # (B, E, M), (B, E, E or c)
+        if self.settings.aggregation == "sum":
+            inbox = inbox * self.edges.senders(edges).to(inbox.dtype)  # (B, E, M)
         received = inbox[..., :0]  # (B, E, 0)
         if self.settings.received_attention:
             received = received_attention(attention, edges)  # (B, E, 1)

@@ -103,6 +103,12 @@ class Edges(torch.nn.Module):
             return dense.deliver(emission, edges, self._barrier_of(edges, emission.query))
         return sparse.deliver(emission, edges, self.k)
 
+    def senders(self, edges: Tensor | Neighbours) -> Int[Tensor, "*trials E 1"]:
+        """How many each expert hears."""
+        mask = edges if isinstance(edges, Tensor) else edges.mask  # ([B], E, c)
+        senders = mask.sum(-1, keepdim=True)  # ([B], E, 1)
+        return senders if self.k is None else senders.clamp(max=self.k)
+
     def _barrier_of(self, edges: Tensor, like: Tensor) -> dense.Barrier:
         """What the agent's own edges are to attention, as it was made once; of others."""
         if edges is not self.matrix or self.barrier is None:

@@ -16,6 +16,7 @@ from badger_agents.whitebox.interventions import Intervened, ShuffleExperts
 from badger_envs import keyed_random
 from badger_envs.families.guessing_game import GuessingGame
 from badger_envs.family import Family
+from badger_envs.registry import family_of
 from tests.badger_agents.badger.feeding import Feed, exported, keys_of
 
 CASES: list[tuple[str, int, dict[str, Any]]] = [
@@ -65,6 +66,18 @@ def test_it_acts_and_says_in_whole_trials_what_the_agent_does(
     name: str, experts: int, changes: dict[str, Any]
 ) -> None:
     agent, family = played(name, experts, changes)
+    check_step(agent, family)
+
+
+@torch.no_grad()
+def test_all_that_a_channel_does_to_what_is_heard_is_exported() -> None:
+    changes = {"usual_senders": 2, "aggregation": "sum", "received_attention": True}
+    agent = badger_agents.load("guessing-attentional").with_settings(experts=5, channel=changes).agent
+    assert isinstance(agent, BadgerAgent)
+    check_step(agent, family_of("Badger/GuessingGame-v0", horizon=4))
+
+
+def check_step(agent: BadgerAgent, family: Family) -> None:
     trials, keys = Trials(family, keys_of(3)), keyed_random.agent_keys(keys_of(3))
     feed = Feed(ExportedStep(agent), agent, family, keys)
     state = agent.initial_state(family, keys)

@@ -96,6 +96,16 @@ def test_noise_has_its_size_and_is_the_same_for_all_listeners() -> None:
     assert abs(float(got.value.mean())) < 0.01
 
 
+@pytest.mark.parametrize(("topology", "heard"), [("all", 3), ("self", 1), ("none", 0), ("top-k:k=2", 2)])
+def test_a_sum_is_the_mean_as_often_as_there_are_senders(topology: str, heard: int) -> None:
+    emission, names = sent(), keys(3)
+    mean, total = (channel(topology=topology, aggregation=how) for how in ("mean", "sum"))
+    inboxes = [
+        made(made.initial_state(names, emission), emission, names, 0)[1].inbox for made in (mean, total)
+    ]
+    torch.testing.assert_close(inboxes[1], heard * inboxes[0])
+
+
 @pytest.mark.parametrize("lists", [False, True])
 def test_edges_fail_at_their_rate_and_none_is_made(lists: bool) -> None:
     mask = torch.tensor([[0, 1, 1], [1, 0, 1], [0, 0, 0]]).bool()
