@@ -32,8 +32,8 @@ POLICIES = {
 SCRIPTS = ("step.js", "tasks.js", "trial.js", "random.js", "drawing.js", "page.js")
 """The scripts of the page, each after those that it imports."""
 
-PLAIN = {"delay": 0, "vocabulary": 0, "bits": 0, "noise": 0.0, "dropout": 0.0}
-"""Settings of a channel that `step.js` knows."""
+CHANNEL = ("topology", "received_attention")
+"""Settings of a channel that `step.js` knows; all others must be as by default."""
 
 
 def describe(name: str, task: str, agent: Any) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def describe(name: str, task: str, agent: Any) -> dict[str, Any]:
         raise ValueError(f"{name} is a {type(agent).__name__}; the explorer shows Badger agents")
     settings, policy, membrane = agent.settings, agent.policy, agent.membrane
     channel = settings.channel
-    unknown = [key for key, usual in PLAIN.items() if getattr(channel, key) != usual]
+    unknown = [key for key in channel.model_dump(exclude_defaults=True) if key not in CHANNEL]
     unknown += ["topology"] if channel.topology not in ("all", "none") else []
     unknown += ["identities"] if settings.identities != "none" else []
     unknown += ["halts"] if policy.halts else []

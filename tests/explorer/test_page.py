@@ -31,11 +31,12 @@ def test_the_file_is_whole_small_and_asks_for_nothing() -> None:
     assert all(f'"name":"{name}"' in page for name in POLICIES)
 
 
-def test_an_agent_that_the_page_cannot_play_is_refused() -> None:
+@pytest.mark.parametrize(("name", "value"), [("noise", 0.5), ("usual_senders", 4), ("aggregation", "sum")])
+def test_an_agent_that_the_page_cannot_play_is_refused(name: str, value: Any) -> None:
     import badger_agents
 
-    agent = badger_agents.load("xor").with_settings(channel={"noise": 0.5, "received_attention": True}).agent
-    with pytest.raises(ValueError, match=r"xor has noise set, which explorer/step\.js does not know"):
+    agent = badger_agents.load("xor").with_settings(channel={name: value, "received_attention": True}).agent
+    with pytest.raises(ValueError, match=rf"xor has {name} set, which explorer/step\.js does not know"):
         describe("xor", "xor", agent)
 
 
