@@ -428,5 +428,9 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "scaling-dimensions": partial(over, "scaling-v1", "dimensions"),
     "scaling-experts": partial(over, "scaling-v1", "experts"),
     "scaling-life": partial(over, "scaling-v1", "life"),
+    "members": partial(over, "hidden-profile-v1", "members"),
+    "members-misled": partial(over, "hidden-profile-v1", "hidden"),
+    "bits": partial(over, "deliberation-v1", "bits"),
+    "thinking": partial(over, "deliberation-v1", "steps"),
 }
 """What a block may be called, and what writes it."""
