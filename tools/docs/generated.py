@@ -24,8 +24,10 @@ AFTER_PROSE = "---\nsearch:\n  boost: 0.3\n---"
 """What a page begins with that the search box shall name after others."""
 
 EXPLORER = ROOT / "explorer" / "explorer.html"
-FIGURES = ROOT / "runs" / "figures"
 """The page on which a trained agent can be watched, where it has been built."""
+
+FIGURES = ROOT / "runs" / "figures"
+"""Where `make figures` draws those of the labs."""
 
 
 class Generated(NamedTuple):

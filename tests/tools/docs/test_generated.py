@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from badger_envs import TABLE
+from tools.docs import generated
 from tools.docs.families import family_pages
 from tools.docs.markdown import ROOT, page, section
 
@@ -46,11 +47,18 @@ def test_the_site_builds_without_a_warning_and_loads_nothing_from_elsewhere(
     from mkdocs.config import load_config
 
     monkeypatch.chdir(ROOT)
-    config = load_config(str(ROOT / "mkdocs.yml"), site_dir=str(tmp_path), strict=True)
+    drawn = tmp_path / "figures" / "lab_01_inner_loops.png"  # as `make figures` does
+    drawn.parent.mkdir()
+    drawn.write_bytes((ROOT / "docs" / "demo.png").read_bytes())
+    monkeypatch.setattr(generated, "FIGURES", drawn.parent)
+    config = load_config(str(ROOT / "mkdocs.yml"), site_dir=str(tmp_path / "site"), strict=True)
     config.plugins.run_event("startup", command="build", dirty=False)
     with caplog.at_level(logging.WARNING, logger="mkdocs"):
         build(config)
     assert [record.getMessage() for record in caplog.records] == []
+    shown = (tmp_path / "site" / "labs" / "lab_01_a_trial.html").read_text(encoding="utf-8")
+    assert f'src="{drawn.name}"' in shown
+    assert (tmp_path / "site" / "labs" / drawn.name).read_bytes() == drawn.read_bytes()
     pages = list(tmp_path.rglob("*.html"))
     assert len(pages) > 50
     loaded = re.compile(r"<(?:script|link|img|iframe)\b[^>]*\b(?:src|href)=\"?(?:https?:)?//[^>]*>")
