@@ -1,4 +1,4 @@
-"""What documents say of the labs is what was measured when they were run as they are shipped (`make figures`)."""
+"""What documents say of the labs is what was measured of them as they are shipped (`make figures`)."""
 
 import csv
 import re

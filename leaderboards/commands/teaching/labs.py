@@ -43,7 +43,8 @@ def notebooks(folder: Annotated[Path, tyro.conf.Positional]) -> None:
 def draw(folder: Annotated[Path, tyro.conf.Positional]) -> None:
     """Run all labs as they are shipped, with the full budget; keep their figures and seconds in a folder.
 
-    `make figures` calls it: pages of the documentation then show the figures. It takes minutes, on one core. Seconds are the processor's.
+    `make figures` calls it: pages of the documentation then show the figures. It takes minutes, on one core.
+    Seconds are the processor's.
 
     Args:
         folder: Made if missing; figures that are there are replaced.
