@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 from badger_agents.atomic_files import write_together
 from leaderboards.boards.board import Board
 from leaderboards.boards.costs import FILE as COSTS
-from leaderboards.boards.costs import costs_text
-from leaderboards.boards.results import FILE, Row, results_text, rows_of
+from leaderboards.boards.costs import costs_text, read_costs
+from leaderboards.boards.results import FILE, Row, parse_results, results_text, rows_of
 from leaderboards.boards.rows import RunRows, read_runs
 
 TASKS = "tasks.parquet"
@@ -39,6 +39,42 @@ def put_together(board: Board, runs: Path, folder: Path) -> list[Row]:
         }
     )
     return rows
+
+
+def keep_runs(board: Board, folder: Path, kept: Path) -> None:
+    """Put finished results and costs where they are kept, both files or neither.
+
+    Runs that are kept already and were not made now stay, if they have all cells of today's board.
+
+    Args:
+        board: the board.
+        folder: with what `put_together` wrote.
+        kept: folder of what is kept; it may have none yet.
+    """
+    place = {agent: number for number, agent in enumerate(board.agents)}
+    runs = {**_runs_in(kept), **_runs_in(folder)}
+    whole = [
+        (agent, seed)
+        for (agent, seed), rows in runs.items()
+        if agent in place and set(board.cells_of(agent)) <= {row.cell for row in rows}
+    ]
+    whole.sort(key=lambda run: (place[run[0]], -1 if run[1] is None else run[1]))
+    seconds = {**read_costs(kept / COSTS), **read_costs(folder / COSTS)}
+    write_together(
+        {
+            kept / FILE: results_text(row for run in whole for row in runs[run]).encode(),
+            kept / COSTS: costs_text({run: seconds.get(run) for run in whole}).encode(),
+        }
+    )
+
+
+def _runs_in(folder: Path) -> dict[tuple[str, int | None], list[Row]]:
+    """Rows of each run in a folder's results."""
+    runs: dict[tuple[str, int | None], list[Row]] = {}
+    if (folder / FILE).is_file():
+        for row in parse_results((folder / FILE).read_text(encoding="utf-8"), str(folder / FILE)):
+            runs.setdefault((row.agent, row.seed), []).append(row)
+    return runs
 
 
 def read_tasks(path: Path) -> dict[tuple[str, int | None, str], np.ndarray]:

@@ -10,8 +10,7 @@ import tyro
 from badger_agents.atomic_files import write_together
 from leaderboards.boards.board import FOLDER, Board, BoardError, board_names, load_board
 from leaderboards.boards.cluster import check_cluster, work_on_cluster
-from leaderboards.boards.costs import FILE as COSTS
-from leaderboards.boards.finished import put_together
+from leaderboards.boards.finished import keep_runs, put_together
 from leaderboards.boards.results import FILE as RESULTS
 from leaderboards.boards.results import read_results
 from leaderboards.boards.rows import RunRows, stem
@@ -304,10 +303,10 @@ def build(
 
 
 def keep_results(board: Board, folder: Path) -> None:
-    """Put finished results, and what they took, where the suite keeps them: both or neither."""
+    """Put finished results, and what they took, where the suite keeps them, beside what is there."""
     if board.name not in board_names() or load_board(board.name).model_dump() != board.model_dump():
         raise BoardError(f"--keep is for the suite's own boards; {board.name} is none")
-    write_together({FOLDER / board.name / name: (folder / name).read_bytes() for name in (RESULTS, COSTS)})
+    keep_runs(board, folder, FOLDER / board.name)
 
 
 Command = (

@@ -8,7 +8,7 @@ import pytest
 from leaderboards.boards.board import BoardError, board_names
 from leaderboards.boards.costs import FILE as COSTS
 from leaderboards.boards.costs import costs_text, read_costs
-from leaderboards.boards.finished import TASKS, put_together, read_tasks
+from leaderboards.boards.finished import TASKS, keep_runs, put_together, read_tasks
 from leaderboards.boards.results import FILE, read_results, results_text, write_results
 from leaderboards.boards.rows import RunRows, write_run
 from leaderboards.boards.standing import stale, standings
@@ -120,6 +120,27 @@ def test_results_are_the_sums_of_the_parquet_file_and_no_order_changes_them(tmp_
         row = run.rows[cell]
         assert run.seconds == 2.5
         assert (row.mean, row.std, row.tasks) == (outcomes.mean(), outcomes.std(), board.tasks)
+
+
+def test_what_is_kept_stays_where_it_was_not_made_again(tmp_path: Path) -> None:
+    board = tiny_board(tmp_path, seeds=10)
+    first = made_up(board, {"talk": 0.1, "silent": 0.7})
+    again = made_up(board, {"talk": 0.2, "silent": 0.7})
+    halves = {
+        "kept": [*first["talk"], *first["silent"][:9]],
+        "new": [*first["silent"][9:], *again["talk"][3:]],
+    }
+    for name, runs in halves.items():
+        (tmp_path / name).mkdir()
+        write_results(tmp_path / name / FILE, [row for run in runs for row in run.rows.values()])
+        costs = {(run.agent, run.seed): run.seconds for run in runs}
+        (tmp_path / name / COSTS).write_text(costs_text(costs))
+    keep_runs(board, tmp_path / "new", tmp_path / "kept")
+    wanted = {**first, "talk": [*first["talk"][:3], *again["talk"][3:]]}
+    found = read_results(board, tmp_path / "kept" / FILE)
+    assert {agent: runs for agent, runs in found.items() if runs} == wanted
+    keep_runs(board, tmp_path / "kept", tmp_path / "alone")
+    assert (tmp_path / "alone" / FILE).read_bytes() == (tmp_path / "kept" / FILE).read_bytes()
 
 
 @pytest.mark.parametrize("name", board_names())
