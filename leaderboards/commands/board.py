@@ -1,6 +1,7 @@
 """`badger board`: run a leaderboard, and show what it says."""
 
 import os
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -22,7 +23,7 @@ from leaderboards.commands.submission import Command as SubmissionCommand
 from leaderboards.options import progress_bar
 from leaderboards.results import record, show
 from leaderboards.runs import make_folder
-from leaderboards.site.board_text import cell_lines, cost_lines, kept, own_results, show_board
+from leaderboards.site.board_text import WIDTH, cell_lines, cost_lines, kept, own_results, show_board
 from leaderboards.site.pages import pages
 from leaderboards.tuning.choosing import (
     Choice,
@@ -255,10 +256,10 @@ def show_(
     else:
         results = read_results(board_, runs / board_.name / RESULTS)
     if costs and not json:
-        print("\n".join([board_.title, *cost_lines(board_, results)]))
+        print("\n".join([textwrap.fill(board_.title, WIDTH), *cost_lines(board_, results)]))
         return
     if cells and not json:
-        print("\n".join([board_.title, *cell_lines(board_, results)]))
+        print("\n".join([textwrap.fill(board_.title, WIDTH), *cell_lines(board_, results)]))
         return
     show_board(board_, results, tuning=rows, as_json=json, note=note)
 

@@ -81,7 +81,7 @@ def board_lines(
     none = f"no agent fails on any outer seed (up to {share(0, max(1, seeds)).high:.0%} may)"
     told = f"failed ({failing(board)}) on outer seeds: {'; '.join(failed)}" if failed else none
     head = [
-        board.title,
+        *_wrapped(board.title),
         *([] if not (old := earlier(board, results)) else _wrapped(old)),
         *_wrapped(told),
         *_wrapped(
@@ -90,18 +90,20 @@ def board_lines(
             f" intervals"
         ),
     ]
-    more = [
-        f"{line.label} {told}"
-        for line in lines
-        if line.role == "contestant" and (told := trials(board, results, line)).startswith("x")
-    ]
+    more: dict[str, list[str]] = {}
+    for line in lines:
+        if line.role == "contestant" and (count := trials(board, results, line)).startswith("x"):
+            more.setdefault(count, []).append(line.label)
     if more:
-        notes = [*notes, f"Trials in training that differ: {', '.join(more)}."]
+        differ = "; ".join(f"{', '.join(labels)} {count}" for count, labels in more.items())
+        notes = [*notes, f"Trials in training that differ: {differ}."]
     few = [line.label for line in lines if line.preliminary]
     if few:
         notes = [*notes, f"Fewer than 10 outer seeds, preliminary: {', '.join(few)}."]
     shown = [_contestants(board, lines), _ablations(parts) if parts else []]
     end = [line for each in notes for line in _wrapped(each)]
+    if sum(map(len, [head, *shown, end])) > HEIGHT:
+        end = _wrapped(" ".join(notes))
     lines_in_all = sum(map(len, [head, *shown, end]))
     apart = [""] if lines_in_all + 2 <= HEIGHT else []
     return [*head, *apart, *shown[0], *apart * bool(parts), *shown[1], *end]
