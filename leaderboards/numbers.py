@@ -145,7 +145,9 @@ def findings() -> str:
     talking, silent = (
         short(mean_outcome(game, results[agent], game.main).value) for agent in ("badger", "no-communication")
     )
-    errors = {dims: short(plain.median(each)) for dims, each in _errors_by_size().items()}
+    scaling = load_as_run("scaling-v1")
+    runs = read_results(scaling)
+    of = {cell: short(outcomes(scaling, runs["badger"], cell).mean()) for cell in scaling.cells_of("badger")}
     better, worse = (verdicts_of_monoliths.count(word) for word in ("better", "worse"))
     told = f"better than Badger in {better}, worse in {worse}; in the others no difference is shown"
     if not better and not worse:
@@ -155,9 +157,9 @@ def findings() -> str:
         " which does not show that there is none. On guessing-game-v1, where one expert hears the error, the"
         f" mean error of ten outer seeds is {talking}, and {silent} after retraining without talk:"
         " [talking](docs/findings/talking.md).",
-        "*Any number of experts?* One policy serves them all, but more numbers are harder: 20 experts of"
-        f" `guessing-attentional` have an error of {errors[3]} with 3 hidden numbers, {errors[10]} with 10,"
-        f" {errors[19]} with 19 (median of three outer seeds, preliminary):"
+        "*How many experts?* One policy, trained with 1 to 8 experts on up to 6 numbers, has an error of"
+        f" {of['experts-1']} with 1 expert and 6 numbers, {of['d6']} with 12, {of['experts-80']} with 80, and"
+        f" {of['d8']} with 8 numbers, {of['d12']} with 12 ({len(runs['badger'])} outer seeds of scaling-v1):"
         " [experts](docs/findings/experts.md).",
         f"*Monolith or many?* In {len(verdicts_of_monoliths)} comparisons on these boards one recurrent"
         f" network of as many weights or operations is shown to be {told}:"
