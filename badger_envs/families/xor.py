@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import math
 from typing import ClassVar, Literal, NamedTuple
 
 from badger_envs import keyed_random
@@ -269,9 +268,3 @@ class XOR(Family):
             return 2 * xp.astype(xp.sum(bits, axis=-1) >= 0, bits.dtype) - 1
         index = xp.sum(task.digit * xp.astype(bits > 0, xp.int64), axis=-1, keepdims=True)  # [B, 1]
         return xp.take_along_axis(task.table, index, axis=-1)[:, 0]
-
-
-def memoriser_accuracy(bits: int, horizon: int) -> float:
-    """Accuracy on "table" of whoever remembers every example of the trial and guesses the rest."""
-    steps = range(horizon // 2, horizon)
-    return 1 - math.fsum((1 - 2.0**-bits) ** t for t in steps) / (2 * len(steps))

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -15,6 +14,11 @@ from leaderboards.boards.rows import RunRows, read_runs
 
 TASKS = "tasks.parquet"
 """The outcome of every task, beside `results.csv`: never in git or in the wheel."""
+
+COLUMNS = pa.schema(
+    {"agent": pa.string(), "seed": pa.int64(), "cell": pa.string(), "outcomes": pa.list_(pa.float64())}
+)
+"""Of that file; outcomes are of tasks 0 .. N - 1."""
 
 
 def put_together(board: Board, runs: Path, folder: Path) -> list[Row]:
@@ -41,28 +45,13 @@ def put_together(board: Board, runs: Path, folder: Path) -> list[Row]:
     return rows
 
 
-def read_tasks(path: Path) -> dict[tuple[str, int | None, str], np.ndarray]:
-    """Outcomes of tasks 0 .. N - 1 by line, outer seed and cell."""
-    table = pq.read_table(path).to_pydict()
-    return {
-        (agent, seed, cell): np.array(outcomes)
-        for agent, seed, cell, outcomes in zip(*(table[name] for name in NAMES), strict=True)
-    }
-
-
-NAMES = ("agent", "seed", "cell", "outcomes")
-"""Columns of the Parquet file: a row for each line, outer seed and cell."""
-
-
 def _parquet(runs: list[RunRows]) -> bytes:
-    """The file's bytes."""
-    rows = [(run.agent, run.seed, cell, values) for run in runs for cell, values in run.outcomes.items()]
-    arrays = [
-        pa.array([agent for agent, _, _, _ in rows], type=pa.string()),
-        pa.array([seed for _, seed, _, _ in rows], type=pa.int64()),
-        pa.array([cell for _, _, cell, _ in rows], type=pa.string()),
-        pa.array([values.tolist() for _, _, _, values in rows], type=pa.list_(pa.float64())),
+    """The file's bytes: a row for each line, outer seed and cell."""
+    rows = [
+        {"agent": run.agent, "seed": run.seed, "cell": cell, "outcomes": values.tolist()}
+        for run in runs
+        for cell, values in run.outcomes.items()
     ]
     sink = pa.BufferOutputStream()
-    pq.write_table(pa.table(arrays, names=list(NAMES)), sink, compression="zstd")
+    pq.write_table(pa.Table.from_pylist(rows, COLUMNS), sink, compression="zstd")
     return sink.getvalue().to_pybytes()

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pyarrow import parquet
 
 from leaderboards.boards.board import BoardError, board_names
 from leaderboards.boards.costs import FILE as COSTS
 from leaderboards.boards.costs import costs_text, read_costs
-from leaderboards.boards.finished import TASKS, put_together, read_tasks
+from leaderboards.boards.finished import TASKS, put_together
 from leaderboards.boards.results import FILE, read_results, results_text, write_results
 from leaderboards.boards.rows import RunRows, write_run
 from leaderboards.boards.standing import stale, standings
@@ -112,12 +113,12 @@ def test_results_are_the_sums_of_the_parquet_file_and_no_order_changes_them(tmp_
         put_together(board, tmp_path / name / "rows", tmp_path / name)
         written[name] = [(tmp_path / name / file).read_bytes() for file in (FILE, COSTS, TASKS)]
     assert written["one"] == written["other"]
-    tasks = read_tasks(tmp_path / "one" / TASKS)
+    tasks = parquet.read_table(tmp_path / "one" / TASKS).to_pylist()
     found = read_results(board, tmp_path / "one" / FILE)
     assert len(tasks) == 8
-    for (agent, seed, cell), outcomes in tasks.items():
-        (run,) = [run for run in found[agent] if run.seed == seed]
-        row = run.rows[cell]
+    for task in tasks:
+        (run,) = [run for run in found[task["agent"]] if run.seed == task["seed"]]
+        row, outcomes = run.rows[task["cell"]], np.array(task["outcomes"])
         assert run.seconds == 2.5
         assert (row.mean, row.std, row.tasks) == (outcomes.mean(), outcomes.std(), board.tasks)
 
