@@ -9,7 +9,7 @@ from typing import Any
 import gymnasium as gym
 from array_api_compat import device
 
-from badger_envs.family import Bounds, Family, Observation, Slots, namespace
+from badger_envs.family import Bounds, Family, Observation, Slots, chosen_rows, namespace
 from badger_envs.keyed_random import Array
 from badger_envs.registry import family_of
 
@@ -94,16 +94,6 @@ def _places(whole: Any, count: int) -> list[tuple[Any, int, int]]:
 def chosen(condition: Array, one: Any, other: Any) -> Any:
     """Rows of one named tuple where the condition [B] holds, of another elsewhere."""
     return type(one)(*(chosen_rows(condition, *pair) for pair in zip(one, other, strict=True)))
-
-
-def chosen_rows(condition: Array, one: Array, other: Array) -> Array:
-    """Rows of one array [B, ...] where the condition [B] holds, of another elsewhere."""
-    if 0 in one.shape:
-        return one
-    xp = namespace(condition)
-    if len(one.shape) > 1:
-        condition = xp.reshape(condition, (-1, *(1,) * (len(one.shape) - 1)))
-    return xp.where(condition, one, other)
 
 
 def widest(slots: Sequence[Slots]) -> Slots:

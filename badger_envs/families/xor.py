@@ -139,6 +139,7 @@ class XOR(Family):
 
     action_kind: ClassVar[ActionKind] = "binary"
     outcome: ClassVar[str] = "accuracy"
+    outcome_bounds: ClassVar[tuple[float, float]] = (0, 1)  # type: ignore[misc]
     higher_is_better: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -187,11 +188,6 @@ class XOR(Family):
         """Bits, outputs and answers in [-1, 1], the fraction right in [0, 1]."""
         revealed = (-1, 1) if self.function == "table" else (0, 0)
         return Bounds(inputs=(-1, 1), outputs=(-1, 1), feedback=(0, 1), output_feedback=revealed)
-
-    @property
-    def outcome_bounds(self) -> tuple[float, float]:
-        """A fraction of answers."""
-        return 0, 1
 
     def sample_task(self, keys: Array) -> Task:
         """Draw sizes, bits and, where asked for, the table: keys [B, 4] -> Task."""
