@@ -120,13 +120,12 @@ def wide_observation(seen: Observation, slots: Slots) -> Observation:
     return Observation(*(padded(array, shape) for array, shape in zip(seen, slots.shapes, strict=True)))
 
 
-def bounds_of_all(parts: Sequence[Family], low: float = 0, high: float = 0) -> Bounds:
-    """Bounds within which all parts' lie, and the zeros of padding; feedback also from `low` to `high`."""
+def bounds_of_all(parts: Sequence[Family], high: float = 0) -> Bounds:
+    """Bounds within which all parts' lie, and the zeros of padding; feedback also up to `high`."""
     ends: dict[str, tuple[float, float]] = {}
     for name in Observation._fields:
         pairs = [getattr(part.bounds, name) for part in parts]
         ends[name] = (min(0, *(pair[0] for pair in pairs)), max(0, *(pair[1] for pair in pairs)))
-    told = ends["feedback"]
-    ends["feedback"] = (min(low, told[0]), max(high, told[1]))
+    ends["feedback"] = (ends["feedback"][0], max(high, ends["feedback"][1]))
     assert not any(math.isnan(end) for pair in ends.values() for end in pair)
     return Bounds(**ends)
