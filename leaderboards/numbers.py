@@ -15,6 +15,7 @@ from badger_envs import scoring
 from leaderboards.boards.board import FOLDER as BOARDS
 from leaderboards.boards.board import Board, board_names
 from leaderboards.boards.claims import verdicts
+from leaderboards.boards.csv_rows import read_rows
 from leaderboards.boards.results import Results, read_results
 from leaderboards.boards.standing import (
     mean_outcome,
@@ -289,7 +290,7 @@ def processors() -> str:
     """How far means of lines move between two sets of instructions, on boards where that was measured."""
     rows = []
     for name in board_names():
-        for move in moves(measured) if (measured := read_measured(BOARDS / name / PROCESSORS)) else ():
+        for move in moves(measured) if (measured := read_rows(Measured, BOARDS / name / PROCESSORS)) else ():
             means = [
                 f"{short(mean)} ({each})" for mean, each in zip(move.means, move.instructions, strict=True)
             ]
@@ -390,19 +391,6 @@ def moves(rows: Sequence[Measured]) -> list[Move]:
         largest = max(abs(other[seed] - one[seed]) for seed in one)
         found.append(Move(agent, len(one), (sets[0], sets[1]), ends, largest))
     return found
-
-
-def read_measured(path: Path) -> list[Measured]:
-    """Rows of a file; none if it is not there."""
-    if not path.is_file():
-        return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return [
-            Measured(
-                row["agent"], int(row["seed"]), row["processor"], row["instructions"], float(row["mean"])
-            )
-            for row in csv.DictReader(file)
-        ]
 
 
 def _mean(board: Board, results: Results, agent: str) -> str:

@@ -7,9 +7,8 @@ import pyarrow.parquet as pq
 
 from badger_agents.atomic_files import write_together
 from leaderboards.boards.board import Board
-from leaderboards.boards.costs import FILE as COSTS
-from leaderboards.boards.costs import costs_text
-from leaderboards.boards.results import FILE, Row, results_text, rows_of
+from leaderboards.boards.csv_rows import rows_text
+from leaderboards.boards.results import COSTS, FILE, Cost, Row, rows_of
 from leaderboards.boards.rows import RunRows, read_runs
 
 TASKS = "tasks.parquet"
@@ -34,11 +33,11 @@ def put_together(board: Board, runs: Path, folder: Path) -> list[Row]:
     """
     found = [run for of_agent in read_runs(runs, board).values() for run in of_agent]
     rows = [row for run in found for row in rows_of(board, run)]
-    seconds = {(run.agent, run.seed): run.facts.get("seconds") for run in found}
+    costs = [Cost(run.agent, run.seed, run.facts.get("seconds")) for run in found]
     write_together(
         {
-            folder / FILE: results_text(rows).encode(),
-            folder / COSTS: costs_text(seconds).encode(),
+            folder / FILE: rows_text(Row, rows).encode(),
+            folder / COSTS: rows_text(Cost, costs).encode(),
             folder / TASKS: _parquet(found),
         }
     )

@@ -10,10 +10,9 @@ import tyro
 from badger_agents.atomic_files import write_together
 from leaderboards.boards.board import FOLDER, Board, BoardError, board_names, load_board
 from leaderboards.boards.cluster import check_cluster, work_on_cluster
-from leaderboards.boards.costs import FILE as COSTS
 from leaderboards.boards.finished import put_together
+from leaderboards.boards.results import COSTS, read_results
 from leaderboards.boards.results import FILE as RESULTS
-from leaderboards.boards.results import read_results
 from leaderboards.boards.rows import RunRows, stem
 from leaderboards.boards.standing import place
 from leaderboards.boards.units import Unit, missing, rows_folder, shard_of, units_of

@@ -21,10 +21,8 @@ from badger_agents.training.checkpoint import load_checkpoint
 from badger_agents.training.loop import train, train_population
 from badger_agents.training.run import CHECKPOINT, DivergenceError, RunPlan
 from leaderboards.boards.board import Board, BoardError
-from leaderboards.boards.costs import FILE as COSTS
-from leaderboards.boards.costs import read_costs
 from leaderboards.boards.finished import TASKS, put_together
-from leaderboards.boards.results import FILE, read_results
+from leaderboards.boards.results import COSTS, FILE, read_costs, read_results
 from leaderboards.boards.rows import RunRows, read_run, read_runs, write_run
 from leaderboards.boards.units import missing, rows_folder, run_folder, shard_of, units_of
 from leaderboards.boards.work import first_below, make
