@@ -27,6 +27,7 @@ from leaderboards.boards.standing import (
     stale,
     standings,
 )
+from leaderboards.results import markdown
 from leaderboards.site.left_out import left_out, table_rows
 from leaderboards.tuning.choosing import load_as_run
 
@@ -49,12 +50,6 @@ def filled(text: str) -> str:
         return f"<!-- numbers: {name} -->\n{BLOCKS[name]()}\n<!-- end -->"
 
     return BLOCK.sub(block, text)
-
-
-def table(head: list[str], rows: list[list[str]]) -> str:
-    """A Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def boards() -> str:
@@ -100,7 +95,7 @@ def boards() -> str:
         "Badger retrained without talk",
         "claim",
     ]
-    return table(head, rows)
+    return markdown(head, rows)
 
 
 def sizes() -> str:
@@ -109,7 +104,7 @@ def sizes() -> str:
     median = [short(plain.median(each)) for each in errors.values()]
     ends = [f"{short(min(each))} to {short(max(each))}" for each in errors.values()]
     head = ["hidden numbers", *map(str, errors)]
-    return table(head, [["error, median of 3 outer seeds", *median], ["lowest to highest", *ends]])
+    return markdown(head, [["error, median of 3 outer seeds", *median], ["lowest to highest", *ends]])
 
 
 def _errors_by_size() -> dict[int, list[float]]:
@@ -187,7 +182,7 @@ def over(name: str, scale: str) -> str:
         if results[agent] and entrant.role != "control" and set(cells[:2]) <= set(board.cells_of(agent))
     ]
     values = [f"{value:g}" for value in board.scales[scale].values]
-    return table([f"mean {board.outcome_in(board.main)}, by {board.scales[scale].label}", *values], rows)
+    return markdown([f"mean {board.outcome_in(board.main)}, by {board.scales[scale].label}", *values], rows)
 
 
 OLD = " (earlier definition)"
@@ -224,7 +219,7 @@ def monoliths() -> str:
                     line.versus.verdict_of_succeeded,
                 ]
             )
-    text = table(["board", "monolith", "its mean", "Badger's", "so it is", "where both succeed"], rows)
+    text = markdown(["board", "monolith", "its mean", "Badger's", "so it is", "where both succeed"], rows)
     note = f"\n\nLeft out, as their rows are of an earlier definition of the board: {', '.join(left_out)}."
     return text + note * bool(left_out)
 
@@ -245,7 +240,7 @@ def generalist() -> str:
         for cell in board.cells
     ]
     head = f"trained on three families{OLD * ('badger' in old)}"
-    return table(["outcome", head, "silence", "untrained"], rows)
+    return markdown(["outcome", head, "silence", "untrained"], rows)
 
 
 def families_left_out() -> str:
@@ -255,7 +250,7 @@ def families_left_out() -> str:
     if not any(results.values()):
         return "Not run yet."
     head, *rows = table_rows(left_out(board, results))
-    return table(head, rows)
+    return markdown(head, rows)
 
 
 FAMILIES = {
@@ -283,7 +278,7 @@ def families() -> str:
         scale = scoring.scale_of(f"Badger/{name}")
         ends = [f"{short(end.mean)} ({end.agent})" for end in (scale.floor, scale.reference)]
         rows.append([f"`Badger/{name}`", what, scale.outcome.replace("_", " "), *ends])
-    return table(["id", "selects for", "outcome", "floor (score 0)", "reference (score 1)"], rows)
+    return markdown(["id", "selects for", "outcome", "floor (score 0)", "reference (score 1)"], rows)
 
 
 def processors() -> str:
@@ -305,7 +300,7 @@ def processors() -> str:
         "apart",
         "one outer seed at most",
     ]
-    return table(head, rows)
+    return markdown(head, rows)
 
 
 COVERAGE = Path(__file__).with_name("coverage.csv")
@@ -333,7 +328,7 @@ def coverage() -> str:
         if interval != "student":
             cells = {row["fail"]: f"{cells[row['fail']]} ({float(row['width']):.2f})" for row in those}
         rows.append([told, *(cells[rate] for rate in rates)])
-    return table(
+    return markdown(
         [f"seeds that fail ({found[0]['sets']} sets each)", *(f"{float(rate):.0%}" for rate in rates)], rows
     )
 
