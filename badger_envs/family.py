@@ -175,7 +175,7 @@ class Family(ABC):
 
     @property
     def outcome_bounds(self) -> tuple[float, float]:
-        """(lowest, highest) outcome that any trial can have; infinite where nothing is known."""
+        """(lowest, highest) outcome of any trial, a property or a class constant; infinite: not known."""
         return -math.inf, math.inf
 
     @abstractmethod
@@ -274,6 +274,19 @@ def entries(arrays: Sequence[Array], index: Array) -> list[Array]:
     xp, (batch, length) = namespace(index), arrays[0].shape[:2]
     flat = xp.arange(0, batch * length, length, dtype=xp.int64, device=device(index)) + index
     return [xp.take(xp.reshape(array, (batch * length, *array.shape[2:])), flat, axis=0) for array in arrays]
+
+
+def positions(like: Array, count: int) -> Array:
+    """0 to count - 1, int64 [1, count], on the backend and device of an array."""
+    return namespace(like).arange(count, dtype=namespace(like).int64, device=device(like))[None, :]
+
+
+def chosen_rows(condition: Array, one: Array, other: Array) -> Array:
+    """Rows of one array [B, ...] where the condition [B] holds, of another elsewhere."""
+    if 0 in one.shape:
+        return one
+    xp = namespace(condition)
+    return xp.where(xp.reshape(condition, (-1, *(1,) * (len(one.shape) - 1))), one, other)
 
 
 def make_family(path: "str | Family", settings: Mapping[str, Any]) -> Family:
@@ -480,10 +493,7 @@ class Sizes:
 
     def element(self, order: Array) -> Array:
         """An order written out: int64 [B, O], or [1, O] where slot i holds element i."""
-        if order.shape[1]:
-            return order
-        xp = namespace(order)
-        return xp.arange(self.capacity, dtype=xp.int64, device=device(order))[None, :]
+        return order if order.shape[1] else positions(order, self.capacity)
 
     def fill(self, keys: Array, dtype: str) -> Filling:
         """Draw how many slots tasks use, and which: keys [B, 4] and the masks' dtype -> Filling."""

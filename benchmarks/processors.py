@@ -4,8 +4,6 @@ Stands in for another processor with this one under other instructions, which ro
 seeds are trained and measured as they come and with `ATEN_CPU_CAPABILITY=default`. `--help` has the options.
 """
 
-import csv
-import io
 import os
 import subprocess
 import sys
@@ -16,6 +14,7 @@ import tyro
 
 from badger_agents.atomic_files import write_atomically
 from leaderboards.boards.board import Board
+from leaderboards.boards.csv_rows import rows_text
 from leaderboards.boards.rows import read_run
 from leaderboards.boards.units import rows_folder
 from leaderboards.cli import call
@@ -59,11 +58,7 @@ def processors(
         )
         measured += means(load_as_run(board), agents, seeds, folder)
     if keep is not None:
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(Measured._fields)
-        writer.writerows(measured)
-        write_atomically(keep, text.getvalue().encode())
+        write_atomically(keep, rows_text(Measured, measured).encode())
     rows = [
         record(what, value, agent=move.agent, instructions=names, n=move.seeds)
         for move in moves(measured)

@@ -15,6 +15,7 @@ from badger_envs import scoring
 from leaderboards.boards.board import FOLDER as BOARDS
 from leaderboards.boards.board import Board, board_names
 from leaderboards.boards.claims import verdicts
+from leaderboards.boards.csv_rows import read_rows
 from leaderboards.boards.results import Results, read_results
 from leaderboards.boards.standing import (
     mean_outcome,
@@ -26,6 +27,7 @@ from leaderboards.boards.standing import (
     stale,
     standings,
 )
+from leaderboards.results import markdown
 from leaderboards.site.left_out import left_out, table_rows
 from leaderboards.tuning.choosing import load_as_run
 
@@ -48,12 +50,6 @@ def filled(text: str) -> str:
         return f"<!-- numbers: {name} -->\n{BLOCKS[name]()}\n<!-- end -->"
 
     return BLOCK.sub(block, text)
-
-
-def table(head: list[str], rows: list[list[str]]) -> str:
-    """A Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def boards() -> str:
@@ -99,7 +95,7 @@ def boards() -> str:
         "Badger retrained without talk",
         "claim",
     ]
-    return table(head, rows)
+    return markdown(head, rows)
 
 
 def sizes() -> str:
@@ -108,7 +104,7 @@ def sizes() -> str:
     median = [short(plain.median(each)) for each in errors.values()]
     ends = [f"{short(min(each))} to {short(max(each))}" for each in errors.values()]
     head = ["hidden numbers", *map(str, errors)]
-    return table(head, [["error, median of 3 outer seeds", *median], ["lowest to highest", *ends]])
+    return markdown(head, [["error, median of 3 outer seeds", *median], ["lowest to highest", *ends]])
 
 
 def _errors_by_size() -> dict[int, list[float]]:
@@ -192,7 +188,7 @@ def over(name: str, scale: str) -> str:
         if results[agent] and entrant.role != "control" and set(cells[:2]) <= set(board.cells_of(agent))
     ]
     values = [f"{value:g}" for value in board.scales[scale].values]
-    return table([f"mean {board.outcome_in(board.main)}, by {board.scales[scale].label}", *values], rows)
+    return markdown([f"mean {board.outcome_in(board.main)}, by {board.scales[scale].label}", *values], rows)
 
 
 OLD = " (earlier definition)"
@@ -229,7 +225,7 @@ def monoliths() -> str:
                     line.versus.verdict_of_succeeded,
                 ]
             )
-    text = table(["board", "monolith", "its mean", "Badger's", "so it is", "where both succeed"], rows)
+    text = markdown(["board", "monolith", "its mean", "Badger's", "so it is", "where both succeed"], rows)
     note = f"\n\nLeft out, as their rows are of an earlier definition of the board: {', '.join(left_out)}."
     return text + note * bool(left_out)
 
@@ -250,7 +246,7 @@ def generalist() -> str:
         for cell in board.cells
     ]
     head = f"trained on three families{OLD * ('badger' in old)}"
-    return table(["outcome", head, "silence", "untrained"], rows)
+    return markdown(["outcome", head, "silence", "untrained"], rows)
 
 
 def families_left_out() -> str:
@@ -260,7 +256,7 @@ def families_left_out() -> str:
     if not any(results.values()):
         return "Not run yet."
     head, *rows = table_rows(left_out(board, results))
-    return table(head, rows)
+    return markdown(head, rows)
 
 
 FAMILIES = {
@@ -288,14 +284,14 @@ def families() -> str:
         scale = scoring.scale_of(f"Badger/{name}")
         ends = [f"{short(end.mean)} ({end.agent})" for end in (scale.floor, scale.reference)]
         rows.append([f"`Badger/{name}`", what, scale.outcome.replace("_", " "), *ends])
-    return table(["id", "selects for", "outcome", "floor (score 0)", "reference (score 1)"], rows)
+    return markdown(["id", "selects for", "outcome", "floor (score 0)", "reference (score 1)"], rows)
 
 
 def processors() -> str:
     """How far means of lines move between two sets of instructions, on boards where that was measured."""
     rows = []
     for name in board_names():
-        for move in moves(measured) if (measured := read_measured(BOARDS / name / PROCESSORS)) else ():
+        for move in moves(measured) if (measured := read_rows(Measured, BOARDS / name / PROCESSORS)) else ():
             means = [
                 f"{short(mean)} ({each})" for mean, each in zip(move.means, move.instructions, strict=True)
             ]
@@ -310,7 +306,7 @@ def processors() -> str:
         "apart",
         "one outer seed at most",
     ]
-    return table(head, rows)
+    return markdown(head, rows)
 
 
 COVERAGE = Path(__file__).with_name("coverage.csv")
@@ -338,7 +334,7 @@ def coverage() -> str:
         if interval != "student":
             cells = {row["fail"]: f"{cells[row['fail']]} ({float(row['width']):.2f})" for row in those}
         rows.append([told, *(cells[rate] for rate in rates)])
-    return table(
+    return markdown(
         [f"seeds that fail ({found[0]['sets']} sets each)", *(f"{float(rate):.0%}" for rate in rates)], rows
     )
 
@@ -396,19 +392,6 @@ def moves(rows: Sequence[Measured]) -> list[Move]:
         largest = max(abs(other[seed] - one[seed]) for seed in one)
         found.append(Move(agent, len(one), (sets[0], sets[1]), ends, largest))
     return found
-
-
-def read_measured(path: Path) -> list[Measured]:
-    """Rows of a file; none if it is not there."""
-    if not path.is_file():
-        return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return [
-            Measured(
-                row["agent"], int(row["seed"]), row["processor"], row["instructions"], float(row["mean"])
-            )
-            for row in csv.DictReader(file)
-        ]
 
 
 def _mean(board: Board, results: Results, agent: str) -> str:

@@ -1,6 +1,5 @@
 """The profile: one agent on one cell of every family, a score per ability: 0 the floor, 1 the reference."""
 
-import csv
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -225,22 +224,3 @@ def scores(agent: str, measures: Mapping[str, Sequence[Measure]]) -> list[Score]
             low, high = sorted(scale.score(end) for end in interval(results[0]))
         found.append(Score(agent, name, float(values.mean()), low, high, len(results)))
     return found
-
-
-def read_scores(path: Path = REFERENCES) -> list[Score]:
-    """Scores from a CSV file; none if it is missing."""
-    if not path.is_file():
-        return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return [
-            Score(
-                row["agent"],
-                row["ability"],
-                float(row["value"]),
-                float(row["low"]),
-                float(row["high"]),
-                int(row["seeds"]),
-                row["note"],
-            )
-            for row in csv.DictReader(file)
-        ]

@@ -10,7 +10,18 @@ from badger_agents.agent import Agent, Keys
 from badger_envs.family import Family, Observation
 
 
-class WithheldFeedback:
+class _Controlled:
+    """An agent around another one, which is used, not copied."""
+
+    def __init__(self, agent: Agent) -> None:
+        self.agent, self.knows_trials = agent, getattr(agent, "knows_trials", False)
+
+    def initial_state(self, family: Family, keys: Keys) -> Any:
+        """The agent's. Raises what the agent raises where it does not fit."""
+        return self.agent.initial_state(family, keys)
+
+
+class WithheldFeedback(_Controlled):
     """An agent that is never told how it did: all feedback reads as zeros (Wang et al. 2016).
 
     What it earns then it owes to nothing learned within the trial: on bandits, whose arms are alike
@@ -21,13 +32,6 @@ class WithheldFeedback:
         agent: the agent; it is used, not copied.
     """
 
-    def __init__(self, agent: Agent) -> None:
-        self.agent, self.knows_trials = agent, getattr(agent, "knows_trials", False)
-
-    def initial_state(self, family: Family, keys: Keys) -> Any:
-        """The agent's."""
-        return self.agent.initial_state(family, keys)
-
     def act(
         self, state: Any, observation: Observation, keys: Keys, step: int
     ) -> tuple[Any, Tensor, dict[str, Tensor]]:
@@ -37,7 +41,7 @@ class WithheldFeedback:
         return self.agent.act(state, deaf, keys, step)
 
 
-class Forgetful:
+class Forgetful(_Controlled):
     """An agent that is born anew at every step: it knows what it sees now, and what time it is.
 
     The step is told it as every agent: it says no more than the observation's flags do, and draws differ from
@@ -50,13 +54,6 @@ class Forgetful:
         agent: the agent; it is used, not copied.
     """
 
-    def __init__(self, agent: Agent) -> None:
-        self.agent, self.knows_trials = agent, getattr(agent, "knows_trials", False)
-
-    def initial_state(self, family: Family, keys: Keys) -> Any:
-        """The agent's, which is all that is ever kept. Raises what the agent raises where it does not fit."""
-        return self.agent.initial_state(family, keys)
-
     def act(
         self, state: Any, observation: Observation, keys: Keys, step: int
     ) -> tuple[Any, Tensor, dict[str, Tensor]]:
@@ -65,7 +62,7 @@ class Forgetful:
         return state, action, record
 
 
-class BornAnew:
+class BornAnew(_Controlled):
     """An agent that is born anew every so many steps: each part of a long life is a life of its own to it.
 
     Its memory is that of a life's start, and its clock starts again; what it has written stays. Whatever an
@@ -77,7 +74,8 @@ class BornAnew:
     """
 
     def __init__(self, agent: Agent, every: int) -> None:
-        self.agent, self.knows_trials, self.every = agent, getattr(agent, "knows_trials", False), every
+        super().__init__(agent)
+        self.every = every
 
     def initial_state(self, family: Family, keys: Keys) -> Any:
         """The agent's twice: as it goes on, and as it will be born again."""

@@ -29,32 +29,6 @@ class Excess(NamedTuple):
         return self.value - self.null
 
 
-def causal_influence(
-    probabilities: Float[np.ndarray, "N C A"], weights: Float[np.ndarray, "N C"] | None = None
-) -> float:
-    """Causal influence of communication (CIC), of a listener with a distribution of actions.
-
-    Formula: mean over states s of sum_m p(m) KL(pi(. | s, do m) || sum_m' p(m') pi(. | s, do m')).
-    Range: 0 to log2 of the number of messages (or of actions, if that is less), in bits.
-    Source: Lowe, Foerster, Boureau, Pineau, Dauphin 2019, "On the pitfalls of measuring emergent
-    communication"; Jaques et al. 2019, "Social influence as intrinsic motivation".
-    Null: a deaf listener, exactly 0, whatever p(m): the mixture is a mean of conditionals weighted by p(m),
-    and not a sum of joint probabilities, by which a deaf listener would get more than 0.
-
-    Args:
-        probabilities: pi(a | s, do m) for N states and C messages; rows sum to 1.
-        weights: p(m), rows sum to 1; None: all alike.
-    """
-    p = np.asarray(probabilities, float)
-    share = np.full(p.shape[:2], 1 / p.shape[1]) if weights is None else np.asarray(weights, float)
-    first = p[:, :1]
-    mixture = first + (share[..., None] * (p - first)).sum(1, keepdims=True)  # all alike: exactly they
-    inside = (p > 0) & (share > 0)[..., None]
-    ratio = np.divide(p, mixture, out=np.ones_like(p), where=inside)
-    divergence = (p * np.log2(ratio, where=inside, out=np.zeros_like(p))).sum(-1)  # [N, C]
-    return float((share * divergence).sum(1).mean())
-
-
 def causal_effect(
     actual: Float[np.ndarray, "*states"], counterfactual: Float[np.ndarray, "C *states"]
 ) -> float:
@@ -64,7 +38,9 @@ def causal_effect(
     Range: 0 up, in units of the writing squared. If w = a * m + rest and m' is drawn independently of m
     and like it, it is 2 a^2 Var(m). With a Gaussian around w of variance v, the KL divergence is this
     over 2 v.
-    Source: as `causal_influence`; for numbers, the squared distance takes the place of the divergence.
+    Source: Lowe, Foerster, Boureau, Pineau, Dauphin 2019, "On the pitfalls of measuring emergent
+    communication"; Jaques et al. 2019, "Social influence as intrinsic motivation". There a listener has a
+    distribution of actions; for numbers, the squared distance takes the place of the divergence.
     Null: a deaf listener, exactly 0.
     """
     return float(np.mean((np.asarray(counterfactual, float) - np.asarray(actual, float)) ** 2))

@@ -21,11 +21,6 @@ class Decodability(NamedTuple):
     control: float
     chance: float
 
-    @property
-    def selectivity(self) -> float:
-        """Accuracy less the control's: what the states tell, and not what the probe can learn by heart."""
-        return self.accuracy - self.control
-
 
 def ridge_accuracy(
     features: Float[np.ndarray, "N D"],
@@ -70,7 +65,7 @@ def role_decodability(
     Source: Hewitt and Liang 2019, "Designing and interpreting probes with control tasks". The control's
     roles are a random one for each expert in each trial, the same at all steps: a probe that does as
     well on them has learned single experts by heart. Report accuracy less control (selectivity).
-    Null: selectivity 0.
+    Null: a selectivity of 0.
 
     Args:
         states: of E experts in B trials at T steps, T at least 2.

@@ -9,7 +9,7 @@ from typing import Any
 import gymnasium as gym
 from array_api_compat import device
 
-from badger_envs.family import Bounds, Family, Observation, Slots, namespace
+from badger_envs.family import Bounds, Family, Observation, Slots, chosen_rows, namespace
 from badger_envs.keyed_random import Array
 from badger_envs.registry import family_of
 
@@ -96,16 +96,6 @@ def chosen(condition: Array, one: Any, other: Any) -> Any:
     return type(one)(*(chosen_rows(condition, *pair) for pair in zip(one, other, strict=True)))
 
 
-def chosen_rows(condition: Array, one: Array, other: Array) -> Array:
-    """Rows of one array [B, ...] where the condition [B] holds, of another elsewhere."""
-    if 0 in one.shape:
-        return one
-    xp = namespace(condition)
-    if len(one.shape) > 1:
-        condition = xp.reshape(condition, (-1, *(1,) * (len(one.shape) - 1)))
-    return xp.where(condition, one, other)
-
-
 def widest(slots: Sequence[Slots]) -> Slots:
     """Sizes in which all fit."""
     return Slots(*(max(sizes) for sizes in zip(*slots, strict=True)))
@@ -130,13 +120,12 @@ def wide_observation(seen: Observation, slots: Slots) -> Observation:
     return Observation(*(padded(array, shape) for array, shape in zip(seen, slots.shapes, strict=True)))
 
 
-def bounds_of_all(parts: Sequence[Family], low: float = 0, high: float = 0) -> Bounds:
-    """Bounds within which all parts' lie, and the zeros of padding; feedback also from `low` to `high`."""
+def bounds_of_all(parts: Sequence[Family], high: float = 0) -> Bounds:
+    """Bounds within which all parts' lie, and the zeros of padding; feedback also up to `high`."""
     ends: dict[str, tuple[float, float]] = {}
     for name in Observation._fields:
         pairs = [getattr(part.bounds, name) for part in parts]
         ends[name] = (min(0, *(pair[0] for pair in pairs)), max(0, *(pair[1] for pair in pairs)))
-    told = ends["feedback"]
-    ends["feedback"] = (min(low, told[0]), max(high, told[1]))
+    ends["feedback"] = (ends["feedback"][0], max(high, ends["feedback"][1]))
     assert not any(math.isnan(end) for pair in ends.values() for end in pair)
     return Bounds(**ends)

@@ -5,7 +5,6 @@ import functools
 from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
-from array_api_compat import device
 
 from badger_envs import keyed_random
 from badger_envs.family import (
@@ -19,6 +18,7 @@ from badger_envs.family import (
     Transition,
     check_choice,
     namespace,
+    positions,
 )
 from badger_envs.keyed_random import Array
 
@@ -143,6 +143,7 @@ class Deliberation(Family):
 
     action_kind: ClassVar[ActionKind] = "binary"
     outcome: ClassVar[str] = "accuracy"
+    outcome_bounds: ClassVar[tuple[float, float]] = (0, 1)  # type: ignore[misc]
     higher_is_better: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -179,11 +180,6 @@ class Deliberation(Family):
     def bounds(self) -> Bounds:
         """Inputs and outputs in [-1, 1], the fraction right in [0, 1]."""
         return Bounds(inputs=(-1, 1), outputs=(-1, 1), feedback=(0, 1))
-
-    @property
-    def outcome_bounds(self) -> tuple[float, float]:
-        """A fraction of answers."""
-        return 0, 1
 
     def sample_task(self, keys: Array) -> Task:
         """Draw sizes and puzzles: keys [B, 4] -> Task."""
@@ -259,17 +255,11 @@ Puzzle = tuple[Array, Array, Array, Array]
 """Inputs [B, I, F] and answers [B, I], int8; which slots are used and which of them asked, bool [B, I]."""
 
 
-def _range(like: Array, count: int) -> Array:
-    """Numbers of `count` slots, int64 [1, count]."""
-    xp = namespace(like)
-    return xp.arange(count, dtype=xp.int64, device=device(like))[None, :]
-
-
 def _prefix(keys: Array, count: Array, capacity: int) -> Puzzle:
     """Bits in a row, and the product of all up to each."""
     xp = namespace(keys)
     bit = xp.astype(keyed_random.integers(keys, "bits", capacity, 0, 1), xp.int16)  # [B, I], 1 for -1
-    used = _range(keys, capacity) < count  # [B, I]
+    used = positions(keys, capacity) < count  # [B, I]
     odd = xp.cumulative_sum(bit, axis=-1, dtype=xp.int16) % 2
     bit, odd = xp.astype(bit, xp.int8), xp.astype(odd, xp.int8)
     return (1 - 2 * bit)[:, :, None], used, used, 1 - 2 * odd
@@ -278,7 +268,7 @@ def _prefix(keys: Array, count: Array, capacity: int) -> Puzzle:
 def _chase(keys: Array, count: Array, capacity: int) -> Puzzle:
     """Pointers in two chains, and the bit at the end of each."""
     xp = namespace(keys)
-    slot = _range(keys, capacity)  # [1, I]
+    slot = positions(keys, capacity)  # [1, I]
     used = slot < count  # [B, I]
     drawn = keyed_random.uniform(keys, "table", capacity + 3)
     order = xp.argsort(drawn[:, 3:] + xp.astype(~used, drawn.dtype), axis=-1, stable=True)  # used slots first
@@ -292,8 +282,7 @@ def _chase(keys: Array, count: Array, capacity: int) -> Puzzle:
     number = 2**NAME_BITS
     first, step = (xp.astype(xp.floor(drawn[:, i : i + 1] * number), xp.int64) for i in (1, 2))  # [B, 1]
     own, other = ((first + (step | 1) * each) % number for each in (slot, target))  # different: steps are odd
-    everything = xp.arange(number, dtype=xp.int64, device=device(keys))[:, None]
-    digits = everything >> xp.arange(NAME_BITS, dtype=xp.int64, device=device(keys))
+    digits = xp.matrix_transpose(positions(keys, number)) >> positions(keys, NAME_BITS)
     names = xp.astype(2 * (digits % 2) - 1, xp.int8)  # [64, NAME_BITS]
     own, other = (
         xp.reshape(xp.take(names, xp.reshape(each, (-1,)), axis=0), (*place.shape, NAME_BITS))
@@ -306,7 +295,7 @@ def _chase(keys: Array, count: Array, capacity: int) -> Puzzle:
 def _maze(keys: Array, count: Array, capacity: int) -> Puzzle:
     """Rooms, each with one door towards the first, some of them shut; and who is connected to the start."""
     xp, rooms = namespace(keys), capacity**2
-    number = _range(keys, rooms)  # [1, R]
+    number = positions(keys, rooms)  # [1, R]
     row, column = number // capacity, number % capacity
     used = (row < count) & (column < count)  # [B, R]
     drawn = keyed_random.uniform(keys, "doors", 2 * rooms + 1)
@@ -325,7 +314,7 @@ def _maze(keys: Array, count: Array, capacity: int) -> Puzzle:
     opens = _squares(used, left, above, capacity)  # [B, I]
     begins = _squares(used & (number == start), used & False, used & False, capacity)
     answer = 2 * xp.astype(_squares(reached, reached, reached, capacity), xp.int8) - 1
-    side = _range(keys, 2 * capacity - 1)
+    side = positions(keys, 2 * capacity - 1)
     within = side < 2 * count - 1  # [B, side]
     inside = xp.reshape(within[:, :, None] & within[:, None, :], opens.shape)
     shown = [2 * xp.astype(opens, xp.int8) - 1, xp.astype(begins, xp.int8)]

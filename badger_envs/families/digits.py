@@ -20,6 +20,7 @@ from badger_envs.family import (
     check_boolean,
     check_integer,
     namespace,
+    positions,
 )
 from badger_envs.keyed_random import Array
 
@@ -160,6 +161,7 @@ class Digits(Family):
     projected: bool = True
 
     outcome: ClassVar[str] = "accuracy"
+    outcome_bounds: ClassVar[tuple[float, float]] = (0, 1)  # type: ignore[misc]
     higher_is_better: ClassVar[bool] = True
     noise_size: ClassVar[int] = 1  # type: ignore[misc]
 
@@ -210,11 +212,6 @@ class Digits(Family):
         most = math.ceil(np.sqrt((_images().centred ** 2).sum(axis=-1).max())) if self.projected else 1
         return Bounds(inputs=(-most, most), outputs=(-1, 1), feedback=(0, 1), output_feedback=(0, 1))
 
-    @property
-    def outcome_bounds(self) -> tuple[float, float]:
-        """A fraction of answers."""
-        return 0, 1
-
     def sample_task(self, keys: Array) -> Task:
         """Draw digits, their order and the projection: keys [B, 4] -> Task."""
         xp = namespace(keys)
@@ -227,7 +224,7 @@ class Digits(Family):
         start = xp.astype(xp.floor(drawn[:, 1] * number), xp.int64)
         stride = 1 + xp.astype(xp.floor(drawn[:, 2] * (number - 1)), xp.int64)  # number is prime
         words = keyed_random.words(keys, "projection", 2 * PIXELS // 32 * self.projected)
-        bits = (words[:, :, None] >> xp.arange(32, dtype=xp.int64, device=device(keys))) & 1
+        bits = (words[:, :, None] >> positions(keys, 32)) & 1
         signs = xp.reshape(xp.astype(1 - 2 * bits, dtype), (keys.shape[0], 2, PIXELS * self.projected))
         return Task(
             digit=digit,

@@ -7,7 +7,7 @@ from array_api_compat import device
 
 from badger_envs import keyed_random
 from badger_envs.families.task_kinds import draw_kind
-from badger_envs.family import Sizes, namespace
+from badger_envs.family import Sizes, namespace, positions
 from badger_envs.keyed_random import Array
 
 KINDS = ("identity", "permutation", "affine", "sparse_linear", "lookup")
@@ -157,12 +157,7 @@ def error_bound(kind: str, inputs: int, outputs: int, nonzero: int) -> float:
 def _in_use(drawn: Array, sizes: Sizes) -> tuple[Array, Array]:
     """Number of those in use, int64 [B, 1], from uniforms [B, 1], and their mask, [B, highest]."""
     count = sizes.count_from(drawn)
-    return count, namespace(drawn).astype(_index(drawn, sizes.limits[1]) < count, drawn.dtype)
-
-
-def _index(like: Array, count: int) -> Array:
-    """Numbers of `count` columns, int64 [1, count], where `like` is."""
-    return namespace(like).arange(count, device=device(like))[None, :]
+    return count, namespace(drawn).astype(positions(drawn, sizes.limits[1]) < count, drawn.dtype)
 
 
 class _Numbers:
@@ -197,13 +192,13 @@ def _copies(
     """Matrix [B, outputs, inputs] of identities and permutations, 0 for other kinds."""
     xp = namespace(input_mask)
     none = 0 * input_mask[:, 0]  # [B]
-    source = _index(input_mask, outputs) % input_count  # [B, outputs]
+    source = positions(input_mask, outputs) % input_count  # [B, outputs]
     if "permutation" in kind:
         order = numbers.take(input_mask.shape[1]) + (1 - input_mask)  # used ones first
         permuted = xp.take_along_axis(xp.argsort(order, axis=-1, stable=True), source, axis=-1)
         source = xp.where(kind["permutation"][:, None] == 1, permuted, source)
     copies = kind.get("identity", none) + kind.get("permutation", none)  # [B]
-    here = source[:, :, None] == _index(input_mask, input_mask.shape[1])[:, None, :]
+    here = source[:, :, None] == positions(input_mask, input_mask.shape[1])[:, None, :]
     return xp.astype(here, input_mask.dtype) * copies[:, None, None]
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
-from array_api_compat import device
 
 from badger_envs import keyed_random
 from badger_envs.family import (
@@ -20,8 +19,10 @@ from badger_envs.family import (
     Transition,
     check_choice,
     check_integer,
+    chosen_rows,
     entries,
     namespace,
+    positions,
 )
 from badger_envs.keyed_random import Array
 
@@ -159,6 +160,7 @@ class HiddenProfile(Family):
     profile: Literal["any", "hidden"] = "any"
 
     outcome: ClassVar[str] = "accuracy"
+    outcome_bounds: ClassVar[tuple[float, float]] = (0, 1)  # type: ignore[misc]
     higher_is_better: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -197,11 +199,6 @@ class HiddenProfile(Family):
         """Cues and ratings in [-1, 1], the accuracy in [0, 1]."""
         return Bounds(inputs=(-1, 1), outputs=(-1, 1), feedback=(0, 1))
 
-    @property
-    def outcome_bounds(self) -> tuple[float, float]:
-        """A fraction of answers."""
-        return 0, 1
-
     def sample_task(self, keys: Array) -> Task:
         """Draw sizes and cues: keys [B, 4] -> Task."""
         xp, sizes = namespace(keys), self.sizes
@@ -209,12 +206,12 @@ class HiddenProfile(Family):
         most = self.option_sizes.limits[1]
         options = self.option_sizes.count(keys)  # [B, 1]
         count, order, _, used, mask = sizes.fill(keys, self.dtype)  # [B, 1], [B, O or 0], [B, O] twice
-        there = self._numbers(keys) < options  # [B, K]
+        there = positions(keys, most) < options  # [B, K]
         drawn = self._cues(keys, 0, count, there)
         if self.profile == "hidden":
             for number in range(1, CANDIDATES):
                 other = self._cues(keys, number, count, there)
-                drawn = _Cues(*(_chosen(drawn.hidden, *pair) for pair in zip(drawn, other, strict=True)))
+                drawn = _Cues(*(chosen_rows(drawn.hidden, *pair) for pair in zip(drawn, other, strict=True)))
         shared, own, total, best, hidden = drawn  # [B, K, S], [B, K, P, M], [B, K], [B], [B]
         own = xp.permute_dims(sizes.spread(own, order), (0, 1, 3, 2))  # [B, K, O, P]
         shared = xp.broadcast_to(shared[:, :, None, :], (*own.shape[:3], self.shared))
@@ -253,7 +250,7 @@ class HiddenProfile(Family):
         apart = xp.astype(own[:, :, 0], xp.float64)  # [B, K, M]
         for i in range(1, self.own):
             apart = apart + own[:, :, i]
-        present = xp.arange(members, dtype=xp.int64, device=device(keys)) < count  # [B, M]
+        present = positions(keys, members) < count  # [B, M]
         total = known + xp.vecdot(apart, xp.astype(present, xp.float64)[:, None, :])  # [B, K]
         best = xp.argmax(xp.where(there, total, -xp.inf), axis=-1)  # [B]
         alone = known[:, :, None] + apart  # [B, K, M]
@@ -306,7 +303,7 @@ class HiddenProfile(Family):
             right = xp.vecdot(xp.astype(best > rival, action.dtype), task.mask)  # [B], exact
             judged = xp.astype(right, xp.float64) / xp.astype(task.count, xp.float64)
         else:
-            now = self._numbers(action) == shown[:, None]  # [B, K]
+            now = positions(action, self.option_sizes.limits[1]) == shown[:, None]  # [B, K]
             ratings = xp.where(now[:, :, None], outputs[:, None], state.ratings)  # [B, K, O]
             judged = self._ranking(task, ratings)
         accuracy = xp.where(ended, judged, 0.0)
@@ -352,11 +349,6 @@ class HiddenProfile(Family):
             f"{who:<17}" + " ".join(f"{cue:+.2f}" for cue in known) for who, known in lines.items()
         )
 
-    def _numbers(self, like: Array) -> Array:
-        """Numbers of the options, int64 [K], on the backend and device of an array."""
-        xp = namespace(like)
-        return xp.arange(self.option_sizes.limits[1], dtype=xp.int64, device=device(like))
-
 
 class _Cues(NamedTuple):
     """A draw of cues.
@@ -374,12 +366,6 @@ class _Cues(NamedTuple):
     total: Array
     best: Array
     hidden: Array
-
-
-def _chosen(keep: Array, one: Array, other: Array) -> Array:
-    """Rows of `one` where `keep` [B], else of `other`."""
-    xp = namespace(one)
-    return xp.where(xp.reshape(keep, (-1, *(1,) * (len(one.shape) - 1))), one, other)
 
 
 def _slices(array: Array) -> Iterator[Array]:

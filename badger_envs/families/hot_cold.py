@@ -6,7 +6,7 @@ from typing import ClassVar, Literal, NamedTuple
 
 from badger_envs.families import landscapes
 from badger_envs.families.landscapes import Functions
-from badger_envs.families.task_kinds import Kinds, held_out_kinds
+from badger_envs.families.task_kinds import Kinds, OfKinds
 from badger_envs.family import (
     Bounds,
     Family,
@@ -47,7 +47,7 @@ class State(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class HotCold(Family):
+class HotCold(OfKinds, Family):
     """Find the minimum of a hidden function, hearing whether the last point was hotter or colder.
 
     ## Description
@@ -132,6 +132,7 @@ class HotCold(Family):
     reveal_inputs: bool = False
     loss: Literal["value", "best"] = "value"
 
+    known_kinds: ClassVar[tuple[str, ...]] = landscapes.KINDS
     outcome: ClassVar[str] = "regret"
 
     def __post_init__(self) -> None:
@@ -146,15 +147,6 @@ class HotCold(Family):
     def sizes(self) -> Sizes:
         """How many coordinates there are."""
         return Sizes.of_setting("dims", self)
-
-    @functools.cached_property
-    def _kinds_of_splits(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        return held_out_kinds("kind", landscapes.KINDS, self.kind, self.test_kind)
-
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """Kinds that the tasks of this split are drawn from."""
-        return self._kinds_of_splits[self.split == "test"]
 
     @functools.cached_property
     def slots(self) -> Slots:

@@ -21,6 +21,7 @@ from badger_envs.family import (
     check_integer,
     entries,
     namespace,
+    positions,
 )
 from badger_envs.keyed_random import Array
 
@@ -143,6 +144,7 @@ class Recall(Family):
 
     action_kind: ClassVar[ActionKind] = "binary"
     outcome: ClassVar[str] = "accuracy"
+    outcome_bounds: ClassVar[tuple[float, float]] = (0, 1)  # type: ignore[misc]
     higher_is_better: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -189,11 +191,6 @@ class Recall(Family):
         """All in [-1, 1]; keys may be rounded beyond."""
         return Bounds(inputs=(-1.0001, 1.0001), outputs=(-1, 1), feedback=(-1, 1))
 
-    @property
-    def outcome_bounds(self) -> tuple[float, float]:
-        """A fraction of answers."""
-        return 0, 1
-
     def sample_task(self, keys: Array) -> Task:
         """Draw sizes, pairs and questions: keys [B, 4] -> Task."""
         xp, sizes = namespace(keys), self.sizes
@@ -202,9 +199,9 @@ class Recall(Family):
         pairs = self.pair_sizes.count(keys)  # [B, 1]
         members, order, _, _, mask = sizes.fill(keys, self.dtype)  # [B, 1], [B, O or 0], [B, O]
         turns = keyed_random.words(keys, "turns", sizes.limits[1])  # [B, M]
-        turns = xp.where(xp.arange(sizes.limits[1], **where) < members, turns, 2**32)
+        turns = xp.where(positions(keys, sizes.limits[1]) < members, turns, 2**32)
         turns = xp.argsort(turns, axis=-1, stable=True)  # [B, M], members in a random order, then the unused
-        number = xp.arange(most, **where)  # [N]
+        number = positions(keys, most)  # [1, N]
         holder = xp.take_along_axis(turns, number % members, axis=-1)  # [B, N]
         item, who = self._asked(keys, holder, pairs, members)  # [B, Q] each
         start = self.horizon - self._asking
@@ -232,7 +229,7 @@ class Recall(Family):
         if self.kind == "lookup":
             item = ((drawn >> 16) * pairs) >> 16
         else:
-            item = pairs - 1 - xp.arange(questions, dtype=xp.int64, device=device(keys)) % pairs
+            item = pairs - 1 - positions(keys, questions) % pairs
         knows = xp.take_along_axis(holder, item, axis=-1)  # [B, Q]
         if self.asked == "holder":
             return item, knows
@@ -269,7 +266,7 @@ class Recall(Family):
         told = xp.concat([key, xp.stack([value, 1 - asked, asked], axis=-1)], axis=-1)  # [B, F]
         both = xp.concat([xp.zeros_like(told), told], axis=-1)  # [B, 2 F]
         batch, number = task.mask.shape
-        here = xp.arange(number, dtype=xp.int64, device=device(slot)) == slot[:, None]  # [B, O]
+        here = positions(slot, number) == slot[:, None]  # [B, O]
         row = xp.arange(0, 2 * batch, 2, dtype=xp.int64, device=device(slot))[:, None] + here  # [B, O]
         shown = xp.take(xp.reshape(both, (2 * batch, -1)), xp.reshape(row, (-1,)), axis=0)  # [B O, F]
         return Observation(
@@ -307,8 +304,8 @@ class Recall(Family):
         """The answer in the slot that is asked; zeros elsewhere."""
         xp = namespace(task.answer)
         slot, answer = entries([task.slot, task.answer], self._time(state))  # [B] each
-        number = xp.arange(task.mask.shape[1], dtype=xp.int64, device=device(slot))
-        here = (number == slot[:, None]) & self._is_asked(state)[:, None]  # [B, O]
+        slot = xp.where(self._is_asked(state), slot, -1)[:, None]  # [B, 1]
+        here = positions(slot, task.mask.shape[1]) == slot  # [B, O]
         return xp.where(here, answer[:, None], 0.0)
 
     def sketch(self, inputs: np.ndarray, used: np.ndarray) -> str:

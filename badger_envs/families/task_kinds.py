@@ -1,6 +1,7 @@
 """Kinds of tasks within one family: which are trained on, which held out, and the draw of one per task."""
 
-from typing import Any
+import functools
+from typing import Any, ClassVar
 
 from badger_envs.family import namespace
 from badger_envs.keyed_random import Array
@@ -32,31 +33,44 @@ def check_kinds(name: str, value: Any, known: tuple[str, ...]) -> tuple[str, ...
     return kinds
 
 
-def held_out_kinds(
-    name: str, known: tuple[str, ...], train: Kinds, test: Kinds | None
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Kinds in training and in the test split, after the pattern of `badger_envs.Sizes`.
+class OfKinds:
+    """A family whose settings `kind` and `test_kind` name kinds of tasks, after the pattern of `Sizes`.
 
-    A single kind is the same in both, unless others are given for the test. A mixture without test kinds
-    of its own holds out all the others.
-
-    Raises:
-        ValueError: as `check_kinds`; training and test overlap; or none is left to hold out.
-        TypeError: as `check_kinds`.
+    A single kind is the same in all splits, unless others are given for the test. A mixture without test
+    kinds of its own holds out all the others.
     """
-    trained = check_kinds(name, train, known)
-    if test is not None:
-        tested = check_kinds(f"test_{name}", test, known)
-        common = sorted(set(trained) & set(tested))
-        if common and len(trained) > 1:
-            raise ValueError(f"test_{name} and {name} share {common[0]!r}; held-out kinds must differ")
+
+    known_kinds: ClassVar[tuple[str, ...]]
+    kind: Kinds
+    test_kind: Kinds | None
+    split: str
+
+    @functools.cached_property
+    def _kinds_of_splits(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Kinds in training and in the test split.
+
+        Raises:
+            ValueError: as `check_kinds`; training and test overlap; or none is left to hold out.
+            TypeError: as `check_kinds`.
+        """
+        trained = check_kinds("kind", self.kind, self.known_kinds)
+        if self.test_kind is not None:
+            tested = check_kinds("test_kind", self.test_kind, self.known_kinds)
+            common = sorted(set(trained) & set(tested))
+            if common and len(trained) > 1:
+                raise ValueError(f"test_kind and kind share {common[0]!r}; held-out kinds must differ")
+            return trained, tested
+        if len(trained) == 1:
+            return trained, trained
+        tested = tuple(kind for kind in self.known_kinds if kind not in trained)
+        if not tested:
+            raise ValueError("kind names every kind, so that the test split has none; leave at least one out")
         return trained, tested
-    if len(trained) == 1:
-        return trained, trained
-    tested = tuple(kind for kind in known if kind not in trained)
-    if not tested:
-        raise ValueError(f"{name} names every kind, so that the test split has none; leave at least one out")
-    return trained, tested
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds that the tasks of this split are drawn from."""
+        return self._kinds_of_splits[self.split == "test"]
 
 
 def draw_kind(drawn: Array, kinds: tuple[str, ...]) -> dict[str, Array]:

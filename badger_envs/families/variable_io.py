@@ -5,7 +5,7 @@ import functools
 from typing import ClassVar, NamedTuple
 
 from badger_envs.families.hidden_maps import KINDS, Task, draw, error_bound, present
-from badger_envs.families.task_kinds import Kinds, held_out_kinds
+from badger_envs.families.task_kinds import Kinds, OfKinds
 from badger_envs.family import (
     Bounds,
     Family,
@@ -47,7 +47,7 @@ class State(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class VariableIO(Family):
+class VariableIO(OfKinds, Family):
     """Learn a hidden map from I inputs to O outputs within the trial, then be asked.
 
     ## Description
@@ -130,6 +130,7 @@ class VariableIO(Family):
     nonzero: int = 2
     blur: float = 0.2
 
+    known_kinds: ClassVar[tuple[str, ...]] = KINDS
     outcome: ClassVar[str] = "query_error"
 
     def __post_init__(self) -> None:
@@ -153,15 +154,6 @@ class VariableIO(Family):
     def output_sizes(self) -> Sizes:
         """How many outputs there are."""
         return Sizes.of_setting("outputs", self)
-
-    @functools.cached_property
-    def _kinds_of_splits(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        return held_out_kinds("kind", KINDS, self.kind, self.test_kind)
-
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """Kinds that the tasks of this split are drawn from."""
-        return self._kinds_of_splits[self.split == "test"]
 
     @property
     def noise_size(self) -> int:

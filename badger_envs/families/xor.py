@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import math
 from typing import ClassVar, Literal, NamedTuple
 
 from badger_envs import keyed_random
@@ -140,6 +139,7 @@ class XOR(Family):
 
     action_kind: ClassVar[ActionKind] = "binary"
     outcome: ClassVar[str] = "accuracy"
+    outcome_bounds: ClassVar[tuple[float, float]] = (0, 1)  # type: ignore[misc]
     higher_is_better: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -188,11 +188,6 @@ class XOR(Family):
         """Bits, outputs and answers in [-1, 1], the fraction right in [0, 1]."""
         revealed = (-1, 1) if self.function == "table" else (0, 0)
         return Bounds(inputs=(-1, 1), outputs=(-1, 1), feedback=(0, 1), output_feedback=revealed)
-
-    @property
-    def outcome_bounds(self) -> tuple[float, float]:
-        """A fraction of answers."""
-        return 0, 1
 
     def sample_task(self, keys: Array) -> Task:
         """Draw sizes, bits and, where asked for, the table: keys [B, 4] -> Task."""
@@ -269,9 +264,3 @@ class XOR(Family):
             return 2 * xp.astype(xp.sum(bits, axis=-1) >= 0, bits.dtype) - 1
         index = xp.sum(task.digit * xp.astype(bits > 0, xp.int64), axis=-1, keepdims=True)  # [B, 1]
         return xp.take_along_axis(task.table, index, axis=-1)[:, 0]
-
-
-def memoriser_accuracy(bits: int, horizon: int) -> float:
-    """Accuracy on "table" of whoever remembers every example of the trial and guesses the rest."""
-    steps = range(horizon // 2, horizon)
-    return 1 - math.fsum((1 - 2.0**-bits) ** t for t in steps) / (2 * len(steps))

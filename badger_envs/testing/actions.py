@@ -56,7 +56,8 @@ def check_actions(target: Target, seed: int = 0, num_envs: int = 3, **settings: 
         )
         for time, action in enumerate(legal):
             require(
-                env.action_space.contains(_plain(action)), f"{what}: legal action {time} is not in the space"
+                env.action_space.contains(action if np.ndim(action) else np.int64(action)),
+                f"{what}: legal action {time} is not in the space",
             )
             if time % 3 == 0:
                 for label, illegal in _illegal(family, (num_envs,) if batched else ()):
@@ -74,10 +75,6 @@ def check_actions(target: Target, seed: int = 0, num_envs: int = 3, **settings: 
                 break
         env.close()
         twin.close()
-
-
-def _plain(action: Any) -> Any:
-    return action if isinstance(action, np.ndarray) and action.ndim else np.int64(action)
 
 
 def _beyond(action: Any) -> Any:

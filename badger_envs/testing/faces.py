@@ -168,14 +168,9 @@ def _batched_trial(family: Family, seed: int, actions: np.ndarray, device: str) 
         record = _flat(step.observation._asdict()) | {f"info {k}": to_numpy(v) for k, v in step.info.items()}
         results = {"reward": step.reward, "loss": step.loss, "terminated": step.terminated}
         records.append(record | {field: to_numpy(value) for field, value in results.items()})
-    records[0] |= {field: value for field, value in _first_info(env).items()}
+    info = env.family.info(env.task, env.family.initial_state(env.task))  # `reset` does not return it
+    records[0] |= {f"info {name}": to_numpy(value) for name, value in info.items()}
     return stack(records)
-
-
-def _first_info(env: Any) -> dict[str, np.ndarray]:
-    """Info of the torch face's first observation, which `reset` does not return."""
-    info = env.family.info(env.task, env.family.initial_state(env.task))
-    return {f"info {name}": to_numpy(value) for name, value in info.items()}
 
 
 def _pettingzoo_trial(env: Any, target: Target, seed: int, actions: np.ndarray) -> Trajectory:
@@ -201,20 +196,14 @@ def _pettingzoo_trial(env: Any, target: Target, seed: int, actions: np.ndarray) 
     for time, action in enumerate(actions):
         if env.agents:
             acts = chatter[:, time].copy()
-            acts[: family.slots.outputs, 0] = _scores(family, action)
+            written = np.eye(family.slots.outputs)[action] if family.action_kind == "categorical" else action
+            acts[: family.slots.outputs, 0] = written
             _, rewards, ends, _, infos = env.step(dict(zip(env.agents, acts, strict=True)))
             require(len(set(rewards.values())) == 1, "PettingZoo: experts' rewards differ")
             reward, end = next(iter(rewards.values())), all(ends.values())
         records.append({**seen(infos), "reward": reward, "terminated": end})
     env.close()
     return {field: array[:, None] for field, array in stack(records).items()}
-
-
-def _scores(family: Family, action: np.ndarray) -> np.ndarray:
-    """What output slots write to bring an action about."""
-    if family.action_kind == "categorical":
-        return np.eye(family.slots.outputs)[action]
-    return action
 
 
 def _seen(observation: dict[str, Any], info: dict[str, Any]) -> dict[str, Any]:

@@ -4,9 +4,10 @@ from typing import Any
 
 import torch
 from jaxtyping import Int
-from torch import Tensor, nn
+from torch import Tensor
 
-from badger_envs.family import Family, Observation, Slots
+from badger_envs.combinators.parts import wide_observation
+from badger_envs.family import Family, Observation
 from baselines.monolith.monolith import Monolith, MonolithState
 
 SIZES = ("inputs", "outputs", "input_size", "feedback", "output_feedback")
@@ -41,7 +42,7 @@ class PaddedMonolith(Monolith):
     ) -> tuple[MonolithState, Tensor, dict[str, Tensor]]:
         """As a monolith in the widest family; what it says of slots that are not there is dropped."""
         there = observation.outputs.shape[1]
-        after, action, record = super().act(state, padded(observation, self.slots), keys, step)
+        after, action, record = super().act(state, wide_observation(observation, self.slots), keys, step)
         if self.action_kind != "categorical":
             action = action[:, :there]  # (B, o)
         return after, action, {name: _cut(name, part, there) for name, part in record.items()}
@@ -49,22 +50,6 @@ class PaddedMonolith(Monolith):
     def unroll(self, *arguments: Any, **named: Any) -> Any:
         """Refused: it would see observations that are not padded."""
         raise NotImplementedError("a padded monolith acts step by step; train it by imitation")
-
-
-def padded(observation: Observation, slots: Slots) -> Observation:
-    """An observation as wide as `slots` in all its sizes, with zeros for what its family lacks."""
-    wide = {
-        name: [size - had for size, had in zip(shape, getattr(observation, name).shape[1:], strict=True)]
-        for name, shape in slots.shapes._asdict().items()
-    }
-    return Observation(
-        **{
-            name: nn.functional.pad(
-                getattr(observation, name), [n for m in reversed(missing) for n in (0, m)]
-            )
-            for name, missing in wide.items()
-        }
-    )
 
 
 def _cut(name: str, part: Tensor, there: int) -> Tensor:

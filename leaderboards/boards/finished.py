@@ -2,19 +2,22 @@
 
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from badger_agents.atomic_files import write_together
 from leaderboards.boards.board import Board
-from leaderboards.boards.costs import FILE as COSTS
-from leaderboards.boards.costs import costs_text, read_costs
-from leaderboards.boards.results import FILE, Row, parse_results, results_text, rows_of
+from leaderboards.boards.csv_rows import read_rows, rows_text
+from leaderboards.boards.results import COSTS, FILE, Cost, Row, read_costs, rows_of
 from leaderboards.boards.rows import RunRows, read_runs
 
 TASKS = "tasks.parquet"
 """The outcome of every task, beside `results.csv`: never in git or in the wheel."""
+
+COLUMNS = pa.schema(
+    {"agent": pa.string(), "seed": pa.int64(), "cell": pa.string(), "outcomes": pa.list_(pa.float64())}
+)
+"""Of that file; outcomes are of tasks 0 .. N - 1."""
 
 
 def put_together(board: Board, runs: Path, folder: Path) -> list[Row]:
@@ -30,11 +33,11 @@ def put_together(board: Board, runs: Path, folder: Path) -> list[Row]:
     """
     found = [run for of_agent in read_runs(runs, board).values() for run in of_agent]
     rows = [row for run in found for row in rows_of(board, run)]
-    seconds = {(run.agent, run.seed): run.facts.get("seconds") for run in found}
+    costs = [Cost(run.agent, run.seed, run.facts.get("seconds")) for run in found]
     write_together(
         {
-            folder / FILE: results_text(rows).encode(),
-            folder / COSTS: costs_text(seconds).encode(),
+            folder / FILE: rows_text(Row, rows).encode(),
+            folder / COSTS: rows_text(Cost, costs).encode(),
             folder / TASKS: _parquet(found),
         }
     )
@@ -62,8 +65,8 @@ def keep_runs(board: Board, folder: Path, kept: Path) -> None:
     seconds = {**read_costs(kept / COSTS), **read_costs(folder / COSTS)}
     write_together(
         {
-            kept / FILE: results_text(row for run in whole for row in runs[run]).encode(),
-            kept / COSTS: costs_text({run: seconds.get(run) for run in whole}).encode(),
+            kept / FILE: rows_text(Row, (row for run in whole for row in runs[run])).encode(),
+            kept / COSTS: rows_text(Cost, (Cost(*run, seconds.get(run)) for run in whole)).encode(),
         }
     )
 
@@ -71,34 +74,18 @@ def keep_runs(board: Board, folder: Path, kept: Path) -> None:
 def _runs_in(folder: Path) -> dict[tuple[str, int | None], list[Row]]:
     """Rows of each run in a folder's results."""
     runs: dict[tuple[str, int | None], list[Row]] = {}
-    if (folder / FILE).is_file():
-        for row in parse_results((folder / FILE).read_text(encoding="utf-8"), str(folder / FILE)):
-            runs.setdefault((row.agent, row.seed), []).append(row)
+    for row in read_rows(Row, folder / FILE):
+        runs.setdefault((row.agent, row.seed), []).append(row)
     return runs
 
 
-def read_tasks(path: Path) -> dict[tuple[str, int | None, str], np.ndarray]:
-    """Outcomes of tasks 0 .. N - 1 by line, outer seed and cell."""
-    table = pq.read_table(path).to_pydict()
-    return {
-        (agent, seed, cell): np.array(outcomes)
-        for agent, seed, cell, outcomes in zip(*(table[name] for name in NAMES), strict=True)
-    }
-
-
-NAMES = ("agent", "seed", "cell", "outcomes")
-"""Columns of the Parquet file: a row for each line, outer seed and cell."""
-
-
 def _parquet(runs: list[RunRows]) -> bytes:
-    """The file's bytes."""
-    rows = [(run.agent, run.seed, cell, values) for run in runs for cell, values in run.outcomes.items()]
-    arrays = [
-        pa.array([agent for agent, _, _, _ in rows], type=pa.string()),
-        pa.array([seed for _, seed, _, _ in rows], type=pa.int64()),
-        pa.array([cell for _, _, cell, _ in rows], type=pa.string()),
-        pa.array([values.tolist() for _, _, _, values in rows], type=pa.list_(pa.float64())),
+    """The file's bytes: a row for each line, outer seed and cell."""
+    rows = [
+        {"agent": run.agent, "seed": run.seed, "cell": cell, "outcomes": values.tolist()}
+        for run in runs
+        for cell, values in run.outcomes.items()
     ]
     sink = pa.BufferOutputStream()
-    pq.write_table(pa.table(arrays, names=list(NAMES)), sink, compression="zstd")
+    pq.write_table(pa.Table.from_pylist(rows, COLUMNS), sink, compression="zstd")
     return sink.getvalue().to_pybytes()

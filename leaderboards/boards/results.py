@@ -1,27 +1,23 @@
 """The results of a board: one CSV, from which all follows that it says; a row per line, seed and cell.
 
 The same trainings give the same bytes, however often they were stopped: what a clock says is in a file of its
-own (`leaderboards.boards.costs`).
+own, `COSTS`.
 """
 
-import csv
-import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, get_type_hints
+from typing import NamedTuple
 
-from badger_agents.atomic_files import write_atomically
 from leaderboards.boards.board import FOLDER, Board, BoardError
-from leaderboards.boards.costs import FILE as COSTS
-from leaderboards.boards.costs import read_costs
+from leaderboards.boards.csv_rows import read_rows
 from leaderboards.boards.rows import RunRows
 
 FILE = "results.csv"
 """Beside a board's board.toml: what the suite keeps of it."""
 
-NEVER = "never"
-"""Outer steps to a threshold that a training did not cross."""
+COSTS = "costs.csv"
+"""What trainings took by the clock: beside the results, which do not depend on it, and written together."""
 
 
 class Row(NamedTuple):
@@ -77,6 +73,14 @@ class Row(NamedTuple):
         return self.status == "ok"
 
 
+class Cost(NamedTuple):
+    """Seconds of the training of a line with an outer seed, on one core; None where nobody measured them."""
+
+    agent: str
+    seed: int | None
+    seconds: float | None
+
+
 class Run(NamedTuple):
     """One line with one outer seed: its rows, by cell.
 
@@ -106,8 +110,6 @@ class Run(NamedTuple):
 Results = Mapping[str, Sequence[Run]]
 """Runs of each line of a board, in its order."""
 
-_KINDS = {name: str(kind) for name, kind in get_type_hints(Row).items()}
-
 
 def rows_of(board: Board, run: RunRows) -> list[Row]:
     """The rows of one run from its outcomes task by task, or of its failure."""
@@ -135,47 +137,6 @@ def rows_of(board: Board, run: RunRows) -> list[Row]:
     ]
 
 
-def results_text(rows: Iterable[Row]) -> str:
-    """Rows as the text of a file; equal rows give equal bytes."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(Row._fields)
-    writer.writerows([_said(value) for value in row] for row in rows)
-    return text.getvalue()
-
-
-def write_results(path: Path, rows: Iterable[Row]) -> None:
-    """Write results whole or not at all."""
-    write_atomically(path, results_text(rows).encode())
-
-
-def parse_results(text: str, source: str) -> list[Row]:
-    """Rows from the text of a file.
-
-    Args:
-        text: of the file.
-        source: what it is, for messages.
-
-    Raises:
-        BoardError: it is none.
-    """
-    lines = csv.reader(io.StringIO(text))
-    try:
-        if next(lines, None) != list(Row._fields):
-            raise BoardError(f"{source} has another header than {','.join(Row._fields)}")
-        rows = []
-        for number, line in enumerate(lines, 2):
-            try:
-                rows.append(
-                    Row(*(_read(_KINDS[name], value) for name, value in zip(Row._fields, line, strict=True)))
-                )
-            except ValueError:
-                raise BoardError(f"{source}: line {number} is no row: {str(line)[:80]}") from None
-    except csv.Error as error:
-        raise BoardError(f"{source} is no CSV: {error}") from None
-    return rows
-
-
 def read_results(board: Board, path: Path | None = None) -> dict[str, list[Run]]:
     """The runs of a board, by line in the board's order; of a line without any, an empty list.
 
@@ -188,15 +149,26 @@ def read_results(board: Board, path: Path | None = None) -> dict[str, list[Run]]
         BoardError: a file is damaged, or a run lacks a cell.
     """
     path = FOLDER / board.name / FILE if path is None else path
-    found: dict[str, list[Run]] = {agent: [] for agent in board.agents}
-    if not path.is_file():
-        return found
-    found = group(board, parse_results(path.read_text(encoding="utf-8"), str(path)), str(path))
+    found = group(board, read_rows(Row, path), str(path))
     seconds = read_costs(path.with_name(COSTS))
     return {
         agent: [run._replace(seconds=seconds.get((agent, run.seed))) for run in runs]
         for agent, runs in found.items()
     }
+
+
+def read_costs(path: Path) -> dict[tuple[str, int | None], float | None]:
+    """Seconds of runs from a file, by line and outer seed; none if it is not there.
+
+    Raises:
+        BoardError: it is damaged.
+    """
+    found: dict[tuple[str, int | None], float | None] = {}
+    for number, (agent, seed, seconds) in enumerate(read_rows(Cost, path), 2):
+        if (agent, seed) in found or not 0 <= (seconds or 0) < math.inf:
+            raise BoardError(f"{path}: line {number} is there twice, or no time: {agent}, {seed}, {seconds}")
+        found[agent, seed] = seconds
+    return found
 
 
 def group(board: Board, rows: Iterable[Row], source: str) -> dict[str, list[Run]]:
@@ -219,25 +191,3 @@ def group(board: Board, rows: Iterable[Row], source: str) -> dict[str, list[Run]
             raise BoardError(f"{source}: {agent}, seed {seed} lacks {sorted(missing)[0]}; measure it again")
         found[agent].append(Run(agent, seed, cells))
     return found
-
-
-def _said(value: Any) -> Any:
-    """A value as the file has it."""
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        return NEVER if math.isinf(value) else repr(float(value))
-    return value
-
-
-def _read(kind: str, text: str) -> Any:
-    """A value from the file."""
-    if "str" in kind:
-        return text
-    if not text:
-        if "None" in kind:
-            return None
-        raise ValueError("empty")
-    if text == NEVER:
-        return math.inf
-    return int(text) if "int" in kind else float(text)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from badger_agents.atomic_files import write_together
-from leaderboards.boards.board import FOLDER, Board, BoardError
+from leaderboards.boards.board import Board, BoardError
 
 COLUMNS = ["cell", "outcome"]
 """Of raw rows; a cell's stand in the order of its tasks, whose numbers would be a third of the file."""
@@ -35,11 +35,6 @@ class RunRows(NamedTuple):
     def ok(self) -> bool:
         """Whether there are outcomes."""
         return self.facts["status"] == "ok"
-
-
-def kept_folder(board: Board) -> Path:
-    """Where the suite keeps the runs of a board of its own."""
-    return FOLDER / board.name / "runs"
 
 
 def stem(agent: str, seed: int | None) -> str:

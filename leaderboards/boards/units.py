@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from badger_agents.recipe.loading import Recipe, check_recipe
-from badger_agents.training.run import CHECKPOINT
 from leaderboards.boards.board import Board, identity
 from leaderboards.boards.rows import read_run, stem
 
@@ -64,11 +63,6 @@ def rows_folder(out: Path, board: Board) -> Path:
 def run_folder(out: Path, board: Board, agent: str, seed: int) -> Path:
     """Run folder of an agent's training, whose weights a line was measured with."""
     return out / TRAINED / shared_recipe(board.recipe(agent)).name / f"seed{seed}"
-
-
-def checkpoint_of(out: Path, board: Board, agent: str, seed: int) -> Path:
-    """Checkpoint with an agent's weights."""
-    return run_folder(out, board, agent, seed) / CHECKPOINT
 
 
 def shared_recipe(recipe: Recipe) -> Recipe:

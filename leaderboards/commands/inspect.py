@@ -10,7 +10,7 @@ from leaderboards.cells import Cell, prepare
 from leaderboards.inspection import look_inside, outcomes, the_badger, treatments
 from leaderboards.options import check_device, check_seed, check_trials, progress_bar
 from leaderboards.plots.inside import draw_inside
-from leaderboards.plots.style import ENDINGS, save_figure
+from leaderboards.plots.style import check_ending, save_figure
 from leaderboards.results import record, show
 from leaderboards.runs import family_settings, find, make_folder, parse_settings
 
@@ -58,8 +58,7 @@ def inspect(
     (case,) = prepare(source, [Cell(changes, swaps)], "test", seed, device)
     badger, receiver = the_badger(case), the_badger(case._replace(run=source.open(device, **swaps)))
     path = out if out is not None else Path(f"{case.run.name}-inside.png")
-    if path.suffix not in ENDINGS:
-        raise ValueError(f"cannot draw into {path}; its name must end in {', '.join(ENDINGS)}")
+    check_ending(path)
     make_folder(path.parent)
     treated = treatments(badger, receiver, case.family.horizon)
     with progress_bar() as bar:

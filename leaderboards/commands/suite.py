@@ -17,6 +17,7 @@ from badger_agents.recipe.schema import RecipeError
 from badger_agents.training.own_code import keep_code
 from badger_envs.family import Family
 from baselines.sb3_models import load_sb3
+from leaderboards.boards.csv_rows import read_rows
 from leaderboards.options import check_device, check_seeds
 from leaderboards.plots.profile import draw_profile
 from leaderboards.plots.style import save_figure
@@ -32,7 +33,6 @@ from leaderboards.suite import (
     Score,
     measure_model,
     measure_source,
-    read_scores,
     recipe_for,
     scores,
 )
@@ -104,7 +104,7 @@ def run(
     own = [score._replace(note=refused.get(ABILITIES[score.ability].family, score.note)) for score in own]
     if all(math.isnan(score.value) for score in own):
         raise ValueError(f"the agent fits no family: {own[0].note}")
-    beside = [score for score in read_scores() if score.agent != called]
+    beside = [score for score in read_rows(Score, REFERENCES) if score.agent != called]
     title = f"{called}: {said_of(own)}"
     figure = draw_profile([*own, *beside], title)
     pictures = [folder / "profile.png", folder / "profile.svg"]

@@ -109,11 +109,6 @@ def board_lines(
     return [*head, *apart, *shown[0], *apart * bool(parts), *shown[1], *end]
 
 
-def cost_lines(board: Board, results: Results) -> list[str]:
-    """What contestants cost."""
-    return _costs(board, results, standings(board, results))
-
-
 def _claims(board: Board, found: Sequence[Verdict]) -> list[str]:
     """What may be claimed, those of whom the same is said together."""
     alike: dict[str, list[str]] = {}
@@ -194,8 +189,9 @@ def _contestants(board: Board, lines: Sequence[Standing]) -> list[str]:
     )
 
 
-def _costs(board: Board, results: Results, lines: Sequence[Standing]) -> list[str]:
-    """The table of costs, medians over outer seeds."""
+def cost_lines(board: Board, results: Results) -> list[str]:
+    """What contestants cost: a table, medians over outer seeds."""
+    lines = standings(board, results)
     conditions = any(line.condition for line in lines)
     steps = board.threshold is not None
     head = ["cost", *["where"] * conditions, *["outer steps to it"] * steps]

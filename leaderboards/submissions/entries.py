@@ -3,8 +3,10 @@
 import shutil
 from pathlib import Path
 
+from badger_agents.atomic_files import write_atomically
 from leaderboards.boards.board import Board, EntrantTable
-from leaderboards.boards.results import Row, Run, group, parse_results, write_results
+from leaderboards.boards.csv_rows import parse_rows, rows_text
+from leaderboards.boards.results import Row, Run, group
 from leaderboards.submissions.manifest import FILE, RECIPE, RESULTS
 from leaderboards.submissions.validation import Submission
 
@@ -18,7 +20,7 @@ def write_verified(folder: Path, submission: Submission, rows: list[Row]) -> Non
     target.mkdir(parents=True, exist_ok=True)
     for name in {FILE, *submission.manifest.files} - {RESULTS}:
         shutil.copy(submission.folder / name, target / name)
-    write_results(target / RESULTS, rows)
+    write_atomically(target / RESULTS, rows_text(Row, rows).encode())
 
 
 def with_submissions(board: Board, folder: Path) -> tuple[Board, dict[str, list[Run]]]:
@@ -35,8 +37,8 @@ def with_submissions(board: Board, folder: Path) -> tuple[Board, dict[str, list[
     rows: list[Row] = []
     for path in sorted((folder / board.name).glob(f"*/{RESULTS}")):
         line = f"{path.parent.name} (submitted)"
-        found = parse_results(
-            path.read_text(encoding="utf-8"), f"submission {path.parent.name} to {board.name}"
+        found = parse_rows(
+            Row, path.read_text(encoding="utf-8"), f"submission {path.parent.name} to {board.name}"
         )
         cells = sorted({row.cell for row in found})
         lines[line] = EntrantTable(recipe=str(path.with_name(RECIPE)), cells=cells)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import badger_envs
+from badger_agents.atomic_files import write_atomically
 from badger_agents.class_loading import Trust
 from badger_agents.evaluation import evaluate
 from badger_agents.training.checkpoint import (
@@ -24,7 +25,8 @@ from badger_agents.training.own_code import keep_code
 from badger_agents.training.run import CHECKPOINT, LOG
 from badger_envs.testing.golden import check_golden, golden_sha256
 from leaderboards.boards.board import Board, EntrantTable
-from leaderboards.boards.results import Row, rows_of, write_results
+from leaderboards.boards.csv_rows import rows_text
+from leaderboards.boards.results import Row, rows_of
 from leaderboards.boards.rows import RunRows
 from leaderboards.submissions.manifest import (
     FILE,
@@ -99,7 +101,7 @@ def prepare(
                 raise ValueError(f"{run} was trained by another recipe or code than the runs before it")
             save_checkpoint(part / weights_file(seed), kept)
             rows += rows_of(alone, measured(name, board, cells, checkpoint, costs))
-        write_results(part / RESULTS, rows)
+        write_atomically(part / RESULTS, rows_text(Row, rows).encode())
         there = [RECIPE, RESULTS, *sorted(file.name for file in part.glob("*.py"))]
         manifest = Manifest(
             format=1,

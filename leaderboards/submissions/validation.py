@@ -17,7 +17,8 @@ from badger_agents.recipe.loading import Recipe
 from badger_agents.training.checkpoint import FORMAT, weights_sha256
 from badger_envs.testing.golden import golden_sha256
 from leaderboards.boards.board import Board, BoardError, board_names, load_board
-from leaderboards.boards.results import Row, parse_results
+from leaderboards.boards.csv_rows import parse_rows
+from leaderboards.boards.results import Row
 from leaderboards.submissions.contestants import own_code, parse_recipe, refusals
 from leaderboards.submissions.manifest import (
     FILE,
@@ -103,7 +104,7 @@ def validate(folder: Path, board: Board | None = None) -> Submission:
     found = list(_files(folder, manifest))
     try:
         recipe = parse_recipe(read_tables(folder, RECIPE), RECIPE)
-        rows = parse_results(read(folder, RESULTS).decode(errors="replace"), RESULTS)
+        rows = parse_rows(Row, read(folder, RESULTS).decode(errors="replace"), RESULTS)
     except SubmissionError as error:
         raise SubmissionError(*dict.fromkeys([*found, *error.lines])) from None
     except BoardError as error:

@@ -4,9 +4,7 @@ All rows are kept, in `tuning.csv` beside the board's file. What is chosen follo
 candidate with the best mean over the tuning's outer seeds, of equals the first.
 """
 
-import csv
 import hashlib
-import io
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +16,7 @@ from badger_agents.estimators.optimiser import AdamSettings, OptimiserSettings
 from badger_agents.recipe.loading import Recipe
 from badger_agents.recipe.schema import EvaluationTable
 from leaderboards.boards.board import FOLDER, Board, BoardError, TuningTable, identity, load_board
+from leaderboards.boards.csv_rows import read_rows, rows_text
 
 FILE = "tuning.csv"
 """Beside a board's file: all candidates that were tried."""
@@ -113,32 +112,16 @@ def tuning_file(name_or_path: str) -> Path:
 
 def read_tuning(path: Path) -> list[TuningRow]:
     """Rows of a file; none if it is not there. BoardError if it is damaged."""
-    if not path.is_file():
-        return []
-    rows = []
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        try:
-            for row in reader:
-                agent, candidate, seed, status, mean, fingerprint = (row[name] for name in TuningRow._fields)
-                if status not in ("ok", DIVERGES):
-                    raise ValueError(f"status {status!r}")
-                outcome = float(mean) if status == "ok" else None
-                rows.append(TuningRow(agent, candidate, int(seed), status, outcome, fingerprint))
-        except (KeyError, TypeError, ValueError) as error:
-            raise BoardError(
-                f"{path}, line {reader.line_num}, is no row of tuning ({error}); delete the line"
-            ) from error
+    rows = read_rows(TuningRow, path)
+    for number, row in enumerate(rows, 2):
+        if row.status not in ("ok", DIVERGES) or (row.status == "ok") != (row.mean is not None):
+            raise BoardError(f"{path}: line {number} is no row of tuning; delete the line")
     return rows
 
 
 def write_tuning(path: Path, rows: Iterable[TuningRow]) -> None:
     """Write rows; the file is replaced whole or not at all."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(TuningRow._fields)
-    writer.writerows(["" if value is None else value for value in row] for row in rows)
-    write_atomically(path, text.getvalue().encode())
+    write_atomically(path, rows_text(TuningRow, rows).encode())
 
 
 def arms(board: Board, agents: Sequence[str] = ()) -> list[str]:

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from badger_agents.training.run import CHECKPOINT
 from leaderboards.boards import results
 from leaderboards.boards.board import FOLDER, Board, board_names, load_board
 from leaderboards.boards.finished import put_together
-from leaderboards.boards.units import checkpoint_of, rows_folder, units_of
+from leaderboards.boards.units import rows_folder, run_folder, units_of
 from leaderboards.boards.work import make
 from leaderboards.commands.board import with_policy
 from leaderboards.toml_text import recipe_text
@@ -164,10 +165,10 @@ def test_a_policy_of_one_s_own_is_trained_and_told_where_it_stands(
     assert done.status == 0, done.err
     assert {row["agent"]: row["seeds"] for row in done.results} == {"talk": 2, "Mine": 2}
     assert "Mine: no difference shown to talk" in json.loads(done.out)["note"]
-    before = checkpoint_of(place / "mine", *with_policy(board, f"{mine}:Mine"), 0).read_bytes()
+    before = (run_folder(place / "mine", *with_policy(board, f"{mine}:Mine"), 0) / CHECKPOINT).read_bytes()
     mine.write_text(POLICY.replace("tanh", "sin"))  # another policy: trained anew
     assert run(capsys, *words, "--policy", f"{mine}:Mine").status == 0
-    after = checkpoint_of(place / "mine", *with_policy(board, f"{mine}:Mine"), 0)
+    after = run_folder(place / "mine", *with_policy(board, f"{mine}:Mine"), 0) / CHECKPOINT
     assert after.read_bytes() != before
     for wrong in (f"{place}/other.py:Mine", "Mine", f"{mine}:talk", f"{mine}:Lost"):
         assert "Traceback" not in refused(capsys, *words, "--policy", wrong)

@@ -229,7 +229,7 @@ def test_a_damaged_row_is_told_by_its_line(tmp_path: Path) -> None:
     write_tuning(file, rows_of(board, "talk", 0.5, 0.5, 0.1, None))
     assert [row.mean for row in read_tuning(file)] == [0.5, 0.5, 0.1, None]
     file.write_text(file.read_text().replace(",ok,0.1", ",ok,"))
-    with pytest.raises(BoardError, match=r"line 4, is no row of tuning"):
+    with pytest.raises(BoardError, match="line 4 is no row of tuning"):
         read_tuning(file)
 
 

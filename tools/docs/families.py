@@ -14,7 +14,7 @@ from badger_envs import TABLE, scoring
 from badger_envs.registry import Entry, family_of
 from baselines.references import candidates_of
 from leaderboards.boards.standing import short
-from leaderboards.numbers import table
+from leaderboards.results import markdown
 
 SEED = 1
 """The task of the test split that is shown."""
@@ -88,7 +88,7 @@ def _ids(entries: list[Entry]) -> str:
         scale = known.get(entry.id)
         ends = (scale.floor, scale.reference) if scale else ()
         rows.append(row + ([f"{short(end.mean)} ({end.agent})" for end in ends] or ["not measured"] * 2))
-    return table(["id", "task", "outcome", "floor (score 0)", "reference (score 1)"], rows)
+    return markdown(["id", "task", "outcome", "floor (score 0)", "reference (score 1)"], rows)
 
 
 def _spaces(id: str) -> str:
@@ -103,7 +103,7 @@ def _spaces(id: str) -> str:
     told = (
         f'With `observation="flat"` the observation is one array {flat}, with `observation="rl2"` one {rl2}.'
     )
-    return table(["part of the observation", "space"], rows) + "\n\n" + told
+    return markdown(["part of the observation", "space"], rows) + "\n\n" + told
 
 
 def _space(space: gym.Space[Any]) -> str:

@@ -2,8 +2,6 @@
 
 from typing import NamedTuple
 
-from array_api_compat import device
-
 from badger_envs import keyed_random
 from badger_envs.families.synthetic import maps
 from badger_envs.families.synthetic.maps import Maps
@@ -161,12 +159,6 @@ def map_of(task: Task) -> Maps:
 def dtype_of(array: Array) -> str:
     """The name of an array's dtype."""
     return str(array.dtype).rpartition(".")[2]
-
-
-def numbers(like: Array, count: int) -> Array:
-    """0 to count - 1, int64 [1, count], where `like` is."""
-    xp = namespace(like)
-    return xp.arange(count, dtype=xp.int64, device=device(like))[None, :]
 
 
 def count(mask: Array) -> Array:

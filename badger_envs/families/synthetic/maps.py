@@ -3,11 +3,9 @@
 import math
 from typing import NamedTuple
 
-from array_api_compat import device
-
 from badger_envs import keyed_random
 from badger_envs.families.task_kinds import draw_kind
-from badger_envs.family import namespace
+from badger_envs.family import namespace, positions
 from badger_envs.keyed_random import Array
 
 KINDS = ("linear", "sparse", "threshold", "network", "tree", "lookup")
@@ -132,8 +130,7 @@ def _leaf(name: str, asked: Array) -> Array:
         chosen = xp.argmax(asked, axis=-1)  # [B, P]
     else:
         chosen = sum(xp.astype(asked[..., k] > 0, xp.int64) << k for k in range(SPLITS))
-    numbers = xp.arange(UNITS, dtype=xp.int64, device=device(asked))
-    return xp.astype(chosen[..., None] == numbers, asked.dtype)
+    return xp.astype(chosen[..., None] == positions(asked, UNITS), asked.dtype)
 
 
 def _rank(numbers: Array) -> Array:

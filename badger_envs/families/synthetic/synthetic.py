@@ -10,7 +10,7 @@ from array_api_compat import device
 from badger_envs import keyed_random
 from badger_envs.families.synthetic import goals, maps
 from badger_envs.families.synthetic.goals import GOALS, LEAST, Asked, Task
-from badger_envs.families.task_kinds import Kinds, check_kinds, draw_kind, held_out_kinds
+from badger_envs.families.task_kinds import Kinds, OfKinds, check_kinds, draw_kind
 from badger_envs.family import (
     ActionKind,
     Bounds,
@@ -25,6 +25,7 @@ from badger_envs.family import (
     check_integer,
     check_number,
     namespace,
+    positions,
 )
 from badger_envs.keyed_random import Array
 
@@ -61,7 +62,7 @@ class State(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Synthetic(Family):
+class Synthetic(OfKinds, Family):
     """Answer to a hidden map of which everything is drawn: what it is, what is asked of it, what is told.
 
     ## Description
@@ -162,6 +163,7 @@ class Synthetic(Family):
     told_steps: int | None = None
     distinct: int | None = None
 
+    known_kinds: ClassVar[tuple[str, ...]] = maps.KINDS
     outcome: ClassVar[str] = "error"
 
     def __post_init__(self) -> None:
@@ -198,15 +200,6 @@ class Synthetic(Family):
             "features", self.features, self.test_features, split=self.split, shuffled=self.shuffle_slots
         )
         return Sizes.of_setting("inputs", self), features, Sizes.of_setting("outputs", self)
-
-    @functools.cached_property
-    def _kinds_of_splits(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        return held_out_kinds("kind", maps.KINDS, self.kind, self.test_kind)
-
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """Kinds that the tasks of this split are drawn from."""
-        return self._kinds_of_splits[self.split == "test"]
 
     @functools.cached_property
     def _asked(self) -> Asked:
@@ -286,7 +279,7 @@ class Synthetic(Family):
         late = xp.astype(xp.floor(drawn[:, 3:4] * (self.delay + 1)), xp.int64)  # [B, 1]
         count = xp.sum(written, axis=-1, keepdims=True)  # [B, 1]
         ear = xp.floor(drawn[:, 4:5] * count) if self.local else count  # past the last: none
-        mask, numbers = outputs.spread(written, order), goals.numbers(written, written.shape[1])
+        mask, numbers = outputs.spread(written, order), positions(written, written.shape[1])
         return Task(
             **hidden_map._asdict(),
             used=used,
@@ -297,7 +290,7 @@ class Synthetic(Family):
             told=xp.stack(list(draw_kind(drawn[:, 0], self._messages).values()), axis=-1),
             unit=self.unit ** (2 * drawn[:, 1] - 1),
             loudness=math.sqrt(3) * self.loudness * drawn[:, 2],
-            late=xp.astype(late == goals.numbers(late, self.delay + 1), mask.dtype),
+            late=xp.astype(late == positions(late, self.delay + 1), mask.dtype),
             ear=outputs.spread(xp.astype(ear == xp.astype(numbers, mask.dtype), mask.dtype), order),
             column=xp.astype(drawn[:, 5] * (1 + self.shuffle_slots), xp.int64),
             input_mask=inputs.spread(there, inputs.order(keys)) if self.context else 0 * mask[:, :1] + 1,
@@ -310,7 +303,7 @@ class Synthetic(Family):
     def _in_use(self, keys: Array, sizes: Sizes) -> Array:
         """1 for the elements that a task has, [B, highest]."""
         xp = namespace(keys)
-        return xp.astype(goals.numbers(keys, sizes.limits[1]) < sizes.count(keys), getattr(xp, self.dtype))
+        return xp.astype(positions(keys, sizes.limits[1]) < sizes.count(keys), getattr(xp, self.dtype))
 
     def _mixing(self, keys: Array, used: Array) -> Array:
         """A random matrix [B, N, N], whose rows have absolute values that sum to 1; [B, 0, N] if unmixed."""
@@ -342,7 +335,7 @@ class Synthetic(Family):
         heard = xp.sum(state.heard * task.late[:, :, None], axis=1)  # [B, 2 + O]
         about_all, told, each = heard[:, :1], heard[:, 1:2] * task.output_mask, heard[:, 2:]
         locally = xp.sum(task.ear, axis=-1, keepdims=True)  # [B, 1]
-        here = xp.astype(task.column[:, None] == goals.numbers(task.column, 2), told.dtype)  # [B, 2]
+        here = xp.astype(task.column[:, None] == positions(task.column, 2), told.dtype)  # [B, 2]
         each = (each + task.ear * about_all)[:, :, None] * here[:, None, :]
         return Observation(
             inputs=shown,

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
 from badger_agents.whitebox import metrics
 from badger_agents.whitebox.probes import trial_permutations
@@ -17,28 +16,6 @@ ROWS = 200
 
 def permutations(seed: int, rows: int = ROWS, count: int = 60) -> np.ndarray:
     return trial_permutations(keyed_random.outer_keys(seed, 0, rows), count)
-
-
-shares = arrays(float, (3, 4), elements=st.floats(0.01, 1)).map(lambda a: a / a.sum(1, keepdims=True))
-
-
-@given(shares, shares)
-def test_a_deaf_listener_has_no_causal_influence_at_all(policy: np.ndarray, weights: np.ndarray) -> None:
-    deaf = np.repeat(policy[:, None], 4, axis=1)  # the same distribution whatever is said
-    assert metrics.causal_influence(deaf, weights) == 0.0
-    assert metrics.causal_influence(deaf) == 0.0
-
-
-def test_causal_influence_by_hand() -> None:
-    copies = np.eye(4)[None]  # does what it is told: all of a message's two bits
-    assert metrics.causal_influence(copies) == pytest.approx(2.0)
-    half = np.array([[[1.0, 0.0], [0.5, 0.5]]])
-    expected = 0.5 * math.log2(1 / 0.75) + 0.5 * (0.5 * math.log2(0.5 / 0.75) + 0.5 * math.log2(0.5 / 0.25))
-    assert metrics.causal_influence(half) == pytest.approx(expected)
-    weights = np.array([[0.9, 0.1]])  # the mixture is (0.95, 0.05)
-    expected = 0.9 * math.log2(1 / 0.95) + 0.1 * (0.5 * math.log2(0.5 / 0.95) + 0.5 * math.log2(0.5 / 0.05))
-    assert metrics.causal_influence(half, weights) == pytest.approx(expected)
-    assert metrics.causal_influence(half, np.array([[1.0, 0.0]])) == 0.0  # never anything else is said
 
 
 def test_causal_effect_of_a_linear_listener() -> None:

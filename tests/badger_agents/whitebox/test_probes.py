@@ -36,10 +36,10 @@ def test_roles_in_the_states_are_found_and_others_are_not() -> None:
     noise = rng.normal(size=(STEPS, TRIALS, EXPERTS, 8))
     nothing = role_decodability(noise, roles, control)
     assert nothing.chance == 1 / EXPERTS
-    assert abs(nothing.selectivity) < 0.05
+    assert abs(nothing.accuracy - nothing.control) < 0.05
     found = role_decodability(noise + 5 * np.eye(EXPERTS, 8)[roles], roles, control)
     assert found.accuracy > 0.97
-    assert found.selectivity > 0.6
+    assert found.accuracy - found.control > 0.6
 
 
 def test_the_control_task_uncovers_a_probe_that_learns_by_heart() -> None:

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pyarrow import parquet
 
 from leaderboards.boards.board import BoardError, board_names
-from leaderboards.boards.costs import FILE as COSTS
-from leaderboards.boards.costs import costs_text, read_costs
-from leaderboards.boards.finished import TASKS, keep_runs, put_together, read_tasks
-from leaderboards.boards.results import FILE, read_results, results_text, write_results
+from leaderboards.boards.csv_rows import rows_text
+from leaderboards.boards.finished import TASKS, keep_runs, put_together
+from leaderboards.boards.results import COSTS, FILE, Cost, Row, read_costs, read_results
 from leaderboards.boards.rows import RunRows, write_run
 from leaderboards.boards.standing import stale, standings
 from leaderboards.site.board_text import cost_lines
@@ -23,20 +23,18 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     made = made_up(board, {"talk": 0.1, "silent": 0.7})
     made["talk"] = [failed(made["talk"][0]), *made["talk"][1:]]
     rows = [row for runs in made.values() for run in runs for row in run.rows.values()]
-    write_results(tmp_path / FILE, rows)
+    (tmp_path / FILE).write_text(rows_text(Row, rows))
     costs = {(run.agent, run.seed): run.seconds for runs in made.values() for run in runs}
-    (tmp_path / COSTS).write_text(costs_text(costs))
+    (tmp_path / COSTS).write_text(rows_text(Cost, (Cost(*key, each) for key, each in costs.items())))
     assert read_results(board, tmp_path / FILE) == made
     assert read_costs(tmp_path / COSTS) == costs
-    assert (tmp_path / FILE).read_text() == results_text(rows)
 
 
 def test_without_costs_nothing_but_seconds_is_missing(tmp_path: Path) -> None:
     board = tiny_board(tmp_path, seeds=10)
     made = made_up(board, {"talk": 0.1, "silent": 0.7})
-    write_results(
-        tmp_path / FILE, [row for runs in made.values() for run in runs for row in run.rows.values()]
-    )
+    rows = [row for runs in made.values() for run in runs for row in run.rows.values()]
+    (tmp_path / FILE).write_text(rows_text(Row, rows))
     found = read_results(board, tmp_path / FILE)
     assert found == {agent: [run._replace(seconds=None) for run in runs] for agent, runs in made.items()}
     told = [cost_lines(board, results) for results in (made, found)]
@@ -78,7 +76,7 @@ def test_damaged_costs_are_told(tmp_path: Path, text: str, told: str) -> None:
 def test_damage_is_told(tmp_path: Path, change: object, told: str) -> None:
     board = tiny_board(tmp_path, seeds=10)
     runs = made_up(board, {"talk": 0.1})["talk"]
-    text = results_text(row for run in runs for row in run.rows.values())
+    text = rows_text(Row, (row for run in runs for row in run.rows.values()))
     (tmp_path / FILE).write_text(change(text))  # type: ignore[operator]
     with pytest.raises(BoardError, match=told):
         read_results(board, tmp_path / FILE)
@@ -112,12 +110,12 @@ def test_results_are_the_sums_of_the_parquet_file_and_no_order_changes_them(tmp_
         put_together(board, tmp_path / name / "rows", tmp_path / name)
         written[name] = [(tmp_path / name / file).read_bytes() for file in (FILE, COSTS, TASKS)]
     assert written["one"] == written["other"]
-    tasks = read_tasks(tmp_path / "one" / TASKS)
+    tasks = parquet.read_table(tmp_path / "one" / TASKS).to_pylist()
     found = read_results(board, tmp_path / "one" / FILE)
     assert len(tasks) == 8
-    for (agent, seed, cell), outcomes in tasks.items():
-        (run,) = [run for run in found[agent] if run.seed == seed]
-        row = run.rows[cell]
+    for task in tasks:
+        (run,) = [run for run in found[task["agent"]] if run.seed == task["seed"]]
+        row, outcomes = run.rows[task["cell"]], np.array(task["outcomes"])
         assert run.seconds == 2.5
         assert (row.mean, row.std, row.tasks) == (outcomes.mean(), outcomes.std(), board.tasks)
 
@@ -132,9 +130,10 @@ def test_what_is_kept_stays_where_it_was_not_made_again(tmp_path: Path) -> None:
     }
     for name, runs in halves.items():
         (tmp_path / name).mkdir()
-        write_results(tmp_path / name / FILE, [row for run in runs for row in run.rows.values()])
-        costs = {(run.agent, run.seed): run.seconds for run in runs}
-        (tmp_path / name / COSTS).write_text(costs_text(costs))
+        rows = [row for run in runs for row in run.rows.values()]
+        (tmp_path / name / FILE).write_text(rows_text(Row, rows))
+        costs = [Cost(run.agent, run.seed, run.seconds) for run in runs]
+        (tmp_path / name / COSTS).write_text(rows_text(Cost, costs))
     keep_runs(board, tmp_path / "new", tmp_path / "kept")
     found = read_results(board, tmp_path / "kept" / FILE)
     assert found["talk"] == [*first["talk"][:3], *again["talk"][3:]]

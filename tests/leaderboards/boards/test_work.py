@@ -21,12 +21,10 @@ from badger_agents.training.checkpoint import load_checkpoint
 from badger_agents.training.loop import train, train_population
 from badger_agents.training.run import CHECKPOINT, DivergenceError, RunPlan
 from leaderboards.boards.board import Board, BoardError
-from leaderboards.boards.costs import FILE as COSTS
-from leaderboards.boards.costs import read_costs
 from leaderboards.boards.finished import TASKS, put_together
-from leaderboards.boards.results import FILE, read_results
+from leaderboards.boards.results import COSTS, FILE, read_costs, read_results
 from leaderboards.boards.rows import RunRows, read_run, read_runs, write_run
-from leaderboards.boards.units import checkpoint_of, missing, rows_folder, shard_of, units_of
+from leaderboards.boards.units import missing, rows_folder, run_folder, shard_of, units_of
 from leaderboards.boards.work import first_below, make
 from leaderboards.runs import open_run
 from leaderboards.toml_text import recipe_text
@@ -61,7 +59,7 @@ def contents(out: Path, board: Board) -> tuple[bytes, bytes]:
 def test_rows_are_those_of_the_trained_weights(tmp_path: Path) -> None:
     board = tiny_board(tmp_path)
     run = {run.seed: run for run in made(tmp_path, board, ("talk",))}[1]
-    agent = open_run(str(checkpoint_of(tmp_path, board, "talk", 1).parent)).agent
+    agent = open_run(str(run_folder(tmp_path, board, "talk", 1))).agent
     alone = evaluate(agent, board.cells["long"].family(), board.tasks, seed=0).outcomes
     np.testing.assert_allclose(run.outcomes["long"], alone.numpy(), rtol=1e-6)
     assert run.facts["trials"] == 3 * 8
@@ -74,7 +72,7 @@ def test_rows_are_those_of_the_trained_weights(tmp_path: Path) -> None:
 
 def test_a_seed_of_a_board_is_the_seed_that_badger_train_trains(ready: Path) -> None:
     board = tiny_board(ready)
-    kept = load_checkpoint(checkpoint_of(ready, board, "talk", 1))
+    kept = load_checkpoint(run_folder(ready, board, "talk", 1) / CHECKPOINT)
     alone = train(board.recipe("talk"), 1, ready / "alone")
     for name, weight in alone.weights.items():
         torch.testing.assert_close(kept.weights[name], weight, atol=1e-5, rtol=1e-5)

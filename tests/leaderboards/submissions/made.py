@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from leaderboards.boards.board import Board, load_board
-from leaderboards.boards.results import Row, parse_results, results_text
+from leaderboards.boards.csv_rows import parse_rows, rows_text
+from leaderboards.boards.results import Row
 from leaderboards.cli import main
 from leaderboards.submissions.manifest import FILE, RESULTS, SubmissionError
 from leaderboards.submissions.validation import validate
@@ -61,8 +62,8 @@ class Place(NamedTuple):
 
     def change_rows(self, change: Callable[[Row], Row | None]) -> None:
         """Other results, with their hash declared; rows that become None are taken out."""
-        rows = [change(row) for row in parse_results((self.submission / RESULTS).read_text(), RESULTS)]
-        self.declare(RESULTS, results_text(row for row in rows if row is not None).encode())
+        rows = [change(row) for row in parse_rows(Row, (self.submission / RESULTS).read_text(), RESULTS)]
+        self.declare(RESULTS, rows_text(Row, (row for row in rows if row is not None)).encode())
 
     def violations(self) -> list[str]:
         """What is wrong with the submission."""

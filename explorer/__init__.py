@@ -1,1 +1,0 @@
-"""The explorer: a page on which trained experts can be watched and cut off (see docs/explorer.md)."""

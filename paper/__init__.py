@@ -1,1 +1,0 @@
-"""The figures and tables of the paper, measured and drawn again: scripts, not part of what is installed."""
