@@ -122,20 +122,23 @@ def findings() -> str:
     """What today's results say of talking, of numbers of experts and of monoliths: a sentence each."""
     helped: list[str] = []
     others: list[str] = []
-    verdicts_of_monoliths = []
+    of_all, of_succeeded = [], []  # verdicts on monoliths
     for name in board_names():
         board = load_as_run(name)
         results = read_results(board)
         old = stale(board, results)
         claims = [
-            each.passed for each in verdicts(board, results) if results[each.agent] and each.agent not in old
+            each.passed
+            for each in verdicts(board, results)
+            if each.agent not in old
+            and all(results[name] for name in (each.agent, *_retrained_without(board, each.agent)))
         ]
-        if not claims:
-            continue
-        (helped if any(claims) else others).append(name)
+        if claims:
+            (helped if any(claims) else others).append(name)
         for line in standings(board, results):
             if line.versus is not None and line.agent.startswith(MONOLITHS) and line.agent not in old:
-                verdicts_of_monoliths.append(line.versus.verdict)
+                of_all.append(line.versus.verdict)
+                of_succeeded.append(line.versus.verdict_of_succeeded)
     game = load_as_run("guessing-game-v1")
     results = read_results(game)
     talking, silent = (
@@ -144,10 +147,7 @@ def findings() -> str:
     scaling = load_as_run("scaling-v1")
     runs = read_results(scaling)
     of = {cell: short(outcomes(scaling, runs["badger"], cell).mean()) for cell in scaling.cells_of("badger")}
-    better, worse = (verdicts_of_monoliths.count(word) for word in ("better", "worse"))
-    told = f"better than Badger in {better}, worse in {worse}; in the others no difference is shown"
-    if not better and not worse:
-        told = "neither better nor worse than Badger in any"
+    counts = [found.count(word) for found in (of_all, of_succeeded) for word in ("better", "worse")]
     lines = (
         f"*When is talking worth it?* It helps on {_listed(helped)}. On {_listed(others)} no help is shown,"
         " which does not show that there is none. On guessing-game-v1, where one expert hears the error, the"
@@ -157,13 +157,19 @@ def findings() -> str:
         f" {of['experts-1']} with 1 expert and 6 numbers, {of['d6']} with 12, {of['experts-80']} with 80, and"
         f" {of['d8']} with 8 numbers, {of['d12']} with 12 ({len(runs['badger'])} outer seeds of scaling-v1):"
         " [experts](docs/findings/experts.md).",
-        f"*Monolith or many?* In {len(verdicts_of_monoliths)} comparisons on these boards one recurrent"
-        f" network of as many weights or operations is shown to be {told}:"
+        f"*Monolith or many?* In {len(of_all)} comparisons on these boards one recurrent network of as many"
+        f" weights or operations is shown to be better than Badger in {counts[0]}, worse in {counts[1]}; by"
+        f" the seeds alone on which both succeed, better in {counts[2]}, worse in {counts[3]}:"
         " [monoliths](docs/findings/monolith.md).",
     )
     return "\n".join(
         textwrap.fill(f"- {line}", 120, subsequent_indent="  ", break_on_hyphens=False) for line in lines
     )
+
+
+def _retrained_without(board: Board, agent: str) -> list[str]:
+    """Lines of a board that are an agent retrained without talk, or without exchange."""
+    return [name for name, line in board.agents.items() if line.control_of == agent and line.without]
 
 
 def _listed(names: Sequence[str]) -> str:
