@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from badger_agents.loading import FOLDER as PRETRAINED
 from badger_envs import scoring
 from leaderboards.boards.board import FOLDER as BOARDS
@@ -157,10 +159,10 @@ def findings() -> str:
         f" {of['experts-1']} with 1 expert and 6 numbers, {of['d6']} with 12, {of['experts-80']} with 80, and"
         f" {of['d8']} with 8 numbers, {of['d12']} with 12 ({len(runs['badger'])} outer seeds of scaling-v1):"
         " [experts](docs/findings/experts.md).",
-        f"*Monolith or many?* In {len(of_all)} comparisons on these boards one recurrent network of as many"
-        f" weights or operations is shown to be better than Badger in {counts[0]}, worse in {counts[1]}; by"
-        f" the seeds alone on which both succeed, better in {counts[2]}, worse in {counts[3]}:"
-        " [monoliths](docs/findings/monolith.md).",
+        f"*Monolith or many?* In {len(of_all)} comparisons on all boards one recurrent network of as many"
+        f" weights, operations or state, or RL², is shown to be better than Badger in {counts[0]}, worse in"
+        f" {counts[1]}; by the seeds alone on which both succeed, better in {counts[2]}, worse in"
+        f" {counts[3]}: [monoliths](docs/findings/monolith.md).",
     )
     return "\n".join(
         textwrap.fill(f"- {line}", 120, subsequent_indent="  ", break_on_hyphens=False) for line in lines
@@ -176,8 +178,14 @@ def _listed(names: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:]))) or "no board"
 
 
-def over(name: str, scale: str) -> str:
-    """Mean outcomes over a scale of a board: a row per contestant and reference."""
+def over(name: str, scale: str, spread: bool = False) -> str:
+    """Mean outcomes over a scale of a board: a row per contestant and reference.
+
+    Args:
+        name: of the board.
+        scale: of the board.
+        spread: whether the lowest and the highest outer seed are told.
+    """
     board = load_as_run(name)
     cells = board.scales[scale].cells
     results = read_results(board)
@@ -186,7 +194,9 @@ def over(name: str, scale: str) -> str:
         [
             ", ".join(filter(None, (entrant.label or agent, entrant.condition))) + OLD * (agent in old),
             *(
-                short(outcomes(board, results[agent], cell).mean()) if cell in board.cells_of(agent) else ""
+                _over_seeds(outcomes(board, results[agent], cell), spread)
+                if cell in board.cells_of(agent)
+                else ""
                 for cell in cells
             ),
         ]
@@ -195,6 +205,12 @@ def over(name: str, scale: str) -> str:
     ]
     values = [f"{value:g}" for value in board.scales[scale].values]
     return markdown([f"mean {board.outcome_in(board.main)}, by {board.scales[scale].label}", *values], rows)
+
+
+def _over_seeds(values: np.ndarray, spread: bool) -> str:
+    """A mean, and behind it the lowest and the highest if asked and if there are several."""
+    ends = f" ({short(values.min())} to {short(values.max())})" if spread and len(values) > 1 else ""
+    return short(values.mean()) + ends
 
 
 OLD = " (earlier definition)"
@@ -422,6 +438,6 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "members": partial(over, "hidden-profile-v1", "members"),
     "members-misled": partial(over, "hidden-profile-v1", "hidden"),
     "bits": partial(over, "deliberation-v1", "bits"),
-    "thinking": partial(over, "deliberation-v1", "steps"),
+    "thinking": partial(over, "deliberation-v1", "steps", spread=True),
 }
 """What a block may be called, and what writes it."""

@@ -137,9 +137,9 @@ class TrainingTable(Settings):
         checkpoint_every: outer steps between checkpoints.
         log_every: outer steps between rows of the log.
         stages: the curriculum; none: the recipe's settings all the time.
-        settings_seed: the outer seed by which all runs draw what their stages draw (sizes, entries of
-            mixtures), so that they can be stacked; tasks and weights stay each run's own. None: each run
-            draws by its own outer seed.
+        settings_seed: the outer seed by which all runs draw what their stages draw per outer step (horizon,
+            experts, rounds, entries of mixtures), so that they can be stacked; tasks, their sizes and weights
+            stay each run's own. None: each run draws by its own outer seed.
         validate_every: outer steps between validations: in stages that end by one, and in the last stage
             with `keep_best` or `patience`.
         validation_trials: trials of a validation.
