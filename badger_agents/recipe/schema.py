@@ -172,8 +172,9 @@ class TrainingTable(Settings):
     @property
     def stackable(self) -> bool:
         """Whether outer seeds can go side by side, but where one is a stage behind (see `training.loop`)."""
-        same = self.settings_seed is not None or all(stage.same_for_all for stage in self.stages)
-        return same and self.make_estimator().stackable
+        shared = self.settings_seed is not None
+        same = (stage.same_for_all or (shared and stage.sample_by == "weight") for stage in self.stages)
+        return all(same) and self.make_estimator().stackable
 
     @property
     def validates(self) -> bool:

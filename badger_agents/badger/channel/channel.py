@@ -153,10 +153,10 @@ class Channel(nn.Module):
         return self.over(arriving, edges)
 
     def over(self, arriving: Emission, edges: Tensor | Neighbours) -> Delivery:
-        """What reaches listeners over these edges.
+        """What reaches listeners over given edges; `hear` calls it, and whoever knows other edges than it.
 
         Args:
-            arriving: from `arrive`.
+            arriving: from `arrive`, [B, E, ...].
             edges: who can hear whom: bool [B, E, E] or [E, E], or lists.
         """
         if self.settings.usual_senders:

@@ -73,6 +73,7 @@ def test_a_stage_draws_within_its_pairs_and_the_same_for_the_same_step() -> None
 def test_a_settings_seed_gives_all_outer_seeds_the_same_draws_and_lets_them_be_stacked() -> None:
     mixed: list[dict[str, Any]] = [{"mixture": [{"env": {"dims": [1, 3]}}, {"agent": {"experts": [1, 4]}}]}]
     own, shared = staged(mixed), staged(mixed, settings_seed=7)
+    by_loss = staged([{**mixed[0], "sample_by": "loss"}], settings_seed=7)  # losses are each seed's own
 
     def drawn(recipe: Recipe, seed: int) -> list[str]:
         made = curriculum(recipe, seed)
@@ -80,7 +81,11 @@ def test_a_settings_seed_gives_all_outer_seeds_the_same_draws_and_lets_them_be_s
 
     assert drawn(own, 3) != drawn(own, 4)
     assert drawn(shared, 3) == drawn(shared, 4) == drawn(own, 7)
-    assert [recipe.training and recipe.training.stackable for recipe in (own, shared)] == [False, True]
+    assert [recipe.training and recipe.training.stackable for recipe in (own, shared, by_loss)] == [
+        False,
+        True,
+        False,
+    ]
 
 
 class Centred(ExpertPolicy):
