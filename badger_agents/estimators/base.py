@@ -1,7 +1,7 @@
 """What a gradient estimator is: from weights and an outer step's trials to updates (contract 5)."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import ClassVar, Literal, NamedTuple
 
 import torch
@@ -17,7 +17,10 @@ Weights = dict[str, Tensor]
 """Trained parameters by name; where there are several groups of trials, a stack of each, [G, ...]."""
 
 Memory = dict[str, Tensor]
-"""What an estimator remembers from outer step to outer step: tensors by name, as a checkpoint keeps them."""
+"""What an estimator remembers from outer step to outer step: tensors by name, as a checkpoint keeps them.
+
+Where there are several groups of trials, a stack of each, [G, ...].
+"""
 
 
 class Update(NamedTuple):
@@ -50,7 +53,7 @@ class GradientEstimator(ABC):
         draws: kinds of action through which none need flow all the same.
         reads: names of what the agent must record.
         stackable: whether it works for several groups of trials at once, each as it would alone: it
-            remembers nothing and draws nothing under the outer step's key.
+            draws nothing under the outer step's key or from torch's generator.
         shares: how several processes work on an outer step: each is given its "trials", and updates are
             averaged, which is right where an update is a mean over trials; or all are given all trials,
             and the estimator shares them out by `Trials.process_group` and exchanges "scores"; None: they
@@ -61,7 +64,7 @@ class GradientEstimator(ABC):
     through_actions: ClassVar[bool] = True
     draws: ClassVar[tuple[ActionKind, ...]] = ()
     reads: ClassVar[tuple[str, ...]] = ()
-    stackable: ClassVar[bool] = False
+    stackable: bool = False
     shares: ClassVar[Literal["trials", "scores"] | None] = None
 
     def __init__(self, settings: BaseModel) -> None:
@@ -103,3 +106,17 @@ def gradients_of(loss: Float[Tensor, ""], weights: Weights) -> dict[str, Tensor]
     """Of a loss in weights, by name; zeros for weights without influence on it."""
     found = torch.autograd.grad(loss, tuple(weights.values()), materialize_grads=True)
     return dict(zip(weights, found, strict=True))
+
+
+def one_memory(memories: Sequence[Memory]) -> Memory:
+    """What the estimators of several groups remember, as one memory; a single group's is as it was."""
+    if len(memories) == 1:
+        return memories[0]
+    return {name: torch.stack([each[name] for each in memories]) for name in memories[0]}
+
+
+def memories_apart(memory: Memory, groups: int) -> list[Memory]:
+    """What the estimator of each group remembers: the reverse of `one_memory`."""
+    if groups == 1:
+        return [memory]
+    return [{name: part[group] for name, part in memory.items()} for group in range(groups)]

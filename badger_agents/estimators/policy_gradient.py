@@ -23,9 +23,6 @@ from badger_agents.estimators.trials import Trials
 from badger_agents.estimators.value import ValueNetwork
 from badger_agents.functional import FunctionalAgent
 
-STEPS = "steps"
-"""Name in the memory of the number of outer steps done."""
-
 
 class PolicyGradientSettings(Settings):
     """Settings of the policy gradient.
@@ -77,7 +74,7 @@ class PolicyGradient(GradientEstimator):
     and there is one epoch of one minibatch, the gradient is that of the trials as they are drawn. What
     counts is the reward of each step, weighted as the objective weights its loss.
 
-    Its memory holds the value network, its optimiser's state, and a count of outer steps.
+    Its memory holds the value network and that one's optimiser's state.
     """
 
     Settings = PolicyGradientSettings
@@ -88,10 +85,8 @@ class PolicyGradient(GradientEstimator):
         super().__init__(settings)
         self.set = settings
         self.network = ValueNetwork(settings.value_size, settings.value_rate) if settings.value_size else None
-
-    def initial_memory(self, weights: Weights) -> Memory:
-        """No outer step done; a value network is made when it is known what it reads."""
-        return {STEPS: torch.zeros((), dtype=torch.int64, device=next(iter(weights.values())).device)}
+        self.one_pass = settings.epochs == settings.minibatches == 1
+        self.stackable = self.one_pass  # minibatches are dealt out by torch's generator
 
     def check(self, batch_size: int) -> None:
         """ValueError if the trials cannot be cut into minibatches."""
@@ -101,21 +96,19 @@ class PolicyGradient(GradientEstimator):
     def updates(self, agent: LearnedAgent, weights: Weights, trials: Trials, memory: Memory) -> Updates:
         """One update for each minibatch of each epoch."""
         kind, groups = trials.family.action_kind, trials.groups
-        if self.network is not None and groups > 1:
-            raise ValueError(
-                "a value network learns beside one agent; set value_size = 0 to train several at once"
-            )
         weights = leaves(weights)
         acting = FunctionalAgent(agent, weights, trials.stack)
-        at_once = self.set.epochs == self.set.minibatches == 1 and not acting.sequence_major
+        at_once = self.one_pass and not acting.sequence_major
         with torch.set_grad_enabled(at_once):
             drawn = acting.run(draw_trials, trials, self.set.expected_reward, self.network is not None)
         values = drawn.reward.detach() * 0  # (T, B)
         if self.network is not None:
-            memory, values = self.network.values(memory, drawn.states)
-        advantage = advantages(drawn.reward, values, self._discount(memory), self.set.gae_lambda)  # (T, B)
+            keys = trials.keys.unflatten(0, (groups, -1))[:, 0]  # (G, 4)
+            memory, values = self.network.values(memory, drawn.states, keys)
+        discount = self._discount(trials.outer_step)
+        advantage = advantages(drawn.reward, values, discount, self.set.gae_lambda)  # (T, B)
         if self.network is not None:
-            memory = self.network.learn(memory, drawn.states, advantage + values)
+            memory = self.network.learn(memory, drawn.states, advantage + values, groups)
         later = advantage
         if self.set.expected_reward:  # the step's own part is exact, and so not credited to chance again
             own = (drawn.logits.detach().softmax(-1) * drawn.each).sum(-1)  # (T, B)
@@ -123,8 +116,7 @@ class PolicyGradient(GradientEstimator):
         later, spread = centred(later, groups), spread_of(advantage, groups)  # (T, B), (T, B)
         scale = spread if self.set.scaled else torch.ones_like(spread)  # (T, B)
         later = later / scale  # (T, B)
-        entropy_weight = self._entropy_weight(memory)
-        memory = {**memory, STEPS: memory[STEPS] + 1}
+        entropy_weight = self._entropy_weight(trials.outer_step)
         old = log_probability(kind, drawn.logits, drawn.mask, drawn.choice).detach()  # (T, B)
         for rows in self._minibatches(len(trials.keys), groups, old.device):
             logits, penalty = drawn.logits, drawn.loss.sum()
@@ -143,23 +135,21 @@ class PolicyGradient(GradientEstimator):
             weights = leaves((yield Update(drawn.loss.detach(), gradients_of(loss, weights), memory)))
             acting = FunctionalAgent(agent, weights, trials.stack)
 
-    def _entropy_weight(self, memory: Memory) -> Tensor:
-        """What entropy counts in this outer step."""
+    def _entropy_weight(self, outer_step: int) -> float:
+        """What entropy counts in an outer step."""
         over = self.set.entropy_steps
-        left = 1.0 if over is None else (1 - memory[STEPS] / over).clamp(min=0)
-        weight = self.set.entropy * left
-        return weight if isinstance(weight, Tensor) else torch.tensor(weight, device="cpu")
+        return self.set.entropy * (1.0 if over is None else max(0.0, 1 - outer_step / over))
 
-    def _discount(self, memory: Memory) -> float:
-        """Of this outer step."""
+    def _discount(self, outer_step: int) -> float:
+        """Of an outer step."""
         if self.set.discount_start is None:
             return self.set.discount
-        gone = min(1.0, int(memory[STEPS]) / self.set.discount_steps)
+        gone = min(1.0, outer_step / self.set.discount_steps)
         return self.set.discount_start + gone * (self.set.discount - self.set.discount_start)
 
     def _minibatches(self, rows: int, groups: int, device: torch.device) -> Iterator[Tensor | slice]:
         """Which trials each update is of: in every epoch another deal, alike in all groups."""
-        if self.set.epochs == self.set.minibatches == 1:  # all of them, in their order
+        if self.one_pass:  # all of them, in their order
             yield slice(None)
             return
         for _ in range(self.set.epochs):

@@ -39,6 +39,7 @@ class Trials:
             as a plain number; None: that of the first row, which must then be read back to the host.
         process_group: the processes that were all given these same trials, for estimators that share them
             out themselves (`GradientEstimator.shares`).
+        outer_step: how many outer steps were done before, for what changes with them.
     """
 
     def __init__(
@@ -53,13 +54,14 @@ class Trials:
         gradient_limit: float | None = None,
         draw_key: np.ndarray | None = None,
         process_group: ProcessGroup | None = None,
+        outer_step: int = 0,
     ) -> None:
         if len(keys) % groups:
             raise ValueError(f"{len(keys)} trials cannot be shared by {groups} agents alike")
         self.family, self.keys, self.groups, self.loss_scale = family, keys, groups, loss_scale
         self.objective, self.penalties, self.gradient_limit = objective, penalties, gradient_limit
         self.draw_key = keys[:1].cpu().numpy() if draw_key is None else draw_key
-        self.process_group = process_group or ProcessGroup()
+        self.process_group, self.outer_step = process_group or ProcessGroup(), outer_step
         self.horizon = family.horizon
         self.step_weights = step_weights(objective, family.horizon)  # (T,)
         self.batch = make_task_batch(family, keys)
@@ -80,6 +82,7 @@ class Trials:
             groups=groups,
             gradient_limit=self.gradient_limit,
             draw_key=self.draw_key,
+            outer_step=self.outer_step,
         )
 
     def start(self, agent: Agent) -> Carry:

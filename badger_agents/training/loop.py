@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from badger_agents.estimators import OBJECTIVES, Trials
+from badger_agents.estimators.base import memories_apart, one_memory
 from badger_agents.estimators.optimiser import clipped
 from badger_agents.estimators.process_group import LostError, ProcessGroup
 from badger_agents.locks import owned
@@ -256,10 +257,12 @@ def outer_step(runs: Sequence[Run], states: Sequence[TrainState]) -> list[tuple[
         gradient_limit=training.clip_trial,
         draw_key=keyed_random.outer_keys(first.seed, step, 1),
         process_group=group,
+        outer_step=step,
     )
 
     after, metrics = list(states), [Metrics(rate=rate) for rate in rates]
-    updates = estimator.updates(sampled.agent, stacked(after), trials, states[0].estimator)
+    memory = one_memory([state.estimator for state in states])
+    updates = estimator.updates(sampled.agent, stacked(after), trials, memory)
     update = next(updates)  # roll out, objective, gradient
     while True:
         names, parts = list(update.gradients), [update.loss, *update.gradients.values()]
@@ -271,18 +274,17 @@ def outer_step(runs: Sequence[Run], states: Sequence[TrainState]) -> list[tuple[
             each = [{name: part[n] for name, part in each[0].items()} for n in range(count)]
         norms = [torch.nn.utils.get_total_norm(list(seed.values())) for seed in each]
         values = torch.cat([loss, torch.stack(norms)]).tolist()  # the one host synchronisation
+        memories = memories_apart(update.memory, count)
         for n in range(count):
             if not metrics[n].finite:
                 continue
             metrics[n] = metrics[n].of(values[n], values[count + n])
             if metrics[n].finite:  # clip and optimise
                 short = clipped(each[n], norms[n], training.clip_norm)
-                weights, memory = runs[n].optimise(after[n].weights, short, after[n].optimiser, factors[n])
-                after[n] = after[n]._replace(weights=weights, optimiser=memory)
+                weights, rest = runs[n].optimise(after[n].weights, short, after[n].optimiser, factors[n])
+                after[n] = after[n]._replace(weights=weights, optimiser=rest, estimator=memories[n])
         if not any(seed.finite for seed in metrics):
             break
-        if count == 1:
-            after[0] = after[0]._replace(estimator=update.memory)
         try:
             update = updates.send(stacked(after))
         except StopIteration:
@@ -303,11 +305,11 @@ def outer_step(runs: Sequence[Run], states: Sequence[TrainState]) -> list[tuple[
 class StackedStep:
     """Takes outer steps of many seeds, as many at once as can be stacked.
 
-    Seeds are stacked where at this outer step their curricula draw the same settings and batch size. They
-    go alone, one after the other and each just as without the others, where these differ; with an estimator
-    that does not stack; with an agent that has saved buffers; and from the first step on at which
-    `torch.vmap` cannot map the agent, which is so for policies that draw from torch's own generator, look at
-    values or write into tensors.
+    Seeds are stacked where at this outer step their curricula draw the same settings and batch size, and
+    their estimators remember the same things. They go alone, one after the other and each just as without
+    the others, where these differ; with an estimator that does not stack; with an agent that has saved
+    buffers; and from the first step on at which `torch.vmap` cannot map the agent, which is so for policies
+    that draw from torch's own generator, look at values or write into tensors.
 
     Attributes:
         reason: why seeds go alone, once they do for another cause than different settings; "" before.
@@ -322,10 +324,10 @@ class StackedStep:
 
     def __call__(self, runs: Sequence[Run], states: Sequence[TrainState]) -> list[tuple[TrainState, Metrics]]:
         """The next outer step of these runs, whose states these are."""
-        alike: dict[str, list[int]] = {}
+        alike: dict[tuple[str, ...], list[int]] = {}
         for number, (run, state) in enumerate(zip(runs, states, strict=True)):
             sampled = "" if len(runs) == 1 else run.curriculum.sampled(state.place, state.step)
-            alike.setdefault(sampled, []).append(number)
+            alike.setdefault((sampled, *sorted(state.estimator)), []).append(number)
         done: dict[int, tuple[TrainState, Metrics]] = {}
         for numbers in alike.values():
             if len(numbers) > 1 and not self.reason:

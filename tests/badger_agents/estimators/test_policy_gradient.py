@@ -15,8 +15,9 @@ from badger_agents.estimators.objectives import as_soon_as_possible
 from badger_agents.estimators.trials import Trials
 from badger_agents.recipe.loading import RecipeError
 from badger_agents.training.checkpoint import load_checkpoint
-from badger_agents.training.loop import train
-from badger_agents.training.run import CHECKPOINT
+from badger_agents.training.log import read_log
+from badger_agents.training.loop import train, train_population
+from badger_agents.training.run import CHECKPOINT, LOG, RunPlan
 from badger_agents.training.state import trained_weights
 from badger_envs.families.bandit import Bandit
 from badger_envs.families.guessing_game import GuessingGame
@@ -177,12 +178,13 @@ def test_advantages_without_values_are_discounted_returns_and_with_exact_values_
 
 @pytest.mark.parametrize(("steps", "discount"), [(0, 0.0), (2, 0.4), (5, 1.0), (7, 1.0)])
 def test_the_discount_rises_outer_step_by_outer_step(steps: int, discount: float) -> None:
-    agent, lived = Reader(), trials(64)
+    agent = Reader()
+    lived = Trials(bandit(), keys(64), as_soon_as_possible, outer_step=steps)
     rising = {**PLAIN, "discount": 1.0, "discount_start": 0.0, "discount_steps": 5}
     updates = []
     for settings in (rising, {**PLAIN, "discount": discount}):
         estimator = make_estimator("policy_gradient", settings)
-        (update,) = updates_of(estimator, agent, lived, {"steps": torch.tensor(steps)})
+        (update,) = updates_of(estimator, agent, lived)
         updates.append(update)
     for one, other in zip(updates[0].gradients.values(), updates[1].gradients.values(), strict=True):
         torch.testing.assert_close(one, other)
@@ -238,7 +240,6 @@ def test_each_epoch_deals_whole_trials_out_anew_and_minibatches_add_up() -> None
         parts = torch.stack([update.gradients[FIRST] for update in updates[4 * epoch : 4 * epoch + 4]])
         torch.testing.assert_close(parts.mean(0), whole.gradients[FIRST])
     assert not torch.allclose(updates[0].gradients[FIRST], updates[4].gradients[FIRST])
-    assert int(updates[-1].memory["steps"]) == 1
 
 
 def test_what_has_moved_too_far_moves_no_further() -> None:
@@ -296,8 +297,31 @@ def test_a_run_that_was_stopped_ends_bit_identical(tmp_path: Path, estimator: di
     files = [(tmp_path / name / CHECKPOINT).read_bytes() for name in ("whole", "parts")]
     assert files[0] == files[1]
     memory = load_checkpoint(tmp_path / "whole" / CHECKPOINT).estimator
-    assert int(memory["steps"]) == 6
     assert ("value/adam/one.weight/exp_avg_sq" in memory) == ("value_size" in estimator)
+
+
+@pytest.mark.parametrize("estimator", [{}, {"value_size": 4, "discount_start": 0.0, "discount_steps": 5}])
+def test_seeds_side_by_side_learn_what_they_learn_alone(tmp_path: Path, estimator: dict[str, Any]) -> None:
+    wanted = recipe({"entropy": 0.1, "entropy_steps": 5, **estimator})
+    reasons: list[str] = []
+    plans = [RunPlan(wanted, seed, tmp_path / str(seed)) for seed in range(3)]
+    together = train_population(plans, on_alone=reasons.append)
+    assert not reasons
+    for seed, last in enumerate(together):
+        alone = train(wanted, seed, tmp_path / f"alone-{seed}")
+        rows = [read_log(tmp_path / name / LOG) for name in (str(seed), f"alone-{seed}")]
+        one, other = ([row["loss"] for row in own] for own in rows)
+        assert one == pytest.approx(other, abs=1e-5)
+        assert set(last.estimator) == set(alone.estimator)
+        for name, part in alone.estimator.items():
+            torch.testing.assert_close(last.estimator[name], part, atol=1e-3, rtol=1e-3)
+
+
+def test_minibatches_are_dealt_out_seed_by_seed(tmp_path: Path) -> None:
+    reasons: list[str] = []
+    plans = [RunPlan(recipe(EPOCHS), seed, tmp_path / str(seed)) for seed in range(2)]
+    train_population(plans, on_alone=reasons.append)
+    assert reasons == ["estimator 'policy_gradient' takes one seed at a time"]
 
 
 def test_it_needs_draws_and_equal_minibatches() -> None:
