@@ -47,10 +47,10 @@ def verdicts(board: Board, results: Results) -> list[Verdict]:
     """The gate for every agent of a board that has all controls: silent, self-loop, shuffled across tasks.
 
     "Communication helps" is said only where the agent is better than itself retrained without
-    communication, better than itself with a self-loop channel (the same computation, no information), and
-    worse when messages are shuffled across tasks, each by an interval of paired differences over at least 10
-    outer seeds, failures included, and where its messages influence what others write more than those of
-    untrained speakers do, seed by seed.
+    communication, better than itself with a self-loop channel (the same computation, no information), better
+    than a vote of the silent ones where the board has it, and worse when messages are shuffled across tasks,
+    each by an interval of paired differences over at least 10 outer seeds, failures included, and where its
+    messages influence what others write more than those of untrained speakers do, seed by seed.
     """
     return [
         verdict(board, results, agent, *controls)
@@ -74,12 +74,19 @@ def controls_of(board: Board, agent: str) -> tuple[str, str, str] | None:
 def verdict(board: Board, results: Results, agent: str, silent: str, alone: str, shuffled: str) -> Verdict:
     """The gate for one agent and its controls; see `verdicts`."""
     sign = 1 if board.higher_is_better else -1
-    counts = {name: len(results[name]) for name in (agent, silent, alone, shuffled)}
+    votes = [
+        ("better than a vote of the silent", name)
+        for name, entrant in board.agents.items()
+        if entrant.control_of == agent and entrant.intervention == "vote"
+    ]
+    controls = (agent, silent, alone, shuffled, *(name for _, name in votes))
+    counts = {name: len(results[name]) for name in controls}
     few = ", ".join(f"{name} {count}" for name, count in counts.items() if count < ENOUGH)
     checks = [Check(f"at least {ENOUGH} outer seeds of each", not few, few or f"{min(counts.values())}")]
     for what, control in (
         ("better than retrained in silence", silent),
         ("better than with a self-loop channel", alone),
+        *votes,
         ("messages of other tasks hurt", shuffled),
     ):
         found = difference(board, results, agent, control, board.main)

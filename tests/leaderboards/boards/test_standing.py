@@ -186,6 +186,18 @@ def test_the_gate_says_what_failed(board: Board, change: dict[str, float], faile
     assert sum(not check.holds for check in verdict.checks) == 1
 
 
+@pytest.mark.parametrize(("outcome", "passes"), [(1.7, True), (0.1, False)])
+def test_where_the_silent_may_vote_the_gate_asks_for_more_than_their_vote(
+    board: Board, outcome: float, passes: bool
+) -> None:
+    vote = {"weights_of": "silent", "intervention": "vote", "role": "control", "control_of": "talk"}
+    agents = {**board.agents, "vote": type(board.agents["silent"]).model_validate(vote)}
+    wider = board.model_copy(update={"agents": agents})
+    found = gate(wider, made_up(wider, {**GOOD, "vote": outcome}, spread=0.0))
+    assert found.passed is passes
+    assert ("better than a vote of the silent" in found.sentence) is not passes
+
+
 def test_the_gate_asks_for_ten_seeds_and_for_influence(board: Board) -> None:
     assert "10 outer seeds" in gate(board, made_up(board, GOOD, seeds=9)).sentence
     deaf = gate(board, made_up(board, GOOD, influence=0.0))
