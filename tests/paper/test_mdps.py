@@ -35,6 +35,7 @@ def test_the_command_prints_and_writes_all_numbers(
     assert (chance["agent"], chance["published"]) == ("random", 100.1)
     assert known["value"] > chance["value"]
     assert "published" not in known
+    assert chance["best_published"] == known["best_published"] == 156.2  # RL2's own
     assert len(file.read_text().splitlines()) == 3
     call(table, "mdps", ["--episodes", "1", "--algorithms", "random", "--trials", "2", "--out", str(file)])
     assert [line.split(",")[3] for line in file.read_text().splitlines()[1:]] == ["10", "10", "1"]
