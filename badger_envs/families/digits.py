@@ -19,6 +19,7 @@ from badger_envs.family import (
     Transition,
     check_boolean,
     check_integer,
+    entries,
     namespace,
     positions,
 )
@@ -45,6 +46,7 @@ class Task(NamedTuple):
         mask: [B, O], 1 for classes in use.
         count: [B], how many they are.
         input_mask: [B, I].
+        seen: bool [B, I * F], the numbers of slots in use; [B, 0] where all are.
         signs: [B, 2, PIXELS], -1 or +1, of the projection; [B, 2, 0] where pixels are shown as they are.
         walk: int64 [B, 2], which image of a digit comes first, and how far it is to the next.
         first: [B, 1], a uniform number: the class of the first image.
@@ -54,6 +56,7 @@ class Task(NamedTuple):
     mask: Array
     count: Array
     input_mask: Array
+    seen: Array
     signs: Array
     walk: Array
     first: Array
@@ -226,11 +229,14 @@ class Digits(Family):
         words = keyed_random.words(keys, "projection", 2 * PIXELS // 32 * self.projected)
         bits = (words[:, :, None] >> positions(keys, 32)) & 1
         signs = xp.reshape(xp.astype(1 - 2 * bits, dtype), (keys.shape[0], 2, PIXELS * self.projected))
+        input_mask = self.input_sizes.fill(keys, self.dtype).mask
+        some = input_mask[:, : 0 if self.input_sizes.fills_all else None]
         return Task(
             digit=digit,
             mask=mask,
             count=xp.astype(count[:, 0], dtype),
-            input_mask=self.input_sizes.fill(keys, self.dtype).mask,
+            input_mask=input_mask,
+            seen=xp.repeat(some, self.slot_size, axis=-1) > 0,
             signs=signs,
             walk=xp.stack([start, stride], axis=-1),
             first=xp.astype(drawn[:, :1], dtype),
@@ -248,15 +254,15 @@ class Digits(Family):
         slot = self.class_sizes.element(chosen[:, :0])  # [1, O]
         here = slot == chosen  # [B, O]
         counted = xp.astype(here, xp.int64)
-        digit = xp.sum(task.digit * counted, axis=-1)  # [B]
-        before = xp.sum(met * counted, axis=-1)
+        digit, before = entries([task.digit, met], chosen[:, 0])  # [B] each
         image = (task.walk[:, 0] + task.walk[:, 1] * before) % self._number + digit * self._number
         table = _table(xp, device(noise), self.dtype, self.split == "test", self.projected)
-        shown = xp.take(table, image, axis=1)  # [PIXELS, B]
+        shown = xp.take(table, image, axis=0)  # [B, PIXELS]
         if self.projected:
-            first, second = (xp.matrix_transpose(task.signs[:, i]) for i in (0, 1))
-            shown = _transformed(_transformed(shown * first) * second)
-        shown = xp.matrix_transpose(shown)
+            turned = xp.matrix_transpose(shown * task.signs[:, 0])
+            turned = xp.reshape(xp.reshape(turned, (-1,)), turned.shape)  # [PIXELS, B] in C order
+            turned = _transformed(_transformed(turned) * xp.matrix_transpose(task.signs[:, 1]))
+            shown = xp.matrix_transpose(turned)
         return shown, xp.astype(here, noise.dtype), met + counted
 
     def initial_state(self, task: Task) -> State:
@@ -276,10 +282,11 @@ class Digits(Family):
             shape = (shown.shape[0], slots * size - PIXELS)
             more = xp.zeros(shape, dtype=shown.dtype, device=device(shown))
             shown = xp.concat([shown, more], axis=-1)
-        mask = task.input_mask[:, :, None]
-        inputs = xp.where(mask > 0, xp.reshape(shown, (shown.shape[0], slots, size)), 0.0)
+        if task.seen.shape[1]:
+            shown = xp.reshape(xp.reshape(shown, (-1,)), shown.shape)  # in C order
+            shown = xp.where(task.seen, shown, 0.0)
         return Observation(
-            inputs=inputs,
+            inputs=xp.reshape(shown, (shown.shape[0], slots, size)),
             input_mask=task.input_mask,
             outputs=state.outputs,
             output_mask=task.mask,
@@ -295,7 +302,8 @@ class Digits(Family):
         own = xp.vecdot(state.target, logits)  # [B]
         loss = (xp.log(xp.vecdot(task.mask, xp.exp(logits))) - own) / xp.log(task.count)
         others = task.mask - state.target  # [B, O]
-        rival = xp.max(xp.where(others > 0, action, -2.0), axis=-1)
+        rival = xp.where(others > 0, action, -2.0)  # [B, O]
+        rival = functools.reduce(xp.maximum, (rival[:, i] for i in range(rival.shape[1])))  # 5 times a `max`
         right = xp.vecdot(state.target, action) > rival
         counted = right & (state.time > 0)
         shown, target, met = self._present(task, state.met, noise)
@@ -388,12 +396,12 @@ def _images() -> Images:
 
 @functools.cache
 def _table(xp: Any, where: Any, dtype: str, test: bool, projected: bool) -> Array:
-    """Images of a split, [PIXELS, DIGITS * number]: a constant on a device."""
+    """Images of a split, [DIGITS * number, PIXELS]: a constant on a device."""
     images = _images()
     table = images.pixels[test]
     if projected:
         table = (table - images.mean) * images.scale
-    return xp.asarray(np.ascontiguousarray(table.T), dtype=getattr(xp, dtype), device=where)
+    return xp.asarray(table, dtype=getattr(xp, dtype), device=where)
 
 
 def _transformed(values: Array) -> Array:
