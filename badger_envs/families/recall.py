@@ -36,14 +36,15 @@ class Task(NamedTuple):
     """What a trial hides, and what will be told and asked at each of T steps.
 
     Attributes:
-        keys: [B, N, W], of the pairs; [B, N, 0] where they are not shown.
+        shown: [B, 2 N + 1, F], what a slot shows where each of the pairs is told, where each is asked, and
+            where nothing is.
         item: int64 [B, T], the pair that is told or asked.
         slot: int64 [B, T], where; -1 where nothing is.
         answer: [B, T], that pair's value, -1 or +1.
         mask: [B, O], 1 for used slots.
     """
 
-    keys: Array
+    shown: Array
     item: Array
     slot: Array
     answer: Array
@@ -220,7 +221,16 @@ class Recall(Family):
         told = xp.where(number < pairs, holder, -1)  # [B, N]
         slot = xp.concat([told, silence, xp.repeat(who, self.patience, axis=-1)], axis=-1)  # [B, T]
         names, values = self._pairs(keys, most)  # [B, N, W], [B, N]
-        return Task(names, item, slot, xp.take_along_axis(values, item, axis=-1), mask)
+        told, asked = xp.ones_like(values), xp.zeros_like(values)  # [B, N]
+        shown = xp.concat(
+            [
+                xp.concat([names, xp.stack([values, told, asked], axis=-1)], axis=-1),
+                xp.concat([names, xp.stack([asked, asked, told], axis=-1)], axis=-1),
+                xp.zeros((batch, 1, self.slots.input_size), dtype=mask.dtype, device=where["device"]),
+            ],
+            axis=1,
+        )  # [B, 2 N + 1, F]
+        return Task(shown, item, slot, xp.take_along_axis(values, item, axis=-1), mask)
 
     def _asked(self, keys: Array, holder: Array, pairs: Array, members: Array) -> tuple[Array, Array]:
         """Which pair each question is about, and which member is asked: int64 [B, Q] each."""
@@ -259,18 +269,15 @@ class Recall(Family):
     def observe(self, task: Task, state: State) -> Observation:
         """What one slot is told or asked."""
         xp = namespace(state.outputs)
-        asked = xp.astype(self._is_asked(state), state.outputs.dtype)  # [B]
-        item, slot, answer = entries([task.item, task.slot, task.answer], self._time(state))  # [B] each
-        (key,) = entries([task.keys], item)  # [B, W]
-        value = answer * (1 - asked) + 0.0  # -0 would tell
-        told = xp.concat([key, xp.stack([value, 1 - asked, asked], axis=-1)], axis=-1)  # [B, F]
-        both = xp.concat([xp.zeros_like(told), told], axis=-1)  # [B, 2 F]
-        batch, number = task.mask.shape
-        here = positions(slot, number) == slot[:, None]  # [B, O]
-        row = xp.arange(0, 2 * batch, 2, dtype=xp.int64, device=device(slot))[:, None] + here  # [B, O]
-        shown = xp.take(xp.reshape(both, (2 * batch, -1)), xp.reshape(row, (-1,)), axis=0)  # [B O, F]
+        item, slot = entries([task.item, task.slot], self._time(state))  # [B] each
+        batch, rows, size = task.shown.shape
+        item = item + xp.astype(self._is_asked(state), xp.int64) * (rows // 2)
+        here = positions(slot, task.mask.shape[1]) == slot[:, None]  # [B, O]
+        row = xp.where(here, item[:, None], rows - 1)
+        row = row + xp.arange(0, batch * rows, rows, dtype=xp.int64, device=device(slot))[:, None]
+        inputs = xp.take(xp.reshape(task.shown, (batch * rows, size)), xp.reshape(row, (-1,)), axis=0)
         return Observation(
-            inputs=xp.reshape(shown, (batch, number, -1)),
+            inputs=xp.reshape(inputs, (*task.mask.shape, size)),
             input_mask=task.mask,
             outputs=state.outputs,
             output_mask=task.mask,
