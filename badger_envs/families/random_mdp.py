@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 import math
 from typing import ClassVar, Literal, NamedTuple
 
@@ -218,7 +219,7 @@ class RandomMDP(Family):
         dtype = getattr(xp, self.dtype)
         states, state_order, _, _, input_mask = self.state_sizes.fill(keys, self.dtype)
         actions, action_order, _, _, output_mask = self.action_sizes.fill(keys, self.dtype)
-        chance = self._transitions(keys, states)  # [B, S, A, S]
+        chance, below = self._transitions(keys, states)  # [B, S, A, S] each
         if self.kind == "goal":
             drawn = keyed_random.uniform(keys, "goal", 1, dtype="float64")  # [B, 1]
             goal = 1 + xp.astype(xp.floor(drawn * xp.astype(states - 1, xp.float64)), xp.int64)  # [B, 1]
@@ -232,7 +233,7 @@ class RandomMDP(Family):
         used = self._number(keys, self.action_sizes) < actions  # [B, A]
         value, top = self._plan(chance, xp.astype(mean, xp.float64), used)
         return Task(
-            below=xp.cumulative_sum(chance, axis=-1),
+            below=below,
             mean=mean,
             value=value,
             top=top,
@@ -249,8 +250,8 @@ class RandomMDP(Family):
         xp = namespace(keys)
         return xp.arange(sizes.highest, dtype=xp.int64, device=device(keys))[None, :]
 
-    def _transitions(self, keys: Array, states: Array) -> Array:
-        """Chances [B, S, A, S] of successors, float64: so that no rounding decides where a step leads."""
+    def _transitions(self, keys: Array, states: Array) -> tuple[Array, Array]:
+        """Chances [B, S, A, S] of successors, and their sums: in float64, so that no rounding decides."""
         xp = namespace(keys)
         most, rows = self.state_sizes.highest, self.state_sizes.highest * self.action_sizes.highest
         shape = (keys.shape[0], most, self.action_sizes.highest, most)
@@ -259,11 +260,17 @@ class RandomMDP(Family):
         if self.concentration == 0:
             drawn = keyed_random.uniform(keys, "transitions", rows, dtype="float64")  # [B, S A]
             successor = xp.astype(xp.floor(drawn * xp.astype(states, xp.float64)), xp.int64)
-            return xp.astype(xp.reshape(successor, (*shape[:3], 1)) == number, xp.float64)
+            successor = xp.reshape(successor, (*shape[:3], 1))
+            return xp.astype(successor == number, xp.float64), xp.astype(successor <= number, xp.float64)
         drawn = keyed_random.log_gamma(keys, "transitions", rows * most, self.concentration)
-        drawn = xp.where(number < count, xp.reshape(drawn, shape), -math.inf)
-        weight = xp.exp(drawn - xp.max(drawn, axis=-1, keepdims=True))
-        return weight / xp.sum(weight, axis=-1, keepdims=True)
+        drawn = xp.reshape(drawn, shape)
+        if self.state_sizes.limits[0] < most:
+            drawn = xp.where(number < count, drawn, -math.inf)
+        highest = functools.reduce(xp.maximum, (drawn[..., k] for k in range(most)))  # faster than a `max`
+        weight = xp.exp(drawn - highest[..., None])
+        chance = weight / xp.sum(weight, axis=-1, keepdims=True)
+        below = itertools.accumulate(chance[..., k] for k in range(most))  # faster than a `cumulative_sum`
+        return chance, xp.stack(list(below), axis=-1)
 
     def _plan(self, chance: Array, mean: Array, used: Array) -> tuple[Array, Array]:
         """Values [B, T + 1, S, A] and the highest of all actions [B, T + 1, S], see `Task`."""
@@ -272,7 +279,10 @@ class RandomMDP(Family):
         values, tops = [xp.zeros_like(mean)], [xp.zeros_like(mean[:, :, 0])]
         for _ in range(min(self.episode_steps, self.horizon)):
             later = xp.reshape(xp.matmul(flat, tops[-1][:, :, None]), mean.shape)  # [B, S, A]
-            values.append(xp.where(used[:, None], mean + later, -math.inf))
+            value = mean + later
+            if self.action_sizes.limits[0] < mean.shape[2]:
+                value = xp.where(used[:, None], value, -math.inf)
+            values.append(value)
             tops.append(functools.reduce(xp.maximum, (values[-1][:, :, k] for k in range(mean.shape[2]))))
         return xp.stack(values, axis=1), xp.stack(tops, axis=1)
 
@@ -310,11 +320,16 @@ class RandomMDP(Family):
         action = xp.where(used, action, 0)
         into, time = state.time % self.episode_steps, state.time + 1
         left = self._left(state.time)  # [B]
-        stays = self._rows(task.top, left - 1, state.place)  # [B], what is left if the state stays
-        chosen = xp.where(used, self._rows(task.value, left, state.place, action), stays)
-        gap = self._rows(task.top, left, state.place) - chosen  # [B]
+        batch, most, number = task.mean.shape
+        row = xp.arange(batch, dtype=xp.int64, device=device(action))
+        here = (row * task.top.shape[1] + left) * most + state.place  # [B], in `top`
+        top = xp.reshape(task.top, (-1,))
+        value = xp.take(xp.reshape(task.value, (-1,)), here * number + action)  # [B]
+        chosen = xp.where(used, value, xp.take(top, here - most))  # or what is left if the state stays
+        gap = xp.take(top, here) - chosen  # [B]
 
-        below = self._rows(task.below, state.place, action)  # [B, S]
+        here = (row * most + state.place) * number + action  # [B], in `below` and `mean`
+        below = xp.take(xp.reshape(task.below, (-1, most)), here, axis=0)  # [B, S]
         level = xp.astype(noise[:, :1], below.dtype) if self.concentration > 0 else below[:, :1] * 0
         each = xp.ones_like(below[0], dtype=dtype)  # [S]; a product takes a sixth of the time of a sum
         place = xp.astype(xp.matmul(xp.astype(below <= level, dtype), each), xp.int64)  # [B]
@@ -322,7 +337,7 @@ class RandomMDP(Family):
         if self.kind == "goal":
             reward = xp.astype(used & (place == task.goal), dtype)
         else:
-            mean = self._rows(task.mean, state.place, action)
+            mean = xp.take(xp.reshape(task.mean, (-1,)), here)
             reward = mean + keyed_random.normal_from_uniform(noise[:, -2], noise[:, -1])
             reward = xp.where(used, reward, 0.0)
         ended = (left == 1) | (into == self.episode_steps - 1)
