@@ -68,13 +68,16 @@ class State(NamedTuple):
     """Where a trial stands.
 
     Attributes:
-        ratings: of each member, 0 at the start: with `kind` = "choice" [B, 2, O], in the last round that of
-            the best option and the highest of the others; with "ranking" [B, K, O], the last of each option.
+        best: [B, O], each member's last rating of the best option, 0 at the start.
+        rival: [B, O], in the last round the highest of the other options; minus infinity before.
+        ratings: [B, K, O], the last of each option, 0 at the start; [B, 0, O] unless `kind` is "ranking".
         outputs: [B, O], written last.
         accuracy: float64 [B], of the ratings, once the trial has ended; 0 before.
         time: int64 [B], steps done.
     """
 
+    best: Array
+    rival: Array
     ratings: Array
     outputs: Array
     accuracy: Array
@@ -218,7 +221,8 @@ class HiddenProfile(Family):
         cues = xp.concat([shared, own], axis=-1)  # [B, K, O, F]
         if not (sizes.fills_all and self.option_sizes.fills_all):
             shown = there[:, :, None] & used[:, None, :]  # [B, K, O]
-            cues = xp.where(shown[..., None], cues, 0.0)  # not by a factor: -0 would tell
+            cues = xp.reshape(xp.reshape(cues, (-1,)), cues.shape)  # in C order
+            cues = cues * xp.astype(shown, cues.dtype)[..., None] + 0.0  # -0 would tell, and no cue is 0
         ranked = slice(None if self.kind == "ranking" else 0)
         better = (total[:, None, :] > total[:, ranked, None]) & there[:, None, :]  # [B, K or 0, K]
         rank = xp.where(there[:, ranked], xp.sum(xp.astype(better, xp.int64), axis=-1), most)
@@ -256,16 +260,17 @@ class HiddenProfile(Family):
         alone = known[:, :, None] + apart  # [B, K, M]
         (mine,) = entries([alone], best)  # [B, M]
         misled = (alone > mine[:, None]) & there[:, :, None]  # [B, K, M]
-        hidden = xp.all(functools.reduce(operator.or_, _slices(misled), ~present), axis=-1)  # [B]
+        hidden = functools.reduce(operator.or_, _slices(misled), ~present)  # [B, M]
+        hidden = functools.reduce(operator.and_, _slices(hidden))  # [B]
         return _Cues(shared, own, total, best, hidden)
 
     def initial_state(self, task: Task) -> State:
         """Nothing rated."""
         xp = namespace(task.value)
         zero = xp.zeros_like(task.mask)
-        kept = task.value.shape[1] if self.kind == "ranking" else 2
         time, nothing = (xp.zeros_like(task.count, dtype=kind) for kind in (xp.int64, xp.float64))
-        return State(xp.stack([zero] * kept, axis=1), zero, nothing, time)
+        ratings = xp.zeros_like(task.rank, dtype=zero.dtype)[:, :, None] + zero[:, None]  # [B, K or 0, O]
+        return State(zero, zero - xp.inf, ratings, zero, nothing, time)
 
     def observe(self, task: Task, state: State) -> Observation:
         """What each member knows of the option under discussion."""
@@ -292,23 +297,21 @@ class HiddenProfile(Family):
         outputs = action * task.mask  # [B, O]
         time = state.time + 1
         ended = time == self.horizon
+        best, rival, ratings = state.best, state.rival, state.ratings
         if self.kind == "choice":
-            best, rival = state.ratings[:, 0], state.ratings[:, 1]  # [B, O] each
-            begins = state.time == self.horizon - task.options  # [B], the last round
-            rival = xp.where(begins[:, None], -xp.inf, rival)
-            asked = (shown == task.best)[:, None]  # [B, 1]
-            best = xp.where(asked, outputs, best)
-            rival = xp.where(asked, rival, xp.maximum(rival, outputs))
-            ratings = xp.stack([best, rival], axis=1)  # [B, 2, O]
+            asked = shown == task.best  # [B]
+            best = xp.where(asked[:, None], outputs, best)  # [B, O]
+            counts = (state.time >= self.horizon - task.options) & ~asked  # [B]
+            rival = xp.maximum(rival, xp.where(counts[:, None], outputs, -xp.inf))  # [B, O]
             right = xp.vecdot(xp.astype(best > rival, action.dtype), task.mask)  # [B], exact
             judged = xp.astype(right, xp.float64) / xp.astype(task.count, xp.float64)
         else:
             now = positions(action, self.option_sizes.limits[1]) == shown[:, None]  # [B, K]
-            ratings = xp.where(now[:, :, None], outputs[:, None], state.ratings)  # [B, K, O]
+            ratings = xp.where(now[:, :, None], outputs[:, None], ratings)  # [B, K, O]
             judged = self._ranking(task, ratings)
         accuracy = xp.where(ended, judged, 0.0)
         reward = xp.astype(accuracy, action.dtype)
-        return Transition(State(ratings, outputs, accuracy, time), reward, loss, ended)
+        return Transition(State(best, rival, ratings, outputs, accuracy, time), reward, loss, ended)
 
     def _ranking(self, task: Task, ratings: Array) -> Array:
         """1 - mean error / greatest error, float64 [B], of the ranks that ratings [B, K, O] give."""
@@ -316,10 +319,12 @@ class HiddenProfile(Family):
         there = xp.astype(task.rank < most, ratings.dtype)  # [B, K]
         full = self.option_sizes.fills_all  # then all are there, and nothing need be multiplied
         # twice the places given: how many are above, and half of one for each that is equal
-        places = [xp.zeros_like(task.mask) + xp.sum(there, axis=-1, keepdims=True) - 1] * most  # [B, O] each
+        others = xp.astype(task.options[:, None] - 1, there.dtype)  # [B, 1]
+        places = [xp.zeros_like(task.mask) + others] * most  # [B, O] each
+        each = [ratings[:, k] + 0.0 for k in range(most)]  # [B, O] each, contiguous, which is faster
         for k in range(most):  # by hand, in a quarter of the time that all pairs at once take
             for other in range(k):
-                above = xp.sign(ratings[:, other] - ratings[:, k])  # [B, O]
+                above = xp.sign(each[other] - each[k])  # [B, O]
                 places[k] = places[k] + (above if full else above * there[:, other, None])
                 places[other] = places[other] - (above if full else above * there[:, k, None])
         far = xp.zeros_like(task.mask)  # [B, O], twice the distances, whole numbers
