@@ -109,12 +109,12 @@ def columns_of(rows: Sequence[Record], width: int = 80) -> list[str]:
 
 
 def _columns(results: Sequence[Record]) -> tuple[list[str], Record]:
-    """Columns of a table; of more than `WIDEST`, those that say the same in all rows go into the note."""
+    """Columns of a table; of more than `WIDEST`, those go into the note that say one thing wherever set."""
     columns = list(dict.fromkeys(key for row in results for key in row))
     shared: Record = {}
     for column in columns[1:]:
         first = results[0].get(column)
-        same = column in results[0] and all(row.get(column) == first for row in results)
+        same = column in results[0] and all(row.get(column, first) == first for row in results)
         if len(columns) > WIDEST and same and column not in ("value", "unit", "n", "ci95"):
             shared[column] = first
             columns.remove(column)

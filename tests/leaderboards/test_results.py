@@ -44,6 +44,18 @@ def test_a_table_shows_names_values_and_text_with_brackets_as_it_is(
         assert word in out
 
 
+def test_settings_that_rows_share_stand_in_the_note_also_where_a_summary_lacks_them(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shared = {"env": "Badger/Recall-v0", "horizon": 14, "pairs": 8, "split": "test", "asked": "any"}
+    rows = [record("accuracy", 0.9, n=10, **shared, seed=seed) for seed in (0, 1)]
+    show([*rows, record("median gain", 0.1)], as_json=False, title="t")
+    head, _, foot = capsys.readouterr().out.rpartition("median gain")
+    assert "horizon" not in head
+    assert "seed" in head
+    assert "env Badger/Recall-v0; horizon 14" in " ".join(foot.split())
+
+
 @pytest.mark.parametrize(
     ("value", "shown"),
     [
