@@ -30,6 +30,18 @@ class BoardError(ValueError):
     """A board that cannot be used; the message says why."""
 
 
+class Replaced(Settings):
+    """Experts that vanish within a trial: fresh ones, who know nothing, take their seats.
+
+    Attributes:
+        after: steps done before.
+        experts: how many, from the first place on.
+    """
+
+    after: int = Field(ge=1)
+    experts: int = Field(ge=1)
+
+
 class CellTable(Settings):
     """[cells.NAME]: tasks on which every agent of the board is measured.
 
@@ -39,12 +51,15 @@ class CellTable(Settings):
         id: registered id of the environment, with its version.
         agent: settings of the agents to change there, such as the number of experts; references and
             agents that do not know a setting refuse it.
+        replaced: experts that vanish there; only Badger agents can be measured, and nothing else is done to
+            them.
     """
 
     model_config = ConfigDict(extra="allow")
 
     id: str
     agent: dict[str, Any] = Field(default_factory=dict)
+    replaced: Replaced | None = None
 
     def family(self, split: str = "test") -> Family:
         """The family, in a split."""
@@ -368,7 +383,11 @@ class Board(Settings):
 
     def cells_of(self, agent: str) -> dict[str, CellTable]:
         """The cells in which an agent is measured."""
-        chosen = self.agents[agent].cells or list(self.cells)
+        entrant = self.agents[agent]
+        whole = entrant.intervention is not None or entrant.born_anew
+        chosen = entrant.cells or [
+            name for name, cell in self.cells.items() if not (whole and cell.replaced is not None)
+        ]
         return {name: self.cells[name] for name in chosen}
 
     def budget_of(self, agent: str) -> dict[str, Any]:
@@ -393,7 +412,10 @@ class Board(Settings):
         facts = {
             "recipe": identity(self.recipe(agent)),
             "changes": None if entrant.weights_of is None else changes,
-            "cells": {name: cell.model_dump(mode="json") for name, cell in self.cells_of(agent).items()},
+            "cells": {
+                name: cell.model_dump(mode="json", exclude=None if cell.replaced else {"replaced"})
+                for name, cell in self.cells_of(agent).items()
+            },
             "tasks": [self.tasks, self.task_seed],
             "threshold": self.threshold,
             "families": __version__,

@@ -11,6 +11,8 @@ import torch
 
 from badger_agents.agent import Agent, LearnedAgent
 from badger_agents.badger.agent import BadgerAgent
+from badger_agents.badger.growing import Growing
+from badger_agents.badger.growth import Change
 from badger_agents.evaluation import Evaluation, evaluate
 from badger_agents.whitebox.controls import BornAnew
 from badger_agents.whitebox.measures import bits_per_step, influence
@@ -65,6 +67,10 @@ def measured_agent(board: Board, line: str, cell: str, opened: Callable[..., Age
     table, entrant = board.cells[cell], board.agents[line]
     agent = opened(action_kind=table.family().action_kind, **{**_changes(board, line), **table.agent})
     agent = agent if entrant.intervention is None else changed(agent, entrant.intervention)
+    if table.replaced is not None:
+        if not isinstance(agent, BadgerAgent):
+            raise TypeError(f"cell {cell} replaces experts, and {line} has none; name its cells without it")
+        return Growing(agent, {table.replaced.after: Change(replace=range(table.replaced.experts))})
     return BornAnew(agent, entrant.born_anew) if entrant.born_anew else agent
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from badger_agents.badger.growing import Growing
+from badger_agents.badger.growth import Change
 from badger_agents.evaluation import evaluate
 from badger_agents.whitebox.controls import CONTROLS
 from badger_agents.whitebox.interventions import INTERVENTIONS, Intervened
@@ -68,6 +70,21 @@ def test_a_line_may_be_born_anew(tmp_path: Path) -> None:
     assert board.fingerprint("anew") != board.fingerprint("talk")
     with pytest.raises(ValueError, match="born_anew needs weights_of"):
         EntrantTable(recipe="xor", born_anew=4)
+
+
+def test_experts_may_vanish_in_a_cell(tmp_path: Path) -> None:
+    tables = tiny_board(tmp_path).model_dump()
+    tables["cells"]["less"] = {**tables["cells"]["short"], "replaced": {"after": 2, "experts": 1}}
+    board = Board.model_validate(tables)
+    opened = opener(board)
+    made = measure(board, "talk", 0, opened, {}).outcomes
+    growing = Growing(opened(), {2: Change(replace=[0])})
+    told = evaluate(growing, board.cells["short"].family(), board.tasks, seed=board.task_seed).outcomes
+    np.testing.assert_array_equal(made["less"], told)
+    assert not np.array_equal(made["less"], made["short"])
+    assert "less" not in board.cells_of("shuffled")  # nothing else is done to them there
+    with pytest.raises(TypeError, match="cell less replaces experts, and zeros has none"):
+        measured_agent(board, "zeros", "less", board.recipe("zeros").make_agent)
 
 
 def test_an_untrained_line_has_the_weights_of_outer_step_0(tmp_path: Path) -> None:
