@@ -61,6 +61,10 @@ class CellTable(Settings):
     agent: dict[str, Any] = Field(default_factory=dict)
     replaced: Replaced | None = None
 
+    def definition(self) -> dict[str, Any]:
+        """All that it says, as JSON values: a part of fingerprints."""
+        return self.model_dump(mode="json", exclude=None if self.replaced else {"replaced"})
+
     def family(self, split: str = "test") -> Family:
         """The family, in a split."""
         return family_of(self.id, **{**(self.model_extra or {}), "split": split})
@@ -412,10 +416,7 @@ class Board(Settings):
         facts = {
             "recipe": identity(self.recipe(agent)),
             "changes": None if entrant.weights_of is None else changes,
-            "cells": {
-                name: cell.model_dump(mode="json", exclude=None if cell.replaced else {"replaced"})
-                for name, cell in self.cells_of(agent).items()
-            },
+            "cells": {name: cell.definition() for name, cell in self.cells_of(agent).items()},
             "tasks": [self.tasks, self.task_seed],
             "threshold": self.threshold,
             "families": __version__,

@@ -91,7 +91,7 @@ def tuning_fingerprint(board: Board, recipe: Recipe) -> str:
     """
     facts = {
         "recipe": identity(with_optimiser(recipe, AdamSettings())),
-        "cell": board.cells[board.main].model_dump(mode="json"),
+        "cell": board.cells[board.main].definition(),
         "tasks": [board.tasks, board.task_seed],
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True, allow_nan=False).encode()).hexdigest()
