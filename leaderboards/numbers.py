@@ -453,6 +453,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "scaling-life": partial(over, "scaling-v1", "life"),
     "members": partial(over, "hidden-profile-v1", "members"),
     "members-misled": partial(over, "hidden-profile-v1", "hidden"),
+    "holding": partial(over, "recall-v1", "experts"),
+    "vanished": partial(over, "recall-v1", "vanished"),
     "bits": partial(over, "deliberation-v1", "bits"),
     "thinking": partial(over, "deliberation-v1", "steps", spread=True),
 }
