@@ -173,20 +173,23 @@ def _contestants(board: Board, lines: Sequence[Standing]) -> list[str]:
         rows.append([*row, *([f"{good}/{line.seeds}", of_these] if trained else ["", ""])])
     rivals = {line.label for line in lines if line.role == "contestant" and line.versus is None}
     rival = " or ".join(sorted(rivals)) or lines[0].label
-    legend = (
-        f"+ better, - worse than {rival}, = no difference shown (paired, Holm over contestants): in front of"
-        " all seeds, behind of those on which both succeed; score: 0 floor, 1 reference; ok: not failed"
-    )
-    text = [*_aligned(rows, 3 if conditions else 2), *_wrapped(legend)]
     reach = [
         line.versus.estimate.reach
         for line in lines
         if line.role == "contestant" and line.versus and line.versus.told not in (line.versus.verdict, "")
     ]
     ends = list(dict.fromkeys(short(end) for end in (min(reach), max(reach)))) if reach else []
-    return text + (
-        _wrapped(f"A difference in mean would have shown from {' to '.join(ends)} on.") if ends else []
+    legend = (
+        f"+ better, - worse than {rival}, = no difference shown (paired, Holm over contestants): in front of"
+        " all seeds, behind of those on which both succeed; score: 0 floor, 1 reference"
+        f"{'; a difference from ' + ' to '.join(ends) + ' on would show' if ends else ''}"
     )
+    table, texts = _aligned(rows, 3 if conditions else 2), 3 if conditions else 2
+    if scored and len(table) > len(
+        rows
+    ):  # names would be cut: the mean has an interval, the score needs none
+        table = _aligned([[*row[:texts], row[texts].split(" ")[0], *row[texts + 1 :]] for row in rows], texts)
+    return [*table, *_wrapped(legend)]
 
 
 def cost_lines(board: Board, results: Results) -> list[str]:
@@ -212,10 +215,10 @@ def cost_lines(board: Board, results: Results) -> list[str]:
 def _ablations(parts: Sequence[Ablation]) -> list[str]:
     """The second table: a column for each agent whose parts were taken away, two beside each other."""
     columns = list(dict.fromkeys((part.of, part.condition) for part in parts))
-    lines = ["How the outcome changes (+ better, - worse, = no difference shown):"]
+    lines = []
     for first in range(0, len(columns), 2):
         shown = columns[first : first + 2]
-        rows = [["without it", *(condition or of for of, condition in shown)]]
+        rows = [["how the outcome changes", *(condition or of for of, condition in shown)]]
         of_these = [part for part in parts if (part.of, part.condition) in shown]
         for label in dict.fromkeys(part.label for part in of_these):
             row = [label]
