@@ -87,7 +87,7 @@ def boards() -> str:
                     _mean(board, results, agent),
                     "" if normal is None else f"{normal.mean():.2f}",
                     _mean(board, results, silent[0]) if silent else "not run",
-                    differ[silent[0]].verdict_of_succeeded if silent else "",
+                    differ[silent[0]].verdict_of_succeeded if silent and silent[0] in differ else "",
                     claim,
                 ]
             )
@@ -144,12 +144,13 @@ def findings() -> str:
         if claims:
             (helped if any(claims) else others).append(name)
             differ = differences_of(board, results)
-            silent = [differ[line].verdict_of_succeeded for line in _retrained_without(board, board.baseline)]
-            if not any(claims) and silent and set(silent) == {"worse"}:
+            silent = {
+                differ[line].verdict_of_succeeded if line in differ else ""
+                for line in _retrained_without(board, board.baseline)
+            }
+            if not any(claims) and silent == {"worse"}:
                 slightly.append(name)
-        for line in standings(board, results):
-            if name.startswith(PARTS):
-                break
+        for line in [] if name.startswith(PARTS) else standings(board, results):
             if line.versus is not None and line.agent.startswith(MONOLITHS) and line.agent not in old:
                 of_all.append(line.versus.verdict)
                 worse_on |= {name: None} if line.versus.verdict == "worse" else {}

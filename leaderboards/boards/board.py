@@ -322,6 +322,12 @@ class Board(Settings):
     def _names_are_known(self) -> "Board":
         if self.main not in self.cells:
             raise ValueError(f"main is {self.main!r}, which is no cell; cells are {', '.join(self.cells)}")
+        for name, cell in self.cells.items():
+            if cell.replaced is not None and cell.replaced.after >= (steps := cell.family().horizon):
+                raise ValueError(
+                    f"cells.{name}.replaced.after is {cell.replaced.after}; trials have {steps} steps,"
+                    f" so give {steps - 1} at most"
+                )
         if self.tuning is not None and (both := set(self.tuning.seeds) & set(self.outer_seeds)):
             raise ValueError(
                 f"tuning.seeds has {min(both)}, and the board's own are {self.first_seed} to"
@@ -388,9 +394,9 @@ class Board(Settings):
     def cells_of(self, agent: str) -> dict[str, CellTable]:
         """The cells in which an agent is measured."""
         entrant = self.agents[agent]
-        whole = entrant.intervention is not None or entrant.born_anew
+        changed = entrant.intervention is not None or entrant.born_anew
         chosen = entrant.cells or [
-            name for name, cell in self.cells.items() if not (whole and cell.replaced is not None)
+            name for name, cell in self.cells.items() if not (changed and cell.replaced is not None)
         ]
         return {name: self.cells[name] for name in chosen}
 

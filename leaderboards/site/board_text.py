@@ -184,10 +184,9 @@ def _contestants(board: Board, lines: Sequence[Standing]) -> list[str]:
         " all seeds, behind of those on which both succeed; score: 0 floor, 1 reference"
         f"{'; a difference from ' + ' to '.join(ends) + ' on would show' if ends else ''}"
     )
-    table, texts = _aligned(rows, 3 if conditions else 2), 3 if conditions else 2
-    if scored and len(table) > len(
-        rows
-    ):  # names would be cut: the mean has an interval, the score needs none
+    texts = 3 if conditions else 2
+    table = _aligned(rows, texts)
+    if scored and len(table) > len(rows):  # names would be cut; the mean has an interval already
         table = _aligned([[*row[:texts], row[texts].split(" ")[0], *row[texts + 1 :]] for row in rows], texts)
     return [*table, *_wrapped(legend)]
 

@@ -83,6 +83,9 @@ def test_experts_may_vanish_in_a_cell(tmp_path: Path) -> None:
     np.testing.assert_array_equal(made["less"], told)
     assert not np.array_equal(made["less"], made["short"])
     assert "less" not in board.cells_of("shuffled")  # nothing else is done to them there
+    tables["cells"]["less"]["replaced"]["after"] = 4
+    with pytest.raises(ValueError, match=r"cells\.less\.replaced\.after is 4; trials have 4 steps"):
+        Board.model_validate(tables)
     with pytest.raises(TypeError, match="cell less replaces experts, and zeros has none"):
         measured_agent(board, "zeros", "less", board.recipe("zeros").make_agent)
 
