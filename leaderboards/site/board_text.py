@@ -13,6 +13,7 @@ from leaderboards.boards.scaling import crossings, curves
 from leaderboards.boards.standing import (
     NOT_SHOWN,
     Ablation,
+    Difference,
     Standing,
     ablations,
     failing,
@@ -38,7 +39,7 @@ HEIGHT = 40
 """Lines of a board; what sets its parts apart is left out where they fill it."""
 
 MARKS = {"better": "+", "worse": "-", NOT_SHOWN: "=", "": " "}
-"""Before a contestant's name: against the board's reference agent; behind a difference: what it means."""
+"""Against the board's reference agent, or against the agent that a part was taken from."""
 
 
 def show_board(
@@ -79,7 +80,7 @@ def board_lines(
     failed = failures(board, results)
     seeds = max((line.seeds for line in lines if line.role != "reference"), default=0)
     none = f"no agent fails on any outer seed (up to {share(0, max(1, seeds)).high:.0%} may)"
-    told = f"failed ({failing(board)}) on outer seeds: {'; '.join(failed)}" if failed else none
+    told = f"failed ({failing(board)}): {'; '.join(failed)}" if failed else none
     head = [
         *_wrapped(board.title),
         *([] if not (old := earlier(board, results)) else _wrapped(old)),
@@ -180,9 +181,8 @@ def _contestants(board: Board, lines: Sequence[Standing]) -> list[str]:
     ]
     ends = list(dict.fromkeys(short(end) for end in (min(reach), max(reach)))) if reach else []
     legend = (
-        f"+ better, - worse than {rival}, = no difference shown (paired, Holm over contestants): in front of"
-        " all seeds, behind of those on which both succeed; score: 0 floor, 1 reference"
-        f"{'; a difference from ' + ' to '.join(ends) + ' on would show' if ends else ''}"
+        f"+ better, - worse than {rival}, = not shown (paired; Holm): of all seeds, where both succeed;"
+        f"{' shown from ' + ' to '.join(ends) + ' on;' if ends else ''} score: 0 floor, 1 reference"
     )
     texts = 3 if conditions else 2
     table = _aligned(rows, texts)
@@ -224,10 +224,15 @@ def _ablations(parts: Sequence[Ablation]) -> list[str]:
             for of, _ in shown:
                 found = [part for part in of_these if (part.of, part.label) == (of, label)]
                 versus = found[0].versus if found else None
-                row.append(f"{said(versus.estimate)} {MARKS[versus.verdict]}" if versus else "")
+                row.append(f"{said(versus.estimate)} {_marks(versus)}" if versus else "")
             rows.append(row)
         lines += _aligned(rows)
     return lines
+
+
+def _marks(versus: Difference) -> str:
+    """Of all seeds, and of those on which both succeed."""
+    return MARKS[versus.verdict] + MARKS[versus.verdict_of_succeeded]
 
 
 def _aligned(rows: Sequence[Sequence[str]], texts: int = 1) -> list[str]:

@@ -16,7 +16,7 @@ def earlier(board: Board, results: Results) -> str:
 
 
 def origins(board: Board, results: Results, tuning: Sequence[TuningRow]) -> list[str]:
-    """Which lines were not run, and how the optimisers of those that were run have been chosen, a line each.
+    """Which lines were not run, how the optimisers of the others were chosen, what processors differ: a line each.
 
     Args:
         board: the board.
@@ -25,7 +25,7 @@ def origins(board: Board, results: Results, tuning: Sequence[TuningRow]) -> list
     """
     lacking = [name for name in board.agents if not results[name]]
     told = [f"Not run: {', '.join(lacking)}."] * bool(lacking)
-    return told + _tuned(board, results, tuning)
+    return told + _tuned(board, results, tuning) + _processors(results)
 
 
 def trials(board: Board, results: Results, line: Standing) -> str:
@@ -58,7 +58,19 @@ def _tuned(board: Board, results: Results, tuning: Sequence[TuningRow]) -> list[
     without = ", ".join(name for name in trained if name not in choices)
     by = ", ".join(map(str, board.tuning.seeds))
     tried = f"{len(board.tuning.optimisers)} candidates, outer seeds {by}, validation"
-    told = [f"Optimisers: tuned alike ({tried}){f', but not {without}' * bool(without)}."]
+    told = f"Optimisers: tuned alike ({tried}){f', but not {without}' * bool(without)}"
     if ends := sum(choice.at_end for choice in choices.values()):
-        told.append(f"Chosen at an end of the rates tried: {ends} of {len(choices)} (--tuning shows which).")
-    return told
+        told += f"; {ends} of {len(choices)} chosen at an end of the rates tried (--tuning)"
+    return [f"{told}."]
+
+
+def _processors(results: Results) -> list[str]:
+    """On how many kinds of processor lines were measured, where it is more than one."""
+    kinds: dict[str, set[str]] = {}  # lines of each
+    for agent, runs in results.items():
+        for row in (row for run in runs for row in run.rows.values() if row.processor):
+            kinds.setdefault(f"{row.processor} {row.instructions}", set()).add(agent)
+    if len(kinds) < 2:
+        return []
+    most = sorted(kinds, key=lambda kind: -len(kinds[kind]))
+    return [f"Processors, which round differently: {'; '.join(f'{kind} ({len(kinds[kind])} lines)' for kind in most)}."]

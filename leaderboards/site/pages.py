@@ -122,10 +122,12 @@ def _ablations(board: Board, results: Results) -> str:
             part.label,
             said(part.versus.estimate),
             part.versus.told,
+            part.versus.verdict_of_succeeded,
         ]
         for part in ablations(board, results)
     ]
     heads = ["agent", "taken away", f"difference in {board.outcome_in(board.main)}", "so it is"]
+    heads.append("which is, where both succeed")
     return f"## Ablations\n\n{markdown(heads, rows)}" if rows else ""
 
 

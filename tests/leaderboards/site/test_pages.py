@@ -83,8 +83,8 @@ def test_what_was_not_run_and_what_was_not_tuned_is_said(tmp_path: Path) -> None
     ]
     assert origins(board, results, tuned_rows(board, "talk", 0.2, 0.1)) == [
         "Not run: self-loop, shuffled.",
-        "Optimisers: tuned alike (2 candidates, outer seeds 100, validation), but not silent.",
-        "Chosen at an end of the rates tried: 1 of 1 (--tuning shows which).",
+        "Optimisers: tuned alike (2 candidates, outer seeds 100, validation), but not silent;"
+        " 1 of 1 chosen at an end of the rates tried (--tuning).",
     ]
     assert earlier(board, results) == ""
 
