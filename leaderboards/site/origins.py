@@ -16,7 +16,7 @@ def earlier(board: Board, results: Results) -> str:
 
 
 def origins(board: Board, results: Results, tuning: Sequence[TuningRow]) -> list[str]:
-    """Which lines were not run, how the optimisers of the others were chosen, what processors differ: a line each.
+    """Which lines were not run, how the others' optimisers were chosen, which processors differ, a line each.
 
     Args:
         board: the board.
@@ -73,4 +73,5 @@ def _processors(results: Results) -> list[str]:
     if len(kinds) < 2:
         return []
     most = sorted(kinds, key=lambda kind: -len(kinds[kind]))
-    return [f"Processors, which round differently: {'; '.join(f'{kind} ({len(kinds[kind])} lines)' for kind in most)}."]
+    told = "; ".join(f"{kind} ({len(kinds[kind])} lines)" for kind in most)
+    return [f"Processors, which round differently: {told}."]
