@@ -11,20 +11,20 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 SCRIPT = """
-import sys, tomllib
+import sys
 from pathlib import Path
 from jaxtyping import install_import_hook
 
 install_import_hook(["badger_agents", "baselines"], "beartype.beartype")
 import torch
 from badger_agents.action_distribution import entropy
-from badger_agents.recipe.loading import check_recipe, load_recipe, recipe_files
+from badger_agents.recipe.loading import check_recipe, load_recipe, recipe_files, recipe_tables
 from badger_agents.training.loop import train
 from tests.badger_agents.small import EVERY_ESTIMATOR, small_recipe
 
 met = set()
-for name, file in recipe_files().items():
-    agent = tomllib.loads(file.read_text()).get("agent", {})
+for name in recipe_files():
+    agent = recipe_tables(name)[0].get("agent", {})
     parts = [agent] + [agent.get(part, {}) for part in ("policy", "membrane", "channel")]
     kind = repr([(part.get("kind"), sorted(part)) for part in parts])
     if kind not in met:

@@ -13,7 +13,19 @@ from badger_agents.class_loading import PROJECT_ONLY, PROJECT_PACKAGES, Trust
 from badger_agents.recipe.checking import check
 from badger_agents.recipe.schema import Recipe, RecipeError, first_error, merged, tuples
 
-__all__ = ["Recipe", "RecipeError", "check_recipe", "load_recipe", "merged", "recipe_files", "recipe_folders"]
+__all__ = [
+    "Recipe",
+    "RecipeError",
+    "check_recipe",
+    "load_recipe",
+    "merged",
+    "recipe_files",
+    "recipe_folders",
+    "recipe_tables",
+]
+
+REFERENCES = "references.toml"
+"""File of a folder of recipes that holds one in each of its tables, by name."""
 
 
 def recipe_folders() -> list[Path]:
@@ -24,8 +36,39 @@ def recipe_folders() -> list[Path]:
 
 
 def recipe_files() -> dict[str, Path]:
-    """Files of the recipes that come with the suite, by name."""
-    return {file.stem: file for folder in recipe_folders() for file in sorted(folder.glob("*.toml"))}
+    """Files of the recipes that come with the suite, by name; references are in one together."""
+    files = [file for folder in recipe_folders() for file in sorted(folder.glob("*.toml"))]
+    alone = {file.stem: file for file in files if file.name != REFERENCES}
+    together = {name: file for file in files if file.name == REFERENCES for name in _read(file)}
+    return alone | together
+
+
+def recipe_tables(name_or_path: str) -> tuple[dict[str, Any], str]:
+    """The tables of a recipe as they stand in its file, unchecked, and which file that is, for messages.
+
+    Args:
+        name_or_path: as of `load_recipe`.
+
+    Raises:
+        RecipeError: there is none, or it is no TOML.
+    """
+    known = recipe_files()
+    path = known.get(name_or_path, Path(name_or_path))
+    if path.suffix != ".toml" or not path.is_file():
+        raise RecipeError(
+            f"no recipe {name_or_path!r}; give a .toml file or one of: {', '.join(sorted(known))}"
+        )
+    tables = _read(path)
+    if name_or_path in known and path.name == REFERENCES:
+        return {"name": name_or_path} | tables[name_or_path], f"{path}: [{name_or_path}]"
+    return tables, str(path)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, too long a number, too deep
+        raise RecipeError(f"{path}: not TOML: {error}") from error
 
 
 def load_recipe(name_or_path: str, trust: Trust = PROJECT_ONLY) -> Recipe:
@@ -38,17 +81,7 @@ def load_recipe(name_or_path: str, trust: Trust = PROJECT_ONLY) -> Recipe:
     Raises:
         RecipeError: there is none, it is no TOML, or something in it is wrong.
     """
-    known = recipe_files()
-    path = known.get(name_or_path, Path(name_or_path))
-    if path.suffix != ".toml" or not path.is_file():
-        raise RecipeError(
-            f"no recipe {name_or_path!r}; give a .toml file or one of: {', '.join(sorted(known))}"
-        )
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, too long a number, too deep
-        raise RecipeError(f"{path}: not TOML: {error}") from error
-    return check_recipe(tables, str(path), trust)
+    return check_recipe(*recipe_tables(name_or_path), trust)
 
 
 def check_recipe(tables: Any, source: str, trust: Trust = PROJECT_ONLY) -> Recipe:

@@ -58,12 +58,14 @@ def recipes() -> list[Row]:
     ready = {row["name"] for row in pretrained()}
     rows = []
     folders = [_folder(package, "recipes") for package in ("badger_agents", "baselines")]
-    files = [file for folder in folders for file in folder.glob("*.toml")]
-    for file in sorted(files, key=lambda file: file.stem):
+    tables: dict[str, dict[str, Any]] = {}
+    for file in (file for folder in folders for file in folder.glob("*.toml")):
         table = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        tables |= table if file.name == "references.toml" else {file.stem: table}
+    for name, table in sorted(tables.items()):
         steps = table.get("training", {}).get("outer_steps", 0)
-        weights = "pretrained" if file.stem in ready else "to train" if steps else "none"
-        rows.append({"name": file.stem, "weights": weights, "agent": table.get("summary", "")})
+        weights = "pretrained" if name in ready else "to train" if steps else "none"
+        rows.append({"name": name, "weights": weights, "agent": table.get("summary", "")})
     return rows
 
 

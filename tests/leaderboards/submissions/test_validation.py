@@ -15,7 +15,7 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from badger_agents.recipe.loading import recipe_files
+from badger_agents.recipe.loading import recipe_files, recipe_tables
 from badger_agents.training.checkpoint import FORMAT, weights_sha256
 from leaderboards.boards.results import Row
 from leaderboards.submissions.contestants import parse_recipe, refusals
@@ -426,7 +426,7 @@ def test_a_board_that_is_not_the_suites_is_not_known_by_itself(made: Place, tmp_
 
 @pytest.mark.parametrize("name", sorted(recipe_files()))
 def test_recipes_of_the_suite_that_train_learned_agents_may_take_part(name: str, tmp_path: Path) -> None:
-    recipe = parse_recipe(read_tables(recipe_files()[name].parent, f"{name}.toml"), name)
+    recipe = parse_recipe(recipe_tables(name)[0], name)
     met = sorted(recipe.met)
     cells = {f"cell-{n}" if n else "short": {"id": id} for n, id in enumerate(met)}
     budget = {} if recipe.training is None else {"outer_steps": recipe.training.outer_steps}
