@@ -265,6 +265,18 @@ TABLE = (
         "say 4 values, each told to one of 4 members, from the last to the first",
     ),
     Entry(
+        "Badger/Recall-repeat-previous-v0",
+        _RECALL,
+        {"kind": "repeat-previous", "horizon": 20},
+        "say what was told 4 steps before, to whichever of 4 members",
+    ),
+    Entry(
+        "Badger/Recall-count-v0",
+        _RECALL,
+        {"kind": "count", "horizon": 20},
+        "was this one of 4 keys told an odd number of times, to any of 4 members?",
+    ),
+    Entry(
         "Badger/Digits-v0",
         _DIGITS,
         {},

@@ -1,4 +1,4 @@
-"""An exact memory for recall: every pair that was told to anybody, looked up by whoever is asked."""
+"""An exact memory for recall: all that was told to anybody, looked up by whoever is asked."""
 
 from typing import NamedTuple
 
@@ -11,6 +11,9 @@ from badger_envs.family import Family, Observation
 
 UNLIKE = -2.0
 """How like a key is to what was never told: less than any other."""
+
+ALIKE = 0.999
+"""How like a key is to itself, but for rounding."""
 
 
 class Told(NamedTuple):
@@ -28,7 +31,9 @@ class Told(NamedTuple):
 class Remembering:
     """Answers with the value that was told with the key most like the one asked for; no weights.
 
-    Without keys ("autoencode") with the values from the last to the first, and again.
+    Without keys ("autoencode") with the values from the last to the first, and again. Where something is
+    told and asked at once: with the value that was told as many steps before as there were before the first
+    question ("repeat-previous"), or by whether the key was told an odd number of times ("count").
     """
 
     def initial_state(self, family: Family, keys: Int[Tensor, "B 4"]) -> Told:
@@ -61,4 +66,10 @@ class Remembering:
             like = like.clamp(min=-1)
         best = torch.where(told > 0, like, UNLIKE).argmax(dim=1, keepdim=True)  # (B, 1)
         answer = shown[..., width].gather(1, best)  # (B, 1)
+        if width:
+            stream = 2 * ((like > ALIKE).sum(dim=1, keepdim=True) % 2) - 1  # (B, 1), count
+        else:
+            back = (asked == 0).sum(dim=1, keepdim=True)  # (B, 1)
+            stream = shown[..., 0].gather(1, (len(told[0]) - 1 - back).clamp(min=0))  # (B, 1)
+        answer = torch.where(told[:, -1:] * asked[:, -1:] > 0, stream.to(answer), answer)  # (B, 1)
         return Told(shown, state.patience), answer * observation.output_mask, {}

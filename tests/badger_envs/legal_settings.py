@@ -200,13 +200,10 @@ def recall(draw: st.DrawFn) -> Settings:
     pairs, most_pairs = draw(sizes("pairs", 1, LONGEST - 1))
     patience = draw(st.integers(1, LONGEST - most_pairs))
     questions = draw(st.integers(1, (LONGEST - most_pairs) // patience))
-    other = {
-        "asked": asked,
-        "kind": draw(st.sampled_from(["lookup", "autoencode"])),
-        "width": draw(st.integers(2, 9)),
-        "patience": patience,
-        "questions": questions,
-    }
+    kind = draw(st.sampled_from(["lookup", "autoencode", "repeat-previous", "count"]))
+    other = {"kind": kind, "width": draw(st.integers(2, 9))}
+    if kind in ("lookup", "autoencode"):
+        other |= {"asked": asked, "patience": patience, "questions": questions}
     return draw(common(LONGEST)) | members | pairs | draw(capacities(most)) | other
 
 

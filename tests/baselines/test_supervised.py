@@ -195,6 +195,12 @@ def test_an_exact_memory_is_right_at_any_size(kind: Any, settings: dict[str, Any
     assert evaluate(Remembering(), family, 300).mean == 1
 
 
+@pytest.mark.parametrize("kind", ["repeat-previous", "count"])
+def test_an_exact_memory_is_right_where_who_is_told_is_asked_at_once(kind: Any) -> None:
+    family = Recall(kind=kind, pairs=(1, 4), members=(2, 4), shuffle_slots=True, horizon=20, split="test")
+    assert evaluate(Remembering(), family, 300).mean == 1
+
+
 def test_an_exact_memory_is_for_recall_alone() -> None:
     with pytest.raises(ValueError, match="GuessingGame tells nothing"):
         evaluate(Remembering(), GuessingGame(), 5)

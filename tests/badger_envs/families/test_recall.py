@@ -1,5 +1,6 @@
 """Recall: who is told what, who is asked what, what counts, and that nothing else tells the answer."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,39 @@ def test_answers_are_asked_from_the_last_to_the_first_without_keys() -> None:
     assert (np.stack(answers, axis=1) == told[:, [2, 1, 0, 2, 1]]).all()
 
 
+def test_what_was_told_some_steps_before_is_asked_of_whoever_is_told_now() -> None:
+    family = Recall(kind="repeat-previous", pairs=(1, 3), test_pairs=(4, 5), horizon=9)
+    task = family.sample_task(keys_of(40))
+    observations, _, state = play(family, task)
+    seen = np.stack([each.inputs.sum(1) for each in observations], axis=1)  # [B, T, (value, told, asked)]
+    assert family.slots.input_size == 3
+    assert (seen[..., 1] == 1).all()
+    back = (seen[..., 2] == 0).sum(1)  # [B], steps before the first question
+    assert set(back) == {1, 2, 3}
+    for trial, steps in enumerate(back):
+        assert (seen[trial, steps:, 2] == 1).all()
+        assert (task.answer[trial, steps:] == seen[trial, : 9 - steps, 0]).all()
+    assert [each.flags[:, 1].sum() for each in observations] == [(back <= step).sum() for step in range(9)]
+    assert len(np.unique(task.slot)) == 4
+    assert (family.info(task, state)["accuracy"] == 1).all()
+
+
+def test_a_key_is_counted_over_all_members() -> None:
+    family = Recall(kind="count", pairs=3, width=4, horizon=12)
+    task = family.sample_task(keys_of(30))
+    observations, _, state = play(family, task)
+    for trial in range(30):
+        told: list[tuple[float, ...]] = []
+        for step, seen in enumerate(observations):
+            slot = int(task.slot[trial, step])
+            *key, value, is_told, is_asked = seen.inputs[trial, slot].tolist()
+            assert (value, is_told, is_asked) == (0, 1, 1)
+            told.append(tuple(key))
+            assert task.answer[trial, step] == 2 * (told.count(tuple(key)) % 2) - 1
+        assert 1 < len(set(told)) <= 3
+    assert (family.info(task, state)["accuracy"] == 1).all()
+
+
 def test_the_last_step_of_a_question_counts_and_zeros_and_wrong_answers_earn_nothing() -> None:
     family = Recall(questions=2, patience=3)
     task = family.sample_task(keys_of(30))
@@ -90,6 +124,9 @@ def test_the_last_step_of_a_question_counts_and_zeros_and_wrong_answers_earn_not
         ({"asked": "other", "members": 1}, "asked 'other' needs 2"),
         ({"asked": "all"}, "one of any, holder, other"),
         ({"width": 1}, "width is 1"),
+        ({"kind": "count", "questions": 3}, "questions is 3; kind 'count' asks at every step"),
+        ({"kind": "repeat-previous", "patience": 2}, "patience is 2.* leave it at 1"),
+        ({"kind": "repeat-previous", "pairs": (2, 3), "horizon": 5}, "it must be above 5"),
     ],
 )
 def test_bad_settings_say_what_would_do(settings: dict[str, Any], words: str) -> None:
@@ -105,6 +142,19 @@ def test_who_plays_reads_who_is_told_or_asked_what(kind: Any) -> None:
     said = [family.sketch(seen.inputs[0], seen.input_mask[0] > 0) for seen in observations]
     whom = ["nothing" if slot < 0 else f"member {slot}" for slot in task.slot[0]]
     assert [text.split(" is ")[0] for text in said] == whom
-    told, asked = said[int(task.item[0, 6])], said[6]
+    told, asked = said[int(task.row[0, 6]) - 4], said[6]
     assert told.endswith(f": {task.answer[0, 6]:+.0f}")
     assert told.partition("told ")[2].startswith(asked.partition("asked ")[2])
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("repeat-previous", r"told a value: [+-]1, and asked for an earlier"),
+        ("count", r"told \(.*\): an odd number"),
+    ],
+)
+def test_who_plays_reads_that_who_is_told_is_asked_at_once(kind: Any, words: str) -> None:
+    family = Recall(kind=kind)
+    observations, _, _ = play(family, family.sample_task(keys_of(1)))
+    assert re.search(words, family.sketch(observations[-1].inputs[0], observations[-1].input_mask[0] > 0))
