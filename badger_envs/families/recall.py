@@ -186,10 +186,11 @@ class Recall(Family):
                     f"{name} is {getattr(self, name)!r}; kind {self.kind!r} asks at every step whom it tells:"
                     f" leave it at {usual!r}"
                 )
-        if self.kind == "repeat-previous" and self.horizon <= self.pair_sizes.highest:
+        most = self.pair_sizes.highest
+        if self.kind == "repeat-previous" and self.horizon <= most:
             raise ValueError(
-                f"horizon is {self.horizon}; it must be above {self.pair_sizes.highest}: what is asked was told"
-                " that many steps before"
+                f"horizon is {self.horizon}; it must be above {most}: what is asked was"
+                " told that many steps before"
             )
 
     @functools.cached_property
