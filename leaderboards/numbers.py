@@ -298,6 +298,24 @@ def families_left_out() -> str:
     return markdown(head, rows)
 
 
+GRADUAL = "gradual.csv"
+"""File beside a board of sequences with rows of `python -m paper.gradual`."""
+
+
+def gradual() -> str:
+    """Losses of visits in a sequence of tasks, by agent, and what of the first one was kept."""
+    file = BOARDS / "sequence-v1" / GRADUAL
+    if not file.is_file():
+        return "Not run yet."
+    with file.open(encoding="utf-8", newline="") as stream:
+        found = list(csv.DictReader(stream))
+    rows = [
+        [name, *(short(float(row["value"])) for row in found if row["agent"] == name), seeds]
+        for name, seeds in {row["agent"]: row["outer_seeds"] for row in found}.items()
+    ]
+    return markdown(["agent", *dict.fromkeys(row["name"] for row in found), "outer seeds"], rows)
+
+
 FAMILIES = {
     "GuessingGame-v0": "coordination: find hidden numbers from one global error",
     "XOR-v0": "passing on hidden information: parity of bits, each seen by one expert",
@@ -449,6 +467,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "monoliths": monoliths,
     "generalist": generalist,
     "families-left-out": families_left_out,
+    "gradual": gradual,
     "scaling-dimensions": partial(over, "scaling-v1", "dimensions"),
     "scaling-experts": partial(over, "scaling-v1", "experts"),
     "scaling-life": partial(over, "scaling-v1", "life"),

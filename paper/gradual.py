@@ -1,7 +1,7 @@
 """Forgetting and transfer in sequences of tasks: `python -m paper.gradual RUN [RUN ...]`.
 
-A table with a line per agent: its loss in the first task, in another after it, in the first again, and in the
-other one alone. `--help` has the options.
+A table with a line per agent: its loss in the first task, in another after it, in the first again or in a new
+one at that place, and in the other one where it comes first. `--help` has the options.
 """
 
 import sys
@@ -28,9 +28,12 @@ from paper.measuring import over_seeds
 CHUNK = 1_000
 """Tasks at once."""
 
-MEASURES = ("first", "after", "again", "alone", "forgetting", "transfer")
-"""Losses per step of A, of B after A, of A again, of B alone; of A again less that of A, of B alone less that
-of B after A: below 0 where something was kept, above 0 where the first task helped."""
+MEASURES = ("first", "after", "again", "new", "alone", "forgetting", "kept", "transfer")
+"""Losses per step of A, of B after A, of A again, of a new task in its place, of B where it comes first.
+
+Forgetting: again less first, below 0 where something was kept. Kept: new less again, above 0 where
+something was kept, at the same time of life. Transfer: alone less after, above 0 where the first task helped.
+"""
 
 
 class Visits(NamedTuple):
@@ -71,7 +74,7 @@ def measured(
 
     Args:
         agent: its weights stay as they are.
-        family: a `Sequence`; B alone is played on the tasks that B has in it.
+        family: a `Sequence`; B comes first in trials in which A and B are swapped, with the same tasks.
         trials: number of tasks.
         seed: of the first task.
         device: a torch device.
@@ -81,13 +84,19 @@ def measured(
     """
     which = visits(family)
     assert isinstance(family, Sequence)
-    other = family.order[which.after]
-    settings = {**family.settings(), "order": (other,), "horizon": family.parts[other].horizon}
+    settings, order = family.settings(), family.order
+    swap = {order[0]: order[which.after], order[which.after]: order[0]}
+    swapped = Sequence(**settings | {"order": tuple(swap.get(task, task) for task in order)})
+    place = len(family.tasks)  # of one more task
+    other = {
+        "tasks": (*family.tasks, family.tasks[order[which.again]]),
+        "order": (*order[: which.again], place, *order[which.again + 1 :]),
+    }
     whole = _losses(agent, family, trials, seed, device)
-    alone = _losses(agent, Sequence(**settings), trials, seed, device)[0]
-    first, after = whole[which.start], whole[which.after]
-    again = whole[which.again]
-    values = (first, after, again, alone, again - first, alone - after)
+    first, after, again = (whole[visit] for visit in (which.start, which.after, which.again))
+    new = _losses(agent, Sequence(**settings | other), trials, seed, device)[which.again]
+    alone = _losses(agent, swapped, trials, seed, device)[0]
+    values = (first, after, again, new, alone, again - first, new - again, alone - after)
     return dict(zip(MEASURES, values, strict=True))
 
 

@@ -79,8 +79,8 @@ class Sequence(Family):
     `info["forgetting"]` (float64): the loss of later visits to a task less that of the first visit to it,
     their mean: below 0 where something was kept. `info["transfer"]` (float64): the loss of the trial's first
     visit less that of first visits to other tasks, their mean: above 0 where, of tasks that are equally
-    hard, the later ones went better. B alone, on the same tasks as B after A, is `order=[1]`: its
-    "loss_0" is what "loss_1" compares with. `info["is_success"]` (bool): every visit ended in success.
+    hard, the later ones went better. B without A before it, on the same tasks, is `order=[1, 0, 1]`:
+    its "loss_0" is what "loss_1" compares with. `info["is_success"]` (bool): every visit ended in success.
 
     ## Arguments
     `tasks`: 1 to 8 tables of a registered id and settings, such as

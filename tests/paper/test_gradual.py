@@ -23,11 +23,14 @@ def test_which_visits_are_compared() -> None:
             visits(family)
 
 
-def test_who_learns_nothing_forgets_nothing_and_b_alone_is_b_after_a() -> None:
+def test_who_learns_nothing_forgets_nothing_keeps_nothing_and_b_comes_first_with_the_same_tasks() -> None:
     family = family_of("Badger/Sequence-v0", split="test")
     found = measured(Constant(), family, 50)
     assert found["forgetting"] == found["transfer"] == 0
     assert found["first"] == found["again"] != found["after"]
+    assert found["alone"] == found["after"]
+    assert found["new"] not in (found["first"], found["after"])
+    assert found["kept"] == found["new"] - found["again"]
 
 
 def test_an_untrained_agent_gets_a_line_per_measure(
@@ -41,4 +44,4 @@ def test_an_untrained_agent_gets_a_line_per_measure(
     rows = {row["name"]: row["value"] for row in json.loads(capsys.readouterr().out)["results"]}
     assert rows["forgetting"] == pytest.approx(rows["again"] - rows["first"])
     assert rows["transfer"] == pytest.approx(rows["alone"] - rows["after"])
-    assert len(file.read_text().splitlines()) == 7
+    assert len(file.read_text().splitlines()) == 9
