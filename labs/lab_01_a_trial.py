@@ -10,7 +10,7 @@
 # %% [markdown]
 # # Lab 1. A trial
 #
-# **You will learn** what a trial is, what an inner loop is, and why an agent in the guessing game needs a memory. You
+# **You will learn** what a trial is, what an inner loop is, and what memory is for in the guessing game. You
 # play one trial by hand. Then you write an algorithm that finds d hidden numbers with d + 1 writings, the last of them
 # the answer.
 #

@@ -15,7 +15,7 @@ import numpy as np
 from badger_agents.loading import FOLDER as PRETRAINED
 from badger_envs import scoring
 from leaderboards.boards.board import FOLDER as BOARDS
-from leaderboards.boards.board import Board, board_names
+from leaderboards.boards.board import Board, board_names, load_board
 from leaderboards.boards.claims import verdicts
 from leaderboards.boards.csv_rows import read_rows
 from leaderboards.boards.results import Results, read_results
@@ -32,7 +32,8 @@ from leaderboards.boards.standing import (
 )
 from leaderboards.results import markdown
 from leaderboards.site.left_out import left_out, table_rows
-from leaderboards.tuning.choosing import load_as_run
+from leaderboards.tuning.choosing import FILE as TUNING
+from leaderboards.tuning.choosing import known_choice, load_as_run, read_tuning
 
 BLOCK = re.compile(r"<!-- numbers: ([\w-]+) -->\n.*?<!-- end -->", re.DOTALL)
 """A block: what stands between its first and its last line is written by `filled`."""
@@ -71,34 +72,40 @@ def boards() -> str:
         sign = 1 if board.higher_is_better else -1
         best = max(contestants, key=lambda a: sign * outcomes(board, results[a], board.main).mean())
         for agent in agents:
-            silent = [
-                name
-                for name, entrant in board.agents.items()
-                if entrant.control_of == agent and entrant.without == "communication" and results[name]
-            ]
             condition = board.agents[agent].condition
+            free = name in COULD_DO_WITHOUT and not condition.startswith("one")
             claim = "communication helps" if claims[agent] else "no claim"
             normal = scores(board, outcomes(board, results[agent], board.main))
+            twins = [line for line in _retrained_without(board, agent) if results[line]]
+            raw = "broadcast" in board.agents and results["broadcast"] and agent == board.baseline
             rows.append(
                 [
                     f"{name}{', ' + condition if condition else ''}{OLD * (agent in old)}",
                     f"{board.outcome_in(board.main)} in {board.main}",
+                    str(len(results[agent])),
                     f"{board.agents[best].label or best} {_mean(board, results, best)}",
                     _mean(board, results, agent),
                     "" if normal is None else f"{normal.mean():.2f}",
-                    _mean(board, results, silent[0]) if silent else "not run",
-                    differ[silent[0]].verdict_of_succeeded if silent and silent[0] in differ else "",
+                    "no" if free else "yes",
+                    *(_mean(board, results, line) for line in twins),
+                    *["not run"] * (2 - len(twins)),
+                    ", ".join(differ[line].verdict_of_succeeded or "-" for line in twins if line in differ),
+                    _mean(board, results, "broadcast") if raw else "",
                     claim,
                 ]
             )
     head = [
         "board",
         "outcome",
+        "outer seeds",
         "best mean of the contestants",
         "Badger",
         "its score",
+        "must they talk?",
         "Badger retrained without talk",
-        "which is, where both succeed",
+        "where each hears itself alone",
+        "which are, where both succeed",
+        "as they are",
         "claim",
     ]
     return markdown(head, rows)
@@ -124,37 +131,44 @@ def _errors_by_size() -> dict[int, list[float]]:
     return {dims: by_size[dims] for dims in (1, 3, 6, 10, 15, 19)}
 
 
+COULD_DO_WITHOUT = ("bandits-v1", "communication-v1", "hot-cold-v1", "scaling-v1")
+"""Boards on which each expert is told enough for its own part (on hot-cold-v1 where all hear)."""
+
+
 def findings() -> str:
     """What today's results say of talking, of numbers of experts and of monoliths: a sentence each."""
     helped: list[str] = []
     others: list[str] = []
-    slightly: list[str] = []  # of them, where both succeed
-    of_all, of_succeeded = [], []  # verdicts on monoliths
-    worse_on: dict[str, None] = {}  # boards, in their order
+    some: list[str] = []  # of them, where both succeed
+    against: list[str] = []  # where both succeed a twin that hears nobody else is better
+    monolith: dict[tuple[str, str], list[str]] = {}  # boards by test and verdict
     for name in board_names():
         board = load_as_run(name)
         results = read_results(board)
         old = stale(board, results)
-        claims = [
-            each.passed
+        claims = {
+            each.agent: each.passed
             for each in verdicts(board, results)
             if each.agent not in old
             and all(results[name] for name in (each.agent, *_retrained_without(board, each.agent)))
-        ]
+        }
         if claims:
-            (helped if any(claims) else others).append(name)
+            (helped if any(claims.values()) else others).append(name)
             differ = differences_of(board, results)
-            silent = {
-                differ[line].verdict_of_succeeded if line in differ else ""
-                for line in _retrained_without(board, board.baseline)
+            twins = {
+                differ[line].verdict_of_succeeded
+                for agent in claims
+                for line in _retrained_without(board, agent)
+                if line in differ
             }
-            if not any(claims) and silent == {"worse"}:
-                slightly.append(name)
+            if "better" in twins:
+                against.append(name)
+            elif not any(claims.values()) and "worse" in twins:
+                some.append(name)
         for line in [] if name.startswith(PARTS) else standings(board, results):
             if line.versus is not None and line.agent.startswith(MONOLITHS) and line.agent not in old:
-                of_all.append(line.versus.verdict)
-                worse_on |= {name: None} if line.versus.verdict == "worse" else {}
-                of_succeeded.append(line.versus.verdict_of_succeeded)
+                monolith.setdefault(("all", line.versus.verdict), []).append(name)
+                monolith.setdefault(("both", line.versus.verdict_of_succeeded), []).append(name)
     game = load_as_run("guessing-game-v1")
     results = read_results(game)
     talking, silent_mean = (
@@ -162,21 +176,33 @@ def findings() -> str:
     )
     scaling = load_as_run("scaling-v1")
     runs = read_results(scaling)
-    of = {cell: short(outcomes(scaling, runs["badger"], cell).mean()) for cell in scaling.cells_of("badger")}
-    counts = [found.count(word) for found in (of_all, of_succeeded) for word in ("better", "worse")]
+    by_cell = {cell: outcomes(scaling, runs["badger"], cell) for cell in scaling.cells_of("badger")}
+    of = {cell: short(errors.mean()) for cell, errors in by_cell.items()}
+    alone = int((by_cell["experts-1"] < by_cell["d6"]).sum())
+    must, may = ([name for name in helped if (name in COULD_DO_WITHOUT) is free] for free in (False, True))
+    count = sum(len(found) for (test, _), found in monolith.items() if test == "all")
+    told = {
+        (test, verdict): f"{len(on)}{f' ({_listed(list(dict.fromkeys(on)))})' * bool(on)}"
+        for test in ("all", "both")
+        for verdict in ("better", "worse")
+        for on in [monolith.get((test, verdict), [])]
+    }
     lines = (
-        f"*When is talking worth it?* It helps on {_listed(helped)}. On {_listed(others)} no help is"
-        f" shown (by the seeds alone on which both succeed, some on {_listed(slightly)}). On"
-        f" guessing-game-v1, where one expert hears the error, the mean error is {talking}, and {silent_mean}"
-        " after retraining without talk: [talking](docs/findings/talking.md).",
-        "*How many experts?* One policy, trained with 1 to 8 experts on up to 6 numbers, has an error of"
-        f" {of['experts-1']} with 1 expert and 6 numbers, {of['d6']} with 12, {of['experts-80']} with 80, and"
-        f" {of['d8']} with 8 numbers, {of['d12']} with 12 ({len(runs['badger'])} outer seeds of scaling-v1):"
-        " [experts](docs/findings/experts.md).",
-        f"*Monolith or many?* In {len(of_all)} comparisons on all boards one network of as many"
-        f" weights, operations or state, or RL², is shown to be better than Badger in {counts[0]}, worse in"
-        f" {counts[1]} ({_listed(list(worse_on))}); by the seeds alone on which both succeed, better in"
-        f" {counts[2]}, worse in {counts[3]}: [monoliths](docs/findings/monolith.md).",
+        "*When is talking worth it?* Where an expert sees or hears a part alone it helps: on"
+        f" {_listed(must)}. Where it could do without, help is shown on {_listed(may)}, not on"
+        f" {_listed(others)}; by the seeds alone on which both succeed, some on {_listed(some)}, and a twin"
+        f" that hears nobody else is better on {_listed(against)}. On guessing-game-v1, where one expert hears the"
+        f" error, the mean error is {talking}, and {silent_mean} after retraining without talk:"
+        " [talking](docs/findings/talking.md).",
+        "*How many experts?* More are no better. One policy, trained with 1 to 8 experts on up to 6 numbers,"
+        f" has an error of {of['experts-1']} with 1 expert and 6 numbers, {of['d6']} with 12 (one is better"
+        f" on {alone} of {len(runs['badger'])} outer seeds of scaling-v1), {of['experts-80']} with 80; and"
+        f" {of['d8']} with 8 numbers, {of['d12']} with 12: [experts](docs/findings/experts.md).",
+        f"*Monolith or many?* In {count} comparisons on all boards one network of as many weights, operations"
+        f" or state, or RL², is shown to be better than Badger in {told['all', 'better']}, worse in"
+        f" {told['all', 'worse']}; by the seeds alone on which both succeed, better in"
+        f" {told['both', 'better']}, worse in {told['both', 'worse']}:"
+        " [monoliths](docs/findings/monolith.md).",
     )
     return "\n".join(
         textwrap.fill(f"- {line}", 120, subsequent_indent="  ", break_on_hyphens=False) for line in lines
@@ -206,7 +232,7 @@ def over(name: str, scale: str, spread: bool = False) -> str:
     old = stale(board, results)
     rows = [
         [
-            ", ".join(filter(None, (entrant.label or agent, entrant.condition))) + OLD * (agent in old),
+            ", ".join(filter(None, (_called(board, agent), entrant.condition))) + OLD * (agent in old),
             *(
                 _over_seeds(outcomes(board, results[agent], cell), spread)
                 if cell in board.cells_of(agent)
@@ -215,10 +241,18 @@ def over(name: str, scale: str, spread: bool = False) -> str:
             ),
         ]
         for agent, entrant in board.agents.items()
-        if results[agent] and entrant.role != "control" and set(cells[:2]) <= set(board.cells_of(agent))
+        if results[agent]
+        and (entrant.role != "control" or entrant.born_anew)
+        and set(cells[:2]) <= set(board.cells_of(agent))
     ]
     values = [f"{value:g}" for value in board.scales[scale].values]
     return markdown([f"mean {board.outcome_in(board.main)}, by {board.scales[scale].label}", *values], rows)
+
+
+def _called(board: Board, agent: str) -> str:
+    """What a table calls a line; one that is born anew with the name of the agent that it is."""
+    label = board.agents[agent].label or agent
+    return f"{board.agents[agent].control_of} {label}" if board.agents[agent].born_anew else label
 
 
 def _over_seeds(values: np.ndarray, spread: bool) -> str:
@@ -247,6 +281,7 @@ def monoliths() -> str:
         board = load_as_run(name)
         results = read_results(board)
         old = set(stale(board, results))
+        tuned = {row.key: row for row in read_tuning(BOARDS / name / TUNING)}
         for line in standings(board, results):
             rival = rival_of(board, line.agent)
             if line.versus is None or rival is None or not line.agent.startswith(MONOLITHS):
@@ -254,6 +289,7 @@ def monoliths() -> str:
             if {line.agent, rival} & old:
                 left_out.append(f"{name} ({line.label})")
                 continue
+            choice = known_choice(load_board(name), line.agent, tuned)
             rows.append(
                 [
                     f"{name}: {board.outcome_in(board.main)} in {board.main}",
@@ -262,11 +298,27 @@ def monoliths() -> str:
                     _mean(board, results, rival),
                     line.versus.told,
                     line.versus.verdict_of_succeeded,
+                    f"{line.versus.wins} of {line.versus.estimate.n}",
+                    "" if choice is None else "yes" if choice.at_end else "no",
                 ]
             )
-    text = markdown(["board", "monolith", "its mean", "Badger's", "so it is", "where both succeed"], rows)
+    head = ["board", "monolith", "its mean", "Badger's", "so it is", "where both succeed", "better on seeds"]
+    text = markdown([*head, "its rate at an end of those tried"], rows)
     note = f"\n\nLeft out, as their rows are of an earlier definition of the board: {', '.join(left_out)}."
     return text + note * bool(left_out)
+
+
+def parts_of_monolith() -> str:
+    """What a GRU loses and gains by the parts that Badger has, on the board of parts."""
+    board = load_as_run("parts-v1")
+    results, differ = read_results(board), differences_of(board, read_results(board))
+    rows = [["all of them", _mean(board, results, "gru"), ""]]
+    for name, entrant in board.agents.items():
+        if entrant.control_of == "gru" and name in differ:
+            wins = f"{differ[name].wins} of {differ[name].estimate.n}"
+            rows.append([entrant.label or name, _mean(board, results, name), wins])
+    rows.append(["Badger, with all of them", _mean(board, results, "badger"), ""])
+    return markdown(["the GRU's parts", board.outcome_in(board.main), "better than with all, on seeds"], rows)
 
 
 def generalist() -> str:
@@ -465,6 +517,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "processors": processors,
     "coverage": coverage,
     "monoliths": monoliths,
+    "parts-monolith": parts_of_monolith,
     "generalist": generalist,
     "families-left-out": families_left_out,
     "gradual": gradual,

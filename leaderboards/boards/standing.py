@@ -21,9 +21,11 @@ class Difference(NamedTuple):
     Attributes:
         estimate: the mean difference over all outer seeds, failures included.
         p: P value of the test that it is 0; of contestants corrected for all tests between them (Holm).
-        succeeded: the mean difference over the seeds on which both succeed; None if there are none.
+        succeeded: the mean difference over the seeds on which both succeed, of errors that of their
+            logarithms; None if there are none.
         succeeded_p: of that, likewise.
         sign: 1 where more is better, else -1.
+        wins: on how many of the outer seeds the one is better.
     """
 
     estimate: Estimate
@@ -31,6 +33,7 @@ class Difference(NamedTuple):
     succeeded: Estimate | None
     succeeded_p: float
     sign: int
+    wins: int
 
     @property
     def verdict(self) -> str:
@@ -426,13 +429,17 @@ def _tested(board: Board, results: Results, one: str, other: str) -> Difference 
         return None
     values, ends = pair[0] - pair[1], _limits_of(board, board.main, *pair)
     normal = scores(board, np.array(pair))
-    both = values[:0] if normal is None else values[(normal >= board.success).all(0)]
+    errors = not board.higher_is_better and np.min(pair) > 0  # of orders of magnitude: ratios are alike
+    apart = np.log(pair[0] / pair[1]) if errors else values
+    both = apart[:0] if normal is None else apart[(normal >= board.success).all(0)]
+    sign = 1 if board.higher_is_better else -1
     return Difference(
         statistics.bounded(values, ends),
         statistics.bounded_p(values, ends),
         statistics.student(both) if len(both) else None,
         statistics.student_p(both) if len(both) else 1.0,
-        1 if board.higher_is_better else -1,
+        sign,
+        int((sign * values > 0).sum()),
     )
 
 

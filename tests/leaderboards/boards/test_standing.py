@@ -65,16 +65,19 @@ def test_tests_of_contestants_are_corrected_for_each_other_and_controls_are_not(
     found = differences_of(wider, results)
     assert found.keys() == {"silent", "self-loop", "shuffled", "mine", "yours"}
 
+    def pair(one: str) -> list[np.ndarray]:
+        return [outcomes(wider, results[name], "short") for name in (one, "talk")]
+
     def values(one: str) -> np.ndarray:
-        pair = (outcomes(wider, results[name], "short") for name in (one, "talk"))
-        return np.subtract(*pair)
+        return np.subtract(*pair(one))
 
     ends = Limits(-2 - 1.2e-4, 2 + 1.2e-4)  # from no error to the floor, with the slack of bounds
     plain = {name: statistics.bounded_p(values(name), ends) for name in found}
-    succeeded = statistics.student_p(values("mine"))
+    succeeded = statistics.student_p(np.subtract(*np.log(pair("mine"))))  # errors: by their ratios
     corrected = statistics.holm([plain["mine"], succeeded, plain["yours"], 1.0])
     assert [found[name].p for name in ("mine", "yours")] == pytest.approx([corrected[0], corrected[2]])
     assert found["mine"].succeeded_p == pytest.approx(corrected[1])
+    assert found["mine"].wins == (values("mine") < 0).sum()
     assert found["silent"].p == pytest.approx(plain["silent"])
     assert found["yours"].succeeded is None  # there is no seed on which both succeed
     assert (found["yours"].verdict, found["yours"].verdict_of_succeeded) == ("worse", "")
