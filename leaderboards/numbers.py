@@ -191,8 +191,8 @@ def findings() -> str:
         "*When is talking worth it?* Where an expert sees or hears a part alone it helps: on"
         f" {_listed(must)}. Where it could do without, help is shown on {_listed(may)}, not on"
         f" {_listed(others)}; by the seeds alone on which both succeed, some on {_listed(some)}, and a twin"
-        f" that hears nobody else is better on {_listed(against)}. On guessing-game-v1, where one expert hears the"
-        f" error, the mean error is {talking}, and {silent_mean} after retraining without talk:"
+        f" that hears nobody else is better on {_listed(against)}. On guessing-game-v1, where one expert"
+        f" hears the error, the mean error is {talking}, and {silent_mean} after retraining without talk:"
         " [talking](docs/findings/talking.md).",
         "*How many experts?* More are no better. One policy, trained with 1 to 8 experts on up to 6 numbers,"
         f" has an error of {of['experts-1']} with 1 expert and 6 numbers, {of['d6']} with 12 (one is better"
