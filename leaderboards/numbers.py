@@ -179,6 +179,13 @@ def findings() -> str:
     by_cell = {cell: outcomes(scaling, runs["badger"], cell) for cell in scaling.cells_of("badger")}
     of = {cell: short(errors.mean()) for cell, errors in by_cell.items()}
     alone = int((by_cell["experts-1"] < by_cell["d6"]).sum())
+    monoliths_there = [line for line in scaling.agents if line.startswith(MONOLITHS) and runs[line]]
+    least = all(
+        by_cell[cell].mean() < outcomes(scaling, runs[line], cell).mean()
+        for cell in ("d8", "d12")
+        for line in monoliths_there
+        if not scaling.agents[line].control_of
+    )
     must, may = ([name for name in helped if (name in COULD_DO_WITHOUT) is free] for free in (False, True))
     count = sum(len(found) for (test, _), found in monolith.items() if test == "all")
     told = {
@@ -197,7 +204,8 @@ def findings() -> str:
         "*How many experts?* More are no better. One policy, trained with 1 to 8 experts on up to 6 numbers,"
         f" has an error of {of['experts-1']} with 1 expert and 6 numbers, {of['d6']} with 12 (one is better"
         f" on {alone} of {len(runs['badger'])} outer seeds of scaling-v1), {of['experts-80']} with 80; and"
-        f" {of['d8']} with 8 numbers, {of['d12']} with 12: [experts](docs/findings/experts.md).",
+        f" {of['d8']} with 8 numbers, {of['d12']} with 12, in the mean {'less' if least else 'not less'} than"
+        " each monolith: [experts](docs/findings/experts.md).",
         f"*Monolith or many?* In {count} comparisons on all boards one network of as many weights, operations"
         f" or state, or RL², is shown to be better than Badger in {told['all', 'better']}, worse in"
         f" {told['all', 'worse']}; by the seeds alone on which both succeed, better in"
