@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from leaderboards.boards.board import Board
 from leaderboards.boards.results import Results
-from leaderboards.boards.standing import difference, mean_outcome
-from leaderboards.statistics import Estimate
+from leaderboards.boards.standing import difference, difference_p, mean_outcome
+from leaderboards.statistics import LEVEL, Estimate, holm
 
 
 class Point(NamedTuple):
@@ -52,37 +52,45 @@ def curves(board: Board, results: Results, scale: str) -> dict[str, list[Point]]
 
 
 def crossings(board: Board, results: Results) -> list[Crossing]:
-    """Each contestant against the board's first, over each scale on which both were measured."""
+    """Each contestant against the board's first, over each scale on which both were measured.
+
+    Tests at all places of a scale, of all contestants, are corrected together (Holm 1979).
+    """
     first = board.baseline
     others = [name for name, entry in board.agents.items() if entry.role == "contestant" and name != first]
-    return [
-        crossing
-        for scale in board.scales
-        for other in others
-        if (crossing := _crossing(board, results, scale, first, other)) is not None
-    ]
+    return [crossing for scale in board.scales for crossing in _on(board, results, scale, first, others)]
 
 
-def _crossing(board: Board, results: Results, scale: str, first: str, second: str) -> Crossing | None:
-    both = board.cells_of(first).keys() & board.cells_of(second).keys()
+def _on(board: Board, results: Results, scale: str, first: str, others: Sequence[str]) -> list[Crossing]:
+    """Crossings on one scale."""
+    table, sign = board.scales[scale], -1 if board.higher_is_better else 1
+    found = {second: _differences(board, results, scale, first, second) for second in others}
+    found = {second: places for second, places in found.items() if len(places) > 1}
+    corrected = iter(holm([p for places in found.values() for _, _, p in places]))
+    made = []
+    for second, places in found.items():
+        better = [
+            (place, sign * (1 if each.value > 0 else -1) if next(corrected) < LEVEL else 0)
+            for place, each, _ in places
+        ]
+        sentence = f"{table.label}, {first} against {second}: {_said(better, first, second)}"
+        made.append(
+            Crossing(scale, first, second, tuple((place, each) for place, each, _ in places), sentence)
+        )
+    return made
+
+
+def _differences(
+    board: Board, results: Results, scale: str, first: str, second: str
+) -> list[tuple[float, Estimate, float]]:
+    """Second minus first, with its P value, at each place of a scale that both were measured at."""
     table = board.scales[scale]
-    differences = tuple(
-        (place, found)
+    both = board.cells_of(first).keys() & board.cells_of(second).keys()
+    return [
+        (place, found, difference_p(board, results, second, first, cell))
         for cell, place in zip(table.cells, table.values, strict=True)
         if cell in both and (found := difference(board, results, second, first, cell)) is not None
-    )
-    if len(differences) < 2:
-        return None
-    sentence = _said([(place, _better(board, found)) for place, found in differences], first, second)
-    return Crossing(scale, first, second, differences, f"{table.label}, {first} against {second}: {sentence}")
-
-
-def _better(board: Board, found: Estimate) -> int:
-    """1 if the first is better, -1 if the second is, 0 if no difference is shown."""
-    sign = -1 if board.higher_is_better else 1
-    if found.low > 0:
-        return sign
-    return -sign if found.high < 0 else 0
+    ]
 
 
 def _said(places: Sequence[tuple[float, int]], first: str, second: str) -> str:

@@ -335,6 +335,12 @@ def difference(board: Board, results: Results, one: str, other: str, cell: str) 
     return None if pair is None else statistics.bounded(pair[0] - pair[1], _limits_of(board, cell, *pair))
 
 
+def difference_p(board: Board, results: Results, one: str, other: str, cell: str) -> float:
+    """P value of that difference, not corrected; 1 without pairs."""
+    pair = _paired(board, results, one, other, cell)
+    return 1.0 if pair is None else statistics.bounded_p(pair[0] - pair[1], _limits_of(board, cell, *pair))
+
+
 def _limits_of(board: Board, cell: str, first: np.ndarray, second: np.ndarray) -> Limits:
     """Limits of the difference of two outcomes."""
     low, high = limits(board, cell, first, second)

@@ -22,12 +22,12 @@ def board(tmp_path: Path) -> Board:
     ring = {"channel": {"topology": "ring"}}
     agents = {"talk": {"recipe": recipe}, "ring": {"recipe": recipe, "agent": ring}}
     scale = {"label": "steps", "cells": list(cells), "values": list(PLACES)}
-    return tiny_board(tmp_path, cells=cells, agents=agents, main="h4", seeds=10, scales={"life": scale})
+    return tiny_board(tmp_path, cells=cells, agents=agents, main="h4", seeds=30, scales={"life": scale})
 
 
 def runs(board: Board, gains: list[float]) -> dict[str, list[Run]]:
     """By how much "talk" has less error than "ring", at each place; noise of 0.1 by seed."""
-    noise = np.random.default_rng(0).normal(size=(2, 10, len(PLACES))) * 0.1
+    noise = np.random.default_rng(0).normal(size=(2, 30, len(PLACES))) * 0.1
     found: dict[str, list[Run]] = {}
     for number, agent in enumerate(("talk", "ring")):
         means = 1 + noise[number] + number * np.array(gains)
@@ -57,6 +57,13 @@ def test_who_is_better_where(board: Board, gains: list[float], told: str) -> Non
     assert [place for place, _ in crossing.differences] == list(PLACES)
     for (_, found), gain in zip(crossing.differences, gains, strict=True):
         assert found.low <= gain <= found.high  # ring minus talk
+
+
+def test_who_is_better_is_corrected_for_all_places_and_contestants(board: Board) -> None:
+    few = {agent: found[:10] for agent, found in runs(board, [1, 1, 1, 1]).items()}
+    (crossing,) = crossings(board, few)
+    assert all(found.low > 0 for _, found in crossing.differences)  # each by itself would be shown
+    assert crossing.sentence.endswith("no difference shown anywhere between talk and ring")
 
 
 def test_curves_are_means_over_outer_seeds(board: Board) -> None:
