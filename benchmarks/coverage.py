@@ -74,7 +74,8 @@ def coverage(*, sets: int = 2000, out: Path | None = None, json: bool = False) -
 
     Args:
         sets: Sets of outer seeds that are drawn for each row.
-        out: CSV file for the rows; none if not given. That of the documents is leaderboards/coverage.csv.
+        out: CSV file for the rows; none if not given. That of the documents is
+            leaderboards/documents/coverage.csv.
         json: Print the result as one JSON object.
     """
     check_numbers(sets=sets)

@@ -18,7 +18,7 @@ from leaderboards.boards.csv_rows import rows_text
 from leaderboards.boards.rows import read_run
 from leaderboards.boards.units import rows_folder
 from leaderboards.cli import call
-from leaderboards.numbers import Measured, moves
+from leaderboards.documents.instructions import Measured, moves
 from leaderboards.results import record, show
 from leaderboards.tuning.choosing import load_as_run
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from leaderboards import cli
-from leaderboards.numbers import BLOCKS, filled
+from leaderboards.documents.blocks import BLOCKS, filled
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

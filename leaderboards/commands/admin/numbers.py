@@ -6,7 +6,7 @@ from typing import Annotated
 import tyro
 
 from badger_agents.atomic_files import write_atomically
-from leaderboards.numbers import filled
+from leaderboards.documents.blocks import filled
 
 
 def numbers(files: Annotated[tuple[Path, ...], tyro.conf.Positional] = (), *, check: bool = False) -> None:

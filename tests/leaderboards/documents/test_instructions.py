@@ -2,7 +2,7 @@
 
 import pytest
 
-from leaderboards.numbers import Measured, moves
+from leaderboards.documents.instructions import Measured, moves
 
 ROWS = [
     Measured(agent, seed, "a processor", instructions, mean)

@@ -1,0 +1,1 @@
+"""Numbers in documents, written from the boards' results, the cards' rows and the scores."""

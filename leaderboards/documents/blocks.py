@@ -1,0 +1,58 @@
+"""Marked blocks of documents, and what writes each."""
+
+import difflib
+import re
+from collections.abc import Callable
+from functools import partial
+
+from leaderboards.documents.findings import boards, findings
+from leaderboards.documents.generalists import families_left_out, generalist
+from leaderboards.documents.instructions import processors
+from leaderboards.documents.monoliths import monoliths, parts_of_monolith
+from leaderboards.documents.other_rows import coverage, families, gradual, sizes
+from leaderboards.documents.scales import over
+
+BLOCK = re.compile(r"<!-- numbers: ([\w-]+) -->\n.*?<!-- end -->", re.DOTALL)
+"""A block: what stands between its first and its last line is written by `filled`."""
+
+
+def filled(text: str) -> str:
+    """A document with all its blocks written anew.
+
+    Raises:
+        ValueError: a block has a name that is not known.
+    """
+
+    def block(found: re.Match[str]) -> str:
+        name = found.group(1)
+        if name not in BLOCKS:
+            near = difflib.get_close_matches(name, BLOCKS, 1)
+            raise ValueError(f"no numbers {name!r}; there are {', '.join(near or BLOCKS)}")
+        return f"<!-- numbers: {name} -->\n{BLOCKS[name]()}\n<!-- end -->"
+
+    return BLOCK.sub(block, text)
+
+
+BLOCKS: dict[str, Callable[[], str]] = {
+    "boards": boards,
+    "findings": findings,
+    "sizes": sizes,
+    "families": families,
+    "processors": processors,
+    "coverage": coverage,
+    "monoliths": monoliths,
+    "parts-monolith": parts_of_monolith,
+    "generalist": generalist,
+    "families-left-out": families_left_out,
+    "gradual": gradual,
+    "scaling-dimensions": partial(over, "scaling-v1", "dimensions"),
+    "scaling-experts": partial(over, "scaling-v1", "experts"),
+    "scaling-life": partial(over, "scaling-v1", "life"),
+    "members": partial(over, "hidden-profile-v1", "members"),
+    "members-misled": partial(over, "hidden-profile-v1", "hidden"),
+    "holding": partial(over, "recall-v1", "experts"),
+    "vanished": partial(over, "recall-v1", "vanished"),
+    "bits": partial(over, "deliberation-v1", "bits"),
+    "thinking": partial(over, "deliberation-v1", "steps", spread=True),
+}
+"""What a block may be called, and what writes it."""

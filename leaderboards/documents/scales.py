@@ -1,0 +1,53 @@
+"""Outcomes over a scale of a board."""
+
+import numpy as np
+
+from leaderboards.boards.board import Board
+from leaderboards.boards.results import read_results
+from leaderboards.boards.standing import outcomes, short, stale
+from leaderboards.documents.words import OLD
+from leaderboards.results import markdown
+from leaderboards.tuning.choosing import load_as_run
+
+
+def over(name: str, scale: str, spread: bool = False) -> str:
+    """Mean outcomes over a scale of a board: a row per contestant and reference.
+
+    Args:
+        name: of the board.
+        scale: of the board.
+        spread: whether the lowest and the highest outer seed are told.
+    """
+    board = load_as_run(name)
+    cells = board.scales[scale].cells
+    results = read_results(board)
+    old = stale(board, results)
+    rows = [
+        [
+            ", ".join(filter(None, (_called(board, agent), entrant.condition))) + OLD * (agent in old),
+            *(
+                _over_seeds(outcomes(board, results[agent], cell), spread)
+                if cell in board.cells_of(agent)
+                else ""
+                for cell in cells
+            ),
+        ]
+        for agent, entrant in board.agents.items()
+        if results[agent]
+        and (entrant.role != "control" or entrant.born_anew)
+        and set(cells[:2]) <= set(board.cells_of(agent))
+    ]
+    values = [f"{value:g}" for value in board.scales[scale].values]
+    return markdown([f"mean {board.outcome_in(board.main)}, by {board.scales[scale].label}", *values], rows)
+
+
+def _called(board: Board, agent: str) -> str:
+    """What a table calls a line; one that is born anew with the name of the agent that it is."""
+    label = board.agents[agent].label or agent
+    return f"{board.agents[agent].control_of} {label}" if board.agents[agent].born_anew else label
+
+
+def _over_seeds(values: np.ndarray, spread: bool) -> str:
+    """A mean, and behind it the lowest and the highest if asked and if there are several."""
+    ends = f" ({short(values.min())} to {short(values.max())})" if spread and len(values) > 1 else ""
+    return short(values.mean()) + ends
