@@ -69,9 +69,10 @@ def _processors(results: Results) -> list[str]:
     kinds: dict[str, set[str]] = {}  # lines of each
     for agent, runs in results.items():
         for row in (row for run in runs for row in run.rows.values() if row.processor):
-            kinds.setdefault(f"{row.processor} {row.instructions}", set()).add(agent)
+            kind = f"{row.processor.removesuffix(' Processor')} {row.instructions}"
+            kinds.setdefault(kind, set()).add(agent)
     if len(kinds) < 2:
         return []
     most = sorted(kinds, key=lambda kind: -len(kinds[kind]))
-    told = "; ".join(f"{kind} ({len(kinds[kind])} lines)" for kind in most)
-    return [f"Processors, which round differently: {told}."]
+    told = ", ".join(f"{len(kinds[kind])} {kind}" for kind in most)
+    return [f"Lines by processor (rounding differs): {told}."]
