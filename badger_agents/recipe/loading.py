@@ -1,5 +1,6 @@
 """From a TOML file, or the tables of a checkpoint, to a recipe that is known to work."""
 
+import copy
 import dataclasses
 import functools
 import importlib.util
@@ -39,7 +40,7 @@ def recipe_files() -> dict[str, Path]:
     """Files of the recipes that come with the suite, by name; references are in one together."""
     files = [file for folder in recipe_folders() for file in sorted(folder.glob("*.toml"))]
     alone = {file.stem: file for file in files if file.name != REFERENCES}
-    together = {name: file for file in files if file.name == REFERENCES for name in _read(file)}
+    together = {name: file for file in files if file.name == REFERENCES for name in _references(file)}
     return alone | together
 
 
@@ -58,10 +59,16 @@ def recipe_tables(name_or_path: str) -> tuple[dict[str, Any], str]:
         raise RecipeError(
             f"no recipe {name_or_path!r}; give a .toml file or one of: {', '.join(sorted(known))}"
         )
-    tables = _read(path)
     if name_or_path in known and path.name == REFERENCES:
-        return {"name": name_or_path} | tables[name_or_path], f"{path}: [{name_or_path}]"
-    return tables, str(path)
+        tables = copy.deepcopy(_references(path)[name_or_path])
+        return {"name": name_or_path} | tables, f"{path}: [{name_or_path}]"
+    return _read(path), str(path)
+
+
+@functools.cache
+def _references(path: Path) -> dict[str, Any]:
+    """Tables of a file of references, read once: whoever asks for any recipe asks for their names."""
+    return _read(path)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -250,13 +250,13 @@ class Recall(Family):
         item, who = self._asked(keys, holder, pairs, members)  # [B, Q] each
         start = self.horizon - self._asking
         item, who = (xp.repeat(each, self.patience, axis=-1) for each in (item, who))  # [B, Q P] each
-        each = number + xp.zeros((batch, most), **where)  # [B, N]
+        every = number + xp.zeros((batch, most), **where)  # [B, N]
         silence = xp.zeros((batch, start - most), **where)
-        row = xp.concat([each, silence + 2 * most, item + most], axis=-1)  # [B, T]
+        row = xp.concat([every, silence + 2 * most, item + most], axis=-1)  # [B, T]
         told = xp.where(number < pairs, holder, -1)  # [B, N]
         slot = xp.concat([told, silence - 1, who], axis=-1)  # [B, T]
         names, values = self._pairs(keys, most)  # [B, N, W], [B, N]
-        answer = xp.take_along_axis(values, xp.concat([each, silence, item], axis=-1), axis=-1)  # [B, T]
+        answer = xp.take_along_axis(values, xp.concat([every, silence, item], axis=-1), axis=-1)  # [B, T]
         yes, no = xp.ones_like(values), xp.zeros_like(values)  # [B, N]
         shown = xp.concat(
             [
@@ -283,10 +283,12 @@ class Recall(Family):
         else:
             names, values = self._pairs(keys, self.pair_sizes.limits[1])  # [B, N, W], [B, N]
             item = ((drawn >> 16) * pairs) >> 16  # [B, T]
+            told = xp.astype(
+                item[..., None] == positions(keys, names.shape[1])[:, None], xp.int64
+            )  # [B, T, N]
+            so_far = xp.cumulative_sum(told, axis=1)  # [B, T, N]
+            number = xp.take_along_axis(so_far, item[..., None], axis=2)[..., 0]  # [B, T]
             names = xp.take_along_axis(names, item[..., None], axis=1)  # [B, T, W]
-            same = item[:, None, :] == item[:, :, None]  # [B, T, T]
-            earlier = row[:, None, :] <= row[:, :, None]  # [B, T, T]
-            number = xp.sum(xp.astype(same & earlier, xp.int64), axis=-1)  # [B, T]
             answer = xp.astype(2 * (number % 2) - 1, values.dtype)  # [B, T]
             values, asked = xp.zeros_like(answer), xp.ones_like(answer)  # [B, T] each
             first = xp.zeros_like(pairs[:, 0])  # [B]
