@@ -11,6 +11,7 @@ from leaderboards.documents.instructions import processors
 from leaderboards.documents.monoliths import monoliths, parts_of_monolith
 from leaderboards.documents.other_rows import coverage, families, gradual, sizes
 from leaderboards.documents.scales import over
+from leaderboards.documents.sharing import sharing
 
 BLOCK = re.compile(r"<!-- numbers: ([\w-]+) -->\n.*?<!-- end -->", re.DOTALL)
 """A block: what stands between its first and its last line is written by `filled`."""
@@ -42,6 +43,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "coverage": coverage,
     "monoliths": monoliths,
     "parts-monolith": parts_of_monolith,
+    "sharing": sharing,
     "generalist": generalist,
     "families-left-out": families_left_out,
     "gradual": gradual,
