@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
-DRAWS = 10_000
+DRAWS = 100_000
 """Sets of uniform order statistics from which an interval is computed."""
 
 FEWEST = 5
@@ -63,7 +63,7 @@ class Estimate(NamedTuple):
         return max(self.value - self.low, self.high - self.value)
 
 
-def bounded(values: Float[Array, "N *any"], limits: Limits) -> Estimate:
+def bounded(values: Float[Array, "N *any"], limits: Limits, level: float = LEVEL) -> Estimate:
     """Mean over outer seeds, with a 95 % interval that holds where some seeds fail.
 
     Formula: the upper end is the 97.5 % quantile, over sorted uniform U, of
@@ -78,6 +78,7 @@ def bounded(values: Float[Array, "N *any"], limits: Limits) -> Estimate:
     Args:
         values: one row per outer seed; tasks or cells on further axes are averaged first.
         limits: of a value.
+        level: the interval misses the mean in at most this share of cases.
 
     Raises:
         ValueError: no seeds, a value that is not finite or beyond the limits.
@@ -85,8 +86,8 @@ def bounded(values: Float[Array, "N *any"], limits: Limits) -> Estimate:
     means = _means(values)
     if len(means) < FEWEST:
         return Estimate(float(means.mean()), math.nan, math.nan, len(means))
-    low = -np.quantile(_drawn_means(-means, -limits.low), 1 - LEVEL / 2)
-    high = np.quantile(_drawn_means(means, limits.high), 1 - LEVEL / 2)
+    low = -np.quantile(_drawn_means(-means, -limits.low), 1 - level / 2)
+    high = np.quantile(_drawn_means(means, limits.high), 1 - level / 2)
     return Estimate(float(means.mean()), float(low), float(high), len(means))
 
 

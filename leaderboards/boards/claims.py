@@ -8,7 +8,7 @@ import numpy as np
 from leaderboards import statistics
 from leaderboards.boards.board import Board
 from leaderboards.boards.results import Results
-from leaderboards.boards.standing import difference, not_shown, outcomes, said, scores
+from leaderboards.boards.standing import difference, limits, not_shown, outcomes, said, scores
 from leaderboards.statistics import ENOUGH, Estimate, Limits
 
 HEARD = 0.1
@@ -71,14 +71,24 @@ def controls_of(board: Board, agent: str) -> tuple[str, str, str] | None:
     return found["communication"], found["exchange"], found["shuffled"]
 
 
-def verdict(board: Board, results: Results, agent: str, silent: str, alone: str, shuffled: str) -> Verdict:
-    """The gate for one agent and its controls; see `verdicts`."""
-    sign = 1 if board.higher_is_better else -1
-    votes = [
-        ("better than a vote of the silent", name)
+def gate_controls(board: Board, agent: str) -> tuple[str, ...]:
+    """Names of all controls against which the gate asks for a difference; none if the agent lacks one."""
+    controls = controls_of(board, agent)
+    return () if controls is None else (*controls, *_votes(board, agent))
+
+
+def _votes(board: Board, agent: str) -> list[str]:
+    return [
+        name
         for name, entrant in board.agents.items()
         if entrant.control_of == agent and entrant.intervention == "vote"
     ]
+
+
+def verdict(board: Board, results: Results, agent: str, silent: str, alone: str, shuffled: str) -> Verdict:
+    """The gate for one agent and its controls; see `verdicts`."""
+    sign = 1 if board.higher_is_better else -1
+    votes = [("better than a vote of the silent", name) for name in _votes(board, agent)]
     controls = (agent, silent, alone, shuffled, *(name for _, name in votes))
     counts = {name: len(results[name]) for name in controls}
     few = ", ".join(f"{name} {count}" for name, count in counts.items() if count < ENOUGH)
@@ -94,7 +104,7 @@ def verdict(board: Board, results: Results, agent: str, silent: str, alone: str,
         holds = gained is not None and gained.low > 0
         numbers = "no runs in common" if gained is None else said(gained)
         if gained is not None and gained.low <= 0 <= gained.high:
-            numbers += f": {not_shown(gained)}"
+            numbers += f": {not_shown(gained.reach)}"
         checks.append(Check(what, holds, numbers))
     checks.append(_influence(results, agent))
     failed = [check.what for check in checks if not check.holds]
@@ -108,6 +118,34 @@ def verdict(board: Board, results: Results, agent: str, silent: str, alone: str,
     speed = "" if board.threshold is None else _speed(board.threshold, results, agent, silent)
     protocol = _protocol(board, results, agent, shuffled)
     return Verdict(agent, sentence, not failed, tuple(checks), speed, protocol)
+
+
+def withstands(board: Board, results: Results, agent: str) -> float:
+    """How badly a seed that nobody saw may end, for the gate's differences of an agent to be shown still.
+
+    The limit of outcomes is an assumption (see `leaderboards.boards.standing.limits`); this says how far it
+    carries: beyond the worst outcome returned some difference of the gate is no longer shown, to 1 % of the
+    way from the best outcome to the worst of the family, or to a hundred times the floor where that has none.
+    """
+    sign = 1 if board.higher_is_better else -1
+    controls = [name for name in gate_controls(board, agent) if results[name]]
+    low, high = limits(board, board.main, outcomes(board, results[agent], board.main))
+    best, usual = (high, low) if sign > 0 else (low, high)
+
+    def shown(worst: float) -> bool:
+        found = [difference(board, results, agent, name, board.main, worst) for name in controls]
+        return all(each is not None and _turned(each, sign).low > 0 for each in found)
+
+    family_low, family_high = board.cells[board.main].family().outcome_bounds
+    worst = family_low if sign > 0 else family_high
+    far = worst if math.isfinite(worst) else best + 100 * (usual - best)
+    if shown(far):
+        return worst
+    near, step = usual, abs(far - best) / 1000
+    while abs(far - near) > step:
+        middle = (near + far) / 2
+        near, far = (middle, far) if shown(middle) else (near, middle)
+    return near
 
 
 def _protocol(board: Board, results: Results, agent: str, shuffled: str) -> str:
@@ -146,7 +184,7 @@ def _speed(threshold: float, results: Results, agent: str, silent: str) -> str:
     most = float(max(one.max(), other.max()))
     found = statistics.bounded(one - other, Limits(-most, most))
     known = found.low > 0 or found.high < 0
-    word = ("later" if found.value > 0 else "sooner") if known else not_shown(found)
+    word = ("later" if found.value > 0 else "sooner") if known else not_shown(found.reach)
     return (
         f"Training loss below {threshold:g}: {', '.join(told)}; outer steps until then, {agent} minus"
         f" {silent} (a seed that never gets there counts with all its steps): {said(found)}: {word}."

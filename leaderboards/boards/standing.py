@@ -20,16 +20,19 @@ class Difference(NamedTuple):
 
     Attributes:
         estimate: the mean difference over all outer seeds, failures included.
-        p: P value of the test that it is 0; of contestants corrected for all tests between them (Holm).
+        p: P value of the test that it is 0; of contestants corrected for all of them (Holm).
+        reach: a difference of this size would have been shown: the longer side of the interval; of
+            contestants, of one at the level of the corrected test.
         succeeded: the mean difference over the seeds on which both succeed, of errors that of their
             logarithms; None if there are none.
-        succeeded_p: of that, likewise.
+        succeeded_p: of that, likewise, corrected for all such tests.
         sign: 1 where more is better, else -1.
         wins: on how many of the outer seeds the one is better.
     """
 
     estimate: Estimate
     p: float
+    reach: float
     succeeded: Estimate | None
     succeeded_p: float
     sign: int
@@ -50,7 +53,7 @@ class Difference(NamedTuple):
     @property
     def told(self) -> str:
         """The verdict; where nothing is shown, with the difference that would have been."""
-        return self.verdict if self.verdict != NOT_SHOWN else not_shown(self.estimate)
+        return self.verdict if self.verdict != NOT_SHOWN else not_shown(self.reach)
 
 
 def _verdict(gain: float, p: float) -> str:
@@ -59,11 +62,9 @@ def _verdict(gain: float, p: float) -> str:
     return "better" if gain > 0 else "worse"
 
 
-def not_shown(estimate: Estimate) -> str:
-    """No difference shown, and from what size on one would have been."""
-    if math.isnan(estimate.low):
-        return NOT_SHOWN
-    return f"{NOT_SHOWN} (one of {short(estimate.reach)} would have shown)"
+def not_shown(reach: float) -> str:
+    """No difference shown, and from what size on one would have been; nan: nothing is known of that."""
+    return NOT_SHOWN if math.isnan(reach) else f"{NOT_SHOWN} (one of {short(reach)} would have shown)"
 
 
 class Standing(NamedTuple):
@@ -161,8 +162,9 @@ def ablations(board: Board, results: Results) -> list[Ablation]:
 def differences_of(board: Board, results: Results) -> dict[str, Difference]:
     """Every contestant against its rival and every control against its agent, in the main cell.
 
-    Tests of contestants are corrected for the number of all of them. Those of controls are not: what a claim
-    asks of several controls has to hold for each (Berger 1982, intersection-union tests).
+    Tests of contestants over all outer seeds are corrected for each other, and so are those by the seeds on
+    which both succeed. Tests of controls are not: what a claim asks of several controls has to hold for each
+    (Berger 1982, intersection-union tests).
     """
     same = _same(board, results)
     contestants: list[tuple[str, str]] = []
@@ -171,10 +173,8 @@ def differences_of(board: Board, results: Results) -> dict[str, Difference]:
         other = entrant.control_of if entrant.role == "control" else rival_of(board, name)
         if entrant.role != "reference" and name not in same and other and results[name] and results[other]:
             (controls if entrant.role == "control" else contestants).append((name, other))
-    found = _corrected(
-        {pair[0]: each for pair in contestants if (each := _tested(board, results, *pair)) is not None}
-    )
-    return found | {
+    against = {one: each for (one, _), each in _corrected(board, results, contestants).items()}
+    return against | {
         pair[0]: each for pair in controls if (each := _tested(board, results, *pair)) is not None
     }
 
@@ -229,12 +229,10 @@ def place(board: Board, results: Results, agent: str) -> str:
         for name, entrant in board.agents.items()
         if name != agent and entrant.role == "contestant" and results[name]
     ]
-    found = _corrected(
-        {other: each for other in others if (each := _tested(board, results, agent, other)) is not None}
-    )
+    tests = _corrected(board, results, [(agent, other) for other in others])
     heaps: dict[str, list[str]] = {"better": [], "worse": [], NOT_SHOWN: []}
-    for other, each in found.items():
-        size = "" if each.told == each.verdict else f", one of {short(each.estimate.reach)} would have shown"
+    for (_, other), each in tests.items():
+        size = "" if each.told == each.verdict else f", one of {short(each.reach)} would have shown"
         both = each.verdict_of_succeeded and f"; where both succeed {each.verdict_of_succeeded}"
         heaps[each.verdict].append(f"{_shown(board, other)} ({said(each.estimate)}{size}{both})")
     words = {"better": "better than", "worse": "worse than", NOT_SHOWN: f"{NOT_SHOWN} to"}
@@ -329,10 +327,24 @@ def failed_seeds(board: Board, runs: Sequence[Run]) -> list[int]:
     return [place for place, failed in enumerate(bad) if failed]
 
 
-def difference(board: Board, results: Results, one: str, other: str, cell: str) -> Estimate | None:
-    """Outcome of one line minus another's, over the outer seeds of both; a reference has all."""
+def difference(
+    board: Board, results: Results, one: str, other: str, cell: str, worst: float | None = None
+) -> Estimate | None:
+    """Outcome of one line minus another's, over the outer seeds of both; a reference has all.
+
+    Args:
+        board: the board.
+        results: its rows.
+        one: a line.
+        other: another.
+        cell: of the board.
+        worst: as bad an outcome as a seed that nobody saw may have, if not as in `limits`.
+    """
     pair = _paired(board, results, one, other, cell)
-    return None if pair is None else statistics.bounded(pair[0] - pair[1], _limits_of(board, cell, *pair))
+    if pair is None:
+        return None
+    seen = pair if worst is None else (*pair, np.array([worst]))
+    return statistics.bounded(pair[0] - pair[1], _limits_of(board, cell, *seen))
 
 
 def difference_p(board: Board, results: Results, one: str, other: str, cell: str) -> float:
@@ -341,9 +353,20 @@ def difference_p(board: Board, results: Results, one: str, other: str, cell: str
     return 1.0 if pair is None else statistics.bounded_p(pair[0] - pair[1], _limits_of(board, cell, *pair))
 
 
-def _limits_of(board: Board, cell: str, first: np.ndarray, second: np.ndarray) -> Limits:
+def perfect_p(board: Board, results: Results, name: str) -> float:
+    """P value, not corrected, of the difference that an agent without any error would have to a line.
+
+    Where it is not below 0.05, no agent can be shown to be better over all outer seeds: there is no room.
+    """
+    values = outcomes(board, results[name], board.main)
+    ends = limits(board, board.main, values)
+    best = ends.high if board.higher_is_better else ends.low
+    return statistics.bounded_p(best - values, _limits_of(board, board.main, values))
+
+
+def _limits_of(board: Board, cell: str, *values: np.ndarray) -> Limits:
     """Limits of the difference of two outcomes."""
-    low, high = limits(board, cell, first, second)
+    low, high = limits(board, cell, *values)
     return Limits(low - high, high - low)
 
 
@@ -393,12 +416,20 @@ def _standing(
         statistics.share(len(failed), len(runs)),
         _score_of(board, mean),
         mean,
-        statistics.student(good) if len(good) else None,
+        _within(statistics.student(good), board, good) if len(good) else None,
         _median(steps),
         _medians(runs),
         _median([run.seconds for run in runs]),
         differences.get(name),
     )
+
+
+def _within(estimate: Estimate, board: Board, values: np.ndarray) -> Estimate:
+    """An interval cut off where no outcome can be."""
+    low, high = limits(board, board.main, values)
+    if math.isnan(estimate.low):
+        return estimate
+    return estimate._replace(low=max(low, estimate.low), high=min(high, estimate.high))
 
 
 def _score_of(board: Board, mean: Estimate) -> Estimate | None:
@@ -439,9 +470,11 @@ def _tested(board: Board, results: Results, one: str, other: str) -> Difference 
     apart = np.log(pair[0] / pair[1]) if errors else values
     both = apart[:0] if normal is None else apart[(normal >= board.success).all(0)]
     sign = 1 if board.higher_is_better else -1
+    found = statistics.bounded(values, ends)
     return Difference(
-        statistics.bounded(values, ends),
+        found,
         statistics.bounded_p(values, ends),
+        found.reach,
         statistics.student(both) if len(both) else None,
         statistics.student_p(both) if len(both) else 1.0,
         sign,
@@ -449,13 +482,36 @@ def _tested(board: Board, results: Results, one: str, other: str) -> Difference 
     )
 
 
-def _corrected(found: dict[str, Difference]) -> dict[str, Difference]:
-    """The same with tests corrected for the number of all of them."""
-    p_values = [p for each in found.values() for p in (each.p, each.succeeded_p)]
-    corrected = iter(statistics.holm(p_values))
+def _corrected(
+    board: Board, results: Results, pairs: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], Difference]:
+    """The differences of pairs of lines, with tests corrected for each other (Holm 1979).
+
+    Those over all outer seeds are one set of tests, those by the seeds on which both succeed another, in
+    which there is no pair with too few of them: it could show nothing, and would only weaken the others.
+    """
+    found = {pair: each for pair in pairs if (each := _tested(board, results, *pair)) is not None}
+    p = dict(zip(found, statistics.holm([each.p for each in found.values()]), strict=True))
+    few = [pair for pair, each in found.items() if not each.verdict_of_succeeded]
+    both = {pair: each.succeeded_p for pair, each in found.items() if pair not in few}
+    both_p = dict(zip(both, statistics.holm(list(both.values())), strict=True))
+    level = LEVEL / max(1, sum(each >= LEVEL for each in p.values()))  # of the next test to be shown
     return {
-        name: each._replace(p=next(corrected), succeeded_p=next(corrected)) for name, each in found.items()
+        pair: each._replace(
+            p=p[pair],
+            reach=_reach(board, results, *pair, level),
+            succeeded_p=both_p.get(pair, 1.0),
+        )
+        for pair, each in found.items()
     }
+
+
+def _reach(board: Board, results: Results, one: str, other: str, level: float) -> float:
+    """The longer side of the interval of a difference at a level."""
+    pair = _paired(board, results, one, other, board.main)
+    if pair is None:
+        return math.nan
+    return statistics.bounded(pair[0] - pair[1], _limits_of(board, board.main, *pair), level).reach
 
 
 def _paired(

@@ -4,8 +4,9 @@ import textwrap
 from collections.abc import Sequence
 
 from leaderboards.boards.board import Board, board_names
-from leaderboards.boards.claims import verdicts
-from leaderboards.boards.results import read_results
+from leaderboards.boards.claims import verdicts, withstands
+from leaderboards.boards.results import Results, read_results
+from leaderboards.boards.scaling import crossings
 from leaderboards.boards.standing import (
     differences_of,
     mean_outcome,
@@ -13,9 +14,8 @@ from leaderboards.boards.standing import (
     scores,
     short,
     stale,
-    standings,
 )
-from leaderboards.documents.monoliths import MONOLITHS, PARTS
+from leaderboards.documents.monoliths import CAPPED, MONOLITHS, compared
 from leaderboards.documents.words import OLD, mean_said
 from leaderboards.results import markdown
 from leaderboards.tuning.choosing import load_as_run
@@ -41,7 +41,7 @@ def boards() -> str:
         best = max(contestants, key=lambda a: sign * outcomes(board, results[a], board.main).mean())
         for agent in agents:
             condition = board.agents[agent].condition
-            free = name in COULD_DO_WITHOUT and not condition.startswith("one")
+            free = not _must_talk(name, condition)
             claim = "communication helps" if claims[agent] else "no claim"
             normal = scores(board, outcomes(board, results[agent], board.main))
             twins = [line for line in _retrained_without(board, agent) if results[line]]
@@ -60,6 +60,7 @@ def boards() -> str:
                     ", ".join(differ[line].verdict_of_succeeded or "-" for line in twins if line in differ),
                     mean_said(board, results, "broadcast") if raw else "",
                     claim,
+                    _withstood(board, results, agent) if claims[agent] else "",
                 ]
             )
     head = [
@@ -75,90 +76,140 @@ def boards() -> str:
         "which are, where both succeed",
         "as they are",
         "claim",
+        "which holds while none ends worse than",
     ]
     return markdown(head, rows)
 
 
+def _withstood(board: Board, results: Results, agent: str) -> str:
+    """How badly an outer seed may end for a claim to hold, in words."""
+    worst, bounds = withstands(board, results, agent), board.cells[board.main].family().outcome_bounds
+    return "whatever is possible" if worst in bounds else short(worst)
+
+
 def findings() -> str:
-    """What today's results say of talking, of numbers of experts and of monoliths: a sentence each."""
-    helped: list[str] = []
-    others: list[str] = []
-    some: list[str] = []  # of them, where both succeed
-    against: list[str] = []  # where both succeed a twin that hears nobody else is better
-    monolith: dict[tuple[str, str], list[str]] = {}  # boards by test and verdict
+    """What today's results say of talking, of numbers of experts and of monoliths: a paragraph each."""
+    lines = (_talking(), _experts(), _monoliths())
+    return "\n".join(
+        textwrap.fill(f"- {line}", 120, subsequent_indent="  ", break_on_hyphens=False) for line in lines
+    )
+
+
+def _talking() -> str:
+    """Where talk helps, by board and condition, and where it was not shown to."""
+    heaps: dict[str, list[str]] = {}
     for name in board_names():
         board = load_as_run(name)
         results = read_results(board)
-        old = stale(board, results)
-        claims = {
-            each.agent: each.passed
+        old, differ = stale(board, results), differences_of(board, results)
+        claims = [
+            each
             for each in verdicts(board, results)
             if each.agent not in old
-            and all(results[name] for name in (each.agent, *_retrained_without(board, each.agent)))
-        }
-        if claims:
-            (helped if any(claims.values()) else others).append(name)
-            differ = differences_of(board, results)
-            twins = {
-                differ[line].verdict_of_succeeded
-                for agent in claims
-                for line in _retrained_without(board, agent)
-                if line in differ
-            }
-            if "better" in twins:
-                against.append(name)
-            elif not any(claims.values()) and "worse" in twins:
-                some.append(name)
-        for line in [] if name.startswith(PARTS) else standings(board, results):
-            if line.versus is not None and line.agent.startswith(MONOLITHS) and line.agent not in old:
-                monolith.setdefault(("all", line.versus.verdict), []).append(name)
-                monolith.setdefault(("both", line.versus.verdict_of_succeeded), []).append(name)
+            and all(results[line] for line in (each.agent, *_retrained_without(board, each.agent)))
+        ]
+        for each in claims:
+            condition = board.agents[each.agent].condition
+            where = f"{name} ({condition})" if condition else name
+            free = not _must_talk(name, condition)
+            twins = _retrained_without(board, each.agent)
+            sharper = {differ[line].verdict_of_succeeded for line in twins if line in differ}
+            heaps.setdefault(f"{'free' if free else 'must'} {each.passed}", []).append(where)
+            if "better" in sharper:
+                heaps.setdefault("against", []).append(where)
+            elif not each.passed and "worse" in sharper and free:
+                heaps.setdefault("some", []).append(where)
+            if each.passed and _hangs_on_limit(board, results, each.agent):
+                heaps[f"{'free' if free else 'must'} True"][-1] += (
+                    " (if no seed ends as badly as a monolith's)"
+                )
     game = load_as_run("guessing-game-v1")
     results = read_results(game)
     talking, silent_mean = (
         short(mean_outcome(game, results[agent], game.main).value) for agent in ("badger", "no-communication")
     )
-    scaling = load_as_run("scaling-v1")
-    runs = read_results(scaling)
-    by_cell = {cell: outcomes(scaling, runs["badger"], cell) for cell in scaling.cells_of("badger")}
+    missed = f"; not shown on {_listed(heaps['must False'])}" * ("must False" in heaps)
+    return (
+        "*When is talking worth it?* Where an expert sees or hears a part alone it helps: on"
+        f" {_listed(heaps.get('must True', []))}{missed}. Where it could do without, help is shown on"
+        f" {_listed(heaps.get('free True', []))}, not on {_listed(heaps.get('free False', []))}; where both"
+        f" succeed, some on {_listed(heaps.get('some', []))}, and a twin that hears nobody else is better on"
+        f" {_listed(heaps.get('against', []))}. On guessing-game-v1 the error is {talking}, and"
+        f" {silent_mean} after retraining without talk: [talking](docs/findings/talking.md)."
+    )
+
+
+def _experts() -> str:
+    """What one policy does with more experts and more numbers than it was trained with."""
+    board = load_as_run("scaling-v1")
+    runs = read_results(board)
+    by_cell = {cell: outcomes(board, runs["badger"], cell) for cell in board.cells_of("badger")}
     of = {cell: short(errors.mean()) for cell, errors in by_cell.items()}
     alone = int((by_cell["experts-1"] < by_cell["d6"]).sum())
-    monoliths_there = [line for line in scaling.agents if line.startswith(MONOLITHS) and runs[line]]
+    rivals = [
+        line
+        for line, entrant in board.agents.items()
+        if line.startswith(MONOLITHS) and runs[line] and not entrant.control_of
+    ]
     least = all(
-        by_cell[cell].mean() < outcomes(scaling, runs[line], cell).mean()
+        by_cell[cell].mean() < outcomes(board, runs[line], cell).mean()
         for cell in ("d8", "d12")
-        for line in monoliths_there
-        if not scaling.agents[line].control_of
+        for line in rivals
     )
-    must, may = ([name for name in helped if (name in COULD_DO_WITHOUT) is free] for free in (False, True))
-    count = sum(len(found) for (test, _), found in monolith.items() if test == "all")
-    told = {
-        (test, verdict): f"{len(on)}{f' ({_listed(list(dict.fromkeys(on)))})' * bool(on)}"
-        for test in ("all", "both")
-        for verdict in ("better", "worse")
-        for on in [monolith.get((test, verdict), [])]
-    }
-    lines = (
-        "*When is talking worth it?* Where an expert sees or hears a part alone it helps: on"
-        f" {_listed(must)}. Where it could do without, help is shown on {_listed(may)}, not on"
-        f" {_listed(others)}; by the seeds alone on which both succeed, some on {_listed(some)}, and a twin"
-        f" that hears nobody else is better on {_listed(against)}. On guessing-game-v1, where one expert"
-        f" hears the error, the mean error is {talking}, and {silent_mean} after retraining without talk:"
-        " [talking](docs/findings/talking.md).",
-        "*How many experts?* More are no better. One policy, trained with 1 to 8 experts on up to 6 numbers,"
-        f" has an error of {of['experts-1']} with 1 expert and 6 numbers, {of['d6']} with 12 (one is better"
-        f" on {alone} of {len(runs['badger'])} outer seeds of scaling-v1), {of['experts-80']} with 80; and"
-        f" {of['d8']} with 8 numbers, {of['d12']} with 12, in the mean {'less' if least else 'not less'} than"
-        " each monolith: [experts](docs/findings/experts.md).",
-        f"*Monolith or many?* In {count} comparisons on all boards one network of as many weights, operations"
-        f" or state, or RL², is shown to be better than Badger in {told['all', 'better']}, worse in"
-        f" {told['all', 'worse']}; by the seeds alone on which both succeed, better in"
-        f" {told['both', 'better']}, worse in {told['both', 'worse']}:"
-        " [monoliths](docs/findings/monolith.md).",
+    shown = [
+        each.second
+        for each in crossings(board, runs)
+        if each.scale == "dimensions" and each.second in rivals and "badger is better at" in each.sentence
+    ]
+    return (
+        "*How many experts?* On scaling-v1 more are no better. With 6 numbers one policy, trained with 1 to 8"
+        f" experts, has an error of {of['experts-1']} with one, {of['d6']} with 12 (worse on {alone} of"
+        f" {len(runs['badger'])} outer seeds), {of['experts-80']} with 80; with 8 and 12 numbers {of['d8']}"
+        f" and {of['d12']}: {'less' if least else 'not less'} than {len(rivals)} monoliths, shown of"
+        f" {_listed(shown)}: [experts](docs/findings/experts.md)."
     )
-    return "\n".join(
-        textwrap.fill(f"- {line}", 120, subsequent_indent="  ", break_on_hyphens=False) for line in lines
+
+
+def _monoliths() -> str:
+    """Monoliths trained as Badger is, and RL2, against Badger on all boards that were run."""
+    found = [each for each in compared() if not (each.board.name in CAPPED and each.kind == "gradient")]
+    told: dict[tuple[str, str, str], str] = {}
+    for kind in ("gradient", "reward"):
+        for test in ("all", "both"):
+            for verdict in ("better", "worse"):
+                on = [
+                    each.board.name for each in found if each.kind == kind and each.verdict(test) == verdict
+                ]
+                places = f" ({_listed(list(dict.fromkeys(on)))})" * bool(on)
+                told[kind, test, verdict] = f"{len(on)}{places}"
+    count = {kind: sum(each.kind == kind for each in found) for kind in ("gradient", "reward")}
+    room = sum(each.kind == "gradient" and each.room for each in found)
+    return (
+        f"*Monolith or many?* In {count['gradient']} comparisons one network as large, trained alike, is"
+        f" shown worse than Badger in {told['gradient', 'all', 'worse']}, better in"
+        f" {told['gradient', 'all', 'better']} (a perfect one could be in {room}: little is left to gain);"
+        f" where both succeed better in {told['gradient', 'both', 'better']}, worse in"
+        f" {told['gradient', 'both', 'worse']}. RL², by reward, is worse in"
+        f" {told['reward', 'all', 'worse'].split(' ')[0]}"
+        f" of {count['reward']}, where both succeed in {told['reward', 'both', 'worse'].split(' ')[0]},"
+        f" better in {told['reward', 'both', 'better']}: [monoliths](docs/findings/monolith.md)."
     )
+
+
+def _must_talk(name: str, condition: str) -> bool:
+    """Whether an expert is told too little to do its part alone."""
+    return name not in COULD_DO_WITHOUT or condition.startswith("one")
+
+
+def _hangs_on_limit(board: Board, results: Results, agent: str) -> bool:
+    """Whether a claim would fail if an outer seed ended as the worst contestant of the board did."""
+    sign = 1 if board.higher_is_better else -1
+    seen = [
+        (sign * outcomes(board, runs, board.main)).min()
+        for name, runs in results.items()
+        if runs and board.agents[name].role == "contestant"
+    ]
+    return bool(sign * withstands(board, results, agent) > min(seen))
 
 
 def _retrained_without(board: Board, agent: str) -> list[str]:

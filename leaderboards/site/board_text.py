@@ -175,7 +175,7 @@ def _contestants(board: Board, lines: Sequence[Standing]) -> list[str]:
     rivals = {line.label for line in lines if line.role == "contestant" and line.versus is None}
     rival = " or ".join(sorted(rivals)) or lines[0].label
     reach = [
-        line.versus.estimate.reach
+        line.versus.reach
         for line in lines
         if line.role == "contestant" and line.versus and line.versus.told not in (line.versus.verdict, "")
     ]
