@@ -9,7 +9,7 @@ import pytest
 
 from leaderboards import statistics
 from leaderboards.boards.board import Board
-from leaderboards.boards.claims import Verdict, verdicts
+from leaderboards.boards.claims import Verdict, verdicts, withstands
 from leaderboards.boards.results import Run
 from leaderboards.boards.standing import (
     ablations,
@@ -18,6 +18,7 @@ from leaderboards.boards.standing import (
     failures,
     limits,
     outcomes,
+    perfect_p,
     place,
     said,
     short,
@@ -74,9 +75,10 @@ def test_tests_of_contestants_are_corrected_for_each_other_and_controls_are_not(
     ends = Limits(-2 - 1.2e-4, 2 + 1.2e-4)  # from no error to the floor, with the slack of bounds
     plain = {name: statistics.bounded_p(values(name), ends) for name in found}
     succeeded = statistics.student_p(np.subtract(*np.log(pair("mine"))))  # errors: by their ratios
-    corrected = statistics.holm([plain["mine"], succeeded, plain["yours"], 1.0])
-    assert [found[name].p for name in ("mine", "yours")] == pytest.approx([corrected[0], corrected[2]])
-    assert found["mine"].succeeded_p == pytest.approx(corrected[1])
+    corrected = statistics.holm([plain["mine"], plain["yours"]])
+    assert [found[name].p for name in ("mine", "yours")] == pytest.approx(corrected)
+    assert found["mine"].succeeded_p == pytest.approx(succeeded)  # "yours" has no such test
+    assert found["mine"].reach == pytest.approx(found["mine"].estimate.reach)  # the last to be shown
     assert found["mine"].wins == (values("mine") < 0).sum()
     assert found["silent"].p == pytest.approx(plain["silent"])
     assert found["yours"].succeeded is None  # there is no seed on which both succeed
@@ -87,7 +89,39 @@ def test_a_small_difference_is_shown_of_seeds_that_succeed_and_not_of_all(board:
     wider = with_line(board, "mine")
     found = differences_of(wider, made_up(wider, {**GOOD, "mine": 0.11}))["mine"]
     assert found.verdict_of_succeeded == "worse"
-    assert found.told == "no difference shown (one of 0.613 would have shown)"
+    assert found.told == "no difference shown (one of 0.619 would have shown)"
+
+
+def test_what_would_have_shown_is_of_the_level_that_is_left_for_all_tests(board: Board) -> None:
+    wider = board
+    for name in ("a", "b", "c"):
+        wider = with_line(wider, name)
+    alike = {**GOOD, "a": 0.11, "b": 0.12, "c": 1.9}
+    results = made_up(wider, alike, spread=0.0, noise=0.02)
+    found = differences_of(wider, results)
+    assert found["c"].verdict == "worse"
+    values = np.subtract(*(outcomes(wider, results[name], "short") for name in ("a", "talk")))
+    ends = Limits(-2 - 1.2e-4, 2 + 1.2e-4)
+    assert found["a"].reach == pytest.approx(statistics.bounded(values, ends, 0.05 / 2).reach, rel=1e-3)
+    assert found["a"].reach > found["a"].estimate.reach
+
+
+def test_there_is_no_room_above_an_agent_that_has_no_error(board: Board) -> None:
+    results = made_up(board, GOOD)
+    assert perfect_p(board, results, "talk") > 0.05
+    assert perfect_p(board, results, "silent") < 0.05
+
+
+def test_intervals_end_where_outcomes_do(board: Board) -> None:
+    results = made_up(board, {**GOOD, "talk": 0.05}, spread=0.0, noise=0.0)
+    results["talk"] = [
+        run._replace(rows={c: r._replace(mean=0.19 if not run.seed else 1e-3) for c, r in run.rows.items()})
+        for run in results["talk"]
+    ]
+    (talk, *_) = standings(board, results)
+    assert talk.succeeded is not None
+    assert statistics.student(outcomes(board, results["talk"], "short")).low < 0
+    assert talk.succeeded.low == pytest.approx(0, abs=1e-3)
 
 
 def test_a_line_of_another_recipe_or_edition_is_stale(board: Board) -> None:
@@ -158,6 +192,19 @@ def test_seeds_are_paired_by_number_and_a_reference_is_there_for_each(board: Boa
     assert reference.value == pytest.approx(0.9, abs=0.05)
     apart = {"talk": results["talk"][:2], "silent": results["silent"][2:]}
     assert difference(board, {**results, **apart}, "talk", "silent", "short") is None
+
+
+def test_a_claim_holds_up_to_an_outcome_at_which_it_is_not_shown(board: Board) -> None:
+    results = made_up(board, GOOD)
+    worst = withstands(board, results, "talk")
+    assert worst > 2.0  # worse than the floor
+
+    def lowest(at: float) -> float:
+        found = [difference(board, results, "talk", name, "short", at) for name in GOOD if name != "talk"]
+        return -max(each.high for each in found if each is not None)
+
+    assert lowest(worst) > 0
+    assert lowest(worst + 2.0) <= 0
 
 
 def gate(board: Board, results: Mapping[str, list[Run]]) -> Verdict:
@@ -247,7 +294,7 @@ def test_where_an_agent_stands_is_told_in_words(board: Board) -> None:
     )
     told = place(wider, made_up(wider, {**GOOD, "mine": 0.05}), "mine")
     assert told.startswith("mine: no difference shown to talk (-0.0")
-    assert told.endswith("one of 0.626 would have shown; where both succeed better).")
+    assert told.endswith("one of 0.631 would have shown; where both succeed better).")
     results = made_up(wider, {**GOOD, "mine": 0.1})
     results["mine"] = [
         run._replace(agent="mine", rows=like.rows)
