@@ -32,6 +32,10 @@ class TransformerSettings(Settings):
     window: int | None = Field(default=None, ge=1)
 
 
+WITH_GRU = ("gru", "fast_weights")
+"""Sequence models that are a GRU, or have one."""
+
+
 class WindowSettings(Settings):
     """Settings of a monolith that reads time and feedback as experts behind an attentional membrane do.
 
@@ -52,7 +56,7 @@ class MonolithSettings(Settings):
     """Settings of a monolith.
 
     Attributes:
-        sequence_model: "gru", "lstm" or "transformer".
+        sequence_model: "gru", "lstm", "fast_weights" or "transformer".
         transformer: what a Transformer needs beside `hidden_size`; refused where there is none.
         hidden_size: H, features that it writes from.
         writing: it writes an "increment" of each output, its "absolute" value, or a "score", by which binary
@@ -66,11 +70,11 @@ class MonolithSettings(Settings):
         windows: it reads time and feedback by windows, see `WindowSettings`; None: by trials.
         noise: standard deviation of what is added to continuous actions, so that they can be learned by
             reward alone (`policy_gradient`); 0: nothing is.
-        update_bias: of a GRU, added to the bias of its update gate at the start (see `GRUCell`); refused
+        update_bias: of a GRU, alone or beside fast weights, added to the bias of its update gate at the start (see `GRUCell`); refused
             where there is none.
     """
 
-    sequence_model: Literal["gru", "lstm", "transformer"] = "gru"
+    sequence_model: Literal["gru", "lstm", "fast_weights", "transformer"] = "gru"
     transformer: TransformerSettings = TransformerSettings()
     hidden_size: int = Field(default=48, ge=1)
     writing: Writing = "increment"
@@ -89,9 +93,10 @@ class MonolithSettings(Settings):
                 f"transformer is set, and sequence_model is {self.sequence_model!r}; leave it out, or set"
                 " sequence_model = 'transformer'"
             )
-        if self.sequence_model != "gru" and self.update_bias:
+        if self.sequence_model not in WITH_GRU and self.update_bias:
             raise ValueError(
-                f"update_bias is set, and sequence_model is {self.sequence_model!r}; only a 'gru' has it"
+                f"update_bias is set, and sequence_model is {self.sequence_model!r}; only"
+                f" {' and '.join(map(repr, WITH_GRU))} have it"
             )
         return self
 
@@ -166,7 +171,7 @@ class Monolith(LearnedAgent):
         made, own = SEQUENCE_MODELS[settings.sequence_model], {}
         if settings.sequence_model == "transformer":
             own = settings.transformer.model_dump()
-        elif settings.sequence_model == "gru":
+        elif settings.sequence_model in WITH_GRU:
             own = {"update_bias": settings.update_bias}
         self.cell: Any = made(reading_size, settings.hidden_size, **own)
         self.write = nn.Linear(settings.hidden_size, slots.outputs)

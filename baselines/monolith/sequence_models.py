@@ -1,4 +1,4 @@
-"""Sequence models of a monolith: a GRU, an LSTM, a small causal Transformer, as pure steps, one or many."""
+"""Sequence models of a monolith: GRU, LSTM, GRU with fast weights, causal Transformer, as pure steps."""
 
 from itertools import pairwise
 from typing import Any, Protocol, runtime_checkable
@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from badger_agents.cells import GRUCell
+from badger_agents.cells import FastState, FastWeightsCell, GRUCell
 
 Memory = tuple[Tensor, ...]
 """What is kept from step to step; each tensor is [B, ...]."""
@@ -145,6 +145,49 @@ class LSTM(nn.LSTMCell):
         return features, (last[0][0], last[1][0])
 
 
+ADDRESS_SIZE = 32
+"""Width of an address of fast weights."""
+
+
+class FastWeights(FastWeightsCell):
+    """One GRU with fast weights; its memory is the GRU's numbers, an address, and a matrix.
+
+    Args:
+        reading_size: R.
+        hidden_size: H, features: a quarter of them are recalled, the others are the GRU's (`ADDRESS_SIZE` an address).
+        update_bias: of the GRU.
+    """
+
+    def __init__(self, reading_size: int, hidden_size: int, *, update_bias: float = 0.0) -> None:
+        recalled = max(1, hidden_size // 4)
+        super().__init__(
+            reading_size,
+            max(1, hidden_size - recalled),
+            address_size=ADDRESS_SIZE,
+            value_size=recalled,
+            update_bias=update_bias,
+        )
+
+    def initial_state(self, like: Float[Tensor, "B 1"], horizon: int) -> Memory:  # type: ignore[override]
+        """Zeros."""
+        return tuple(super().initial_state(torch.zeros_like(like).expand(-1, self.gru.hidden_size)))
+
+    def step(self, reading: Float[Tensor, "B R"], memory: Memory) -> tuple[Float[Tensor, "B H"], Memory]:
+        """The GRU's state, and what is recalled."""
+        recalled, after = self(reading, FastState(*memory))
+        return torch.cat([after.hidden, recalled], dim=-1), tuple(after)  # (B, H)
+
+    def unroll(
+        self, readings: Float[Tensor, "T B R"], memory: Memory
+    ) -> tuple[Float[Tensor, "T B H"], Memory]:
+        """Step by step."""
+        features = []
+        for reading in readings:
+            each, memory = self.step(reading, memory)
+            features.append(each)
+        return torch.stack(features), memory
+
+
 class Transformer(nn.Module):
     """A small causal Transformer over the steps of a trial; its memory is the keys and values of a window.
 
@@ -258,5 +301,10 @@ class _Layer(nn.Module):
         return hidden + self.think(hidden), seen
 
 
-SEQUENCE_MODELS: dict[str, Any] = {"gru": GRU, "lstm": LSTM, "transformer": Transformer}
+SEQUENCE_MODELS: dict[str, Any] = {
+    "gru": GRU,
+    "lstm": LSTM,
+    "fast_weights": FastWeights,
+    "transformer": Transformer,
+}
 """Sequence models by the name that a recipe uses."""

@@ -49,8 +49,8 @@ class CellTable(Settings):
 
     Attributes:
         id: registered id of the environment, with its version.
-        agent: settings of the agents to change there, such as the number of experts; references and
-            agents that do not know a setting refuse it.
+        agent: settings of trained agents to change there, such as the number of experts; those that do not
+            know a setting refuse it. References are as their recipes say.
         replaced: experts that vanish there; only Badger agents can be measured, and nothing else is done to
             them.
     """

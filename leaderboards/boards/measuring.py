@@ -62,10 +62,16 @@ def _changes(board: Board, line: str) -> dict[str, Any]:
     return entrant.agent if entrant.weights_of is not None else {}
 
 
+def _settings(board: Board, line: str, cell: str) -> dict[str, Any]:
+    """Settings of a line's agent that are others where it is measured; a reference is as its recipe says."""
+    there = {} if board.agents[line].role == "reference" else board.cells[cell].agent
+    return {**_changes(board, line), **there}
+
+
 def measured_agent(board: Board, line: str, cell: str, opened: Callable[..., Agent]) -> Agent:
     """The agent of a line as it is measured in a cell."""
     table, entrant = board.cells[cell], board.agents[line]
-    agent = opened(action_kind=table.family().action_kind, **{**_changes(board, line), **table.agent})
+    agent = opened(action_kind=table.family().action_kind, **_settings(board, line, cell))
     agent = agent if entrant.intervention is None else changed(agent, entrant.intervention)
     if table.replaced is not None:
         if not isinstance(agent, BadgerAgent):
@@ -89,8 +95,7 @@ def measured_in(board: Board, cell: str, agent: Agent, split: str = "test") -> E
 def _operations(board: Board, line: str, opened: Callable[..., Agent]) -> dict[str, Any]:
     """Operations of one step of one trial in the main cell, whatever is done to the agent there."""
     family = board.cells[board.main].family()
-    settings = {**_changes(board, line), **board.cells[board.main].agent}
-    agent = opened(action_kind=family.action_kind, **settings)
+    agent = opened(action_kind=family.action_kind, **_settings(board, line, board.main))
     if not isinstance(agent, LearnedAgent):
         return {}
     return {"operations": size_of(agent, family).operations}

@@ -10,6 +10,7 @@ from badger_agents.badger.agent import BadgerAgent
 from badger_agents.badger.policies.averaging import AveragingPolicy
 from badger_agents.badger.policies.episodic import EpisodicPolicy, EpisodicState
 from badger_agents.badger.policies.expert_policy import Emission, ExpertPolicy
+from badger_agents.badger.policies.fast_weights import FastWeightsPolicy
 from badger_agents.badger.policies.gru import GRUPolicy
 from badger_agents.estimators import make_estimator
 from badger_agents.estimators.objectives import as_soon_as_possible
@@ -128,8 +129,11 @@ def test_what_came_of_the_likest_moment_is_recalled_and_the_oldest_is_forgotten(
     assert recalled[6] == 0.75  # of the fourth
 
 
-def test_every_expert_is_treated_alike_and_starts_by_writing_nothing() -> None:
-    policy = EpisodicPolicy(5, message_size=3, moments=4).double()
+@pytest.mark.parametrize(
+    "policy", [EpisodicPolicy(5, message_size=3, moments=4), FastWeightsPolicy(5, message_size=3)]
+)
+def test_every_expert_is_treated_alike_and_starts_by_writing_nothing(policy: ExpertPolicy) -> None:
+    policy = policy.double()
     draws, inbox, reading = (torch.randn(2, 4, n, dtype=torch.float64) for n in (policy.draw_size, 3, 5))
     order = [2, 0, 3, 1]
     states = [policy.initial_state(each) for each in (draws, draws[:, order])]
