@@ -70,8 +70,8 @@ class MonolithSettings(Settings):
         windows: it reads time and feedback by windows, see `WindowSettings`; None: by trials.
         noise: standard deviation of what is added to continuous actions, so that they can be learned by
             reward alone (`policy_gradient`); 0: nothing is.
-        update_bias: of a GRU, alone or beside fast weights, added to the bias of its update gate at the start (see `GRUCell`); refused
-            where there is none.
+        update_bias: of a GRU, alone or beside fast weights, added to the bias of its update gate at the start
+            (see `GRUCell`); refused where there is none.
     """
 
     sequence_model: Literal["gru", "lstm", "fast_weights", "transformer"] = "gru"

@@ -154,7 +154,7 @@ class FastWeights(FastWeightsCell):
 
     Args:
         reading_size: R.
-        hidden_size: H, features: a quarter of them are recalled, the others are the GRU's (`ADDRESS_SIZE` an address).
+        hidden_size: H, features: a quarter of them are recalled, the others are the GRU's.
         update_bias: of the GRU.
     """
 

@@ -1,4 +1,4 @@
-"""An expert policy with fast weights: a matrix that each expert changes at every step, a memory of its own."""
+"""An expert policy with fast weights: a matrix that each expert changes at every step, its own memory."""
 
 from typing import Annotated
 

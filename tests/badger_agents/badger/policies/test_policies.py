@@ -155,6 +155,31 @@ def test_weights_do_not_depend_on_how_much_is_remembered() -> None:
     assert {name: part.shape for name, part in few.items()} == {name: p.shape for name, p in many.items()}
 
 
+# The policy with fast weights keeps one thing for each message that it hears, and corrects it.
+
+
+def test_what_came_of_a_message_is_recalled_when_it_is_heard_again_and_corrected() -> None:
+    policy = FastWeightsPolicy(1, hidden_size=2, message_size=5, address_size=5, value_size=1)
+    with torch.no_grad():
+        for part in (policy.cell.address, policy.cell.learn):
+            part.weight.zero_()
+            part.bias.zero_()
+        policy.cell.address.weight[:, :5] = torch.eye(5)  # of what is heard alone
+        policy.cell.learn.weight[0, 7] = 1  # the value is what is read
+        policy.cell.learn.bias[1] = 30  # and the rate is 1
+        policy.write.weight[:, 2] = 1  # what is recalled is written
+    state = policy.initial_state(torch.zeros(1, 1, 2))
+    apart = torch.linalg.qr(torch.eye(5) - 0.2).Q[:, :4]  # four directions without a mean: each an address
+    heard = [0, 1, 2, 0, 3, 0, 1, 2]
+    told = [9.0, 0.5, -0.5, 0.25, 0.75, -1.0, 0.125, 4.0]  # at each step, of the message before
+    recalled = []
+    for message, value in zip(heard, told, strict=True):
+        state, writing = policy.update(state, apart[None, None, :, message], torch.tensor([[[value]]]))
+        recalled.append(round(writing.item(), 3))
+    # of message 0 first 0.5, then 0.75; of 1 -0.5; of 2 0.25
+    assert recalled == [0, 0, 0, 0.5, 0, 0.75, -0.5, 0.25]
+
+
 # The averaging policy: what it remembers, that it can be learned with; controls of learning on bandits.
 
 
