@@ -156,13 +156,18 @@ class FastWeights(FastWeightsCell):
         reading_size: R.
         hidden_size: H, features: a quarter of them are recalled, the others are the GRU's.
         update_bias: of the GRU.
+
+    Raises:
+        ValueError: there is one feature alone.
     """
 
     def __init__(self, reading_size: int, hidden_size: int, *, update_bias: float = 0.0) -> None:
+        if hidden_size < 2:
+            raise ValueError(f"hidden_size is {hidden_size}; fast weights need 2 at least")
         recalled = max(1, hidden_size // 4)
         super().__init__(
             reading_size,
-            max(1, hidden_size - recalled),
+            hidden_size - recalled,
             address_size=ADDRESS_SIZE,
             value_size=recalled,
             update_bias=update_bias,

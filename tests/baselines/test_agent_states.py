@@ -60,7 +60,7 @@ def test_states_of_algorithms(agent: Agent, family: Family) -> None:
 @pytest.mark.parametrize(
     "family", [ARMS, GuessingGame(horizon=4), XOR(horizon=4)], ids=lambda each: type(each).__name__
 )
-@pytest.mark.parametrize("model", ["gru", "lstm", "transformer"])
+@pytest.mark.parametrize("model", ["gru", "lstm", "fast_weights", "transformer"])
 def test_states_of_monoliths(model: str, family: Family) -> None:
     agent = Monolith(family, MonolithSettings.model_validate({"sequence_model": model}))
     with torch.no_grad():

@@ -148,8 +148,10 @@ def test_a_high_update_bias_keeps_the_state_and_draws_the_same_weights() -> None
     state, reading = torch.ones(4, 5).double(), torch.zeros(4, slow.cell.input_size).double()
     assert (slow.cell(reading, state) - state).abs().max() < 0.01
     assert (plain.cell(reading, state) - state).abs().max() > 0.1
-    with pytest.raises(ValidationError, match="only a 'gru' has it"):
+    with pytest.raises(ValidationError, match="only 'gru' and 'fast_weights' have it"):
         monolith(family, sequence_model="lstm", update_bias=1.0)
+    with pytest.raises(ValueError, match="hidden_size is 1; fast weights need 2 at least"):
+        monolith(family, sequence_model="fast_weights", hidden_size=1)
 
 
 # A monolith that reads time and feedback by windows: as experts do, however long the life.

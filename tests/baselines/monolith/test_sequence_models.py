@@ -23,6 +23,7 @@ ROWS, STEPS, READS = 4, 9, 3
 KINDS: list[tuple[str, dict[str, Any]]] = [
     ("gru", {}),
     ("lstm", {}),
+    ("fast_weights", {}),
     ("transformer", {}),
     ("transformer", {"window": 3, "layers": 1}),
 ]
@@ -136,7 +137,7 @@ def seen_by(agent: Monolith, family: Family, seed: int) -> tuple[Observation, Te
     return drawn.observations, drawn.logits
 
 
-@pytest.mark.parametrize("model", ["gru", "lstm", "transformer"])
+@pytest.mark.parametrize("model", ["gru", "lstm", "fast_weights", "transformer"])
 @pytest.mark.parametrize(("family", "settings"), FAMILIES, ids=["bandit", "xor", "increments", "values"])
 def test_a_monolith_sees_again_what_it_saw(model: str, family: Family, settings: dict[str, Any]) -> None:
     agent = monolith(family, sequence_model=model, **settings)
