@@ -208,7 +208,8 @@ def cost_lines(board: Board, results: Results) -> list[str]:
         rows.append([*row, "" if line.seconds is None else f"{line.seconds:.0f}"])
     legend = f"it: a training loss of {board.threshold:g}; " if steps else ""
     legend += "trials, seconds: of training; operations: per step"
-    sooner = [line for verdict in verdicts(board, results) if verdict.speed for line in _wrapped(verdict.speed)]
+    speeds = [verdict.speed for verdict in verdicts(board, results)]
+    sooner = [line for speed in speeds if speed for line in _wrapped(speed)]
     return [*_aligned(rows, 2 if conditions else 1), *_wrapped(legend), *sooner]
 
 
