@@ -89,17 +89,16 @@ class HardwiredMembrane(Membrane):
         feedback = feedback_and_change(
             observation.feedback, state.feedback, first, self.settings.magnification
         )  # (B, 2G or 4G)
-        heard = [feedback[:, None], torch.ones_like(first)[:, None]]  # (B, 1, 2G or 4G), (B, 1, 1)
+        heard = torch.cat([feedback, torch.ones_like(first)], dim=-1)[:, None]  # (B, 1, 2G+1 or 4G+1)
         if self.feedback_to == "one":
-            heard = [_pad_experts(each, experts) for each in heard]  # (B, E, ...), zeros but for expert 0
+            heard = _pad_experts(heard, experts)  # (B, E, ...), zeros but for expert 0
         else:
-            heard = [each.expand(-1, experts, -1) for each in heard]  # (B, E, ...)
+            heard = heard.expand(-1, experts, -1)  # (B, E, ...)
         if self.feedback_to == "chosen":
-            chosen = _pad_experts(observation.outputs[..., None], experts)  # (B, E, 1)
-            heard = [each * chosen for each in heard]  # (B, E, ...)
+            heard = heard * _pad_experts(observation.outputs[..., None], experts)  # (B, E, ...)
         flags = observation.flags[:, None].expand(-1, experts, -1)  # (B, E, 3)
         slots = [_pad_experts(each, experts) for each in own if each.shape[-1]]
-        return HardwiredState(observation.feedback), torch.cat([*slots, *heard, flags], dim=-1)  # (B, E, R)
+        return HardwiredState(observation.feedback), torch.cat([*slots, heard, flags], dim=-1)  # (B, E, R)
 
     def scores(
         self, state: HardwiredState, observation: Observation, writing: Float[Tensor, "B E 1"]
