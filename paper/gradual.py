@@ -19,10 +19,13 @@ from badger_agents.rollout import rollout
 from badger_envs import keyed_random
 from badger_envs.combinators.sequence import Sequence
 from badger_envs.family import Family
+from leaderboards.boards.rows import read_run
+from leaderboards.boards.units import rows_folder, run_folder
 from leaderboards.cli import call
 from leaderboards.options import check_device, check_seed, check_trials, progress_bar
 from leaderboards.results import Record, as_csv, record, show
 from leaderboards.runs import make_folder, open_run
+from leaderboards.tuning.choosing import load_as_run
 from paper.measuring import over_seeds
 
 CHUNK = 1_000
@@ -113,8 +116,10 @@ def _losses(agent: Agent, family: Sequence, trials: int, seed: int, device: str)
 
 
 def gradual(
-    runs: Annotated[tuple[str, ...], tyro.conf.Positional],
+    runs: Annotated[tuple[str, ...], tyro.conf.Positional] = (),
     *,
+    board: str = "",
+    kept: Path = Path("runs"),
     trials: int = 2_000,
     seed: int = 0,
     device: str = "cpu",
@@ -127,6 +132,8 @@ def gradual(
 
     Args:
         runs: Run folders of `badger train`, of recipes on a Sequence.
+        board: Name of a board, in place of runs: every agent that was trained for it.
+        kept: Folder in which `badger board run` kept them (its --out).
         trials: Number of test tasks.
         seed: Which tasks.
         device: Where to compute: cpu, cuda, cuda:1, ...
@@ -136,17 +143,18 @@ def gradual(
     check_seed(seed)
     check_device(device)
     check_trials(trials, 2, "--trials")
-    if not runs:
-        raise ValueError("no run is given; name run folders of badger train, such as runs/sequence-0")
-    opened = [open_run(run, device) for run in runs]
-    families = [run.recipe.family(split="test") for run in opened]
+    if bool(runs) is bool(board):
+        raise ValueError("give run folders of badger train, such as runs/sequence-0, or a board: one of both")
+    named = _runs_of(board, kept) if board else [("", run) for run in runs]
+    opened = [(name, open_run(run, device)) for name, run in named]
+    families = [run.recipe.family(split="test") for _, run in opened]
     for family in families:
         visits(family)  # what is wrong is said before anything is measured
     found: dict[str, list[dict[str, float]]] = {}
     with progress_bar() as bar:
         line = bar.add_task("runs", total=len(opened), note="")
-        for run, family in zip(opened, families, strict=True):
-            found.setdefault(run.name, []).append(measured(run.agent, family, trials, seed, device))
+        for (name, run), family in zip(opened, families, strict=True):
+            found.setdefault(name or run.name, []).append(measured(run.agent, family, trials, seed, device))
             bar.advance(line)
     records = [row for name, seeds in found.items() for row in as_records(name, seeds, trials, seed)]
     if out is not None:
@@ -154,6 +162,25 @@ def gradual(
         write_atomically(out, as_csv(records).encode())
     note = f"{trials} test tasks; interval: 95 % over outer seeds, without end of one seed"
     show(records, as_json=json, title="Forgetting and transfer: losses per step", note=note)
+
+
+def _runs_of(name: str, kept: Path) -> list[tuple[str, str]]:
+    """Lines of a board that are trained for it, and run folders of their outer seeds.
+
+    Raises:
+        ValueError: none is there.
+    """
+    board = load_as_run(name)
+    found = [
+        (line, str(run_folder(kept, board, line, seed)))
+        for line, entrant in board.agents.items()
+        if entrant.recipe and entrant.role != "reference"
+        for seed in board.outer_seeds
+        if read_run(rows_folder(kept, board), board, line, seed) is not None  # it was trained to the end
+    ]
+    if not found:
+        raise ValueError(f"{kept} has no trained agents of {name}; make some: badger board run {name}")
+    return found
 
 
 def as_records(name: str, seeds: Several[dict[str, float]], trials: int, seed: int) -> list[Record]:

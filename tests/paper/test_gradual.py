@@ -45,3 +45,11 @@ def test_an_untrained_agent_gets_a_line_per_measure(
     assert rows["forgetting"] == pytest.approx(rows["again"] - rows["first"])
     assert rows["transfer"] == pytest.approx(rows["alone"] - rows["after"])
     assert len(file.read_text().splitlines()) == 9
+
+
+def test_runs_or_a_board_are_asked_for_and_a_board_that_nobody_trained_is_named(tmp_path: Path) -> None:
+    for asked in ({}, {"runs": ("runs/a",), "board": "sequence-v1"}):
+        with pytest.raises(ValueError, match="or a board: one of both"):
+            gradual(**asked)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="no trained agents of sequence-v1; make some: badger board run"):
+        gradual(board="sequence-v1", kept=tmp_path)
