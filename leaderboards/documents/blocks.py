@@ -10,7 +10,7 @@ from leaderboards.documents.generalists import families_left_out, generalist
 from leaderboards.documents.instructions import processors
 from leaderboards.documents.monoliths import monoliths, parts_of_monolith
 from leaderboards.documents.other_rows import coverage, families, gradual, sizes
-from leaderboards.documents.scales import over
+from leaderboards.documents.scales import by_cell, over
 from leaderboards.documents.sharing import sharing
 
 BLOCK = re.compile(r"<!-- numbers: ([\w-]+) -->\n.*?<!-- end -->", re.DOTALL)
@@ -47,6 +47,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "generalist": generalist,
     "families-left-out": families_left_out,
     "gradual": gradual,
+    "planning": partial(by_cell, "random-mdp-v1"),
     "scaling-dimensions": partial(over, "scaling-v1", "dimensions"),
     "scaling-experts": partial(over, "scaling-v1", "experts"),
     "scaling-life": partial(over, "scaling-v1", "life"),

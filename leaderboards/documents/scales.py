@@ -1,4 +1,4 @@
-"""Outcomes over a scale of a board."""
+"""Outcomes over a scale of a board, or in all of its cells."""
 
 import numpy as np
 
@@ -39,6 +39,25 @@ def over(name: str, scale: str, spread: bool = False) -> str:
     ]
     values = [f"{value:g}" for value in board.scales[scale].values]
     return markdown([f"mean {board.outcome_in(board.main)}, by {board.scales[scale].label}", *values], rows)
+
+
+def by_cell(name: str) -> str:
+    """Mean outcomes in every cell of a board: a row per line that is trained for it, and per reference."""
+    board = load_as_run(name)
+    results = read_results(board)
+    rows = [
+        [
+            board.agents[agent].label or agent,
+            *(
+                short(outcomes(board, runs, cell).mean()) if cell in board.cells_of(agent) else ""
+                for cell in board.cells
+            ),
+        ]
+        for agent, runs in results.items()
+        if runs and board.agents[agent].weights_of is None
+    ]
+    outcome = board.outcome_in(board.main)
+    return markdown([f"mean {outcome}", *board.cells], rows) if rows else "Not run yet."
 
 
 def _called(board: Board, agent: str) -> str:
