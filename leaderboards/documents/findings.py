@@ -20,7 +20,7 @@ from leaderboards.documents.words import OLD, mean_said
 from leaderboards.results import markdown
 from leaderboards.tuning.choosing import load_as_run
 
-COULD_DO_WITHOUT = ("bandits-v1", "communication-v1", "hot-cold-v1", "scaling-v1")
+COULD_DO_WITHOUT = ("bandits-v1", "communication-v1", "hot-cold-v1", "scaling-v1", "sequence-v1")
 """Boards on which each expert is told enough for its own part (on hot-cold-v1 where all hear)."""
 
 
