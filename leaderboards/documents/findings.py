@@ -15,7 +15,7 @@ from leaderboards.boards.standing import (
     short,
     stale,
 )
-from leaderboards.documents.monoliths import CAPPED, MONOLITHS, compared
+from leaderboards.documents.compared import CAPPED, MONOLITHS, compared
 from leaderboards.documents.words import OLD, mean_said
 from leaderboards.results import markdown
 from leaderboards.tuning.choosing import load_as_run
@@ -172,7 +172,8 @@ def _experts() -> str:
 
 def _monoliths() -> str:
     """Monoliths trained as Badger is, and RL2, against Badger on all boards that were run."""
-    found = [each for each in compared() if not (each.board.name in CAPPED and each.kind == "gradient")]
+    counted = [each for each in compared() if not each.old]
+    found = [each for each in counted if not (each.board.name in CAPPED and each.kind == "gradient")]
     told: dict[tuple[str, str, str], str] = {}
     for kind in ("gradient", "reward"):
         for test in ("all", "both"):

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from leaderboards.boards.results import Run
+from leaderboards.documents import compared as contestants
 from leaderboards.documents import sharing
 from tests.leaderboards.boards.made_up import failed, made_up
 from tests.leaderboards.boards.tiny import tiny_board
@@ -34,9 +35,10 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[R
     made = made_up(board, MEANS, spread=1e-4)
     made["unshared-equal"][0] = failed(made["unshared-equal"][0])
     made = {agent: measured_as(runs, board.fingerprint(agent)) for agent, runs in made.items()}
-    monkeypatch.setattr(sharing, "board_names", lambda: ["parts-v1", board.name])
-    monkeypatch.setattr(sharing, "load_as_run", {board.name: board}.__getitem__)
-    monkeypatch.setattr(sharing, "read_results", lambda _: made)
+    monkeypatch.setattr(contestants, "board_names", lambda: ["parts-v1", board.name])
+    monkeypatch.setattr(contestants, "load_as_run", {board.name: board}.__getitem__)
+    monkeypatch.setattr(contestants, "read_results", lambda _: made)
+    monkeypatch.setattr(sharing, "compared", contestants.compared.__wrapped__)  # not remembered
     return made
 
 
