@@ -5,10 +5,10 @@ import re
 from collections.abc import Callable
 from functools import partial
 
+from leaderboards.documents.compared import monoliths, parts_of_monolith
 from leaderboards.documents.findings import boards, findings
 from leaderboards.documents.generalists import families_left_out, generalist
 from leaderboards.documents.instructions import processors
-from leaderboards.documents.compared import monoliths, parts_of_monolith
 from leaderboards.documents.other_rows import coverage, families, gradual, sizes
 from leaderboards.documents.scales import by_cell, over
 from leaderboards.documents.sharing import sharing
