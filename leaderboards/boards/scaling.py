@@ -26,6 +26,7 @@ class Crossing(NamedTuple):
         second: the other.
         differences: second minus first at each place that both were measured at.
         sentence: where the order turns, or that it does not.
+        first_better: places at which the first is shown to be better.
     """
 
     scale: str
@@ -33,6 +34,7 @@ class Crossing(NamedTuple):
     second: str
     differences: tuple[tuple[float, Estimate], ...]
     sentence: str
+    first_better: tuple[float, ...]
 
 
 def curves(board: Board, results: Results, scale: str) -> dict[str, list[Point]]:
@@ -74,9 +76,9 @@ def _on(board: Board, results: Results, scale: str, first: str, others: Sequence
             for place, each, _ in places
         ]
         sentence = f"{table.label}, {first} against {second}: {_said(better, first, second)}"
-        made.append(
-            Crossing(scale, first, second, tuple((place, each) for place, each, _ in places), sentence)
-        )
+        differences = tuple((place, each) for place, each, _ in places)
+        ahead = tuple(place for place, who in better if who > 0)
+        made.append(Crossing(scale, first, second, differences, sentence, ahead))
     return made
 
 

@@ -30,7 +30,7 @@ MONOLITHS = ("gru", "lstm", "transformer", "rl2")
 
 
 CAPPED = ("deliberation-v1",)
-"""Boards on which GRUs cannot answer at all places, whatever they learn: no comparison with them counts."""
+"""Boards on which monoliths cannot answer at all places, whatever they learn: no comparison there counts."""
 
 
 class Compared(NamedTuple):
@@ -41,7 +41,7 @@ class Compared(NamedTuple):
         line: the contestant's.
         rival: name of Badger's line.
         difference: the contestant minus Badger.
-        kind: "gradient" where it is trained as Badger is; "reward" of RL2.
+        kind: "reward" where it learns by what it drew alone; "gradient" else.
         room: whether a perfect agent would have been shown to be better, before any correction.
         old: whether rows are of an earlier definition of the board, for which nobody compared the arms.
     """
@@ -100,11 +100,19 @@ def compared(begin: tuple[str, ...] = MONOLITHS) -> list[Compared]:
             rival = rival_of(board, line.agent)
             if line.versus is None or rival is None or not line.agent.startswith(begin):
                 continue
-            kind = "reward" if line.agent.startswith("rl2") else "gradient"
+            kind = "reward" if _by_reward(board, line.agent) else "gradient"
             room = perfect_p(board, results, rival) < LEVEL
             earlier = bool({line.agent, rival} & old)
             found.append(Compared(board, line, rival, line.versus, kind, room, earlier))
     return found
+
+
+def _by_reward(board: Board, line: str) -> bool:
+    """Whether a line learns by the rewards of what it drew (on bandits-v1 Badger does not, nor do others)."""
+    training = board.recipe(line).training
+    if training is None or training.estimator != "policy_gradient":
+        return False
+    return not training.estimator_settings.get("expected_reward", False)
 
 
 def table(head: Sequence[str], rows: Sequence[tuple[Compared, Sequence[str]]]) -> str:

@@ -159,21 +159,20 @@ def _experts() -> str:
     shown = [
         each.second
         for each in crossings(board, runs)
-        if each.scale == "dimensions" and each.second in rivals and "badger is better at" in each.sentence
+        if each.scale == "dimensions" and each.second in rivals and {8, 12} <= set(each.first_better)
     ]
     return (
         "*How many experts?* On scaling-v1 more are no better. With 6 numbers one policy, trained with 1 to 8"
         f" experts, has an error of {of['experts-1']} with one, {of['d6']} with 12 (worse on {alone} of"
         f" {len(runs['badger'])} outer seeds), {of['experts-80']} with 80; with 8 and 12 numbers {of['d8']}"
         f" and {of['d12']}: {'less' if least else 'not less'} than {len(rivals)} monoliths, shown of"
-        f" {_listed(shown)}: [experts](docs/findings/experts.md)."
+        f" {_listed(shown)} at both: [experts](docs/findings/experts.md)."
     )
 
 
 def _monoliths() -> str:
     """Monoliths trained as Badger is, and RL2, against Badger on all boards that were run."""
-    counted = [each for each in compared() if not each.old]
-    found = [each for each in counted if not (each.board.name in CAPPED and each.kind == "gradient")]
+    found = [each for each in compared() if not each.old and each.board.name not in CAPPED]
     told: dict[tuple[str, str, str], str] = {}
     for kind in ("gradient", "reward"):
         for test in ("all", "both"):
@@ -188,9 +187,10 @@ def _monoliths() -> str:
     return (
         f"*Monolith or many?* In {count['gradient']} comparisons one network as large, trained alike, is"
         f" shown worse than Badger in {told['gradient', 'all', 'worse']}, better in"
-        f" {told['gradient', 'all', 'better']} (a perfect one could be in {room}: little is left to gain);"
+        f" {told['gradient', 'all', 'better']} (a perfect one could be in {room});"
         f" where both succeed better in {told['gradient', 'both', 'better']}, worse in"
-        f" {told['gradient', 'both', 'worse']}. RL², by reward, is worse in"
+        f" {told['gradient', 'both', 'worse']}. RL², by reward and measured as it"
+        f" explores, is worse in"
         f" {told['reward', 'all', 'worse'].split(' ')[0]}"
         f" of {count['reward']}, where both succeed in {told['reward', 'both', 'worse'].split(' ')[0]},"
         f" better in {told['reward', 'both', 'better']}: [monoliths](docs/findings/monolith.md)."

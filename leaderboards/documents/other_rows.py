@@ -2,6 +2,7 @@
 
 import csv
 import statistics
+from collections.abc import Mapping
 from pathlib import Path
 
 from badger_agents.loading import FOLDER as PRETRAINED
@@ -43,10 +44,16 @@ def gradual() -> str:
     with file.open(encoding="utf-8", newline="") as stream:
         found = list(csv.DictReader(stream))
     rows = [
-        [name, *(short(float(row["value"])) for row in found if row["agent"] == name), seeds]
+        [name, *(_with_ends(row) for row in found if row["agent"] == name), seeds]
         for name, seeds in {row["agent"]: row["outer_seeds"] for row in found}.items()
     ]
     return markdown(["agent", *dict.fromkeys(row["name"] for row in found), "outer seeds"], rows)
+
+
+def _with_ends(row: Mapping[str, str]) -> str:
+    """A value with its interval."""
+    value, low, high = (short(float(row[name])) for name in ("value", "ci95_low", "ci95_high"))
+    return f"{value} ({low} to {high})"
 
 
 FAMILIES = {
