@@ -145,8 +145,8 @@ def gradual(
     check_trials(trials, 2, "--trials")
     if bool(runs) is bool(board):
         raise ValueError("give run folders of badger train, such as runs/sequence-0, or a board: one of both")
-    named = _runs_of(board, kept) if board else [("", run) for run in runs]
-    opened = [(name, open_run(run, device)) for name, run in named]
+    named = _runs_of(board, kept) if board else [("", run, {}) for run in runs]
+    opened = [(name, open_run(run, device, **changes)) for name, run, changes in named]
     families = [run.recipe.family(split="test") for _, run in opened]
     for family in families:
         visits(family)  # what is wrong is said before anything is measured
@@ -164,15 +164,15 @@ def gradual(
     show(records, as_json=json, title="Forgetting and transfer: losses per step", note=note)
 
 
-def _runs_of(name: str, kept: Path) -> list[tuple[str, str]]:
-    """Lines of a board that are trained for it, and run folders of their outer seeds.
+def _runs_of(name: str, kept: Path) -> list[tuple[str, str, dict[str, Any]]]:
+    """Lines of a board that are trained for it, run folders of their outer seeds, and how they are measured.
 
     Raises:
         ValueError: none is there.
     """
     board = load_as_run(name)
     found = [
-        (line, str(run_folder(kept, board, line, seed)))
+        (line, str(run_folder(kept, board, line, seed)), entrant.measured)
         for line, entrant in board.agents.items()
         if entrant.recipe and entrant.role != "reference"
         for seed in board.outer_seeds

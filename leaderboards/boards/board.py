@@ -86,6 +86,8 @@ class EntrantTable(Settings):
             reference without weights, which needs no outer seeds.
         control_of: the agent from which a control takes something away.
         env: settings of the recipe's [env] to change; `agent` and `training` likewise.
+        measured: settings of a trained agent that are others when it is measured on the board, such as
+            `noise` = 0 for one that explores by noise while it learns.
         leave_out: name of a family's class, such as "Bandit": training meets it in no mixture.
         only: likewise: training meets nothing else.
         cells: where it is measured; all cells if empty.
@@ -108,6 +110,7 @@ class EntrantTable(Settings):
     env: dict[str, Any] = Field(default_factory=dict)
     agent: dict[str, Any] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)
+    measured: dict[str, Any] = Field(default_factory=dict)
     leave_out: str = ""
     only: str = ""
     cells: list[str] = Field(default_factory=list)
@@ -127,6 +130,10 @@ class EntrantTable(Settings):
             )
         if self.untrained and self.weights_of is None:
             raise ValueError("untrained needs weights_of: the agent whose null it is")
+        if self.measured and (self.role == "reference" or self.weights_of is not None):
+            raise ValueError(
+                "measured is of a line that is trained; a reference's recipe, or agent, says all"
+            )
         if self.born_anew and self.weights_of is None:
             raise ValueError("born_anew needs weights_of: the agent that is born anew")
         known = {**CHANGES, **GROUP_CHANGES}
@@ -426,6 +433,7 @@ class Board(Settings):
             "tasks": [self.tasks, self.task_seed],
             "threshold": self.threshold,
             "families": __version__,
+            **({"measured": entrant.measured} if entrant.measured else {}),
         }
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 

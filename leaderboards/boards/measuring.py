@@ -65,7 +65,7 @@ def _changes(board: Board, line: str) -> dict[str, Any]:
 def _settings(board: Board, line: str, cell: str) -> dict[str, Any]:
     """Settings of a line's agent that are others where it is measured; a reference is as its recipe says."""
     there = {} if board.agents[line].role == "reference" else board.cells[cell].agent
-    return {**_changes(board, line), **there}
+    return {**_changes(board, line), **there, **board.agents[line].measured}
 
 
 def measured_agent(board: Board, line: str, cell: str, opened: Callable[..., Agent]) -> Agent:

@@ -189,7 +189,7 @@ def _monoliths() -> str:
         f" shown worse than Badger in {told['gradient', 'all', 'worse']}, better in"
         f" {told['gradient', 'all', 'better']} (a perfect one could be in {room});"
         f" where both succeed better in {told['gradient', 'both', 'better']}, worse in"
-        f" {told['gradient', 'both', 'worse']}. RL² (as it explores) is worse in"
+        f" {told['gradient', 'both', 'worse']}. RL², by reward, is worse in"
         f" {told['reward', 'all', 'worse'].split(' ')[0]}"
         f" of {count['reward']}, where both succeed in {told['reward', 'both', 'worse'].split(' ')[0]},"
         f" better in {told['reward', 'both', 'better']}: [monoliths](docs/findings/monolith.md)."

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from badger_agents.badger.agent import BadgerAgent
 from badger_agents.badger.growing import Growing
 from badger_agents.badger.growth import Change
 from badger_agents.evaluation import evaluate
@@ -112,3 +113,23 @@ def test_the_processor_is_named() -> None:
 def test_an_agent_is_measured_as_it_is_where_nothing_is_done(board: Board) -> None:
     opened = opener(board)
     assert type(measured_agent(board, "talk", "short", opened)) is type(opened())
+
+
+def test_what_a_line_or_a_cell_changes_holds_where_it_is_measured_and_a_reference_stays_as_it_is(
+    tmp_path: Path,
+) -> None:
+    tables = tiny_board(tmp_path).model_dump()
+    tables["agents"]["mute"] = tables["agents"]["talk"] | {"measured": {"channel": {"topology": "none"}}}
+    tables["cells"]["short"]["agent"] = {"experts": 5}  # zeros, who has none, is measured there too
+    board = Board.model_validate(tables)
+    opened = opener(board)
+    mute, talk = (measured_agent(board, line, "short", opened) for line in ("mute", "talk"))
+    assert isinstance(mute, BadgerAgent)
+    assert isinstance(talk, BadgerAgent)
+    assert (mute.settings.channel.topology, mute.settings.experts) == ("none", 5)
+    assert (talk.settings.channel.topology, talk.settings.experts) == ("all", 5)
+    assert measure(board, "zeros", None, board.recipe("zeros").make_agent, {}).outcomes["short"].size
+    assert board.recipe("mute").model_dump() == board.recipe("talk").model_dump()  # trained alike
+    assert board.fingerprint("mute") != board.fingerprint("talk")
+    with pytest.raises(ValueError, match="measured is of a line that is trained"):
+        EntrantTable(recipe="guessing-zeros", role="reference", measured={"experts": 3})
