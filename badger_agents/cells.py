@@ -59,8 +59,8 @@ class FastWeightsCell(nn.Module):
     What is read now makes an address. What is read one step later, which may tell what came of it, makes a
     value and a rate in (0, 1): the fast weights are moved by that rate towards recalling the value at the
     address (the delta rule: Widrow and Hoff 1960; Schlag et al. 2021, "Linear Transformers Are Secretly Fast
-    Weight Programmers"). So one thing can be kept of each of many that were met, the worth of
-    each of ten states, say, and corrected later. The GRU reads what is recalled now beside the input.
+    Weight Programmers"). So one thing can be kept of each of many that were met, the worth of each of ten
+    states, say, and corrected later. The GRU reads what is recalled now beside the input.
 
     Args:
         input_size: R.

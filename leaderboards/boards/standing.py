@@ -22,7 +22,7 @@ class Difference(NamedTuple):
         estimate: the mean difference over all outer seeds, failures included.
         p: P value of the test that it is 0; of contestants corrected for all of them (Holm).
         reach: a difference of this size would have been shown: the longer side of the interval; of
-            contestants, of one at the level of the corrected test.
+            contestants to whom none is shown, of one at the level of the corrected test.
         succeeded: the mean difference over the seeds on which both succeed, of errors that of their
             logarithms; None if there are none.
         succeeded_p: of that, likewise, corrected for all such tests.
@@ -492,14 +492,13 @@ def _corrected(
     """
     found = {pair: each for pair in pairs if (each := _tested(board, results, *pair)) is not None}
     p = dict(zip(found, statistics.holm([each.p for each in found.values()]), strict=True))
-    few = [pair for pair, each in found.items() if not each.verdict_of_succeeded]
-    both = {pair: each.succeeded_p for pair, each in found.items() if pair not in few}
+    both = {pair: each.succeeded_p for pair, each in found.items() if each.verdict_of_succeeded}
     both_p = dict(zip(both, statistics.holm(list(both.values())), strict=True))
     level = LEVEL / max(1, sum(each >= LEVEL for each in p.values()))  # of the next test to be shown
     return {
         pair: each._replace(
             p=p[pair],
-            reach=_reach(board, results, *pair, level),
+            reach=each.reach if p[pair] < LEVEL else _reach(board, results, *pair, level),
             succeeded_p=both_p.get(pair, 1.0),
         )
         for pair, each in found.items()
