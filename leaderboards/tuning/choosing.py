@@ -84,15 +84,17 @@ def with_optimiser(recipe: Recipe, optimiser: OptimiserSettings) -> Recipe:
     return recipe.model_copy(update=plain)
 
 
-def tuning_fingerprint(board: Board, recipe: Recipe) -> str:
-    """SHA-256 of all that decides a recipe's rows but for candidate and seed. Rows of another are stale.
+def tuning_fingerprint(board: Board, agent: str, on: Board | None = None) -> str:
+    """SHA-256 of all that decides a line's rows but for candidate and seed. Rows of another are stale.
 
-    These are the recipe without its optimiser, and the tasks that it is measured on.
+    These are its recipe without the optimiser, how it is measured, and the tasks of `on` (or of the board).
     """
+    on, measured = on or board, board.agents[agent].measured
     facts = {
-        "recipe": identity(with_optimiser(recipe, AdamSettings())),
-        "cell": board.cells[board.main].definition(),
-        "tasks": [board.tasks, board.task_seed],
+        "recipe": identity(with_optimiser(board.recipe(agent), AdamSettings())),
+        "cell": on.cells[on.main].definition(),
+        "tasks": [on.tasks, on.task_seed],
+        **({"measured": measured} if measured else {}),
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
@@ -234,13 +236,13 @@ def complete_rows(
 
     They are those of the board that this one is tuned as, where that has all of them, or else its own.
     """
-    tuning, recipe = tuning_of(board), board.recipe(agent)
+    tuning = tuning_of(board)
     sources = [(board, rows)]
     if tuning.same_as:
         other = {row.key: row for row in read_tuning(tuning_file(tuning.same_as))}
         sources.insert(0, (load_board(tuning.same_as), other))
     for by, known in sources:
-        fingerprint = tuning_fingerprint(by, recipe)
+        fingerprint = tuning_fingerprint(board, agent, by)
         keys = [(each.model_dump_json(), seed) for each in tuning.optimisers for seed in tuning.seeds]
         found = {key: known[fingerprint, *key] for key in keys if (fingerprint, *key) in known}
         if len(found) == len(keys):

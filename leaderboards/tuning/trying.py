@@ -59,7 +59,7 @@ class TuningUnit(NamedTuple):
     @property
     def rows(self) -> Path:
         """Where its run folders lie."""
-        return self.out / TUNED / tuning_fingerprint(self.board, self.board.recipe(self.agent))[:16]
+        return self.out / TUNED / tuning_fingerprint(self.board, self.agent)[:16]
 
     @property
     def steps(self) -> int:
@@ -105,7 +105,7 @@ def tune_board(
     """
     tuning_of(board)
     chosen = arms(board, agents)
-    prints = {name: tuning_fingerprint(board, board.recipe(name)) for name in arms(board)}
+    prints = {name: tuning_fingerprint(board, name) for name in arms(board)}
     with owned(file):  # what another process finds meanwhile would be lost
         known = set(prints.values())
         rows = {
@@ -130,7 +130,7 @@ def tune_board(
 def make(unit: TuningUnit, tell: Callable[[Steps], None] = lambda told: None) -> Iterator[TuningRow]:
     """Make a unit's rows: train, or go on, then measure on the validation split."""
     torch.set_num_threads(1)
-    board, fingerprint = unit.board, tuning_fingerprint(unit.board, unit.board.recipe(unit.agent))
+    board, fingerprint = unit.board, tuning_fingerprint(unit.board, unit.agent)
     plans = {run: unit.plan(*run) for run in unit.runs}
     for plan in plans.values():
         make_folder(plan.folder)
@@ -163,8 +163,7 @@ def _missing(board: Board, names: Sequence[str], rows: Known, out: Path) -> list
     """Work for the rows that are not there, the longest first; lines with one fingerprint are one."""
     tuning, units = tuning_of(board), {}
     for name in names:
-        recipe = board.recipe(name)
-        fingerprint = tuning_fingerprint(board, recipe)
+        fingerprint, recipe = tuning_fingerprint(board, name), board.recipe(name)
         if fingerprint in units or complete_rows(board, name, rows) is not None:
             continue
         left = [

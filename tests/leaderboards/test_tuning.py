@@ -42,7 +42,7 @@ def board_of(folder: Path, **changes: Any) -> Board:
 def rows_of(board: Board, agent: str, *means: float | None) -> list[TuningRow]:
     """Rows with these means, candidate by candidate and seed by seed."""
     keys = [(each.model_dump_json(), seed) for each in tuning_of(board).optimisers for seed in (100, 101)]
-    fingerprint = tuning_fingerprint(board, board.recipe(agent))
+    fingerprint = tuning_fingerprint(board, agent)
     return [
         TuningRow(agent, candidate, seed, "diverged" if mean is None else "ok", mean, fingerprint)
         for (candidate, seed), mean in zip(keys, means, strict=True)
@@ -74,6 +74,16 @@ def test_the_rule(tmp_path: Path) -> None:
     assert (better.optimiser.kind, better.mean, better.diverged) == ("muon", pytest.approx(0.55), 1)
     with pytest.raises(BoardError, match="rows of 'talk' are missing; run badger board tune tiny-v1"):
         choice_of(board, "talk", rows_of(board, "talk", 0.5, 0.5, 0.4, 0.5)[:-1])
+
+
+def test_rows_of_a_line_that_was_measured_otherwise_are_stale(tmp_path: Path) -> None:
+    before = board_of(tmp_path)
+    lines = {name: line.model_dump() for name, line in before.agents.items()}
+    after = board_of(tmp_path, agents=lines | {"talk": lines["talk"] | {"measured": {"temperature": 0.5}}})
+    rows = rows_of(before, "talk", 0.4, 0.5, 0.6, 0.6)
+    assert choice_of(before, "talk", rows).optimiser.kind == "adam"
+    with pytest.raises(BoardError, match="rows of 'talk' are missing"):
+        choice_of(after, "talk", rows)
 
 
 def test_a_choice_at_an_end_of_the_rates_that_were_tried_says_so(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def results_of(board: Board, *, trials_of: dict[str, int]) -> dict[str, list[Run
 
 
 def tuned_rows(board: Board, agent: str, *means: float) -> list[TuningRow]:
-    fingerprint = tuning_fingerprint(board, board.recipe(agent))
+    fingerprint = tuning_fingerprint(board, agent)
     return [
         TuningRow(agent, each.model_dump_json(), 100, "ok", mean, fingerprint)
         for each, mean in zip(tuning_of(board).optimisers, means, strict=True)
