@@ -16,7 +16,7 @@ from badger_envs.family import Family
 from baselines.bandits.classical import UCB1, Greedy, RandomArm
 from baselines.bandits.special import AskAndTake, DiscountedUCB, GaussianUCB, SharedEvidence
 from baselines.constant_policies import Constant, FirstSlot, Spread
-from baselines.mdps.algorithms import EpsilonGreedy, OneStepOptimism
+from baselines.mdps.algorithms import BEB, EpsilonGreedy, OneStepOptimism
 from baselines.optimisers.triangulation import Triangulation
 from baselines.oracle import BestChoice, Oracle
 from baselines.restarted import Restarted
@@ -76,8 +76,11 @@ def _bandit(family: Family) -> Candidates:
 
 def _random_mdp(family: Family) -> Candidates:
     assert isinstance(family, RandomMDP)
-    bonuses = {f"optimism in one step, c = {c}": OneStepOptimism(c) for c in (0.1, 0.3, 0.7, 1.0)}
-    return Candidates({"random arm": RandomArm()}, {"greedy by the posterior": EpsilonGreedy(0.0), **bonuses})
+    learners: dict[str, Agent] = {"greedy by the posterior": EpsilonGreedy(0.0)}
+    learners |= {f"optimism in one step, c = {c}": OneStepOptimism(c) for c in (0.1, 0.3, 0.7, 1.0)}
+    if family.kind == "goal":
+        learners |= {f"BEB, beta = {beta}": BEB(beta) for beta in (0.1, 0.2, 0.3, 0.4, 0.5)}
+    return Candidates({"random arm": RandomArm()}, learners)
 
 
 def _sequence(family: Family) -> Candidates:

@@ -137,7 +137,7 @@ def gradual(
         trials: Number of test tasks.
         seed: Which tasks.
         device: Where to compute: cpu, cuda, cuda:1, ...
-        out: CSV file to write as well.
+        out: CSV file to write as well; it has rows of each run besides.
         json: Print all numbers as one JSON object.
     """
     check_seed(seed)
@@ -159,7 +159,8 @@ def gradual(
     records = [row for name, seeds in found.items() for row in as_records(name, seeds, trials, seed)]
     if out is not None:
         make_folder(out.parent)
-        write_atomically(out, as_csv(records).encode())
+        each = [row for name, seeds in found.items() for row in of_each(name, seeds, trials, seed)]
+        write_atomically(out, as_csv([*records, *each]).encode())
     note = f"{trials} test tasks; interval: 95 % over outer seeds, without end of one seed"
     show(records, as_json=json, title="Forgetting and transfer: losses per step", note=note)
 
@@ -191,6 +192,15 @@ def as_records(name: str, seeds: Several[dict[str, float]], trials: int, seed: i
         whole: dict[str, Any] = {"agent": name, "outer_seeds": len(seeds), "split": "test", "task_seed": seed}
         rows.append(record(measure, mean, n=trials, ci95=ci95 if len(seeds) > 1 else None, **whole))
     return rows
+
+
+def of_each(name: str, seeds: Several[dict[str, float]], trials: int, seed: int) -> list[Record]:
+    """Results of each outer seed of an agent, in the order of its runs."""
+    return [
+        record(measure, one[measure], n=trials, agent=name, run=run, split="test", task_seed=seed)
+        for run, one in enumerate(seeds)
+        for measure in MEASURES
+    ]
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ ALGORITHMS: dict[str, list[Agent]] = {
     "psrl": [PosteriorSampling(prior_mean=prior) for prior in PRIORS],
     "opsrl": [PosteriorSampling(10, prior_mean=0.0)],
     "ucrl2": [UCRL2(scale, prior_mean=prior) for scale in (0.03, 0.1, 0.2) for prior in PRIORS],
-    "beb": [BEB(beta, prior_mean=prior) for beta in (0.5, 1.0, 2.0) for prior in PRIORS],
+    "beb": [BEB(beta, prior_mean=prior) for beta in (0.1, 0.2, 0.3, 0.4, 0.5, 1.0, 2.0) for prior in PRIORS],
     "one_step": [OneStepOptimism(c) for c in (0.1, 0.7, 1.0, 1.5)],
     "one_step_known": [KnownProcess("one step")],
     "known": [KnownProcess()],

@@ -23,6 +23,7 @@ from baselines.mdps.beliefs import (
     planned,
     planned_in_hope,
 )
+from baselines.mdps.ties import best
 
 
 class Planner(NamedTuple):
@@ -39,7 +40,7 @@ class Planner(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MDPAlgorithm(ABC):
-    """Plans at the start of each episode, then takes the action of the highest score, the first on ties.
+    """Plans at the start of each episode, then takes the action of the highest score, one of them on ties.
 
     An agent under contract 4, for `RandomMDP`; it has no weights. It knows how processes are drawn: the kind
     of rewards, the concentration, the steps in an episode.
@@ -73,7 +74,7 @@ class MDPAlgorithm(ABC):
             plan = self.plan(belief, observation, keys, step // plan.shape[1], plan)
         rows = (plan[:, into] * belief.here[:, :, None]).nan_to_num(0.0).sum(1)  # (B, A)
         scores = self.scores(rows, belief, keys, step)
-        action = scores.masked_fill(observation.output_mask == 0, -math.inf).argmax(-1)  # (B,)
+        action = best(scores.masked_fill(observation.output_mask == 0, -math.inf), keys, step)  # (B,)
         return Planner(belief, plan), action, {"scores": scores}
 
     @abstractmethod
@@ -139,12 +140,12 @@ class PosteriorSampling(MDPAlgorithm):
         self, belief: Belief, observation: Observation, keys: Tensor, episode: int, plan: Tensor
     ) -> Tensor:
         """The highest values of the drawn processes."""
-        best = torch.full_like(plan, -math.inf)
+        most = torch.full_like(plan, -math.inf)
         for draw in range(self.draws):
             number = episode * self.draws + draw
             model = drawn_model(belief, observation, keys, number, episode * plan.shape[1])
-            best = torch.maximum(best, planned(model, plan.shape[1], observation.output_mask))
-        return best
+            most = torch.maximum(most, planned(model, plan.shape[1], observation.output_mask))
+        return most
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from badger_envs.families.random_mdp import RandomMDP
 from badger_envs.family import Family, Observation
+from baselines.mdps.ties import best
 
 
 class Known(NamedTuple):
@@ -19,7 +20,7 @@ class Known(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class KnownProcess:
-    """Takes the best action of a process that it knows, the first on ties.
+    """Takes the best action of a process that it knows, one of the best on ties.
 
     It knows the trials, as agents must not (see `Agent`): a reference, and no contestant. An episode that the
     horizon cuts short it plans as a whole one.
@@ -61,4 +62,4 @@ class KnownProcess:
         table = state.table[:, step % state.table.shape[1]]  # (B, S, A)
         place = observation.inputs[..., 0].argmax(-1)[:, None, None].expand(-1, 1, table.shape[2])
         worth = table.gather(1, place)[:, 0].masked_fill(observation.output_mask == 0, -torch.inf)  # (B, A)
-        return state, worth.argmax(-1), {"scores": worth}
+        return state, best(worth, keys, step), {"scores": worth}

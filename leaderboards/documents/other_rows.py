@@ -42,7 +42,7 @@ def gradual() -> str:
     if not file.is_file():
         return "Not run yet."
     with file.open(encoding="utf-8", newline="") as stream:
-        found = list(csv.DictReader(stream))
+        found = [row for row in csv.DictReader(stream) if not row["run"]]
     rows = [
         [name, *(_with_ends(row) for row in found if row["agent"] == name), seeds]
         for name, seeds in {row["agent"]: row["outer_seeds"] for row in found}.items()

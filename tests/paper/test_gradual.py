@@ -1,5 +1,6 @@
 """Forgetting and transfer of agents in sequences: what is compared, and the command."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -44,7 +45,9 @@ def test_an_untrained_agent_gets_a_line_per_measure(
     rows = {row["name"]: row["value"] for row in json.loads(capsys.readouterr().out)["results"]}
     assert rows["forgetting"] == pytest.approx(rows["again"] - rows["first"])
     assert rows["transfer"] == pytest.approx(rows["alone"] - rows["after"])
-    assert len(file.read_text().splitlines()) == 9
+    written = list(csv.DictReader(file.read_text().splitlines()))
+    assert [row["run"] for row in written] == [*[""] * 8, *["0"] * 8]
+    assert [float(row["value"]) for row in written[8:]] == list(rows.values())
 
 
 def test_runs_or_a_board_are_asked_for_and_a_board_that_nobody_trained_is_named(tmp_path: Path) -> None:
