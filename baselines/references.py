@@ -79,7 +79,10 @@ def _random_mdp(family: Family) -> Candidates:
     learners: dict[str, Agent] = {"greedy by the posterior": EpsilonGreedy(0.0)}
     learners |= {f"optimism in one step, c = {c}": OneStepOptimism(c) for c in (0.1, 0.3, 0.7, 1.0)}
     if family.kind == "goal":
-        learners |= {f"BEB, beta = {beta}": BEB(beta) for beta in (0.1, 0.2, 0.3, 0.4, 0.5)}
+        learners |= {
+            f"BEB at every step, beta = {beta}": BEB(beta, every_step=True)
+            for beta in (0.1, 0.2, 0.3, 0.4, 0.5)
+        }
     return Candidates({"random arm": RandomArm()}, learners)
 
 

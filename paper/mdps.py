@@ -57,12 +57,13 @@ ALGORITHMS: dict[str, list[Agent]] = {
     "opsrl": [PosteriorSampling(10, prior_mean=0.0)],
     "ucrl2": [UCRL2(scale, prior_mean=prior) for scale in (0.03, 0.1, 0.2) for prior in PRIORS],
     "beb": [BEB(beta, prior_mean=prior) for beta in (0.1, 0.2, 0.3, 0.4, 0.5, 1.0, 2.0) for prior in PRIORS],
+    "beb_each_step": [BEB(beta, every_step=True) for beta in (0.1, 0.2, 0.3, 0.4, 0.5, 1.0, 2.0)],
     "one_step": [OneStepOptimism(c) for c in (0.1, 0.7, 1.0, 1.5)],
     "one_step_known": [KnownProcess("one step")],
     "known": [KnownProcess()],
 }
-"""Algorithms by the names of Duan et al. 2016, table 2, each with the settings that are tried. The last three
-are not there: optimism in one step, and two that know the process."""
+"""Algorithms by the names of Duan et al. 2016, table 2, each with the settings that are tried. The last four
+are not there: BEB that plans at every step, optimism in one step, and two that know the process."""
 
 
 class Compared(NamedTuple):

@@ -40,7 +40,7 @@ class Planner(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MDPAlgorithm(ABC):
-    """Plans at the start of each episode, then takes the action of the highest score, one of them on ties.
+    """Plans, then takes the action of the highest score, one of them on ties.
 
     An agent under contract 4, for `RandomMDP`; it has no weights. It knows how processes are drawn: the kind
     of rewards, the concentration, the steps in an episode.
@@ -48,9 +48,12 @@ class MDPAlgorithm(ABC):
     Attributes:
         prior_mean: what an action not tried yet is expected to pay, where rewards are normal: 1, as means are
             drawn, or else. The less, the less is tried.
+        every_step: plan anew at every step, by what was just seen; else at the start of each episode, as in
+            Duan et al. 2016.
     """
 
     prior_mean: float | int = 1.0
+    every_step: bool = False
 
     def initial_state(self, family: Family, keys: Int[Tensor, "B 4"]) -> Planner:
         """Nothing seen.
@@ -70,7 +73,7 @@ class MDPAlgorithm(ABC):
         """Learn from the last step, plan if an episode begins, choose; records the scores [B, O]."""
         belief, plan = learnt(state.belief, observation), state.plan
         into = step % plan.shape[1]
-        if into == 0:
+        if into == 0 or self.every_step:
             plan = self.plan(belief, observation, keys, step // plan.shape[1], plan)
         rows = (plan[:, into] * belief.here[:, :, None]).nan_to_num(0.0).sum(1)  # (B, A)
         scores = self.scores(rows, belief, keys, step)

@@ -73,10 +73,22 @@ class Compared(NamedTuple):
             f"{self.difference.wins} of {self.difference.estimate.n}",
         ]
 
+    @property
+    def at_end(self) -> str:
+        """Whether the line's rate was chosen at an end of those tried; "" where none was chosen."""
+        if self.board.tuning is None:
+            return ""
+        tuned = {row.key: row for row in read_tuning(BOARDS / self.board.name / TUNING)}
+        choice = known_choice(load_board(self.board.name), self.line.agent, tuned)
+        return "" if choice is None else "yes" if choice.at_end else "no"
+
     def verdict(self, test: str) -> str:
         """Of "all" outer seeds, or of those on which "both" succeed."""
         return self.difference.verdict if test == "all" else self.difference.verdict_of_succeeded
 
+
+AT_END = "its rate at an end of those tried"
+"""Head of a column of `Compared.at_end`."""
 
 SAID = ("its mean", "Badger's", "so it is", "where both succeed", "better on seeds")
 """Heads of the cells of `Compared.said`, but for the line's."""
@@ -132,12 +144,8 @@ def monoliths() -> str:
     """A row per board and monolith: both outcomes, their difference, and what it shows."""
     rows = []
     for each in compared():
-        tuned = {row.key: row for row in read_tuning(BOARDS / each.board.name / TUNING)}
-        choice = known_choice(load_board(each.board.name), each.line.agent, tuned)
-        at_end = "" if choice is None else "yes" if choice.at_end else "no"
-        rows.append((each, ["yes" if each.room else "no", at_end]))
-    head = ["board", "monolith", "could be shown better", "its rate at an end of those tried"]
-    return table(head, rows)
+        rows.append((each, ["yes" if each.room else "no", each.at_end]))
+    return table(["board", "monolith", "could be shown better", AT_END], rows)
 
 
 def parts_of_monolith() -> str:

@@ -197,12 +197,11 @@ def _monoliths() -> str:
     count = {kind: sum(each.kind == kind for each in found) for kind in ("gradient", "reward")}
     room = sum(each.kind == "gradient" and each.room for each in found)
     return (
-        f"*Monolith or many?* In {count['gradient']} comparisons one network at least as large, trained"
-        f" alike, is shown worse than Badger in {told['gradient', 'all', 'worse']}, better in"
-        f" {told['gradient', 'all', 'better']} (a perfect one could be in {room});"
-        f" where both succeed better in {told['gradient', 'both', 'better']}, worse in"
-        f" {told['gradient', 'both', 'worse']}. RL², by reward, is worse in"
-        f" {told['reward', 'all', 'worse'].split(' ')[0]}"
+        f"*Monolith or many?* Of {count['gradient']} networks about as large as Badger or larger, trained"
+        f" alike (nearly so on bandits-v1), {told['gradient', 'all', 'worse']} are shown to be worse,"
+        f" {told['gradient', 'all', 'better']} better (perfect, {room} would be); where both succeed"
+        f" {told['gradient', 'both', 'better']} are better, {told['gradient', 'both', 'worse']} worse. RL²,"
+        f" by reward, is worse in {told['reward', 'all', 'worse'].split(' ')[0]}"
         f" of {count['reward']}, where both succeed in {told['reward', 'both', 'worse'].split(' ')[0]},"
         f" better in {told['reward', 'both', 'better']}: [monoliths](docs/findings/monolith.md)."
     )

@@ -113,6 +113,13 @@ def test_ties_are_taken_alike_and_nobody_goes_round_in_circles() -> None:
     assert (found == 0).sum() < 4
 
 
+def test_planning_at_every_step_uses_what_an_episode_has_shown() -> None:
+    family = RandomMDP(kind="goal", concentration=0)
+    once, always = (evaluate(BEB(0.4, every_step=each), family, 400, chunk=400) for each in (False, True))
+    gain = (always.outcomes - once.outcomes).double()
+    assert gain.mean() > 2 + 3 * gain.std() / 400**0.5
+
+
 def test_planning_is_what_the_goal_variant_is_about() -> None:
     """One step ahead gets 0.71 of the way from random to the best there, 0.98 with normal rewards."""
     for kind, concentration, share in (("normal", 1, 0.98), ("goal", 0.1, 0.80), ("goal", 0, 0.71)):
