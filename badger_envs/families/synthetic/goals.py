@@ -43,6 +43,7 @@ class Task(NamedTuple):
         first: [B, noise_size], noise of the first inputs.
         mixing: [B, N, N], inputs as they are shown are this times those of the map; [B, 0, 0]: they are.
         told: [B, S], 1 at what is fed back in this task, in the order of the setting.
+        marked: [B], 1 where numbers about each output come with a mark that there are any.
         unit: [B], what feedback is multiplied by.
         loudness: [B], standard deviation of the noise on it.
         late: [B, D + 1], 1 at the number of steps by which it is late.
@@ -66,6 +67,7 @@ class Task(NamedTuple):
     first: Array
     mixing: Array
     told: Array
+    marked: Array
     unit: Array
     loudness: Array
     late: Array

@@ -31,6 +31,9 @@ from badger_envs.keyed_random import Array
 
 FEEDBACK = ("answer", "error", "change", "sign", "gradient", "reward")
 
+OF_EACH = ("answer", "gradient")
+"""Feedback that is a number about each output; the other kinds are one about all."""
+
 LONGEST_DELAY, MOST_TASKS = 16, 2**31 - 1
 
 SUCCESS = 0.1
@@ -99,8 +102,9 @@ class Synthetic(OfKinds, Family):
     ## Observation space
     `inputs`: with `context` the numbers that the map takes in now, else one constant slot. `outputs`: written
     last; 1 at what was chosen. `feedback`: two columns, one of which holds numbers about all outputs.
-    `output_feedback`: two columns, one for numbers about each output, and 1 in the other if anything is told;
-    with `local` numbers about all outputs stand there too, at one output. `flags`: first step, query (1 if
+    `output_feedback`: two columns, one for numbers about each output; in half of the tasks that have such
+    numbers the other holds 1 if anything is told, as it does in variable IO. With `local` numbers about all
+    outputs stand in the first too, at one output. `flags`: first step, query (1 if
     nothing will be told about the outputs written now), fraction of the trial gone.
 
     ## Rewards
@@ -258,7 +262,7 @@ class Synthetic(OfKinds, Family):
         if self.distinct is not None:
             number = keyed_random.integers(keys, "which task", 1, 0, self.distinct - 1)  # [B, 1]
             keys = xp.concat([number, 0 * keys[:, :2], keys[:, 3:] % 4], axis=-1)  # of row 0
-        drawn = keyed_random.uniform(keys, "settings", 6, dtype=self.dtype)  # [B, 6]
+        drawn = keyed_random.uniform(keys, "settings", 7, dtype=self.dtype)  # [B, 7]
         there, columns, written = (
             self._in_use(keys, sizes) for sizes in self.sizes
         )  # [B, i], [B, f], [B, M]
@@ -279,6 +283,8 @@ class Synthetic(OfKinds, Family):
         late = xp.astype(xp.floor(drawn[:, 3:4] * (self.delay + 1)), xp.int64)  # [B, 1]
         count = xp.sum(written, axis=-1, keepdims=True)  # [B, 1]
         ear = xp.floor(drawn[:, 4:5] * count) if self.local else count  # past the last: none
+        told = draw_kind(drawn[:, 0], self._messages)
+        of_each = sum(told[name] for name in OF_EACH if name in told) + 0 * scale  # [B]
         mask, numbers = outputs.spread(written, order), positions(written, written.shape[1])
         return Task(
             **hidden_map._asdict(),
@@ -287,7 +293,8 @@ class Synthetic(OfKinds, Family):
             scale=scale,
             first=first,
             mixing=mixing,
-            told=xp.stack(list(draw_kind(drawn[:, 0], self._messages).values()), axis=-1),
+            told=xp.stack(list(told.values()), axis=-1),
+            marked=of_each * xp.astype(drawn[:, 6] < 0.5, scale.dtype),
             unit=self.unit ** (2 * drawn[:, 1] - 1),
             loudness=math.sqrt(3) * self.loudness * drawn[:, 2],
             late=xp.astype(late == positions(late, self.delay + 1), mask.dtype),
@@ -333,7 +340,7 @@ class Synthetic(OfKinds, Family):
             shown = xp.matrix_transpose(shown)
         shown = features.spread(shown, task.feature_order if self.context else task.feature_order[:, :0])
         heard = xp.sum(state.heard * task.late[:, :, None], axis=1)  # [B, 2 + O]
-        about_all, told, each = heard[:, :1], heard[:, 1:2] * task.output_mask, heard[:, 2:]
+        about_all, told, each = heard[:, :1], heard[:, 1:2] * task.marked[:, None] * task.output_mask, heard[:, 2:]
         locally = xp.sum(task.ear, axis=-1, keepdims=True)  # [B, 1]
         here = xp.astype(task.column[:, None] == positions(task.column, 2), told.dtype)  # [B, 2]
         each = (each + task.ear * about_all)[:, :, None] * here[:, None, :]

@@ -75,7 +75,7 @@ def test_what_is_told_is_late_local_and_in_its_own_unit() -> None:
     actions = actions.transpose(1, 0, 2)
     plain, error = observed(family, 50, actions)
     assert np.array_equal(np.stack([each.feedback[:, 0] for each in plain[1:]]), error)
-    assert all((each.output_feedback[:, :, 1] == (time > 0)).all() for time, each in enumerate(plain))
+    assert not any(each.output_feedback.any() for each in plain)
     other, same = observed(
         family_for("match", outputs=3, told="error", delay=2, unit=10, local=True), 50, actions
     )
@@ -89,6 +89,14 @@ def test_what_is_told_is_late_local_and_in_its_own_unit() -> None:
     assert factor.max() < 10
     assert factor.max() / factor.min() > 10
     np.testing.assert_allclose(heard[late + 3, np.arange(50)], factor * error[2])
+
+
+def test_numbers_about_each_output_are_marked_in_half_of_the_tasks() -> None:
+    seen, _ = observed(family_for("match", outputs=3), 200, np.zeros((6, 200, 3)))
+    marks = np.stack([each.output_feedback[:, :, 1] for each in seen])  # [T + 1, B, O]
+    marked = marks[1].all(axis=-1)  # [B]
+    assert 70 < marked.sum() < 130
+    assert np.array_equal(marks, (np.arange(7) > 0)[:, None, None] * np.repeat(marked[:, None], 3, axis=1))
 
 
 def test_few_distinct_tasks_are_met_again_with_other_inputs() -> None:
