@@ -45,11 +45,15 @@ def left_out(board: Board, results: Results) -> LeftOut:
 
 
 def table_rows(said: LeftOut) -> list[list[str]]:
-    """A head and a row for each family."""
+    """A head, a row for each family, and the mean over families of those that were run on all."""
     rows = [["family", *said.columns]]
     for cell, scores in said.scores.items():
         rows.append([cell, *("not run" if score is None else score_said(score) for score in scores)])
-    return rows
+    means = [
+        "" if None in column else f"{np.mean([score.value for score in column if score]):z.2f}"
+        for column in zip(*said.scores.values(), strict=True)
+    ]
+    return [*rows, ["mean", *means]] if any(means) else rows
 
 
 def draw_left_out(said: LeftOut) -> Figure:

@@ -340,7 +340,11 @@ class Synthetic(OfKinds, Family):
             shown = xp.matrix_transpose(shown)
         shown = features.spread(shown, task.feature_order if self.context else task.feature_order[:, :0])
         heard = xp.sum(state.heard * task.late[:, :, None], axis=1)  # [B, 2 + O]
-        about_all, told, each = heard[:, :1], heard[:, 1:2] * task.marked[:, None] * task.output_mask, heard[:, 2:]
+        about_all, told, each = (
+            heard[:, :1],
+            heard[:, 1:2] * task.marked[:, None] * task.output_mask,
+            heard[:, 2:],
+        )
         locally = xp.sum(task.ear, axis=-1, keepdims=True)  # [B, 1]
         here = xp.astype(task.column[:, None] == positions(task.column, 2), told.dtype)  # [B, 2]
         each = (each + task.ear * about_all)[:, :, None] * here[:, None, :]

@@ -11,7 +11,8 @@ from leaderboards.boards.board import Board, BoardError
 from leaderboards.boards.results import group, rows_of
 from leaderboards.boards.units import units_of
 from leaderboards.boards.work import make
-from leaderboards.site.left_out import draw_left_out, left_out, table_rows
+from leaderboards.site.left_out import LeftOut, draw_left_out, left_out, table_rows
+from leaderboards.statistics import Estimate
 
 TWO_FAMILIES = """
 name = "two"
@@ -109,3 +110,10 @@ def test_the_table_has_a_score_for_each_family_and_agent(tmp_path: Path) -> None
         assert score is not None
         assert score.value == pytest.approx(scale.score(mean))
     assert draw_left_out(said).axes[0].get_yticklabels()[1].get_text() == "guessing"
+
+
+def test_a_mean_over_families_is_of_columns_that_have_all() -> None:
+    low, high = Estimate(0.2, 0.1, 0.3, 10), Estimate(0.7, 0.6, 0.8, 10)
+    rows = table_rows(LeftOut(("whole", "part"), {"bandits": (low, low), "guessing": (high, None)}))
+    assert rows[-1] == ["mean", "0.45", ""]
+    assert len(table_rows(LeftOut(("part",), {"bandits": (low,), "guessing": (None,)}))) == 3
