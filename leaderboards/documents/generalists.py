@@ -1,10 +1,7 @@
 """One policy for several families."""
 
-import numpy as np
-
-from badger_envs.scoring import scale_of
 from leaderboards.boards.results import read_results
-from leaderboards.boards.standing import mean_outcome, outcomes, said, stale
+from leaderboards.boards.standing import mean_outcome, said, stale
 from leaderboards.documents.words import OLD
 from leaderboards.results import markdown
 from leaderboards.site.left_out import left_out, table_rows
@@ -41,19 +38,18 @@ def families_left_out() -> str:
 
 
 def prior() -> str:
-    """Scores of each family by what was taken away from the prior, and their mean over families."""
+    """What is earned from bandits after synthetic choices, by what was taken away from these."""
     board = load_as_run("prior-v1")
-    rows = []
-    for agent, runs in read_results(board).items():
-        if runs:
-            scores = np.stack(
-                [
-                    [scale_of(table.id).score(each) for each in outcomes(board, runs, cell)]
-                    for cell, table in board.cells.items()
-                ]
-            )  # (C, N)
-            over = scores.mean(0)
-            means = [f"{over.mean():z.2f} ({over.min():z.2f} to {over.max():z.2f})"]
-            means += [f"{each:z.2f}" for each in scores.mean(1)]
-            rows.append([board.agents[agent].label or agent, *means])
-    return markdown(["prior", "mean", *board.cells], rows) if rows else "Not run yet."
+    rows = [
+        [
+            board.agents[agent].label or agent,
+            *(
+                said(mean_outcome(board, runs, cell)) if cell in board.cells_of(agent) else ""
+                for cell in board.cells
+            ),
+        ]
+        for agent, runs in read_results(board).items()
+        if runs
+    ]
+    head = [f"{board.outcome_in(cell)} in {cell}" for cell in board.cells]
+    return markdown(["trained on", *head], rows) if rows else "Not run yet."
