@@ -7,7 +7,7 @@ from functools import partial
 
 from leaderboards.documents.compared import monoliths, parts_of_monolith
 from leaderboards.documents.findings import boards, findings
-from leaderboards.documents.generalists import families_left_out, generalist, prior
+from leaderboards.documents.generalists import families_left_out, generalist
 from leaderboards.documents.instructions import processors
 from leaderboards.documents.other_rows import coverage, families, gradual, sizes
 from leaderboards.documents.scales import by_cell, over
@@ -46,7 +46,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "sharing": sharing,
     "generalist": generalist,
     "families-left-out": families_left_out,
-    "prior": prior,
+    "prior": partial(by_cell, "prior-v1", changed=True),
     "gradual": gradual,
     "planning": partial(by_cell, "random-mdp-v1"),
     "scaling-dimensions": partial(over, "scaling-v1", "dimensions"),

@@ -24,6 +24,7 @@ COULD_DO_WITHOUT = (
     "bandits-v1",
     "communication-v1",
     "hot-cold-v1",
+    "prior-v1",
     "scaling-v1",
     "sequence-v1",
 )

@@ -35,21 +35,3 @@ def families_left_out() -> str:
         return "Not run yet."
     head, *rows = table_rows(left_out(board, results))
     return markdown(head, rows)
-
-
-def prior() -> str:
-    """What is earned from bandits after synthetic choices, by what was taken away from these."""
-    board = load_as_run("prior-v1")
-    rows = [
-        [
-            board.agents[agent].label or agent,
-            *(
-                said(mean_outcome(board, runs, cell)) if cell in board.cells_of(agent) else ""
-                for cell in board.cells
-            ),
-        ]
-        for agent, runs in read_results(board).items()
-        if runs
-    ]
-    head = [f"{board.outcome_in(cell)} in {cell}" for cell in board.cells]
-    return markdown(["trained on", *head], rows) if rows else "Not run yet."

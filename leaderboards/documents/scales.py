@@ -41,23 +41,30 @@ def over(name: str, scale: str, spread: bool = False) -> str:
     return markdown([f"mean {board.outcome_in(board.main)}, by {board.scales[scale].label}", *values], rows)
 
 
-def by_cell(name: str) -> str:
-    """Mean outcomes in every cell of a board: a row per line that is trained for it, and per reference."""
+def by_cell(name: str, changed: bool = False) -> str:
+    """Mean outcomes in every cell of a board: a row per line that is trained for it, and per reference.
+
+    Args:
+        name: of the board.
+        changed: also a row for each line with another's weights; and lowest and highest outer seeds.
+    """
     board = load_as_run(name)
     results = read_results(board)
     rows = [
         [
             board.agents[agent].label or agent,
             *(
-                short(outcomes(board, runs, cell).mean()) if cell in board.cells_of(agent) else ""
+                _over_seeds(outcomes(board, runs, cell), changed) if cell in board.cells_of(agent) else ""
                 for cell in board.cells
             ),
         ]
         for agent, runs in results.items()
-        if runs and board.agents[agent].weights_of is None
+        if runs and (changed or board.agents[agent].weights_of is None)
     ]
     outcome = board.outcome_in(board.main)
-    return markdown([f"mean {outcome}", *board.cells], rows) if rows else "Not run yet."
+    others = {cell: board.outcome_in(cell) for cell in board.cells if board.outcome_in(cell) != outcome}
+    head = [f"{cell} ({others[cell]})" if cell in others else cell for cell in board.cells]
+    return markdown([f"mean {outcome}", *head], rows) if rows else "Not run yet."
 
 
 def _called(board: Board, agent: str) -> str:
