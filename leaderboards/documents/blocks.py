@@ -47,6 +47,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "generalist": generalist,
     "families-left-out": families_left_out,
     "prior": partial(by_cell, "prior-v1", changed=True),
+    "parts-prior": partial(by_cell, "parts-prior-v1", changed=True),
     "gradual": gradual,
     "planning": partial(by_cell, "random-mdp-v1"),
     "scaling-dimensions": partial(over, "scaling-v1", "dimensions"),
