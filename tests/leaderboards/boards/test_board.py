@@ -26,7 +26,7 @@ def test_the_suites_boards_are_whole(name: str) -> None:
     assert board.name == name
     prints = [board.fingerprint(agent) for agent in board.agents]
     assert len(set(prints)) == len(prints)  # no line is there twice
-    assert board.seeds >= 10
+    assert board.seeds >= 10 or "preliminary" in board.about
     about = " ".join(board.about.replace("²", "2").lower().split()).split(". ")
     told = " ".join(
         sentence for sentence in about if "trials than the others" in sentence or "as many trials" in sentence
