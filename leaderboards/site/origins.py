@@ -7,6 +7,9 @@ from leaderboards.boards.results import Results
 from leaderboards.boards.standing import Standing, rival_of, stale
 from leaderboards.tuning.choosing import TuningRow, known_choice
 
+NAMED = 16
+"""How many lines that were not run are named, the others are counted."""
+
 
 def earlier(board: Board, results: Results) -> str:
     """Which lines were measured by another definition than today's, in words; "" if none."""
@@ -24,7 +27,8 @@ def origins(board: Board, results: Results, tuning: Sequence[TuningRow]) -> list
         tuning: the rows of its tuning.
     """
     lacking = [name for name in board.agents if not results[name]]
-    told = [f"Not run: {', '.join(lacking)}."] * bool(lacking)
+    more = f" and {len(lacking) - NAMED} more" * (len(lacking) > NAMED)
+    told = [f"Not run: {', '.join(lacking[:NAMED])}{more}."] * bool(lacking)
     return told + _tuned(board, results, tuning) + _processors(results)
 
 

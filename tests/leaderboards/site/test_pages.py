@@ -94,6 +94,10 @@ def test_rows_of_another_definition_are_named_and_nothing_is_said_of_their_tunin
     changed = tiny_board(tmp_path, tuning=TUNING, tasks=7)
     assert earlier(changed, results) == "Rows of an earlier definition of the board: all."
     assert origins(changed, results, []) == ["Not run: self-loop, shuffled."]
+    many = {f"shuffled-{i}": changed.agents["shuffled"] for i in range(30)}
+    large = changed.model_copy(update={"agents": changed.agents | many})
+    (said,) = origins(large, results | {name: [] for name in many}, [])
+    assert said.endswith(", shuffled-13 and 16 more.")
     results["zeros"] = []
     agents = changed.model_dump()["agents"]
     agents["silent"]["agent"]["channel"]["delay"] = 1
