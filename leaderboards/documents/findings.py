@@ -1,4 +1,4 @@
-"""What boards say of talking, of numbers of experts and of monoliths: a table and a sentence each."""
+"""What boards say of talking, numbers of experts, monoliths and a new family: a table, and sentences."""
 
 import textwrap
 from collections.abc import Sequence
@@ -98,8 +98,8 @@ def _withstood(board: Board, results: Results, agent: str) -> str:
 
 
 def findings() -> str:
-    """What today's results say of talking, of numbers of experts and of monoliths: a paragraph each."""
-    lines = (_talking(), _experts(), _monoliths())
+    """What today's results say of talking, numbers of experts, monoliths, a new family: a paragraph each."""
+    lines = (_talking(), _experts(), _monoliths(), _new_family())
     return "\n".join(
         textwrap.fill(f"- {line}", 120, subsequent_indent="  ", break_on_hyphens=False) for line in lines
     )
@@ -205,6 +205,22 @@ def _monoliths() -> str:
         f" by reward, is worse in {told['reward', 'all', 'worse'].split(' ')[0]}"
         f" of {count['reward']}, where both succeed in {told['reward', 'both', 'worse'].split(' ')[0]},"
         f" better in {told['reward', 'both', 'better']}: [monoliths](docs/findings/monolith.md)."
+    )
+
+
+def _new_family() -> str:
+    """What is earned from bandits after synthetic tasks alone."""
+    earned: dict[tuple[str, str], str] = {}
+    for name in ("prior-v1", "parts-prior-v1"):
+        board = load_as_run(name)
+        for agent, runs in read_results(board).items():
+            if runs:
+                earned[name, agent] = short(outcomes(board, runs, board.main).mean())
+    return (
+        f"*A new family?* After synthetic choices alone Badger earns {earned['prior-v1', 'badger']} of"
+        f" UCB1's {earned['prior-v1', 'ucb1']} from bandits, a GRU as large {earned['prior-v1', 'gru']};"
+        f" after other goals {earned['parts-prior-v1', 'other-goals']}, chance (3 outer seeds):"
+        " [generalists](docs/findings/generalist.md)."
     )
 
 
