@@ -211,14 +211,17 @@ def _monoliths() -> str:
 def _new_family() -> str:
     """What is earned from bandits after synthetic tasks alone."""
     earned: dict[tuple[str, str], str] = {}
-    for name in ("prior-v1", "parts-prior-v1"):
+    for name in ("parts-prior-v1", "prior-v1"):
         board = load_as_run(name)
-        for agent, runs in read_results(board).items():
+        results, differ = read_results(board), differences_of(board, read_results(board))
+        for agent, runs in results.items():
             if runs:
                 earned[name, agent] = short(outcomes(board, runs, board.main).mean())
+    rival = differ["gru"]
     return (
         f"*A new family?* After synthetic choices alone Badger earns {earned['prior-v1', 'badger']} of"
-        f" UCB1's {earned['prior-v1', 'ucb1']} from bandits, a GRU as large {earned['prior-v1', 'gru']};"
+        f" UCB1's {earned['prior-v1', 'ucb1']} from bandits, a GRU as large {earned['prior-v1', 'gru']}"
+        f" (more on {rival.wins} of {rival.estimate.n} seeds);"
         f" after other goals {earned['parts-prior-v1', 'other-goals']}, chance (3 outer seeds):"
         " [generalists](docs/findings/generalist.md)."
     )
