@@ -21,7 +21,7 @@ from badger_agents.training.checkpoint import Checkpoint, load_checkpoint, weigh
 from badger_agents.training.log import read_log
 from badger_agents.training.own_code import keep_code
 from badger_agents.training.run import CHECKPOINT, LOG, DivergenceError, RunPlan
-from leaderboards.boards.measuring import measure, this_processor
+from leaderboards.boards.measuring import measure, measured_agent, this_processor
 from leaderboards.boards.rows import RunRows, write_run
 from leaderboards.boards.units import Unit, run_folder
 from leaderboards.runs import make_folder
@@ -174,6 +174,9 @@ def make(unit: Unit, tell: Callable[[Steps], None] = lambda told: None) -> Itera
         for line, _ in unit.wanted:
             yield _saved(unit, measure(unit.board, line, None, recipe.make_agent, _facts(unit, line) | costs))
         return
+    for line in {line: None for line, _ in unit.wanted}:  # what is wrong shows before anything is trained
+        for cell in unit.board.cells_of(line):
+            measured_agent(unit.board, line, cell, recipe.make_agent)
     seeds = [seed for seed in unit.seeds if seed is not None]
     folders = {seed: run_folder(unit.out, unit.board, unit.source, seed) for seed in seeds}
     for folder in folders.values():

@@ -164,6 +164,15 @@ def test_a_diverged_training_is_a_result(tmp_path: Path, monkeypatch: pytest.Mon
     assert again["talk", 0].ok
 
 
+def test_a_cell_that_an_agent_cannot_be_measured_in_is_refused_before_it_is_trained(tmp_path: Path) -> None:
+    cells = {"short": {"id": "Badger/GuessingGame-v0", "agent": {"windows": 3}}}
+    board = tiny_board(tmp_path, cells=cells)
+    (unit,) = units_of(board, tmp_path / "out", ("talk",))
+    with pytest.raises(ValueError, match=r"agent.windows: unknown key"):
+        next(make(unit))
+    assert not (tmp_path / "out" / "trained").exists()
+
+
 def test_what_a_board_does_not_have_is_refused(tmp_path: Path) -> None:
     board = tiny_board(tmp_path)
     with pytest.raises(ValueError, match="talk, silent"):
