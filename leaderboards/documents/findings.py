@@ -143,7 +143,7 @@ def _talking() -> str:
         "*When is talking worth it?* Where an expert sees or hears a part alone it helps: on"
         f" {_listed(heaps.get('must True', []))}{missed}. Where it could do without, help is shown on"
         f" {_listed(heaps.get('free True', []))}, not on {_listed(heaps.get('free False', []))}. Where both"
-        f" succeed, some is on {_listed(heaps.get('some', []))}, and a twin that hears nobody else is better"
+        f" succeed, some is on {_listed(heaps.get('some', []))}, and a twin that hears nobody is better"
         f" on {_listed(heaps.get('against', []))}. On guessing-game-v1 the error is {talking},"
         f" {silent_mean} without: [talking](docs/findings/talking.md)."
     )
