@@ -138,6 +138,8 @@ class PosteriorSampling(MDPAlgorithm):
         """Check the setting."""
         if not (isinstance(self.draws, int) and 1 <= self.draws <= 100):
             raise ValueError(f"draws is {self.draws!r}; it must be an integer from 1 to 100")
+        if self.every_step:
+            raise ValueError("every_step is True; a process is drawn for a whole episode: use False")
 
     def plan(
         self, belief: Belief, observation: Observation, keys: Tensor, episode: int, plan: Tensor

@@ -213,7 +213,8 @@ def _new_family() -> str:
     earned: dict[tuple[str, str], str] = {}
     for name in ("parts-prior-v1", "prior-v1"):
         board = load_as_run(name)
-        results, differ = read_results(board), differences_of(board, read_results(board))
+        results = read_results(board)
+        differ = differences_of(board, results)
         for agent, runs in results.items():
             if runs:
                 earned[name, agent] = short(outcomes(board, runs, board.main).mean())

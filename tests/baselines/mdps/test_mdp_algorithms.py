@@ -155,6 +155,7 @@ def test_every_algorithm_learns_and_draws_make_it_optimistic() -> None:
         (lambda: BEB(-1), "beta is -1; it must be a number from 0 up"),
         (lambda: UCRL2(doubt=0), "doubt is 0; it must lie above it"),
         (lambda: PosteriorSampling(0), "draws is 0; it must be an integer from 1 to 100"),
+        (lambda: PosteriorSampling(every_step=True), "drawn for a whole episode: use False"),
         (lambda: KnownProcess("two"), "sees is 'two'"),
         (lambda: evaluate(BEB(), Bandit(), 2), "BEB is for RandomMDP, not for Bandit"),
     ],
