@@ -19,7 +19,7 @@ from baselines.constant_policies import Constant, FirstSlot, Spread
 from baselines.mdps.algorithms import BEB, EpsilonGreedy, OneStepOptimism
 from baselines.optimisers.triangulation import Triangulation
 from baselines.oracle import BestChoice, Oracle
-from baselines.restarted import Restarted
+from baselines.restarted import Recalling, Restarted
 from baselines.supervised.boolean import Memoriser, ReadAll
 from baselines.supervised.classical import BayesLookup, BestSupervised, LeastSquares, MeanPredictor
 from baselines.supervised.group_decisions import Pooling
@@ -90,9 +90,14 @@ def _sequence(family: Family) -> Candidates:
     assert isinstance(family, Sequence)
     if not all(isinstance(part, GuessingGame) for part in family.parts):
         raise ValueError("floors and references are known for sequences of guessing games alone")
-    return Candidates(
-        {"zeros": Constant(0.0)}, {"triangulation, anew each visit": Restarted(Triangulation(), family)}
-    )
+    learners: dict[str, Agent] = {}
+    for probe in (1.0, 0.3, 0.1, 0.03):
+        anew = Restarted(Triangulation(probe), family)
+        learners |= {
+            f"triangulation, anew each visit, probe = {probe}": anew,
+            f"triangulation, recalled, probe = {probe}": Recalling(anew),
+        }
+    return Candidates({"zeros": Constant(0.0)}, learners)
 
 
 def _hot_cold(family: Family) -> Candidates:

@@ -1,9 +1,10 @@
-"""An agent for one task that begins anew at each visit of a sequence: learns, and keeps nothing."""
+"""Agents for one task that play the visits of a sequence: begun anew at each, or recalling what they found."""
 
 import dataclasses
-from typing import Any
+from typing import Any, NamedTuple
 
-from jaxtyping import Int
+import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from badger_agents.agent import Agent
@@ -41,12 +42,8 @@ class Restarted:
         self, state: Any, observation: Observation, keys: Int[Tensor, "B 4"], step: int
     ) -> tuple[Any, Tensor, dict[str, Tensor]]:
         """The agent's action in the task of the moment."""
-        into = step % sum(self.family.parts[which].horizon for which in self.family.order)
-        for which in self.family.order:
-            part = self.family.parts[which]
-            if into < part.horizon:
-                break
-            into -= part.horizon
+        visit, into = _visit(self.family, step)
+        part = self.family.parts[self.family.order[visit % len(self.family.order)]]
         if into == 0:
             state = self.agent.initial_state(part, keys)
         flags = observation.flags.clone()  # (B, 3)
@@ -55,3 +52,56 @@ class Restarted:
             feedback=observation.feedback[:, : part.slots.feedback], flags=flags
         )
         return self.agent.act(state, observation, keys, into)
+
+
+class RecallingState(NamedTuple):
+    """state: of the agent in the visit; written: [B, O] for each task, what it wrote last there, 0 before."""
+
+    state: Any
+    written: tuple[Float[Tensor, "B O"], ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Recalling:
+    """As `Restarted`, but where it was before it writes what it wrote there last.
+
+    It is told which task a visit is to. So it is a bound: agents are told only that a visit begins.
+
+    Attributes:
+        restarted: what plays first visits.
+    """
+
+    restarted: Restarted
+
+    def initial_state(self, family: Family, keys: Int[Tensor, "B 4"]) -> RecallingState:
+        """Nothing written yet.
+
+        Raises:
+            ValueError: as `Restarted`.
+        """
+        state = self.restarted.initial_state(family, keys)
+        nothing = keys.new_zeros(
+            (len(keys), family.slots.outputs), dtype=getattr(torch, family.dtype)
+        )  # (B, O)
+        return RecallingState(state, (nothing,) * len(self.restarted.family.parts))
+
+    def act(
+        self, state: RecallingState, observation: Observation, keys: Int[Tensor, "B 4"], step: int
+    ) -> tuple[RecallingState, Tensor, dict[str, Tensor]]:
+        """What was written last in the task of the moment, or else the agent's action there."""
+        order = self.restarted.family.order
+        visit, _ = _visit(self.restarted.family, step)
+        which = order[visit % len(order)]
+        inner, action, extra = self.restarted.act(state.state, observation, keys, step)
+        if which in order[:visit]:  # all of them, once the order has begun anew
+            action = state.written[which]  # (B, O)
+        written = (*state.written[:which], action, *state.written[which + 1 :])
+        return RecallingState(inner, written), action, extra
+
+
+def _visit(family: Sequence, step: int) -> tuple[int, int]:
+    """The visit in which a step lies, and the step's number in it; after the last the first comes again."""
+    visit, into = 0, step
+    while into >= (lasts := family.parts[family.order[visit % len(family.order)]].horizon):
+        visit, into = visit + 1, into - lasts
+    return visit, into

@@ -1,5 +1,6 @@
 """Triangulation: the guessing game solved by probing one output per step (the scoring's reference)."""
 
+import dataclasses
 from typing import NamedTuple
 
 import torch
@@ -8,10 +9,6 @@ from torch import Tensor
 
 from badger_envs.families.guessing_game import GuessingGame
 from badger_envs.family import Family, Observation
-
-PROBE = 1.0
-"""Where a probe puts an output. Rounding errors pass on times target / PROBE: below 1, they would grow."""
-
 
 LARGEST_ERROR = 12.0
 """The largest error in the guessing game."""
@@ -31,6 +28,7 @@ class TriangulationState(NamedTuple):
     horizon: Tensor
 
 
+@dataclasses.dataclass(frozen=True)
 class Triangulation:
     """Move one output per step, see what the error does, solve.
 
@@ -38,7 +36,20 @@ class Triangulation:
     changes it by (3 / d) * (p ** 2 - 2 * p * target_i), so each probe yields one target. Slots in use are
     probed in order, those solved before are held; the last step is no probe. So a horizon of T steps
     solves d = T - 1 exactly. An agent under contract 4; it has no weights.
+
+    Attributes:
+        probe: where a probe puts an output, in (0, 1]. Rounding errors pass on times target / probe: below 1
+            they grow. But where the error of each step counts, small probes cost less.
+
+    Raises:
+        ValueError: the probe is out of range.
     """
+
+    probe: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.probe <= 1:
+            raise ValueError(f"probe is {self.probe}; it must lie in (0, 1]")
 
     def initial_state(self, family: Family, keys: Int[Tensor, "B 4"]) -> TriangulationState:
         """Nothing known.
@@ -64,10 +75,10 @@ class Triangulation:
         else:
             probed = (rank == step - 1).to(used.dtype)  # (B, O), one-hot, or zeros when all are known
             weight = 3 / used.sum(dim=-1)  # (B,)
-            found = (PROBE**2 - (heard - error) / weight) / (2 * PROBE) * probed.sum(dim=-1)  # (B,)
+            found = (self.probe**2 - (heard - error) / weight) / (2 * self.probe) * probed.sum(dim=-1)  # (B,)
             guess = guess + probed * found.clamp(-1, 1)[:, None]  # (B, O)
             error = error - weight * found**2  # (B,), the solved output no longer adds to it
-        probe = ((rank == step) & (step < horizon - 1)).to(used.dtype) * PROBE  # (B, O)
+        probe = ((rank == step) & (step < horizon - 1)).to(used.dtype) * self.probe  # (B, O)
         return TriangulationState(guess, error, horizon), guess + probe, {}
 
 

@@ -12,10 +12,11 @@ from badger_agents.badger.policies.handcrafted import HandcraftedPolicy
 from badger_agents.badger.policies.policy_settings import KINDS
 from badger_agents.class_loading import load_class
 from badger_agents.recipe.loading import Recipe
-from badger_agents.recipe.schema import TrainingTable
+from badger_agents.recipe.schema import TrainingTable, tuples
 from badger_envs.registry import TABLE
 from leaderboards.boards.board import Board
 from leaderboards.submissions.manifest import SubmissionError, told
+from leaderboards.submissions.training_tasks import beyond
 
 _CODE = re.compile(r".+:[A-Za-z_]\w*", re.DOTALL)
 _FILE = re.compile(r"[A-Za-z_]\w*\.py")
@@ -29,7 +30,7 @@ def parse_recipe(tables: Mapping[str, Any], name: str) -> Recipe:
         SubmissionError: a table is wrong.
     """
     try:
-        return Recipe.model_validate_json(json.dumps(tables))
+        return Recipe.model_validate(tuples(json.loads(json.dumps(tables))))
     except ValidationError as error:
         raise SubmissionError(*(f"{name}: {line}" for line in told(error))) from None
     except (TypeError, RecursionError) as error:
@@ -57,13 +58,17 @@ def refusals(recipe: Recipe, board: Board) -> list[str]:
     entries = [entry for stage in recipe.training.stages for entry in stage.entries]
     family = {entry.id: entry.family for entry in TABLE}
     there = {family[cell.id] for cell in board.cells.values()}
-    for id in sorted({recipe.env.id, *recipe.met}):
-        if family.get(id) not in there:
-            found.append(f"it trains in {id!r}, which is of no family of {board.name}")
+    strange = [id for id in sorted({recipe.env.id, *recipe.met}) if family.get(id) not in there]
+    found += [f"it trains in {id!r}, which is of no family of {board.name}" for id in strange]
     tables = [recipe.env.model_extra or {}, *(entry.env for entry in entries)]
     if any(table.get("split", "train") != "train" for table in tables):
         found.append('it trains on the split "test"; leave split out')
-    return found + list(_budget(recipe.training, board))
+    found += _budget(recipe.training, board)
+    try:
+        found += beyond(recipe, board) if not strange else ()
+    except (TypeError, ValueError) as error:
+        found.append(f"its training: {error}")
+    return found
 
 
 def _budget(training: TrainingTable, board: Board) -> Iterator[str]:

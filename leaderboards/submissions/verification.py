@@ -14,12 +14,14 @@ import numpy as np
 from scipy import stats
 
 from badger_agents.evaluation import evaluate
+from badger_agents.recipe.loading import Recipe
 from leaderboards.boards.board import Board
 from leaderboards.boards.results import Row
 from leaderboards.submissions.contestants import own_code
 from leaderboards.submissions.manifest import artifact
 from leaderboards.submissions.remote_agent import RemoteAgent, RemoteError, remote_agent
 from leaderboards.submissions.season import held_out_seed
+from leaderboards.submissions.training_tasks import trials_of
 from leaderboards.submissions.validation import Submission
 
 STANDARD_ERRORS = 5.0
@@ -96,11 +98,12 @@ def verify(submission: Submission, nonce: str, *, trust: bool = False, retrain: 
     refusals += _differing(rows, found, "again") + _differing(rows, held_out, "on held-out tasks")
     refusals += list(_flattering(submission, found)) + list(_untrained(submission, found, trained))
     failed = [
-        _shown(row._replace(status="failed: it diverges when it is trained again"))
+        _shown(row._replace(status="failed: it diverges when it is trained again"), submission.recipe)
         for row in rows
         if not row.ok
     ]
-    return Verified([*map(_shown, held_out), *failed], found, trained, refusals)
+    shown = [_shown(row, submission.recipe) for row in held_out]
+    return Verified(shown + failed, found, trained, refusals)
 
 
 def _outcomes(agent: RemoteAgent, board: Board, cell: str, task_seed: int) -> np.ndarray:
@@ -116,11 +119,11 @@ def _measured(row: Row, outcomes: np.ndarray) -> Row:
     return row._replace(mean=float(outcomes.mean()), std=float(outcomes.std()))
 
 
-def _shown(row: Row) -> Row:
-    """A row without what only the submitter says."""
+def _shown(row: Row, recipe: Recipe) -> Row:
+    """A row without what only the submitter says; its trials are those of the recipe."""
     return row._replace(
         threshold=None,
-        trials=None,
+        trials=trials_of(recipe),
         operations=None,
         bits=None,
         influence=None,
@@ -187,11 +190,24 @@ def _untrained(submission: Submission, found: Sequence[Row], trained: dict[int, 
     if len(means) < 2:
         yield "one outer seed tells nothing of the spread; train two or more"
         return
-    middle, mean = float(means.mean()), float(np.mean(again))
-    half = float(stats.t.ppf(0.995, len(means) - 1)) * float(means.std(ddof=1))
-    half = half * math.sqrt(1 / len(means) + 1 / len(again)) + ROUNDING * abs(middle)
-    if abs(mean - middle) > half:
+    mean, (low, high) = float(np.mean(again)), usual_means(means, len(again))
+    if not low <= mean <= high:
         yield (
             f"outer seeds {sorted(trained)} trained again have the mean {mean:.4g}; 99 % of such means lie in"
-            f" [{middle - half:.4g}, {middle + half:.4g}]"
+            f" [{low:.4g}, {high:.4g}]"
         )
+
+
+def usual_means(means: np.ndarray, again: int) -> tuple[float, float]:
+    """Where 99 % of the means of so many trainings lie, if those submitted are trainings like them.
+
+    It finds another agent, not a choice among trainings of this one: see docs/submitting.md.
+
+    Args:
+        means: [S], of outer seeds that were submitted, two at least.
+        again: how many are trained again.
+    """
+    middle = float(means.mean())
+    half = float(stats.t.ppf(0.995, len(means) - 1)) * float(means.std(ddof=1))
+    half = half * math.sqrt(1 / len(means) + 1 / again) + ROUNDING * abs(middle)
+    return middle - half, middle + half

@@ -7,7 +7,9 @@ import pytest
 import torch
 
 from badger_agents.evaluation import evaluate
+from badger_agents.rollout import rollout
 from badger_envs import TABLE, family_of, scoring
+from badger_envs.combinators.sequence import Sequence
 from badger_envs.families.bandit import Bandit
 from badger_envs.families.hot_cold import HotCold
 from badger_envs.families.xor import XOR
@@ -17,9 +19,11 @@ from baselines.constant_policies import Constant, FirstSlot, Spread
 from baselines.optimisers.triangulation import Triangulation
 from baselines.oracle import Oracle
 from baselines.references import REFERENCES, candidates_of
+from baselines.restarted import Recalling, Restarted
 from baselines.supervised.boolean import Memoriser, ReadAll
 from leaderboards.cli import main
 from leaderboards.commands.admin import score
+from tests.badger_agents.small import keys
 from tests.badger_envs.toy_family import Toy
 
 
@@ -144,3 +148,16 @@ def test_triangulation_scores_one() -> None:
     family = family_of("Badger/GuessingGame-v0", split="test")
     error = evaluate(Triangulation(), family, 1000).mean
     assert scoring.normalised_score("Badger/GuessingGame-v0", error) == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize("probe", [1.0, 0.1])
+def test_sequences_are_played_anew_at_each_visit_or_recalled(probe: float) -> None:
+    family = family_of("Badger/Sequence-v0", split="test", horizon=80)  # A, B, A; then the order begins anew
+    assert isinstance(family, Sequence)
+    anew = Restarted(Triangulation(probe), family)
+    first = rollout(anew, family, keys(50)).info
+    then = rollout(Recalling(anew), family, keys(50)).info
+    assert torch.equal(then["loss_1"], first["loss_1"])
+    assert first["loss_2"].min() > 0.01  # it searches again
+    assert then["loss_2"].max() < 1e-6
+    torch.testing.assert_close(2 * then["loss_0"], first["loss_0"], rtol=1e-3, atol=1e-6)  # of two visits

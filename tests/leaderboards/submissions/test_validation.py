@@ -17,11 +17,13 @@ from safetensors.numpy import load_file, save_file
 
 from badger_agents.recipe.loading import recipe_files, recipe_tables
 from badger_agents.training.checkpoint import FORMAT, weights_sha256
+from leaderboards.boards.board import load_board
 from leaderboards.boards.results import Row
 from leaderboards.submissions.contestants import parse_recipe, refusals
 from leaderboards.submissions.manifest import FILE, LARGEST, RECIPE, RESULTS, SubmissionError, read_tables
 from leaderboards.submissions.validation import LARGEST_WEIGHTS, validate
 from leaderboards.toml_text import recipe_text
+from tests.badger_agents.small import small_toml
 from tests.leaderboards.boards.tiny import tiny_board
 from tests.leaderboards.submissions.made import LOST, SEEDS, Place
 
@@ -430,8 +432,64 @@ def test_recipes_of_the_suite_that_train_learned_agents_may_take_part(name: str,
     met = sorted(recipe.met)
     cells = {f"cell-{n}" if n else "short": {"id": id} for n, id in enumerate(met)}
     budget = {} if recipe.training is None else {"outer_steps": recipe.training.outer_steps}
-    said = refusals(recipe, tiny_board(tmp_path, cells=cells, training=budget))
+    own = {"own": {"recipe": name}} if recipe.training is not None else {}
+    agents = {"talk": {"recipe": str(small_toml(tmp_path, 3))}, **own}
+    said = refusals(recipe, tiny_board(tmp_path, cells=cells, training=budget, agents=agents))
     assert (said == []) == (recipe.training is not None and name != "guessing-handcrafted"), said
+
+
+@pytest.mark.parametrize(
+    ("board", "recipe", "change", "line"),
+    [
+        ("prior-v1", "bandit-k5", {}, "it trains on Bandit, which no agent of prior-v1 does"),
+        (
+            "hot-cold-v1",
+            "hot-cold-hardwired",
+            {"env": {"kind": ["rastrigin", "network"], "test_kind": ["sphere"]}},
+            "kind network, rastrigin; agents of hot-cold-v1 with absolute, ellipsoid, rosenbrock, sphere",
+        ),
+        (
+            "deliberation-v1",
+            "deliberation",
+            {"training": {"stages": [{"env": {"size": 32, "horizon": [8, 16]}}]}},
+            "with size 32; agents of deliberation-v1 with 2 to 8",
+        ),
+        (
+            "scaling-v1",
+            "guessing-scaling",
+            {"training": {"stages": [{"env": {"dims": [1, 12], "test_dims": 13, "capacity": 13}}]}},
+            "with dims 12; agents of scaling-v1 with 1 to 6",
+        ),
+        (
+            "guessing-game-v1",
+            "guessing-hardwired",
+            {"agent": {"feedback_to": "all"}},
+            "its feedback goes to all of its experts; that of guessing-game-v1 to one",
+        ),
+        (
+            "guessing-game-v1",
+            "guessing-hardwired",
+            {"training": {"batch_size": 8192}},
+            "it trains on 4,915,200 trials; agents of guessing-game-v1 on 153,600 at the most",
+        ),
+        (
+            "sequence-v1",
+            "sequence",
+            {"env": {"tasks": [{"id": "Badger/GuessingGame-v0", "dims": 6}] * 2}},
+            "it trains on GuessingGame with dims 6; agents of sequence-v1 with 3",
+        ),
+    ],
+)
+def test_what_no_agent_of_a_board_meets_in_training_nobody_may(
+    board: str, recipe: str, change: dict[str, Any], line: str
+) -> None:
+    tables = recipe_tables(recipe)[0]
+    whole = load_board(board)
+    tables["training"] |= whole.training
+    assert not change or refusals(parse_recipe(tables, recipe), whole) == []
+    for table, settings in change.items():
+        tables[table] |= settings
+    assert any(said.endswith(line) for said in refusals(parse_recipe(tables, recipe), whole))
 
 
 def test_no_code_of_a_submission_is_run(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
