@@ -106,7 +106,7 @@ def run(
         raise ValueError(f"the agent fits no family: {own[0].note}")
     beside = [score for score in read_rows(Score, REFERENCES) if score.agent != called]
     title = f"{called}: {said_of(own)}"
-    figure = draw_profile([*own, *beside], title)
+    figure = draw_profile([*own, *beside], f"{title}\n{said_beside(beside)}")
     pictures = [folder / "profile.png", folder / "profile.svg"]
     for path in pictures:
         save_figure(figure, path)
@@ -124,7 +124,7 @@ def run(
         results += [record("file", str(path)) for path in (*pictures, table)]
         show(results, as_json=True, title=title, note=note)
         return
-    notes = [note, *(f"{score.ability}: {score.note}" for score in own if score.note)]
+    notes = [said_beside(beside), note, *(f"{score.ability}: {score.note}" for score in own if score.note)]
     notes.append(f"pictures: {pictures[0]}, {pictures[1]}; table: {table}")
     print("\n".join([title, "", *columns_of(table_of(own, beside)), ""]))
     for line in notes:
@@ -194,6 +194,16 @@ def said_of(own: list[Score]) -> str:
     if seeds > 1:
         return f"{seeds} outer seeds, intervals over them"
     return "1 outer seed: preliminary; intervals over tasks"
+
+
+def said_beside(beside: list[Score]) -> str:
+    """How far the agents beside can be trusted: no optimiser was tuned for them, and seeds are few."""
+    names = ", ".join(dict.fromkeys(score.agent for score in beside))
+    seeds = max(score.seeds for score in beside)
+    return (
+        f"{names}: {seeds} outer seed{'s' * (seeds > 1)}, by Badger's recipes, not tuned: preliminary."
+        " Boards tune each."
+    )
 
 
 def table_of(own: list[Score], beside: list[Score]) -> list[dict[str, str]]:

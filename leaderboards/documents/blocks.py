@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from functools import partial
 
-from leaderboards.documents.compared import monoliths, parts_of_monolith
+from leaderboards.documents.compared import monoliths, parts_of_monolith, twins_at_end
 from leaderboards.documents.findings import boards, findings
 from leaderboards.documents.generalists import families_left_out, generalist
 from leaderboards.documents.instructions import processors
@@ -44,6 +44,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "monoliths": monoliths,
     "parts-monolith": parts_of_monolith,
     "sharing": sharing,
+    "twins-at-end": twins_at_end,
     "generalist": generalist,
     "families-left-out": families_left_out,
     "prior": partial(by_cell, "prior-v1", changed=True),

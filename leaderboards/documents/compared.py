@@ -29,6 +29,13 @@ MONOLITHS = ("gru", "lstm", "transformer", "rl2")
 """What names of monoliths on boards begin with."""
 
 
+TWINS = {
+    "communication": "without talk",
+    "exchange": "where each hears itself alone",
+    "broadcast": "with readings as they are",
+}
+"""What a twin is retrained without, or its name, and how pages call it."""
+
 CAPPED = ("deliberation-v1",)
 """Boards on which monoliths cannot answer at all places, whatever they learn: no comparison there counts."""
 
@@ -75,12 +82,8 @@ class Compared(NamedTuple):
 
     @property
     def at_end(self) -> str:
-        """Whether the line's rate was chosen at an end of those tried; "" where none was chosen."""
-        if self.board.tuning is None:
-            return ""
-        tuned = {row.key: row for row in read_tuning(BOARDS / self.board.name / TUNING)}
-        choice = known_choice(load_board(self.board.name), self.line.agent, tuned)
-        return "" if choice is None else "yes" if choice.at_end else "no"
+        """Whether the line's rate was chosen at an end of those tried."""
+        return _at_end(self.board, self.line.agent) or "not tuned"
 
     def verdict(self, test: str) -> str:
         """Of "all" outer seeds, or of those on which "both" succeed."""
@@ -117,6 +120,30 @@ def compared(begin: tuple[str, ...] = MONOLITHS) -> list[Compared]:
             earlier = bool({line.agent, rival} & old)
             found.append(Compared(board, line, rival, line.versus, kind, room, earlier))
     return found
+
+
+def twins_at_end() -> str:
+    """A row per kind of twin: on which boards its rate was chosen at an end of those tried, and on which not."""
+    heaps: dict[str, dict[str, list[str]]] = {label: {"yes": [], "no": []} for label in TWINS.values()}
+    for name in board_names():
+        board = load_board(name)
+        results = read_results(board)
+        for line, entrant in board.agents.items():
+            label = TWINS.get("broadcast" if line == "broadcast" else entrant.without or "")
+            end = _at_end(board, line) if label and results[line] else ""
+            if label and end and name not in heaps[label][end]:
+                heaps[label][end].append(name)
+    rows = [[label, *(", ".join(on) or "none" for on in heap.values())] for label, heap in heaps.items()]
+    return markdown(["Badger retrained", "rate at an end of those tried on", "not on"], rows)
+
+
+def _at_end(board: Board, line: str) -> str:
+    """Whether a line's rate was chosen at an end of those tried; "" where none was chosen."""
+    if board.tuning is None:
+        return ""
+    tuned = {row.key: row for row in read_tuning(BOARDS / board.name / TUNING)}
+    choice = known_choice(load_board(board.name), line, tuned)
+    return "" if choice is None else "yes" if choice.at_end else "no"
 
 
 def _by_reward(board: Board, line: str) -> bool:
