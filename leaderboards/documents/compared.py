@@ -123,7 +123,7 @@ def compared(begin: tuple[str, ...] = MONOLITHS) -> list[Compared]:
 
 
 def twins_at_end() -> str:
-    """A row per kind of twin: on which boards its rate was chosen at an end of those tried, and on which not."""
+    """A row per kind of twin: on which boards its rate was chosen at an end of those tried, on which not."""
     heaps: dict[str, dict[str, list[str]]] = {label: {"yes": [], "no": []} for label in TWINS.values()}
     for name in board_names():
         board = load_board(name)
