@@ -7,7 +7,7 @@ from functools import partial
 
 from leaderboards.documents.compared import monoliths, parts_of_monolith, twins_at_end
 from leaderboards.documents.findings import boards, findings
-from leaderboards.documents.generalists import families_left_out, generalist
+from leaderboards.documents.generalists import families_left_out
 from leaderboards.documents.instructions import processors
 from leaderboards.documents.other_rows import coverage, families, gradual, sizes
 from leaderboards.documents.scales import by_cell, over
@@ -45,7 +45,6 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "parts-monolith": parts_of_monolith,
     "sharing": sharing,
     "twins-at-end": twins_at_end,
-    "generalist": generalist,
     "families-left-out": families_left_out,
     "prior": partial(by_cell, "prior-v1", changed=True),
     "parts-prior": partial(by_cell, "parts-prior-v1", changed=True),

@@ -202,7 +202,7 @@ def test_losses_are_divided_by_the_scale_of_the_entry(tmp_path: Path) -> None:
 
 
 def test_the_generalist_acts_in_every_id_of_the_suite() -> None:
-    recipe = load_recipe("generalist-broad")
+    recipe = load_recipe("generalist")
     agents: dict[str, Any] = {}
     for entry in TABLE:
         family = family_of(entry.id, split="test")
