@@ -32,7 +32,7 @@ POLICIES = {
 SCRIPTS = ("step.js", "tasks.js", "trial.js", "random.js", "drawing.js", "page.js")
 """The scripts of the page, each after those that it imports."""
 
-CHANNEL = ("topology", "received_attention")
+CHANNEL = ("topology", "received_attention", "usual_senders")
 """Settings of a channel that `step.js` knows; all others must be as by default."""
 
 
@@ -88,7 +88,7 @@ def describe(name: str, task: str, agent: Any) -> dict[str, Any]:
         "temperature": settings.temperature,
         "policy": known | {"message_size": policy.message_size, "key_size": policy.key_size},
         "membrane": {"address_size": 0} | settings.membrane.model_dump(mode="json"),
-        "channel": {"topology": channel.topology, "received_attention": channel.received_attention},
+        "channel": {key: getattr(channel, key) for key in CHANNEL},
         "fixed_experts": isinstance(membrane, HardwiredMembrane),
         "weights": weights,
     }

@@ -219,8 +219,11 @@ const membranes = { hardwired, attentional };
 function deliver(agent, said, talk) {
   const experts = said.length, k = agent.policy.key_size;
   const heard = (i, j) => talk.edges[i][j] && talk.speaks[j] && talk.hears[i];
+  const usual = agent.channel.usual_senders;
   const attention = said.map((listener, i) => {
-    const scores = said.map((speaker, j) => (heard(i, j) ? (k ? dot(listener.query, speaker.key) / Math.sqrt(k) : 0) : -Infinity));
+    const senders = Math.max(sum(said.map((_, j) => Number(Boolean(heard(i, j))))), 1);
+    const sharp = (usual ? Math.log(senders) / Math.log(usual) : 1) / Math.sqrt(k || 1);
+    const scores = said.map((speaker, j) => (heard(i, j) ? (k ? dot(listener.query, speaker.key) * sharp : 0) : -Infinity));
     const highest = Math.max(...scores);
     if (highest === -Infinity) return zeros(experts);
     const parts = scores.map((score) => Math.exp(score - highest)), total = sum(parts);
