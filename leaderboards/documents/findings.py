@@ -199,7 +199,7 @@ def _monoliths() -> str:
     room = sum(each.kind == "gradient" and each.room for each in found)
     return (
         f"*Monolith or many?* Of {count['gradient']} networks about as large as Badger or larger, trained"
-        f" alike (nearly so on bandits-v1), {told['gradient', 'all', 'worse']} are shown to be worse,"
+        f" nearly alike, {told['gradient', 'all', 'worse']} are shown to be worse,"
         f" {told['gradient', 'all', 'better']} better (perfect, {room} would be); where both succeed"
         f" {told['gradient', 'both', 'better']} are better, {told['gradient', 'both', 'worse']} worse. RL²,"
         f" by reward, is worse in {told['reward', 'all', 'worse'].split(' ')[0]}"
@@ -210,21 +210,18 @@ def _monoliths() -> str:
 
 def _new_family() -> str:
     """What is earned from bandits after synthetic tasks alone."""
+    parts, whole = ("parts-prior-v1", "prior-v1")
     earned: dict[tuple[str, str], str] = {}
-    for name in ("parts-prior-v1", "prior-v1"):
+    for name in (parts, whole):
         board = load_as_run(name)
-        results = read_results(board)
-        differ = differences_of(board, results)
-        for agent, runs in results.items():
+        for agent, runs in read_results(board).items():
             if runs:
                 earned[name, agent] = short(outcomes(board, runs, board.main).mean())
-    rival = differ["gru"]
     return (
-        f"*A new family?* After synthetic choices alone Badger earns {earned['prior-v1', 'badger']} of"
-        f" UCB1's {earned['prior-v1', 'ucb1']} from bandits, a GRU as large {earned['prior-v1', 'gru']}"
-        f" (more on {rival.wins} of {rival.estimate.n} seeds);"
-        f" after other goals {earned['parts-prior-v1', 'other-goals']}, chance (3 outer seeds):"
-        " [generalists](docs/findings/generalist.md)."
+        f"*A new family?* After synthetic choices alone Badger earns {earned[whole, 'badger']} of UCB1's"
+        f" {earned[whole, 'ucb1']} from bandits, a GRU as large {earned[whole, 'gru']}, with fast weights"
+        f" {earned[whole, 'gru-fast-weights']}; after two tasks {earned[parts, 'distinct-2']} (3 seeds) and"
+        f" {earned[whole, 'gru-distinct-2']}, chance: [generalists](docs/findings/generalist.md)."
     )
 
 
