@@ -15,7 +15,7 @@ from badger_envs.families.xor import XOR
 from badger_envs.family import Family
 from baselines.bandits.classical import UCB1, Greedy, RandomArm
 from baselines.bandits.special import AskAndTake, DiscountedUCB, GaussianUCB, SharedEvidence
-from baselines.constant_policies import Constant, FirstSlot, Spread
+from baselines.constant_policies import Constant, FirstSlot, Grid, Spread, UsualAnswer
 from baselines.mdps.algorithms import BEB, EpsilonGreedy, OneStepOptimism
 from baselines.optimisers.triangulation import Triangulation
 from baselines.oracle import BestChoice, Oracle
@@ -25,7 +25,7 @@ from baselines.supervised.classical import BayesLookup, BestSupervised, LeastSqu
 from baselines.supervised.group_decisions import Pooling
 from baselines.supervised.local_rules import LocalRule
 from baselines.supervised.remembering import Remembering
-from baselines.supervised.streams import NearestNeighbour, OnlineLinear, Prototypes
+from baselines.supervised.streams import KernelRidge, NearestNeighbour, OnlineLinear, Prototypes
 
 
 class Candidates(NamedTuple):
@@ -101,8 +101,11 @@ def _sequence(family: Family) -> Candidates:
 
 
 def _hot_cold(family: Family) -> Candidates:
-    spreads = {f"even spread, radius {radius}": Spread(radius) for radius in (0.25, 0.5, 0.75, 1.0)}
-    return Candidates({"zeros": Constant(0.0), **spreads}, {"optimum": Oracle()})
+    radii = (0.25, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0)
+    blind: dict[str, Agent] = {"zeros": Constant(0.0)}
+    blind |= {f"even spread, radius {radius}": Spread(radius) for radius in radii}
+    blind |= {f"grid, radius {radius}": Grid(family.horizon, radius) for radius in radii}
+    return Candidates(blind, {"optimum": Oracle()})
 
 
 def _variable_io(family: Family) -> Candidates:
@@ -126,7 +129,8 @@ def _hidden_profile(family: Family) -> Candidates:
 
 def _deliberation(family: Family) -> Candidates:
     assert isinstance(family, Deliberation)
-    floors = {"all +1": Constant(1.0), "all -1": Constant(-1.0)}
+    floors: dict[str, Agent] = {"all +1": Constant(1.0), "all -1": Constant(-1.0)}
+    floors["what is usual"] = UsualAnswer()
     return Candidates(floors, {"local rule": LocalRule()})
 
 
@@ -137,6 +141,7 @@ def _recall(family: Family) -> Candidates:
 def _digits(family: Family) -> Candidates:
     learners = {
         "nearest neighbour": NearestNeighbour(),
+        "kernel ridge": KernelRidge(),
         "prototypes": Prototypes(),
         "online linear": OnlineLinear(),
     }

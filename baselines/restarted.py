@@ -1,4 +1,4 @@
-"""Agents for one task that play the visits of a sequence: begun anew at each, or recalling what they found."""
+"""Agents for one task that play the visits of a sequence: begun anew at each, or recalling what was found."""
 
 import dataclasses
 from typing import Any, NamedTuple

@@ -91,6 +91,37 @@ class NearestNeighbour(StreamLearner):
         return state.labels.gather(1, nearest)[:, 0]
 
 
+@dataclasses.dataclass(frozen=True)
+class KernelRidge(StreamLearner):
+    """Ridge regression on classes with a Gaussian kernel (Saunders et al. 1998).
+
+    Attributes:
+        ridge: what is added to the kernel's diagonal.
+        width: of the kernel, in mean squared distances of the examples from the image shown.
+    """
+
+    ridge: float = 0.03
+    width: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        for name, value in (("ridge", self.ridge), ("width", self.width)):
+            if not 0 < value < math.inf:
+                raise ValueError(f"{name} is {value!r}; it must be a number above 0")
+
+    def scores(self, state: Stream) -> Float[Tensor, "B O"]:
+        """See class."""
+        seen = state.examples.shape[1]
+        if seen == 0:
+            return state.weights[:, 0]
+        points = torch.cat([state.examples, state.shown[:, None]], dim=1)  # (B, T + 1, D)
+        squares = torch.cdist(points, points) ** 2  # (B, T + 1, T + 1)
+        scale = self.width * squares[:, -1:, :-1].mean(dim=-1, keepdim=True)  # (B, 1, 1)
+        kernel = torch.exp(-squares / scale.clamp(min=1e-6))
+        kept = kernel[:, :-1, :-1] + self.ridge * torch.eye(seen).to(kernel)  # (B, T, T)
+        return (kernel[:, -1:, :-1] @ torch.linalg.solve(kept, state.labels))[:, 0]
+
+
 class Prototypes(StreamLearner):
     """The class whose examples have the nearest mean; not one of which nothing was seen."""
 

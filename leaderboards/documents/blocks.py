@@ -49,6 +49,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "prior": partial(by_cell, "prior-v1", changed=True),
     "parts-prior": partial(by_cell, "parts-prior-v1", changed=True),
     "gradual": gradual,
+    "hot-cold": partial(by_cell, "hot-cold-v1"),
     "planning": partial(by_cell, "random-mdp-v1"),
     "scaling-dimensions": partial(over, "scaling-v1", "dimensions"),
     "scaling-experts": partial(over, "scaling-v1", "experts"),

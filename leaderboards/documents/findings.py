@@ -68,6 +68,11 @@ def boards() -> str:
                     *(mean_said(board, results, line) for line in twins),
                     *["not run"] * (2 - len(twins)),
                     ", ".join(differ[line].verdict_of_succeeded or "-" for line in twins if line in differ),
+                    ", ".join(
+                        f"{differ[line].wins} of {differ[line].estimate.n}"
+                        for line in twins
+                        if line in differ
+                    ),
                     mean_said(board, results, "broadcast") if raw else "",
                     claim,
                     _withstood(board, results, agent) if claims[agent] else "",
@@ -83,7 +88,8 @@ def boards() -> str:
         "must they talk?",
         "Badger retrained without talk",
         "where each hears itself alone",
-        "which are, where both succeed",
+        "which are, where both succeed (uncorrected)",
+        "which are better on seeds",
         "as they are",
         "claim",
         "which holds while none ends worse than",
@@ -143,8 +149,8 @@ def _talking() -> str:
         "*When is talking worth it?* Where an expert sees or hears a part alone it helps: on"
         f" {_listed(heaps.get('must True', []))}{missed}. Where it could do without, help is shown on"
         f" {_listed(heaps.get('free True', []))}, not on {_listed(heaps.get('free False', []))}. Where both"
-        f" succeed, some is on {_listed(heaps.get('some', []))}, and a twin that hears nobody is better"
-        f" on {_listed(heaps.get('against', []))}. On guessing-game-v1 the error is {talking},"
+        f" succeed (uncorrected), some is on {_listed(heaps.get('some', []))}, and a twin that hears nobody"
+        f" is better on {_listed(heaps.get('against', []))}. On guessing-game-v1 the error is {talking},"
         f" {silent_mean} without: [talking](docs/findings/talking.md)."
     )
 

@@ -24,7 +24,7 @@ def over(name: str, scale: str, spread: bool = False) -> str:
     old = stale(board, results)
     rows = [
         [
-            ", ".join(filter(None, (_called(board, agent), entrant.condition))) + OLD * (agent in old),
+            _called(board, agent) + OLD * (agent in old),
             *(
                 _over_seeds(outcomes(board, results[agent], cell), spread)
                 if cell in board.cells_of(agent)
@@ -52,7 +52,7 @@ def by_cell(name: str, changed: bool = False) -> str:
     results = read_results(board)
     rows = [
         [
-            board.agents[agent].label or agent,
+            _called(board, agent),
             *(
                 _over_seeds(outcomes(board, runs, cell), changed) if cell in board.cells_of(agent) else ""
                 for cell in board.cells
@@ -68,9 +68,10 @@ def by_cell(name: str, changed: bool = False) -> str:
 
 
 def _called(board: Board, agent: str) -> str:
-    """What a table calls a line; one that is born anew with the name of the agent that it is."""
-    label = board.agents[agent].label or agent
-    return f"{board.agents[agent].control_of} {label}" if board.agents[agent].born_anew else label
+    """What a table calls a line, with its condition; one that is born anew with its agent's name."""
+    entrant = board.agents[agent]
+    label = f"{entrant.control_of} {entrant.label}" if entrant.born_anew else entrant.label or agent
+    return ", ".join(filter(None, (label, entrant.condition)))
 
 
 def _over_seeds(values: np.ndarray, spread: bool) -> str:

@@ -19,7 +19,8 @@ def beyond(recipe: Recipe, board: Board) -> Iterator[str]:
 
     A setting of a family must lie between the lowest and the highest number that some agent of the board
     meets, or be a word that one meets. So nobody trains on kinds or sizes that are new to all others where
-    they are measured. The same holds of who hears the feedback, and of the number of trials.
+    they are measured. Feedback goes to those of a Badger agent's experts to whom that of the board's baseline
+    does, and there are no more trials than agents with the same estimator have.
     """
     own = [board.recipe(name) for name, line in board.agents.items() if line.recipe is not None]
     own = [each for each in own if each.training is not None]
@@ -40,14 +41,15 @@ def beyond(recipe: Recipe, board: Board) -> Iterator[str]:
                     f"it trains on {called} with {name} {_said(unknown)}; agents of {board.name} with"
                     f" {_said(known[type(family)][name])}"
                 )
-    heard = {who for each in own for who in _heard_by(each)}
+    heard = _heard_by(board.recipe(board.baseline))
     if heard and (others := _heard_by(recipe) - heard):
         told.append(
             f"its feedback goes to {_said(others)} of its experts; that of {board.name} to {_said(heard)}"
         )
-    trials, most = trials_of(recipe), max(map(trials_of, own), default=0)
+    alike = [each for each in own if _estimator(each) == _estimator(recipe)] or own
+    trials, most = trials_of(recipe), max(map(trials_of, alike), default=0)
     if trials > most:
-        told.append(f"it trains on {trials:,} trials; agents of {board.name} on {most:,} at the most")
+        told.append(f"it trains on {trials:,} trials; agents of {board.name} like it on {most:,} at the most")
     yield from dict.fromkeys(told)
 
 
@@ -92,6 +94,10 @@ def _within(value: Any, known: set[Any]) -> bool:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _estimator(recipe: Recipe) -> str:
+    return recipe.training.estimator if recipe.training is not None else ""
 
 
 def _heard_by(recipe: Recipe) -> set[str]:

@@ -433,7 +433,7 @@ def test_recipes_of_the_suite_that_train_learned_agents_may_take_part(name: str,
     cells = {f"cell-{n}" if n else "short": {"id": id} for n, id in enumerate(met)}
     budget = {} if recipe.training is None else {"outer_steps": recipe.training.outer_steps}
     own = {"own": {"recipe": name}} if recipe.training is not None else {}
-    agents = {"talk": {"recipe": str(small_toml(tmp_path, 3))}, **own}
+    agents = {**own, "talk": {"recipe": str(small_toml(tmp_path, 3))}}
     said = refusals(recipe, tiny_board(tmp_path, cells=cells, training=budget, agents=agents))
     assert (said == []) == (recipe.training is not None and name != "guessing-handcrafted"), said
 
@@ -470,7 +470,19 @@ def test_recipes_of_the_suite_that_train_learned_agents_may_take_part(name: str,
             "guessing-game-v1",
             "guessing-hardwired",
             {"training": {"batch_size": 8192}},
-            "it trains on 4,915,200 trials; agents of guessing-game-v1 on 153,600 at the most",
+            "it trains on 4,915,200 trials; agents of guessing-game-v1 like it on 76,800 at the most",
+        ),
+        (
+            "digits-v1",  # RL2 has four times the trials there
+            "digits",
+            {"training": {"batch_size": 128}},
+            "it trains on 25,600 trials; agents of digits-v1 like it on 6,400 at the most",
+        ),
+        (
+            "hot-cold-v1",  # where one hears and where all do are two contests
+            "hot-cold-hardwired",
+            {"agent": {"feedback_to": "all"}},
+            "its feedback goes to all of its experts; that of hot-cold-v1 to one",
         ),
         (
             "sequence-v1",
