@@ -15,7 +15,7 @@ from badger_envs.families.variable_io import VariableIO
 from badger_envs.families.xor import XOR
 from badger_envs.family import Family
 from baselines.bandits.special import AskAndTake, DiscountedUCB, GaussianUCB, SharedEvidence
-from baselines.constant_policies import FirstSlot, Spread
+from baselines.constant_policies import FirstSlot, Grid, Spread, UsualAnswer
 from baselines.monolith.monolith import Monolith, MonolithSettings
 from baselines.optimisers.classical import Bisection, HillClimber, RandomSearch
 from baselines.oracle import Oracle
@@ -24,7 +24,7 @@ from baselines.supervised.classical import BayesLookup
 from baselines.supervised.group_decisions import MajorityVote, Pooling
 from baselines.supervised.local_rules import LocalRule
 from baselines.supervised.remembering import Remembering
-from baselines.supervised.streams import NearestNeighbour, OnlineLinear, Prototypes
+from baselines.supervised.streams import KernelRidge, NearestNeighbour, OnlineLinear, Prototypes
 from tests.badger_agents.test_agent_states import check_agent
 
 ARMS, HIDDEN = Bandit(arms=3, horizon=4), HotCold(dims=2, horizon=4)
@@ -35,6 +35,8 @@ LIVES: list[tuple[Agent, Family]] = [
     (DiscountedUCB(), Bandit(kind="restless", horizon=4)),
     (FirstSlot(), ARMS),
     (Spread(), HIDDEN),
+    (Grid(4), HIDDEN),
+    (UsualAnswer(), Deliberation(kind="maze", size=2)),
     (Oracle(), HIDDEN),
     (Memoriser(), XOR(function="table", horizon=4)),
     (ReadAll(), XOR(function="majority", bits=3)),
@@ -43,6 +45,7 @@ LIVES: list[tuple[Agent, Family]] = [
     (Remembering(), Recall(pairs=2, questions=1, horizon=4)),
     (NearestNeighbour(), Digits(horizon=4)),
     (Prototypes(), Digits(horizon=4)),
+    (KernelRidge(), Digits(horizon=4)),
     (OnlineLinear(), Digits(horizon=4)),
     (Pooling(), HiddenProfile(horizon=3)),
     (MajorityVote(), HiddenProfile(options=2, horizon=4)),

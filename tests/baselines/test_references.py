@@ -15,7 +15,7 @@ from badger_envs.families.hot_cold import HotCold
 from badger_envs.families.xor import XOR
 from baselines.bandits.classical import UCB1
 from baselines.bandits.special import AskAndTake, DiscountedUCB, GaussianUCB, SharedEvidence
-from baselines.constant_policies import Constant, FirstSlot, Spread
+from baselines.constant_policies import Constant, FirstSlot, Grid, Spread, UsualAnswer
 from baselines.optimisers.triangulation import Triangulation
 from baselines.oracle import Oracle
 from baselines.references import REFERENCES, candidates_of
@@ -93,6 +93,24 @@ def test_fixed_policies_do_what_they_say() -> None:
     assert torch.pdist(visited).min() > 0.2
     assert torch.equal(Constant(-0.25).act(state, seen, keys, 4)[1], torch.full((3, 2), -0.25))
     assert FirstSlot().act(state, seen, keys, 4)[1].tolist() == [0, 0, 0]
+
+
+def test_a_grid_visits_the_centres_of_its_cells_and_begins_anew() -> None:
+    family, names = HotCold(dims=2), keys(1)
+    task = family.sample_task(names)
+    seen = family.observe(task, family.initial_state(task))
+    grid = Grid(7, radius=0.9)  # two by three: the most that seven leave room for
+    visited = [tuple(grid.act((), seen, names, step)[1][0].tolist()) for step in range(8)]
+    centres = [(x, y) for x in (-0.6, 0.0, 0.6) for y in (-0.45, 0.45)]
+    torch.testing.assert_close(torch.tensor(sorted(visited[:6])), torch.tensor(sorted(centres)))
+    assert visited[6:] == visited[:2]
+
+
+def test_what_is_usual_is_better_than_one_sign_where_places_differ() -> None:
+    family = family_of("Badger/Deliberation-maze-v0", split="test")
+    usual = evaluate(UsualAnswer(), family, 500).mean
+    assert usual > 0.01 + max(evaluate(Constant(sign), family, 500).mean for sign in (-1.0, 1.0))
+    assert usual < 0.65
 
 
 def test_the_oracle_knows_the_optimum_and_refuses_what_has_none() -> None:

@@ -24,7 +24,14 @@ from baselines.supervised.classical import (
 )
 from baselines.supervised.group_decisions import Individual, MajorityVote, Pooling, SumOfOpinions
 from baselines.supervised.remembering import Remembering
-from baselines.supervised.streams import NearestNeighbour, OnlineLinear, Prototypes, StreamLearner
+from baselines.supervised.streams import (
+    KernelRidge,
+    NearestNeighbour,
+    OnlineLinear,
+    Prototypes,
+    Stream,
+    StreamLearner,
+)
 
 # Classical learners from examples: exact where they must be, at chance where they must be, never leaking.
 
@@ -211,6 +218,7 @@ def test_an_exact_memory_is_for_recall_alone() -> None:
 
 PUBLISHED = {NearestNeighbour(): 0.717, Prototypes(): 0.694, OnlineLinear(): 0.671}
 """Accuracy on examples 2 to 100 of held-out images under Gaussian projections, measured apart."""
+LEARNERS = [*PUBLISHED, KernelRidge()]
 
 
 @pytest.mark.parametrize("learner", PUBLISHED, ids=lambda learner: type(learner).__name__)
@@ -221,7 +229,23 @@ def test_accuracies_are_those_measured_elsewhere(learner: StreamLearner) -> None
     assert abs(result.mean - PUBLISHED[learner]) < 3 * error + 0.006
 
 
-@pytest.mark.parametrize("learner", PUBLISHED, ids=lambda learner: type(learner).__name__)
+def test_kernel_ridge_solves_its_equations_and_is_better_than_the_nearest_neighbour() -> None:
+    draws = torch.Generator().manual_seed(0)
+    examples, shown = torch.randn(1, 12, 5, generator=draws), torch.randn(1, 5, generator=draws)
+    labels = torch.nn.functional.one_hot(torch.arange(12) % 3).float()[None]
+    state = Stream(examples, labels, torch.zeros(1, 5, 3), shown)
+    squares = ((examples - shown[:, None]) ** 2).sum(-1)
+    width = float(squares.mean())
+    apart = ((examples[0, :, None] - examples[0]) ** 2).sum(-1)
+    kept = torch.exp(-apart / width) + 0.03 * torch.eye(12)
+    expected = torch.exp(-squares / width) @ torch.linalg.inv(kept) @ labels[0]
+    torch.testing.assert_close(KernelRidge().scores(state), expected, rtol=1e-3, atol=1e-4)
+    family = Digits(split="test")
+    ridge, nearest = (evaluate(learner, family, 200) for learner in (KernelRidge(), NearestNeighbour()))
+    assert ridge.outcomes.sub(nearest.outcomes).mean() > 0.005  # the same tasks
+
+
+@pytest.mark.parametrize("learner", LEARNERS, ids=lambda learner: type(learner).__name__)
 def test_a_class_is_known_after_one_example_and_unused_slots_stay_empty(learner: StreamLearner) -> None:
     family = Digits(classes=2, inputs=16, capacity=16, horizon=40, split="test")
     assert evaluate(learner, family, 300).mean > 0.85
@@ -238,3 +262,5 @@ def test_other_families_and_rates_are_refused() -> None:
         evaluate(Prototypes(), XOR(), 2)
     with pytest.raises(ValueError, match="rate is 0"):
         OnlineLinear(rate=0.0)
+    with pytest.raises(ValueError, match="ridge is 0"):
+        KernelRidge(ridge=0.0)
