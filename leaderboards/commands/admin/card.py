@@ -11,6 +11,7 @@ import torch
 
 import badger_envs
 from badger_agents.recipe.loading import Recipe, recipe_files
+from badger_envs.scoring import scale_of
 from leaderboards.results import Record, text
 from leaderboards.statistics import ENOUGH
 
@@ -44,14 +45,21 @@ class Candidate(NamedTuple):
 
     @property
     def score(self) -> float:
-        """Mean validation outcome over the combinations."""
-        return sum(row["value"] for row in self.scored) / len(self.scored)
+        """Mean validation outcome over the combinations; of several kinds of outcomes, normalised scores."""
+        values = [
+            scale_of(row["env"]).score(row["value"]) if self.mixed else row["value"] for row in self.scored
+        ]
+        return float(sum(values) / len(values))
+
+    @property
+    def mixed(self) -> bool:
+        """Whether outcomes of several kinds are scored: errors and rewards, say."""
+        return len({row["name"] for row in self.scored}) > 1
 
     @property
     def outcome(self) -> str:
-        """What the outcome is called: of several, "outcome"."""
-        names = {str(row["name"]) for row in self.scored}
-        return names.pop() if len(names) == 1 else "outcome"
+        """What `score` is a mean of."""
+        return "normalised score" if self.mixed else str(self.scored[0]["name"])
 
 
 def rows(candidates: list[Candidate]) -> str:
@@ -99,7 +107,7 @@ def card(
     where = recipe_files().get(target)
     file = Path(target).name if where is None else "/".join(where.parts[-3:])
     command = Path(target).name if target.endswith(".toml") else target
-    sign = "higher" if recipe.family().higher_is_better else "lower"
+    sign = "higher" if shipped.mixed or recipe.family().higher_is_better else "lower"
     commands = [f"badger train {command} --seed {one.seed}" for one in candidates]
     folders = [f"runs/{name}-seed{one.seed}" for one in candidates]
     commands.append(" \\\n    ".join([f"badger admin publish {command}", *folders, *options]))

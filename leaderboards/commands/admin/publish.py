@@ -87,7 +87,7 @@ def publish(
                     plan.met,
                 )
             )
-    chosen = median(candidates, plan.family().higher_is_better)
+    chosen = median(candidates, candidates[0].mixed or plan.family().higher_is_better)
     shipped = sources[chosen][0]
     weights = pack(plan, shipped)
     options = [
@@ -105,7 +105,7 @@ def publish(
     settings: dict[str, Any] = {"agent": plan.name}
     results = [
         record(
-            f"mean_{candidate.outcome}",
+            f"mean_{candidate.outcome}".replace(" ", "_"),
             candidate.score,
             **settings,
             split="validation",

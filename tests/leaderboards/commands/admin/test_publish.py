@@ -14,6 +14,7 @@ from badger_agents import loading
 from badger_agents.recipe.loading import load_recipe
 from badger_agents.training.loop import train
 from badger_agents.training.run import CHECKPOINT, LOG, Progress
+from badger_envs.scoring import normalised_score
 from leaderboards.commands.admin import card as cards
 from leaderboards.commands.admin.card import Candidate
 from leaderboards.commands.admin.publish import median
@@ -244,11 +245,14 @@ def test_of_several_environments_those_met_in_training_choose(
     assert done.status == 0, done.err
     rows = rows_of(tmp_path / "out" / "small.csv")
     assert {row["env"] for row in rows} == {"Badger/GuessingGame-v0", "Badger/HotCold-v0", "Badger/XOR-v0"}
-    for row in done.results:
-        if row["name"] == "mean_outcome":
-            own = [r for r in rows if (r["outer_seed"], r["split"]) == (str(row["outer_seed"]), "validation")]
-            values = [float(r["value"]) for r in own if "XOR" not in r["env"]]
-            assert row["value"] == pytest.approx(sum(values) / 2)
+    scored = [row for row in done.results if row["name"] == "mean_normalised_score"]
+    assert len(scored) == 3
+    for row in scored:  # an error and a regret: only their scores can be added up
+        own = [r for r in rows if (r["outer_seed"], r["split"]) == (str(row["outer_seed"]), "validation")]
+        values = [normalised_score(r["env"], float(r["value"])) for r in own if "XOR" not in r["env"]]
+        assert row["value"] == pytest.approx(sum(values) / 2)
+    median = sorted(row["value"] for row in scored)[1]
+    assert [row["shipped"] for row in scored if row["value"] == median] == ["yes"]
     card = (tmp_path / "out" / "small.md").read_text()
     assert "| env | outcome | " in card
     assert "| Badger/XOR-v0 | accuracy | " in card
