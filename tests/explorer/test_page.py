@@ -31,7 +31,7 @@ def test_the_file_is_whole_small_and_asks_for_nothing() -> None:
     assert all(f'"name":"{name}"' in page for name in POLICIES)
 
 
-@pytest.mark.parametrize(("name", "value"), [("noise", 0.5), ("usual_senders", 4), ("aggregation", "sum")])
+@pytest.mark.parametrize(("name", "value"), [("noise", 0.5), ("delay", 1), ("aggregation", "sum")])
 def test_an_agent_that_the_page_cannot_play_is_refused(name: str, value: Any) -> None:
     import badger_agents
 
