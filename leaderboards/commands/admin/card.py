@@ -178,8 +178,9 @@ def _test_table(candidates: list[Candidate], shipped: Candidate) -> list[str]:
     for number, row in enumerate(tests):
         values = [_mark(one is shipped, _with_interval(one.test[number])) for one in candidates]
         table.append(f"| {' | '.join([*(text(row.get(key, '')) for key in varied), *values])} |")
+    outcome = "outcome" if shipped.mixed else shipped.outcome
     said = (
-        f"Mean {'outcome' if shipped.mixed else shipped.outcome} over {tests[0]['n']:,} fresh tasks ({', '.join(same)}). After ± is half of a"
+        f"Mean {outcome} over {tests[0]['n']:,} fresh tasks ({', '.join(same)}). After ± is half of a"
         " 95 % interval over tasks: it says nothing of other outer seeds, which the columns beside it show."
         " The shipped one is in bold."
     )
