@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from badger_envs.family import Family, Observation
+from badger_envs.family import Family, Observation, check_integer, check_number
 from badger_envs.keyed_random import trial_keys
 from baselines.oracle import answers
 
@@ -60,10 +60,14 @@ class Spread(ConstantPolicy):
     "The unreasonable effectiveness of quasirandom sequences").
 
     Attributes:
-        radius: the cube is [-radius, radius] ** O; in (0, 1].
+        radius: the cube is [-radius, radius] ** O; in [0, 1].
     """
 
     radius: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Check the setting."""
+        check_number("radius", self.radius, 0, 1)
 
     def act(
         self, state: tuple[()], observation: Observation, keys: Int[Tensor, "B 4"], step: int
@@ -85,11 +89,16 @@ class Grid(ConstantPolicy):
 
     Attributes:
         points: the most cells there may be: sides are as equal as that allows.
-        radius: the cube is [-radius, radius] ** O; in (0, 1].
+        radius: the cube is [-radius, radius] ** O; in [0, 1].
     """
 
     points: int
     radius: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        check_integer("points", self.points, low=1)
+        check_number("radius", self.radius, 0, 1)
 
     def act(
         self, state: tuple[()], observation: Observation, keys: Int[Tensor, "B 4"], step: int
@@ -106,7 +115,8 @@ class Grid(ConstantPolicy):
         for side in sides:
             number, place = divmod(number, side)
             centres.append(((2 * place + 1) / side - 1) * self.radius)
-        return state, torch.tensor(centres).to(observation.outputs).expand(len(keys), -1), {}
+        like = observation.outputs
+        return state, torch.tensor(centres, dtype=like.dtype, device=like.device).expand(len(keys), -1), {}
 
 
 class UsualState(NamedTuple):
@@ -126,7 +136,7 @@ class UsualAnswer:
         """
         others = trial_keys(range(FAR, FAR + OTHERS), 0, family.split)
         usual = answers(family, torch.as_tensor(others, device=keys.device)).mean(dim=0)  # (T, O)
-        return UsualState(torch.where(usual >= 0, 1.0, -1.0).to(usual.dtype).expand(len(keys), -1, -1))
+        return UsualState((2.0 * (usual >= 0) - 1).to(usual.dtype).expand(len(keys), -1, -1))
 
     def act(
         self, state: UsualState, observation: Observation, keys: Int[Tensor, "B 4"], step: int

@@ -106,7 +106,7 @@ class KernelRidge(StreamLearner):
     def __post_init__(self) -> None:
         """Check the settings."""
         for name, value in (("ridge", self.ridge), ("width", self.width)):
-            if not 0 < value < math.inf:
+            if not isinstance(value, int | float) or not 0 < value < math.inf:
                 raise ValueError(f"{name} is {value!r}; it must be a number above 0")
 
     def scores(self, state: Stream) -> Float[Tensor, "B O"]:
@@ -118,7 +118,9 @@ class KernelRidge(StreamLearner):
         squares = torch.cdist(points, points) ** 2  # (B, T + 1, T + 1)
         scale = self.width * squares[:, -1:, :-1].mean(dim=-1, keepdim=True)  # (B, 1, 1)
         kernel = torch.exp(-squares / scale.clamp(min=1e-6))
-        kept = kernel[:, :-1, :-1] + self.ridge * torch.eye(seen).to(kernel)  # (B, T, T)
+        kept = kernel[:, :-1, :-1] + self.ridge * torch.eye(
+            seen, dtype=kernel.dtype, device=kernel.device
+        )  # (B, T, T)
         return (kernel[:, -1:, :-1] @ torch.linalg.solve(kept, state.labels))[:, 0]
 
 

@@ -226,8 +226,8 @@ def _new_family() -> str:
     return (
         f"*A new family?* After synthetic choices alone Badger earns {earned[whole, 'badger']} of UCB1's"
         f" {earned[whole, 'ucb1']} from bandits, a GRU as large {earned[whole, 'gru']}, with fast weights"
-        f" {earned[whole, 'gru-fast-weights']}; after two tasks {earned[parts, 'distinct-2']} (3 seeds) and"
-        f" {earned[whole, 'gru-distinct-2']}, chance: [generalists](docs/findings/generalist.md)."
+        f" {earned[whole, 'gru-fast-weights']}; after two tasks Badger {earned[parts, 'distinct-2']}"
+        f" (3 seeds), the GRU {earned[whole, 'gru-distinct-2']} (chance): [new](docs/findings/generalist.md)."
     )
 
 

@@ -16,7 +16,7 @@ from badger_agents.recipe.schema import TrainingTable, tuples
 from badger_envs.registry import TABLE
 from leaderboards.boards.board import Board
 from leaderboards.submissions.manifest import SubmissionError, told
-from leaderboards.submissions.training_tasks import beyond
+from leaderboards.submissions.training_tasks import beyond, trainings_of
 
 _CODE = re.compile(r".+:[A-Za-z_]\w*", re.DOTALL)
 _FILE = re.compile(r"[A-Za-z_]\w*\.py")
@@ -58,6 +58,7 @@ def refusals(recipe: Recipe, board: Board) -> list[str]:
     entries = [entry for stage in recipe.training.stages for entry in stage.entries]
     family = {entry.id: entry.family for entry in TABLE}
     there = {family[cell.id] for cell in board.cells.values()}
+    there |= {family[id] for own in trainings_of(board) for id in (own.env.id, *own.met) if id in family}
     strange = [id for id in sorted({recipe.env.id, *recipe.met}) if family.get(id) not in there]
     found += [f"it trains in {id!r}, which is of no family of {board.name}" for id in strange]
     tables = [recipe.env.model_extra or {}, *(entry.env for entry in entries)]

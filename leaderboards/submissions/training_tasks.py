@@ -22,8 +22,7 @@ def beyond(recipe: Recipe, board: Board) -> Iterator[str]:
     they are measured. Feedback goes to those of a Badger agent's experts to whom that of the board's baseline
     does, and there are no more trials than agents with the same estimator have.
     """
-    own = [board.recipe(name) for name, line in board.agents.items() if line.recipe is not None]
-    own = [each for each in own if each.training is not None]
+    own = trainings_of(board)
     known: dict[type[Family], dict[str, set[Any]]] = {}
     for family in (family for each in own for family in families_met(each)):
         settings = known.setdefault(type(family), {})
@@ -51,6 +50,12 @@ def beyond(recipe: Recipe, board: Board) -> Iterator[str]:
     if trials > most:
         told.append(f"it trains on {trials:,} trials; agents of {board.name} like it on {most:,} at the most")
     yield from dict.fromkeys(told)
+
+
+def trainings_of(board: Board) -> list[Recipe]:
+    """The recipes by which a board's own agents are trained."""
+    recipes = [board.recipe(name) for name, line in board.agents.items() if line.recipe is not None]
+    return [each for each in recipes if each.training is not None]
 
 
 def families_met(recipe: Recipe) -> list[Family]:

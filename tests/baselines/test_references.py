@@ -130,7 +130,7 @@ def test_solutions_of_another_function_are_refused(agent: ReadAll | Memoriser, f
 def test_the_best_candidate_sets_the_scale() -> None:
     scale = score.measure(family_of("Badger/HotCold-sphere-d2-v0", split="test"), 200)
     assert scale.outcome == "regret"
-    assert scale.floor.agent.startswith("even spread")
+    assert scale.floor.agent.startswith("grid")  # blind points: better than zeros
     assert scale.reference == ("optimum", 0.0, 0.0, 200)
 
 

@@ -504,6 +504,11 @@ def test_what_no_agent_of_a_board_meets_in_training_nobody_may(
     assert any(said.endswith(line) for said in refusals(parse_recipe(tables, recipe), whole))
 
 
+def test_the_recipe_of_a_boards_first_agent_may_take_part_though_it_meets_families_of_no_cell() -> None:
+    board = load_board("generalist-v2")
+    assert refusals(parse_recipe(json.loads(board.recipe("badger").to_json()), "recipe"), board) == []
+
+
 def test_no_code_of_a_submission_is_run(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     witness = place.submission.parent / "witness"
     monkeypatch.syspath_prepend(str(place.submission))
