@@ -4,7 +4,9 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
+from badger_agents.badger.agent import BadgerAgent
 from badger_agents.badger.settings import BadgerSettings
+from badger_agents.class_loading import load_class
 from badger_agents.recipe.loading import Recipe
 from badger_agents.recipe.schema import Entry
 from badger_envs.family import Family
@@ -14,13 +16,16 @@ OPEN = {"capacity", "dtype", "shuffle_slots", "split", "task", "tasks"}
 """Settings that say nothing of what is to be learned, or, of tasks inside, are looked at as families."""
 
 
-def beyond(recipe: Recipe, board: Board) -> Iterator[str]:
+def beyond(recipe: Recipe, board: Board) -> list[str]:
     """What a training meets that no agent of the board meets in its own, a line each.
 
     A setting of a family must lie between the lowest and the highest number that some agent of the board
     meets, or be a word that one meets. So nobody trains on kinds or sizes that are new to all others where
     they are measured. Feedback goes to those of a Badger agent's experts to whom that of the board's baseline
     does, and there are no more trials than agents with the same estimator have.
+
+    Raises:
+        ValueError, TypeError: a family refuses a setting of the recipe.
     """
     own = trainings_of(board)
     known: dict[type[Family], dict[str, set[Any]]] = {}
@@ -49,7 +54,7 @@ def beyond(recipe: Recipe, board: Board) -> Iterator[str]:
     trials, most = trials_of(recipe), max(map(trials_of, alike), default=0)
     if trials > most:
         told.append(f"it trains on {trials:,} trials; agents of {board.name} like it on {most:,} at the most")
-    yield from dict.fromkeys(told)
+    return list(dict.fromkeys(told))
 
 
 def trainings_of(board: Board) -> list[Recipe]:
@@ -106,8 +111,12 @@ def _estimator(recipe: Recipe) -> str:
 
 
 def _heard_by(recipe: Recipe) -> set[str]:
-    """To which experts feedback goes, in all stages; nobody is said of agents without such a setting."""
-    if recipe.agent.kind != "badger_agents.badger.agent:BadgerAgent":
+    """To which experts feedback goes, in all stages; nothing of other agents, or of foreign code."""
+    try:
+        kind = load_class(recipe.agent.kind, object, "class")  # by whatever name the suite's code has it
+    except ValueError:
+        return set()
+    if not issubclass(kind, BadgerAgent):
         return set()
     stages = recipe.training.stages if recipe.training is not None else ()
     changes = [entry.agent for stage in stages for entry in stage.entries] or [{}]

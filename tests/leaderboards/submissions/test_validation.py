@@ -467,6 +467,12 @@ def test_recipes_of_the_suite_that_train_learned_agents_may_take_part(name: str,
             "its feedback goes to all of its experts; that of guessing-game-v1 to one",
         ),
         (
+            "guessing-game-v1",  # the same class by another name
+            "guessing-hardwired",
+            {"agent": {"feedback_to": "all", "kind": "badger_agents.badger.exporting:BadgerAgent"}},
+            "its feedback goes to all of its experts; that of guessing-game-v1 to one",
+        ),
+        (
             "guessing-game-v1",
             "guessing-hardwired",
             {"training": {"batch_size": 8192}},
