@@ -26,9 +26,13 @@ class BackpropagationSettings(Settings):
         keep_every: keep of a trial only where it is after every so many steps, and go through the steps
             between once more on the way back (activation checkpointing): less memory, more time. About
             the root of the horizon needs the least memory. None: keep all.
+        last_steps: learn from the last so many steps of a trial alone; those before are lived without gradients.
+            With horizons that are drawn a life begins anywhere in a longer one: the progressive loss of
+            Bansal et al. 2022 ("End-to-end Algorithm Synthesis with Recurrent Networks"). None: from all.
     """
 
     keep_every: int | None = Field(default=None, ge=1)
+    last_steps: int | None = Field(default=None, ge=1)
 
 
 class Backpropagation(GradientEstimator):
@@ -43,11 +47,15 @@ class Backpropagation(GradientEstimator):
         """One update; weights without influence on the loss get zeros."""
         weights = leaves(weights)
         acting = FunctionalAgent(agent, weights, trials.stack)
-        kept = self.settings.keep_every
+        kept, last = self.settings.keep_every, self.settings.last_steps
+        carry, loss = acting.run(trials.start), torch.zeros((), device=trials.keys.device)
+        if last is not None and last < trials.horizon:
+            loss, carry = acting.run(trials.score, carry, trials.horizon - last)  # (G,)
+            carry = cut_gradients(carry)
         if kept is None:
-            loss, _ = acting.run(trials.loss, None, trials.horizon)  # (G,)
+            part, _ = acting.run(trials.loss, carry, trials.horizon - carry.step)  # (G,)
+            loss = loss + part  # (G,)
         else:
-            carry, loss = acting.run(trials.start), torch.zeros((), device=trials.keys.device)
             while carry.step < trials.horizon:
                 steps = min(kept, trials.horizon - carry.step)
                 part, carry = checkpoint(acting.run, trials.loss, carry, steps, use_reentrant=False)

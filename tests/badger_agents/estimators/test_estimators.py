@@ -58,6 +58,24 @@ def test_backpropagation_is_exact(objective: str, settings: dict[str, Any]) -> N
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize("last", [1, 3, 8, 99])
+@pytest.mark.parametrize("kept", [None, 2])
+def test_of_the_last_steps_gradients_are_exact_from_where_they_begin(
+    objective: str, last: int, kept: int | None
+) -> None:
+    agent, trials = Pusher(), Trials(LQ, keys(16), OBJECTIVES[objective])
+    (update,) = updates("backpropagation", {"last_steps": last, "keep_every": kept}, agent, trials)
+    lived = max(8 - last, 0)
+    both, before = (
+        gradient(agent, LQ, trials.keys, trials.objective, windows)
+        for windows in ([lived, 8 - lived], [lived])
+    )
+    assert float((flat(update.gradients) - (both - before)).abs().max()) < 1e-6
+    whole = trials.objective(rollout(agent, LQ, trials.keys).loss).detach()
+    assert float((update.loss - whole).abs().max()) < 1e-6  # what is logged is the whole trial's
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
 @pytest.mark.parametrize("window", [1, 2, 3, 7, 8, 20])
 def test_truncated_backpropagation_is_as_biased_as_its_windows_are_short(objective: str, window: int) -> None:
     agent, firsts = Pusher(), set()

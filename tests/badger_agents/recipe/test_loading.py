@@ -83,7 +83,7 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
     ({"training": {"estimator": "magic"}}, ["training.estimator is 'magic'", "backpropagation"]),
     (
         {"training": {"estimator_settings": {"foo": 1}}},
-        ["training.estimator_settings.foo: unknown key; known keys: keep_every"],
+        ["training.estimator_settings.foo: unknown key; known keys: keep_every, last_steps"],
     ),
     (
         {"training": {"estimator": "evolution", "estimator_settings": {"sigma": 0.0}}},
