@@ -54,6 +54,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "scaling-dimensions": partial(over, "scaling-v1", "dimensions"),
     "scaling-experts": partial(over, "scaling-v1", "experts"),
     "scaling-life": partial(over, "scaling-v1", "life"),
+    "longer-life": partial(over, "longer-v1", "life", spread=True, controls=True),
     "members": partial(over, "hidden-profile-v1", "members"),
     "members-misled": partial(over, "hidden-profile-v1", "hidden"),
     "holding": partial(over, "recall-v1", "experts"),

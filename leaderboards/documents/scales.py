@@ -10,13 +10,14 @@ from leaderboards.results import markdown
 from leaderboards.tuning.choosing import load_as_run
 
 
-def over(name: str, scale: str, spread: bool = False) -> str:
+def over(name: str, scale: str, spread: bool = False, controls: bool = False) -> str:
     """Mean outcomes over a scale of a board: a row per contestant and reference.
 
     Args:
         name: of the board.
         scale: of the board.
         spread: whether the lowest and the highest outer seed are told.
+        controls: also a row for each control; if not, for those alone that are born anew.
     """
     board = load_as_run(name)
     cells = board.scales[scale].cells
@@ -34,7 +35,7 @@ def over(name: str, scale: str, spread: bool = False) -> str:
         ]
         for agent, entrant in board.agents.items()
         if results[agent]
-        and (entrant.role != "control" or entrant.born_anew)
+        and (controls or entrant.role != "control" or entrant.born_anew)
         and set(cells[:2]) <= set(board.cells_of(agent))
     ]
     values = [f"{value:g}" for value in board.scales[scale].values]
