@@ -80,8 +80,8 @@ def test_every_board_fits_a_terminal_and_says_first_who_fails(
     assert len(lines) <= 40
     assert max(map(len, lines)) <= 80
     assert any(told in "".join(lines[:5]) for told in ("failed (", "no agent fails"))
-    if name == "xor-v1":
-        assert "identity 1 of 10" in "".join(lines[:5])
+    if name == "bandits-v1":
+        assert "unshared 2 of 10" in "".join(lines[:5])
     assert not any("e-" in word and word[0].isdigit() for line in lines for word in line.split())
 
 
