@@ -26,9 +26,10 @@ class BackpropagationSettings(Settings):
         keep_every: keep of a trial only where it is after every so many steps, and go through the steps
             between once more on the way back (activation checkpointing): less memory, more time. About
             the root of the horizon needs the least memory. None: keep all.
-        last_steps: let gradients flow through the last so many steps of a trial alone.
-            With horizons that are drawn a life begins anywhere in a longer one: the progressive loss of
-            Bansal et al. 2022 ("End-to-end Algorithm Synthesis with Recurrent Networks"). None: from all.
+        last_steps: let gradients flow through the last so many steps of a trial alone, from where they begin.
+            Earlier steps run without gradients: what counts of them in the objective is logged, not
+            minimised. After the progressive loss of Bansal et al. 2022 ("End-to-end Algorithm Synthesis with
+            Recurrent Networks"), with horizons that are drawn. None: through all.
     """
 
     keep_every: int | None = Field(default=None, ge=1)

@@ -42,7 +42,7 @@ def small_tables(**tables: dict[str, Any] | str) -> dict[str, Any]:
 
 
 ESTIMATOR_SETTINGS: dict[str, list[dict[str, Any]]] = {
-    "backpropagation": [{}, {"keep_every": 3}, {"last_steps": 3}],
+    "backpropagation": [{}, {"keep_every": 3}, {"keep_every": 2, "last_steps": 3}],
     "truncated_backpropagation": [{"window": 3}],
     "evolution": [{"pairs": 4}, {"pairs": 4, "window": 3}],
     "persistent_evolution": [{"pairs": 4, "window": 3}],

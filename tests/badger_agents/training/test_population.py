@@ -81,7 +81,15 @@ def same_files(one: Path, other: Path) -> None:
         assert losses(one, seed) == losses(other, seed)
 
 
-@pytest.mark.parametrize("training", [{"clip_trial": 0.1}, {"anti_collapse": 0.5}, CURRICULUM])
+@pytest.mark.parametrize(
+    "training",
+    [
+        {"clip_trial": 0.1},
+        {"clip_trial": 0.1, "estimator_settings": {"last_steps": 3}},
+        {"anti_collapse": 0.5},
+        CURRICULUM,
+    ],
+)
 def test_each_seed_does_what_it_does_alone(tmp_path: Path, training: dict[str, Any]) -> None:
     recipe = small_recipe(training={"outer_steps": 12, **training})
     reasons: list[str] = []
