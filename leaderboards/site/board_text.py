@@ -142,15 +142,30 @@ def cell_lines(board: Board, results: Results) -> list[str]:
             cells = [cell for cell in left if runs and cell in board.cells_of(agent)]
             means = {cell: outcomes(board, runs, cell).mean() for cell in cells}
             rows.append([agent, *(short(means[cell]) if cell in means else "" for cell in left)])
-        text += ["", "mean outcome in each cell", *_aligned(rows)]
+        text += ["", "mean outcome in each cell", *_in_blocks(rows)]
     for crossing in crossings(board, results):
         text += _wrapped(crossing.sentence)
     if board.leave_out_of:
         text += [
             "",
             "scores by family, 0 floor and 1 reference",
-            *_aligned(table_rows(left_out(board, results))),
+            *_in_blocks(table_rows(left_out(board, results))),
         ]
+    return text
+
+
+def _in_blocks(rows: Sequence[Sequence[str]]) -> list[str]:
+    """As `_aligned`; columns that do not fit beside the names follow below, of rows that have something there."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    blocks: list[list[int]] = [[]]
+    for column in range(1, len(widths)):
+        if blocks[-1] and widths[0] + sum(widths[i] + 1 for i in [*blocks[-1], column]) > WIDTH:
+            blocks.append([])
+        blocks[-1].append(column)
+    text: list[str] = []
+    for block in blocks:
+        head, *others = [[row[0], *(row[i] for i in block)] for row in rows]
+        text += _aligned([head, *(row for row in others if any(row[1:]))])
     return text
 
 

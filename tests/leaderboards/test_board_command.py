@@ -83,6 +83,7 @@ def test_every_board_fits_a_terminal_and_says_first_who_fails(
     if name == "bandits-v1":
         assert "unshared 2 of 10" in "".join(lines[:5])
     assert not any("e-" in word and word[0].isdigit() for line in lines for word in line.split())
+    assert max(map(len, run(capsys, "board", "show", name, "--cells").out.splitlines())) <= 80
 
 
 def test_a_name_that_is_nearly_right_is_guessed(capsys: pytest.CaptureFixture[str]) -> None:
