@@ -69,6 +69,9 @@ def show_board(
         rows = [*(_facts(board, line) for line in lines), *(_ablated(board, part) for part in parts)]
         show(rows, as_json=True, title=board.title, note=" ".join(notes))
         return
+    if board.leave_out_of:  # of an agent for another family the main cell says little: `cell_lines` has it
+        parts = [part for part in parts if list(board.cells_of(part.agent)) == [board.main]]
+        notes.append("Lines of other families: --cells.")
     print("\n".join(board_lines(board, results, lines, parts, notes)))
 
 
@@ -155,7 +158,7 @@ def cell_lines(board: Board, results: Results) -> list[str]:
 
 
 def _in_blocks(rows: Sequence[Sequence[str]]) -> list[str]:
-    """As `_aligned`; columns that do not fit beside the names follow below, of rows that have something there."""
+    """As `_aligned`; columns that do not fit follow below, with the rows that have something there."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     blocks: list[list[int]] = [[]]
     for column in range(1, len(widths)):
