@@ -83,8 +83,9 @@ class Stage(Settings):
         outer_steps: outer steps after which the next stage begins; None: only `until` ends it.
         until, env, agent: as of an `Entry`.
         mixture: in place of those three, several entries: each outer step samples one of them.
-        sample_by: by the entries' "weight" alone, or by weight times the entry's "loss" of late: what is not
-            learned yet is met more often.
+        sample_by: by the entries' "weight" alone; or by weight times the entry's "loss" of late: what is not
+            learned yet is met more often; or by weight times its "progress": by how much its loss has changed
+            of late, after Graves et al. 2017, "Automated curriculum learning for neural networks".
         rate_factor: what multiplies all learning rates of the recipe's optimiser.
         batch_size: in place of the recipe's.
         halting_cost: in place of the recipe's. Where it counts before a task is mastered, experts learn to
@@ -96,7 +97,7 @@ class Stage(Settings):
     env: dict[str, Any] = Field(default_factory=dict)
     agent: dict[str, Any] = Field(default_factory=dict)
     mixture: tuple[Entry, ...] = ()
-    sample_by: Literal["weight", "loss"] = "weight"
+    sample_by: Literal["weight", "loss", "progress"] = "weight"
     rate_factor: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     batch_size: int | None = Field(default=None, ge=1)
     halting_cost: float | None = Field(default=None, ge=0, allow_inf_nan=False)
@@ -318,15 +319,20 @@ class Recipe(Settings):
 
 
 def merged(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings with some changed; tables within are merged, or replaced where they become another `kind`."""
+    """Settings with some changed; tables within are merged, or replaced where they become another `kind`.
+
+    A table in place of a list of tables changes each of them: {"stages": {"sample_by": "loss"}}, say.
+    """
     made = dict(settings)
     for key, value in changes.items():
         own = made.get(key)
         made[key] = value
-        if not isinstance(own, dict) or not isinstance(value, dict):
+        if not isinstance(value, dict):
             continue
-        if value.get("kind", own.get("kind")) == own.get("kind"):
+        if isinstance(own, dict) and value.get("kind", own.get("kind")) == own.get("kind"):
             made[key] = {**own, **value}
+        elif isinstance(own, list | tuple) and own and all(isinstance(each, dict) for each in own):
+            made[key] = [merged(each, value) for each in own]
     return made
 
 

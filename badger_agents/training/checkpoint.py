@@ -198,7 +198,7 @@ def _read(path: Path, device: str | torch.device = "cpu") -> _Stored:
 def _place(*parts: Any) -> Place:
     """From JSON, which has no tuples."""
     place = Place(*parts)
-    return place._replace(losses=tuple(place.losses))
+    return place._replace(losses=tuple(place.losses), former_losses=tuple(place.former_losses))
 
 
 def portable_recipe(recipe: Recipe, folder: Path) -> dict[str, Any]:

@@ -21,6 +21,9 @@ NEW_LOSS, LEAST_LOSS = 0.1, 0.1
 """What a new loss counts in an entry's running mean, which starts at 1; and what that counts at least as, so
 that nothing is forgotten by never being sampled."""
 
+SLOWLY, LEAST_PROGRESS = 0.03, 0.1
+"""The same of a slower mean, which tells progress; and the least progress, as a share of the largest."""
+
 VALIDATION_SEED = 0
 """Which tasks of the validation split are met: the same for all outer seeds."""
 
@@ -33,7 +36,8 @@ class Place(NamedTuple):
         began: the outer step at which it began.
         best: best validation outcome of the last stage so far, if that is validated.
         waits: validations since then.
-        losses: of each entry of a mixture that is sampled by loss, of late; (): none was sampled yet.
+        losses: of each entry of a mixture that is sampled by it, or by progress, of late; (): none yet.
+        former_losses: the same over a longer time.
     """
 
     stage: int = 0
@@ -41,6 +45,7 @@ class Place(NamedTuple):
     best: float | None = None
     waits: int = 0
     losses: tuple[float, ...] = ()
+    former_losses: tuple[float, ...] = ()
 
 
 class Sampled(NamedTuple):
@@ -105,20 +110,33 @@ class Curriculum:
                 keyed_random.outer_keys(self._drawing_seed, step, 1), "curriculum/mixture", 1
             )[0, 0]
         )
-        losses = place.losses or (1.0,) * len(entries)
-        weights = (entry.weight * max(loss, LEAST_LOSS) for entry, loss in zip(entries, losses, strict=True))
-        shares = list(accumulate(weights))
+        needs = self._needs(place)
+        shares = list(accumulate(entry.weight * need for entry, need in zip(entries, needs, strict=True)))
         return min(bisect_right(shares, drawn * shares[-1]), len(entries) - 1)
 
+    def _needs(self, place: Place) -> list[float]:
+        """What multiplies the weight of each entry of a mixture: its loss or its progress of late."""
+        stage = self.stages[place.stage]
+        if stage.sample_by == "weight" or not place.losses:
+            return [1.0] * len(stage.entries)
+        if stage.sample_by == "loss":
+            return [max(loss, LEAST_LOSS) for loss in place.losses]
+        # Better or worse: what is being forgotten is met again.
+        progress = [abs(old - new) for old, new in zip(place.former_losses, place.losses, strict=True)]
+        least = LEAST_PROGRESS * max(progress)
+        return [max(each, least) for each in progress] if least else [1.0] * len(progress)
+
     def noted(self, place: Place, step: int, loss: float) -> Place:
-        """The place once an outer step's loss is known: a running mean, if entries are sampled by loss."""
+        """The place once an outer step's loss is known: running means, if entries are sampled by them."""
         stage = self.stages[place.stage]
         if stage.sample_by == "weight" or not math.isfinite(loss):
             return place
-        losses = list(place.losses or (1.0,) * len(stage.entries))
-        chosen = self._chosen(place, step)
-        losses[chosen] += NEW_LOSS * (min(loss, 1.0) - losses[chosen])
-        return place._replace(losses=tuple(losses))
+        chosen, means = self._chosen(place, step), []
+        for mean, share in ((place.losses, NEW_LOSS), (place.former_losses, SLOWLY)):
+            losses = list(mean or (1.0,) * len(stage.entries))
+            losses[chosen] += share * (min(loss, 1.0) - losses[chosen])
+            means.append(tuple(losses))
+        return place._replace(losses=means[0], former_losses=means[1])
 
     def sampled(self, place: Place, step: int) -> str:
         """What an outer step samples, in words: outer steps of other seeds that say the same are alike."""

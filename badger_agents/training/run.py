@@ -161,13 +161,13 @@ class Run:
 
     def validated(self, state: TrainState) -> tuple[TrainState, float | None]:
         """The state with its place in the curriculum after an outer step; and a validation's outcome."""
-        losses = state.place.losses  # all know them, and they may be many
-        before = state.place._replace(losses=())
+        losses = {name: getattr(state.place, name) for name in ("losses", "former_losses")}
+        before = state.place._replace(losses=(), former_losses=())  # all know them, and they may be many
         place, outcome = self.group.same(
             lambda: list(self.curriculum.next(before, state.step, state.weights))
         )
         after = Place(*place)
-        state = state._replace(place=after._replace(losses=losses) if after.stage == before.stage else after)
+        state = state._replace(place=after._replace(**losses) if after.stage == before.stage else after)
         best = outcome is not None and state.place.waits == 0 and state.place.best is not None
         if best and self.group.writes and self.training.keep_best:
             save_checkpoint(self.folder / BEST, weights_only(self.snapshot(state)))

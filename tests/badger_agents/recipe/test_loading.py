@@ -9,7 +9,7 @@ import torch
 
 from badger_agents.agent import LearnedAgent
 from badger_agents.class_loading import Trust
-from badger_agents.recipe.loading import RecipeError, check_recipe, load_recipe, recipe_files
+from badger_agents.recipe.loading import RecipeError, check_recipe, load_recipe, merged, recipe_files
 from tests.badger_agents.small import TRUST, keys, small_recipe, small_tables, small_toml
 
 WRONG: list[tuple[dict[str, Any], list[str]]] = [
@@ -273,3 +273,17 @@ class Mine(ExpertPolicy):
         check_recipe(tables, "my.toml", Trust.of(tmp_path / "mine.py"))
     assert str(refused.value).startswith("my.toml: agent: ")
     assert "\n" not in str(refused.value)
+
+
+def test_changes_are_merged_into_tables_and_into_each_table_of_a_list() -> None:
+    own = {
+        "policy": {"kind": "a", "size": 3},
+        "stages": ({"rate": 1.0}, {"rate": 2.0, "more": 5}),
+        "dims": [1, 3],
+    }
+    assert merged(own, {"policy": {"size": 4}})["policy"] == {"kind": "a", "size": 4}
+    assert merged(own, {"policy": {"kind": "b"}})["policy"] == {"kind": "b"}
+    assert merged(own, {"stages": {"rate": 3.0}})["stages"] == [{"rate": 3.0}, {"rate": 3.0, "more": 5}]
+    assert merged(own, {"stages": []})["stages"] == []
+    for name in ("dims", "none"):
+        assert merged({**own, "none": []}, {name: {"rate": 3.0}})[name] == {"rate": 3.0}  # to be refused

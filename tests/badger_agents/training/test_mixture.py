@@ -176,8 +176,26 @@ def test_by_loss_what_is_not_learned_yet_is_sampled_more_often() -> None:
         assert names.count(name) / len(names) == pytest.approx(share, abs=0.06)
 
 
-def test_running_losses_are_kept_in_checkpoints_and_resumed_bit_identically(tmp_path: Path) -> None:
-    recipe = mixed([{"mixture": MIXTURE, "sample_by": "loss"}], outer_steps=6, checkpoint_every=3)
+def test_by_progress_what_changes_is_sampled_more_often() -> None:
+    made = curriculum(mixed([{"mixture": MIXTURE, "sample_by": "progress"}]))
+    place = made.noted(Place(), 0, 0.5)
+    assert sorted(place.losses) == [0.95, 1.0, 1.0]
+    assert sorted(place.former_losses) == [0.985, 1.0, 1.0]
+    place = Place(losses=(0.4, 0.9, 0.7), former_losses=(0.6, 0.8, 0.7))  # falls, rises, stands still
+    names = [type(made.sample(place, step).family).__name__ for step in range(600)]
+    for name, share in (("VariableIO", 0.6 / 0.74), ("GuessingGame", 0.1 / 0.74), ("XOR", 0.04 / 0.74)):
+        assert names.count(name) / len(names) == pytest.approx(share, abs=0.06)
+    still = Place(losses=(0.4, 0.9, 0.7), former_losses=(0.4, 0.9, 0.7))
+    assert [made.sampled(still, step) for step in range(30)] == [
+        curriculum(mixed()).sampled(Place(), step) for step in range(30)
+    ]
+
+
+@pytest.mark.parametrize("sample_by", ["loss", "progress"])
+def test_running_losses_are_kept_in_checkpoints_and_resumed_bit_identically(
+    tmp_path: Path, sample_by: str
+) -> None:
+    recipe = mixed([{"mixture": MIXTURE, "sample_by": sample_by}], outer_steps=6, checkpoint_every=3)
     whole = train(recipe, 2, tmp_path / "whole")
     assert len(set(whole.place.losses)) > 1
 
