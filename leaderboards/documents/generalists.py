@@ -1,6 +1,10 @@
 """One policy for all families, and for all but one."""
 
+import numpy as np
+
+from badger_envs.scoring import scale_of
 from leaderboards.boards.results import read_results
+from leaderboards.boards.standing import outcomes
 from leaderboards.results import markdown
 from leaderboards.site.left_out import left_out, table_rows
 from leaderboards.tuning.choosing import load_as_run
@@ -14,3 +18,24 @@ def families_left_out() -> str:
         return "Not run yet."
     head, *rows = table_rows(left_out(board, results))
     return markdown(head, rows)
+
+
+def parts_of_generalist() -> str:
+    """Scores of each family by what was changed in the training of one policy for all."""
+    board = load_as_run("parts-generalist-v1")
+    rows = []
+    for agent, runs in read_results(board).items():
+        if not runs:
+            continue
+        scores = np.array(
+            [
+                [scale_of(table.id).score(float(each)) for each in outcomes(board, runs, cell)]
+                for cell, table in board.cells.items()
+            ]
+        )  # (cells, seeds)
+        seeds = scores.mean(axis=0)
+        mean = f"{seeds.mean():.2f} ({seeds.min():.2f} to {seeds.max():.2f})"
+        rows.append(
+            [board.agents[agent].label or agent, *(f"{each:z.2f}" for each in scores.mean(axis=1)), mean]
+        )
+    return markdown(["score", *board.cells, "mean"], rows) if rows else "Not run yet."
