@@ -7,7 +7,7 @@ from functools import partial
 
 from leaderboards.documents.compared import monoliths, parts_of_monolith, twins_at_end
 from leaderboards.documents.findings import boards, findings
-from leaderboards.documents.generalists import families_left_out, parts_of_generalist
+from leaderboards.documents.generalists import families_left_out, parts_of_generalist, seeds_better
 from leaderboards.documents.instructions import processors
 from leaderboards.documents.other_rows import coverage, families, gradual, sizes
 from leaderboards.documents.scales import by_cell, over
@@ -46,6 +46,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "sharing": sharing,
     "twins-at-end": twins_at_end,
     "families-left-out": families_left_out,
+    "left-out-seeds": seeds_better,
     "parts-generalist": parts_of_generalist,
     "prior": partial(by_cell, "prior-v1", changed=True),
     "parts-prior": partial(by_cell, "parts-prior-v1", changed=True),

@@ -20,6 +20,26 @@ def families_left_out() -> str:
     return markdown(head, rows)
 
 
+def seeds_better() -> str:
+    """On how many outer seeds an agent does better on the family that it never met as it is than changed."""
+    board = load_as_run("generalist-v2")
+    results = read_results(board)
+    changed = [f"{agent}, {each}" for agent, changes in board.leave_out_of.items() for each in changes]
+    rows = []
+    for cell, table in board.cells.items():
+        row, sign = [cell], 1 if table.family().higher_is_better else -1
+        for agent, changes in board.leave_out_of.items():
+            line = f"{agent}-without-{cell}"
+            for other in (f"{line}-{each.replace(' ', '-')}" for each in changes):
+                if not results[line] or not results[other]:
+                    row.append("not run")
+                    continue
+                gains = sign * (outcomes(board, results[line], cell) - outcomes(board, results[other], cell))
+                row.append(f"{(gains > 0).sum()} of {len(gains)}")
+        rows.append(row)
+    return markdown(["better as it is than", *changed], rows)
+
+
 def parts_of_generalist() -> str:
     """Scores of each family by what was changed in the training of one policy for all."""
     board = load_as_run("parts-generalist-v1")
