@@ -1,6 +1,6 @@
 """Settings: typed tables of a recipe that refuse unknown keys, and know whose code they may name."""
 
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
@@ -8,14 +8,14 @@ from badger_agents.class_loading import PROJECT_ONLY, Trust
 
 
 class Settings(BaseModel):
-    """Base of settings: frozen, strict about types, no unknown keys.
+    """Base of settings: frozen, strict about types, no unknown keys, no number that JSON lacks (nan, inf).
 
     Where a setting names a class, it is loaded by `load_class(self.kind, base, what, self.trust)`. Settings
     that come from a file are checked by `Table.model_validate(tables, context={"trust": trust})`, and keep
     that trust, as all tables within do; settings made without one trust the project's classes only.
     """
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
     _trust: Trust = PrivateAttr(default=PROJECT_ONLY)
 
     def model_post_init(self, context: Any) -> None:
@@ -27,6 +27,12 @@ class Settings(BaseModel):
     def trust(self) -> Trust:
         """Whose code these settings may name."""
         return self._trust
+
+    def trusting(self, trust: Trust) -> Self:
+        """The same settings, which may also name the code of others."""
+        made = self.model_copy()
+        made._trust = self.trust | trust
+        return made
 
     def __eq__(self, other: object) -> bool:
         """Whether the settings are the same, whoever trusts whom."""

@@ -7,7 +7,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from badger_agents.agent import Agent, LearnedAgent
-from badger_agents.class_loading import load_class
+from badger_agents.class_loading import Trust, load_class
 from badger_agents.estimators import ESTIMATORS, GradientEstimator, make_estimator
 from badger_agents.estimators.objectives import Penalty, collapse
 from badger_agents.estimators.optimiser import AdamSettings, OptimiserSettings
@@ -265,13 +265,8 @@ class Recipe(Settings):
         id = changes.pop("id", self.env.id)
         if not isinstance(id, str):
             raise TypeError(f"id is {id!r}; it must be a registered id such as 'Badger/XOR-v0'")
-        module = id.rpartition(":")[0]
-        if module and not self.trust.has_package(module):
-            raise ValueError(f"id {id!r} is registered by a package that you did not name; --trust {module}")
         settings = {**(self.env.model_extra or {} if id == self.env.id else {}), **changes}
-        if "family" in settings:
-            raise TypeError("family is no setting: id names the family")
-        return family_of(id, **settings)
+        return trusted_family(id, settings, self.trust)
 
     @property
     def met(self) -> frozenset[str]:
@@ -318,6 +313,21 @@ class Recipe(Settings):
         return self.model_dump_json()
 
 
+def trusted_family(id: str, settings: Mapping[str, Any], trust: Trust) -> Family:
+    """The family behind an id that a file names, which is looked up in trusted packages alone.
+
+    Raises:
+        ValueError: its package is not trusted.
+        TypeError: the settings name a family.
+    """
+    module = id.rpartition(":")[0]
+    if module and not trust.has_package(module):
+        raise ValueError(f"id {id!r} is registered by a package that you did not name; --trust {module}")
+    if "family" in settings:
+        raise TypeError("family is no setting: id names the family")
+    return family_of(id, **settings)
+
+
 def merged(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """Settings with some changed; tables within are merged, or replaced where they become another `kind`.
 
@@ -330,7 +340,7 @@ def merged(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str,
         if not isinstance(value, dict):
             continue
         if isinstance(own, dict) and value.get("kind", own.get("kind")) == own.get("kind"):
-            made[key] = {**own, **value}
+            made[key] = merged(own, value)
         elif isinstance(own, list | tuple) and own and all(isinstance(each, dict) for each in own):
             made[key] = [merged(each, value) for each in own]
     return made

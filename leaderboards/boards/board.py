@@ -5,14 +5,22 @@ import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
 from badger_agents.agent import Settings
 from badger_agents.class_loading import PROJECT_ONLY, Trust, with_code_files
 from badger_agents.estimators.optimiser import OptimiserSettings
 from badger_agents.recipe.loading import Recipe, check_recipe, load_recipe, merged
+from badger_agents.recipe.schema import trusted_family
 from badger_envs import __version__
 from badger_envs.family import Family
 from badger_envs.registry import family_of
@@ -24,6 +32,9 @@ FOLDER = Path(__file__).parent
 """Where the suite's boards lie, each a folder with its TOML file and the runs that it stands on."""
 
 FILE = "board.toml"
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+"""Of a line or a cell: files are called after it."""
 
 
 class BoardError(ValueError):
@@ -67,7 +78,13 @@ class CellTable(Settings):
 
     def family(self, split: str = "test") -> Family:
         """The family, in a split."""
-        return family_of(self.id, **{**(self.model_extra or {}), "split": split})
+        return trusted_family(self.id, {**(self.model_extra or {}), "split": split}, self.trust)
+
+    @model_validator(mode="after")
+    def _split_is_the_boards(self) -> "CellTable":
+        if "split" in (self.model_extra or {}):
+            raise ValueError("split is no setting of a cell: boards measure in the test split")
+        return self
 
 
 class EntrantTable(Settings):
@@ -91,7 +108,8 @@ class EntrantTable(Settings):
         leave_out: name of a family's class, such as "Bandit": training meets it in no mixture.
         only: likewise: training meets nothing else.
         cells: where it is measured; all cells if empty.
-        policy: a user's own expert policy, as my_file.py:MyPolicy, in place of the recipe's and its settings.
+        policy: a user's own expert policy, as my_file.py:MyPolicy, in place of the recipe's and its settings;
+            whoever reads the board from a file has to trust it.
         own_budget: the board's budget does not hold for it; the recipe says all.
         label: what tables call it, if not by its name; of a control, what is taken away.
         condition: what the line holds for where a board asks the same twice, such as "one hears"; "": both.
@@ -143,7 +161,7 @@ class EntrantTable(Settings):
 
     def make_recipe(self, name: str, budget: Mapping[str, Any]) -> Recipe:
         """The recipe with the board's budget and this line's changes, named after the line if it has any."""
-        recipe = load_recipe(self.recipe)
+        recipe = load_recipe(self.recipe, self.trust)
         tables = recipe.model_dump()
         if self.env or self.agent or self.training or self.policy or self.leave_out or self.only:
             tables["name"] = name
@@ -155,8 +173,7 @@ class EntrantTable(Settings):
             tables[table] = merged(tables[table] or {}, getattr(self, table)) or None
         if self.leave_out or self.only:
             tables["training"]["stages"] = _met(recipe, name, self.leave_out, self.only)
-        trust = Trust.of(self.policy) if self.policy else PROJECT_ONLY
-        made = check_recipe(tables, f"recipe of {name}", trust)
+        made = check_recipe(tables, f"recipe of {name}", self.trust)
         if (made.training is None) != (self.role == "reference"):
             raise BoardError(
                 f"agents.{name}: {self.recipe} is {'trained' if made.training else 'never trained'};"
@@ -279,8 +296,8 @@ class Board(Settings):
     interventions_of: list[str] = Field(default_factory=list)
     leave_out_of: dict[str, list[str]] = Field(default_factory=dict)
     alone_of: list[str] = Field(default_factory=list)
-    cells: dict[str, CellTable] = Field(min_length=1)
-    agents: dict[str, EntrantTable] = Field(min_length=1)
+    cells: dict[Name, CellTable] = Field(min_length=1)
+    agents: dict[Name, EntrantTable] = Field(min_length=1)
     scales: dict[str, ScaleTable] = Field(default_factory=dict)
     tuning: TuningTable | None = None
     _recipes: dict[str, Recipe] = PrivateAttr(default_factory=dict)  # checking one takes a while
@@ -302,16 +319,24 @@ class Board(Settings):
 
     @model_validator(mode="before")
     @classmethod
-    def _families_are_left_out(cls, tables: Any) -> Any:
+    def _families_are_left_out(cls, tables: Any, info: ValidationInfo) -> Any:
         if not isinstance(tables, dict) or not {"leave_out_of", "alone_of"} & set(tables):
             return tables
-        agents, cells = dict(tables.get("agents") or {}), tables.get("cells") or {}
+        agents, cells = tables.get("agents"), tables.get("cells")
         changed, alone = tables.get("leave_out_of", {}), tables.get("alone_of", [])
+        if not isinstance(agents, dict) or not isinstance(cells, dict):
+            return tables  # is told by the fields
+        if not isinstance(changed, dict) or not all(isinstance(each, list) for each in changed.values()):
+            raise ValueError("leave_out_of must be a table of agents, each with a list of changes")
+        agents = dict(agents)
         for agent in (*changed, *alone):
             if agent not in agents:
                 raise ValueError(f"leave_out_of or alone_of names {agent!r}, which is no agent here")
         for cell, table in cells.items():
-            family = type(family_of(table["id"])).__name__
+            if not isinstance(table, dict) or not isinstance(table.get("id"), str):
+                return tables  # likewise
+            trust = (info.context or {}).get("trust", PROJECT_ONLY)
+            family = type(trusted_family(table["id"], {}, trust)).__name__
             where = {"cells": list(dict.fromkeys([tables.get("main", cell), cell])), "role": "control"}
             for agent, changes in changed.items():
                 name = f"{agent}-without-{cell}"
@@ -324,6 +349,12 @@ class Board(Settings):
                 line = {**agents[agent], **where, "only": family, "control_of": agent}
                 agents[f"{agent}-alone-{cell}"] = line
         return {**tables, "agents": agents}
+
+    @model_validator(mode="after")
+    def _score_has_two_ends(self) -> "Board":
+        if self.floor is not None and self.floor == self.ceiling:
+            raise ValueError(f"floor and ceiling are both {self.floor}; they are scored 0 and 1")
+        return self
 
     @model_validator(mode="after")
     def _names_are_known(self) -> "Board":
@@ -456,8 +487,12 @@ def board_names() -> list[str]:
     return sorted(path.parent.name for path in FOLDER.glob(f"*/{FILE}"))
 
 
-def load_board(name_or_path: str) -> Board:
+def load_board(name_or_path: str, trust: Trust = PROJECT_ONLY) -> Board:
     """Read a board, by name or from a TOML file.
+
+    Args:
+        name_or_path: which one.
+        trust: whose code it and its recipes may name, beside the project's.
 
     Raises:
         BoardError: there is none, or it cannot be used.
@@ -469,8 +504,9 @@ def load_board(name_or_path: str) -> Board:
             f" {', '.join(board_names())}, or give a TOML file"
         )
     try:
-        return Board.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return Board.model_validate(tables, context={"trust": trust})
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BoardError(f"{path.name} of {name_or_path} is no TOML: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]

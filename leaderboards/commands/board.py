@@ -9,6 +9,7 @@ from typing import Annotated
 import tyro
 
 from badger_agents.atomic_files import write_together
+from badger_agents.class_loading import Trust
 from leaderboards.boards.board import FOLDER, Board, BoardError, board_names, load_board
 from leaderboards.boards.cluster import check_cluster, work_on_cluster
 from leaderboards.boards.finished import keep_runs, put_together
@@ -50,6 +51,7 @@ def run(
     ray: str | None = None,
     shard: str | None = None,
     keep: bool = False,
+    trust: tuple[str, ...] = (),
     json: bool = False,
 ) -> None:
     """Train and measure every agent of a board with every outer seed, then show the board.
@@ -72,13 +74,14 @@ def run(
         shard: Make only a part of the work, as i/n: 1/4, 2/4, 3/4 and 4/4 on four machines without Ray. Then
             copy their folders of --out into one, and run the same command there without --shard.
         keep: Also put the finished rows where the suite keeps them (for those who work on the suite).
+        trust: Files and packages of yours whose code the board or its recipes may name, such as my_package.
         json: Print the result as one JSON object.
     """
     if processes < 1:
         raise ValueError(f"--processes is {processes}; it must be at least 1")
     if ray is not None:
         check_cluster(ray)
-    untuned, own = load_board(board), None
+    untuned, own = load_board(board, Trust.of(*trust)), None
     needed = agents if policy is None else (*agents, untuned.baseline)
     board_ = tuned(untuned, tuning_file(board), needed)
     if policy is not None:
@@ -142,24 +145,27 @@ def tune(
     agents: tuple[str, ...] = (),
     processes: int = max(1, min(2, os.cpu_count() or 1)),
     out: Path = Path("runs/boards"),
+    trust: tuple[str, ...] = (),
     json: bool = False,
 ) -> None:
     """Choose the optimiser of every agent of a board that is trained, among the same candidates for all.
 
     Candidates and outer seeds are those of the board's [tuning] table. Each is trained as on the board and
-    measured in its main cell, on tasks of the validation split. All that is measured is kept in tuning.csv
-    beside the board's file, at once; what is there is not made again unless the agent's recipe has changed.
+    measured in its main cell, on tasks of the validation split. All that is measured is kept at once beside
+    the board's file, in tuning.csv, or in mine-tuning.csv beside mine.toml; what is there is not made again
+    unless the agent's recipe has changed.
 
     Args:
         board: Name of a board (see `badger board list`), or path to a TOML file.
         agents: Lines of the board to tune; all if not given.
         processes: How many agents at a time; each uses one core.
         out: Where run folders are put.
+        trust: Files and packages of yours whose code the board or its recipes may name, such as my_package.
         json: Print what is chosen as one JSON object.
     """
     if processes < 1:
         raise ValueError(f"--processes is {processes}; it must be at least 1")
-    board_ = load_board(board)
+    board_ = load_board(board, Trust.of(*trust))
     steps: dict[tuple[str, object], int] = {}
     tuning_of(board_)
     if not arms(board_, agents):
@@ -218,7 +224,12 @@ def with_policy(board: Board, policy: str) -> tuple[Board, str]:
         raise ValueError(
             f"--policy {policy}: {board.name} has an agent {name!r} already; name yours otherwise"
         )
-    entrant = board.agents[board.baseline].model_copy(update={"policy": f"{Path(file).resolve()}:{name}"})
+    line = board.agents[board.baseline]
+    own = {
+        "policy": f"{Path(file).resolve()}:{name}",
+        "agent": {key: value for key, value in line.agent.items() if key != "policy"},
+    }
+    entrant = line.trusting(Trust.of(policy)).model_copy(update=own)
     return board.model_copy(update={"agents": {**board.agents, name: entrant}}), name
 
 
@@ -229,6 +240,7 @@ def show_(
     cells: bool = False,
     costs: bool = False,
     tuning: bool = False,
+    trust: tuple[str, ...] = (),
     json: bool = False,
 ) -> None:
     """Show what a board says, from its results.
@@ -239,9 +251,10 @@ def show_(
         cells: Show the means in every cell instead, by size where cells differ in one.
         costs: Show instead what agents cost: outer steps, trials, weights, operations, seconds.
         tuning: Show instead which optimiser was chosen for each agent.
+        trust: Files and packages of yours whose code the board or its recipes may name, such as my_package.
         json: Print the result as one JSON object.
     """
-    board_, note = load_as_run(board), ""
+    board_, note = load_as_run(board, Trust.of(*trust)), ""
     rows = read_tuning(tuning_file(board))
     if tuning:
         known = {row.key: row for row in rows}
@@ -278,6 +291,7 @@ def build(
     *,
     runs: Path | None = None,
     out: Path = Path("runs/pages"),
+    trust: tuple[str, ...] = (),
     json: bool = False,
 ) -> None:
     """Write a Markdown page for each board, with its pictures, for the documentation.
@@ -288,10 +302,11 @@ def build(
         boards: Names of boards, or paths to TOML files; all of the suite's if not given.
         runs: Folder of `badger board run --out`, to show your own runs; the suite's if not given.
         out: Folder of the pages.
+        trust: Files and packages of yours whose code boards or their recipes may name, such as my_package.
         json: Print the result as one JSON object.
     """
     names = boards or tuple(board_names())
-    chosen = [load_as_run(name) for name in names]
+    chosen = [load_as_run(name, Trust.of(*trust)) for name in names]
     found = [
         kept(board)[:2] if runs is None else (board, read_results(board, runs / board.name / RESULTS))
         for board in chosen

@@ -8,6 +8,7 @@ from typing import Annotated, NoReturn
 import numpy as np
 import tyro
 
+from badger_agents.class_loading import Trust
 from leaderboards import statistics
 from leaderboards.boards.board import load_board
 from leaderboards.boards.results import Row
@@ -34,6 +35,7 @@ def prepare(
     failed: tuple[int, ...] = (),
     about: str = "",
     hardware: str = "",
+    trust: tuple[str, ...] = (),
     json: bool = False,
 ) -> None:
     """Make the folder of a submission from runs of `badger train`, one for each outer seed of a board.
@@ -48,9 +50,10 @@ def prepare(
         failed: Outer seeds whose training failed; they are declared, and trained again when it is verified.
         about: What it is, in a few words.
         hardware: On what it was trained; this machine if not given.
+        trust: Files and packages of yours whose code the board or its recipes may name, such as my_package.
         json: Print the result as one JSON object.
     """
-    board_ = load_board(board)
+    board_ = load_board(board, Trust.of(*trust))
     if unknown := sorted(set(cells) - set(board_.cells)):
         raise ValueError(f"--cells {unknown[0]}: {board_.name} has {', '.join(board_.cells)}")
     folders = [runs / f"{agent}-seed{seed}" for seed in board_.outer_seeds]

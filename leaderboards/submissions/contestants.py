@@ -57,9 +57,9 @@ def refusals(recipe: Recipe, board: Board) -> list[str]:
             found.append(refusal)
     entries = [entry for stage in recipe.training.stages for entry in stage.entries]
     family = {entry.id: entry.family for entry in TABLE}
-    there = {family[cell.id] for cell in board.cells.values()}
-    there |= {family[id] for own in trainings_of(board) for id in (own.env.id, *own.met) if id in family}
-    strange = [id for id in sorted({recipe.env.id, *recipe.met}) if family.get(id) not in there]
+    there = {family.get(cell.id, cell.id) for cell in board.cells.values()}
+    there |= {family.get(id, id) for own in trainings_of(board) for id in (own.env.id, *own.met)}
+    strange = [id for id in sorted({recipe.env.id, *recipe.met}) if family.get(id, id) not in there]
     found += [f"it trains in {id!r}, which is of no family of {board.name}" for id in strange]
     tables = [recipe.env.model_extra or {}, *(entry.env for entry in entries)]
     if any(table.get("split", "train") != "train" for table in tables):

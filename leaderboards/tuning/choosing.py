@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from badger_agents.atomic_files import write_atomically
+from badger_agents.class_loading import PROJECT_ONLY, Trust
 from badger_agents.estimators.optimiser import AdamSettings, OptimiserSettings
 from badger_agents.recipe.loading import Recipe
 from badger_agents.recipe.schema import EvaluationTable
+from leaderboards.boards.board import FILE as BOARD_FILE
 from leaderboards.boards.board import FOLDER, Board, BoardError, TuningTable, identity, load_board
 from leaderboards.boards.csv_rows import read_rows, rows_text
 
@@ -107,9 +109,11 @@ def tuning_of(board: Board) -> TuningTable:
 
 
 def tuning_file(name_or_path: str) -> Path:
-    """Where the rows of a board lie, by its name or the path of its TOML file."""
+    """Where the rows of a board lie, by its name or the path of its TOML file: several may be in a folder."""
     path = Path(name_or_path)
-    return path.with_name(FILE) if path.suffix == ".toml" else FOLDER / name_or_path / FILE
+    if path.suffix != ".toml":
+        return FOLDER / name_or_path / FILE
+    return path.with_name(FILE if path.name == BOARD_FILE else f"{path.stem}-{FILE}")
 
 
 def read_tuning(path: Path) -> list[TuningRow]:
@@ -193,13 +197,17 @@ def floor_of(board: Board) -> float:
     return -math.inf if board.higher_is_better else math.inf
 
 
-def load_as_run(name_or_path: str) -> Board:
+def load_as_run(name_or_path: str, trust: Trust = PROJECT_ONLY) -> Board:
     """A board with the chosen optimiser in every arm of which there is a choice: as its rows were made.
+
+    Args:
+        name_or_path: which one.
+        trust: whose code it may name, beside the project's.
 
     Raises:
         BoardError: as `load_board`; or the rows of its tuning are damaged.
     """
-    return tuned(load_board(name_or_path), tuning_file(name_or_path), None)
+    return tuned(load_board(name_or_path, trust), tuning_file(name_or_path), None)
 
 
 def tuned(board: Board, file: Path, agents: Sequence[str] | None = ()) -> Board:
@@ -240,7 +248,7 @@ def complete_rows(
     sources = [(board, rows)]
     if tuning.same_as:
         other = {row.key: row for row in read_tuning(tuning_file(tuning.same_as))}
-        sources.insert(0, (load_board(tuning.same_as), other))
+        sources.insert(0, (load_board(tuning.same_as, board.trust), other))
     for by, known in sources:
         fingerprint = tuning_fingerprint(board, agent, by)
         keys = [(each.model_dump_json(), seed) for each in tuning.optimisers for seed in tuning.seeds]
