@@ -70,7 +70,11 @@ def _put_back(path: Path, old: bytes | None) -> None:
 
 
 def _write_part(part: Path, data: bytes) -> None:
-    with part.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        error.filename = error.filename or str(part)  # a full disk does not say where
+        raise

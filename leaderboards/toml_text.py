@@ -42,7 +42,8 @@ def _value(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_value(item) for item in value) + "]"
     if isinstance(value, bool | int | float | str):
-        return json.dumps(value, ensure_ascii=False)  # a JSON string is a basic string of TOML
+        text = json.dumps(value, ensure_ascii=False)  # a JSON string is a basic string of TOML, but for DEL
+        return text.replace("\x7f", "\\u007f")
     raise TypeError(f"{value!r} cannot be written in TOML")
 
 

@@ -143,6 +143,9 @@ def load_checkpoint(
         recipe = check_recipe(stored.tables, str(path), trust)
     except RecipeError as error:
         raise CheckpointError(f"the recipe in this checkpoint cannot be used: {error}") from error
+    stages = len(recipe.training.stages) if recipe.training is not None else 0
+    if not 0 <= stored.place.stage < max(stages, 1):
+        raise CheckpointError(f"{path} is at stage {stored.place.stage} of {max(stages, 1)}: it is damaged")
     return Checkpoint(recipe, stored.seed, stored.step, stored.skipped, stored.place, **stored.groups)
 
 

@@ -106,10 +106,13 @@ def load_trace(path: Path) -> Trace:
             if FORMAT not in metadata:
                 raise TraceError(f"{path} is a safetensors file but no Badger trace (it lacks {FORMAT!r})")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-        return Trace(tensors, json.loads(metadata[FORMAT]))
+        facts = json.loads(metadata[FORMAT])
+        if not isinstance(facts, dict):
+            raise ValueError("its facts are no table")
+        return Trace(tensors, facts)
     except TraceError:
         raise
-    except (SafetensorError, ValueError, OSError) as error:
+    except (SafetensorError, ValueError, OSError, RecursionError) as error:
         raise TraceError(
             f"{path} cannot be read as a trace ({error}): corrupt, truncated or another program's"
         ) from error

@@ -33,8 +33,8 @@ FOLDER = Path(__file__).parent
 
 FILE = "board.toml"
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-"""Of a line or a cell: files are called after it."""
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
+"""Of a line, a cell or a submission: files are called after it."""
 
 
 class BoardError(ValueError):
@@ -301,6 +301,7 @@ class Board(Settings):
     scales: dict[str, ScaleTable] = Field(default_factory=dict)
     tuning: TuningTable | None = None
     _recipes: dict[str, Recipe] = PrivateAttr(default_factory=dict)  # checking one takes a while
+    _called: str = PrivateAttr(default="")
 
     @model_validator(mode="before")
     @classmethod
@@ -390,6 +391,11 @@ class Board(Settings):
                     f"agents.{name}.control_of is {entrant.control_of!r}, which is no agent here"
                 )
         return self
+
+    @property
+    def called(self) -> str:
+        """What commands call it: its name, or the path of its file."""
+        return self._called or self.name
 
     @property
     def outer_seeds(self) -> range:
@@ -505,10 +511,12 @@ def load_board(name_or_path: str, trust: Trust = PROJECT_ONLY) -> Board:
         )
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-        return Board.model_validate(tables, context={"trust": trust})
+        board = Board.model_validate(tables, context={"trust": trust})
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BoardError(f"{path.name} of {name_or_path} is no TOML: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise BoardError(f"board {name_or_path}: {place or 'it'}: {first['msg']}") from error
+    board._called = name_or_path
+    return board

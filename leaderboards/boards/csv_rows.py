@@ -53,7 +53,12 @@ def parse_rows(kind: type[RowT], text: str, source: str) -> list[RowT]:
 
 def read_rows(kind: type[RowT], path: Path) -> list[RowT]:
     """Rows of a file; none if it is not there. BoardError if it is damaged."""
-    return parse_rows(kind, path.read_text(encoding="utf-8"), str(path)) if path.is_file() else []
+    if not path.is_file():
+        return []
+    try:
+        return parse_rows(kind, path.read_text(encoding="utf-8"), str(path))
+    except UnicodeDecodeError as error:
+        raise BoardError(f"{path} is no UTF-8 text: {error}") from error
 
 
 def _said(value: Any) -> Any:

@@ -149,7 +149,13 @@ def read_results(board: Board, path: Path | None = None) -> dict[str, list[Run]]
         BoardError: a file is damaged, or a run lacks a cell.
     """
     path = FOLDER / board.name / FILE if path is None else path
-    found = group(board, read_rows(Row, path), str(path))
+    rows = read_rows(Row, path)
+    for number, row in enumerate(rows, 2):
+        if row.ok and not (row.mean is not None and math.isfinite(row.mean) and row.tasks > 0):
+            raise BoardError(f"{path}: line {number} is ok without a finite mean of tasks; measure it again")
+        if row.seed is not None and row.seed not in board.outer_seeds:
+            raise BoardError(f"{path}: line {number} has seed {row.seed}, which {board.name} has not")
+    found = group(board, rows, str(path))
     seconds = read_costs(path.with_name(COSTS))
     return {
         agent: [run._replace(seconds=seconds.get((agent, run.seed))) for run in runs]

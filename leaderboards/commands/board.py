@@ -261,7 +261,7 @@ def show_(
         found = [known_choice(board_, name, known) for name in arms(board_)]
         choices = [choice for choice in found if choice is not None]
         if not choices:
-            raise BoardError(f"{board_.name} has not been tuned; run badger board tune {board_.name}")
+            raise BoardError(f"{board_.name} has not been tuned; run badger board tune {board_.called}")
         show_choices(board_, choices, as_json=json)
         return
     if runs is None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import tyro
 
-from badger_agents.whitebox.trace import Trace, save_trace
+from badger_agents.whitebox.trace import Trace, TraceError, load_trace, save_trace
 from leaderboards.cells import Cell, prepare
 from leaderboards.inspection import look_inside, outcomes, the_badger, treatments
 from leaderboards.options import check_device, check_seed, check_trials, progress_bar
@@ -59,6 +59,14 @@ def inspect(
     badger, receiver = the_badger(case), the_badger(case._replace(run=source.open(device, **swaps)))
     path = out if out is not None else Path(f"{case.run.name}-inside.png")
     check_ending(path)
+    kept = path.with_suffix(".safetensors")
+    if kept.exists():
+        try:
+            load_trace(kept)
+        except TraceError as error:
+            raise ValueError(
+                f"--out {path}: the trace would take the place of {kept}, which is none; give another"
+            ) from error
     make_folder(path.parent)
     treated = treatments(badger, receiver, case.family.horizon)
     with progress_bar() as bar:
@@ -74,7 +82,6 @@ def inspect(
         arrays, inside.influence, changed, case.family.outcome, f"{title}\n{trials:,} test tasks, {note}"
     )
     save_figure(figure, path)
-    kept = path.with_suffix(".safetensors")
     save_trace(
         kept, Trace({n: tensor[:, :KEPT] for n, tensor in inside.trace.tensors.items()}, inside.trace.facts)
     )

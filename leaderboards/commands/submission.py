@@ -59,8 +59,9 @@ def prepare(
     folders = [runs / f"{agent}-seed{seed}" for seed in board_.outer_seeds]
     words = {"authors": author, "cells": cells, "failed": failed, "about": about, "hardware": hardware}
     preparing.prepare(out, board_, folders, **words)  # type: ignore[arg-type]
+    of = "" if board_.called == board_.name else f" --board {board}"
     rows = [record("folder", str(out)), record("artifact", artifact(out))]
-    show(rows, as_json=json, title=f"prepared {out.name}", note=f"next: badger board validate {out}")
+    show(rows, as_json=json, title=f"prepared {out.name}", note=f"next: badger board validate {out}{of}")
 
 
 def validate_(
@@ -101,6 +102,8 @@ def verify(
         out: Folder in which boards look for submissions: the results on held-out tasks are written there.
         json: Print the result as one JSON object.
     """
+    if retrain < 0:
+        raise ValueError(f"--retrain is {retrain}; it must be at least 0")
     submission = checked(folder, board)
     nonce = secrets.token_hex(32) if season is None else nonce_of(season, folder)
     found = verification.verify(submission, nonce, trust=trust, retrain=retrain)

@@ -59,7 +59,7 @@ def read_curve(folder: str, trust: Sequence[str] = ()) -> Curve:
     source = find_source(folder, trust)
     if source.checkpoint is None:
         raise ValueError(f"{folder} was not trained; give run folders of `badger train`")
-    rows = [row for row in read_log(Path(folder) / LOG) if np.isfinite(row["loss"])]
+    rows = [row for row in read_log(Path(folder) / LOG) if np.isfinite(row.get("loss", np.nan))]
     if not rows:
         raise ValueError(f"{folder} has no {LOG} with a loss in it; give run folders of `badger train`")
 

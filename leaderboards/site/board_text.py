@@ -61,7 +61,7 @@ def show_board(
     """
     lines, parts = standings(board, results), ablations(board, results)
     if not lines:
-        raise BoardError(f"{board.name} has no finished runs here; make some: badger board run {board.name}")
+        raise BoardError(f"{board.name} has no runs here; make some: badger board run {board.called}")
     notes = _claims(board, verdicts(board, results))
     notes += [*origins(board, results, tuning), *[note] * bool(note)]
     if as_json:
@@ -139,7 +139,7 @@ def cell_lines(board: Board, results: Results) -> list[str]:
             )
         text += _aligned(rows)
     left = [cell for cell in board.cells if not any(cell in table.cells for table in board.scales.values())]
-    if len(left) > 1:
+    if len(left) > 1 or not board.scales:
         rows = [["", *left]]
         for agent, runs in results.items():
             cells = [cell for cell in left if runs and cell in board.cells_of(agent)]

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 
 import badger_envs
 from badger_agents.agent import Settings
+from leaderboards.boards.board import Name
 
 FILE, RECIPE, RESULTS = "submission.toml", "recipe.toml", "results.csv"
 """Names of a submission's files; beside them its weights (`weights_file`), and own code as NAME.py."""
@@ -18,7 +19,6 @@ LARGEST = 2**20
 """Bytes that a file of a submission may have, other than weights."""
 
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
 Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$", max_length=1000)]
 
 

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 import badger_envs
 from badger_agents.atomic_files import write_atomically
-from badger_agents.class_loading import Trust
+from badger_agents.class_loading import Trust, code_files
 from badger_agents.evaluation import evaluate
 from badger_agents.training.checkpoint import (
     Checkpoint,
@@ -33,8 +35,10 @@ from leaderboards.submissions.manifest import (
     RECIPE,
     RESULTS,
     Manifest,
+    SubmissionError,
     sha256,
     source_sha256,
+    told,
     weights_file,
 )
 from leaderboards.submissions.verification import CHUNK
@@ -70,6 +74,8 @@ def prepare(
     """
     if folder.exists():
         raise ValueError(f"{folder} is there already; choose another --out, or remove it")
+    if unknown := sorted(set(failed) - set(board.outer_seeds)):
+        raise ValueError(f"--failed {unknown[0]}: {board.name} has outer seeds {list(board.outer_seeds)}")
     if set(failed) >= set(board.outer_seeds):
         raise ValueError("all outer seeds failed; there is nothing to submit")
     name, cells = folder.resolve().name, tuple(cells) or tuple(board.cells)
@@ -79,6 +85,29 @@ def prepare(
             check_golden(id)
         except AssertionError as error:
             raise ValueError(str(error)) from None
+    seeds = {seed: run for seed, run in zip(board.outer_seeds, runs, strict=True) if seed not in failed}
+    checkpoints = {seed: finished(run, seed) for seed, run in seeds.items()}
+    code_names = {file.name for each in checkpoints.values() for file in code_files(each.recipe.model_dump())}
+
+    def manifest_of(files: dict[str, str]) -> Manifest:
+        facts = {
+            "format": 1,
+            "board": board.name,
+            "name": name,
+            "authors": list(authors),
+            "about": about,
+            "hardware": hardware or f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores",
+            "suite": badger_envs.__version__,
+            "source_sha256": source_sha256(),
+            "environments": {id: golden_sha256(id) or "" for id in ids},
+            "files": files,
+        }
+        try:
+            return Manifest.model_validate(facts)
+        except ValidationError as error:
+            raise SubmissionError(*told(error)) from None
+
+    manifest_of(dict.fromkeys([RECIPE, RESULTS, *code_names], sha256(b"")))  # names, before what takes long
     folder.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{name}."))
     try:
@@ -92,7 +121,7 @@ def prepare(
                 lost = RunRows(name, seed, {}, {"status": "failed: as its authors say", **costs})
                 rows += rows_of(alone, lost)
                 continue
-            checkpoint = finished(run, seed)
+            checkpoint = checkpoints[seed]
             kept = weights_only(checkpoint._replace(recipe=keep_code(checkpoint.recipe, part)))
             text = recipe_text(portable_recipe(kept.recipe, part), f"How {name} was trained.")
             (part / RECIPE).write_text(text, encoding="utf-8")
@@ -103,18 +132,7 @@ def prepare(
             rows += rows_of(alone, measured(name, board, cells, checkpoint, costs))
         write_atomically(part / RESULTS, rows_text(Row, rows).encode())
         there = [RECIPE, RESULTS, *sorted(file.name for file in part.glob("*.py"))]
-        manifest = Manifest(
-            format=1,
-            board=board.name,
-            name=name,
-            authors=list(authors),
-            about=about,
-            hardware=hardware or f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores",
-            suite=badger_envs.__version__,
-            source_sha256=source_sha256(),
-            environments={id: golden_sha256(id) or "" for id in ids},
-            files={file: sha256((part / file).read_bytes()) for file in there},  # type: ignore[misc]
-        )
+        manifest = manifest_of({file: sha256((part / file).read_bytes()) for file in there})
         comment = f"A submission to the board {board.name}: badger board validate"
         (part / FILE).write_text(recipe_text(manifest.model_dump(), comment), encoding="utf-8")
         part.chmod(0o755)  # as any other folder; mkdtemp's is private

@@ -163,7 +163,7 @@ def choice_of(board: Board, agent: str, rows: Iterable[TuningRow]) -> Choice:
     if choice is None:
         raise BoardError(
             f"{board.name} chooses optimisers by tuning, and rows of {agent!r} are missing;"
-            f" run badger board tune {board.name}"
+            f" run badger board tune {board.called}"
         )
     return choice
 

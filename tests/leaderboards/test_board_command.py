@@ -149,6 +149,14 @@ class Mine(ExpertPolicy):
 """
 
 
+def test_of_the_boards_policy_nothing_holds_for_one_s_own(tmp_path: Path) -> None:
+    tiny, mine = tiny_board(tmp_path), tmp_path / "mine.py"
+    mine.write_text(POLICY)
+    wide = tiny.agents["talk"].model_copy(update={"agent": {"policy": {"kind": "gru", "hidden_size": 9}}})
+    board, own = with_policy(tiny.model_copy(update={"agents": {"talk": wide}}), f"{mine}:Mine")
+    assert board.recipe(own).agent_settings()["policy"] == {"kind": f"{mine}:Mine"}
+
+
 def test_a_policy_of_one_s_own_is_trained_and_told_where_it_stands(
     capsys: pytest.CaptureFixture[str], place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -283,6 +283,12 @@ def test_changes_are_merged_into_tables_and_into_each_table_of_a_list() -> None:
     }
     assert merged(own, {"policy": {"size": 4}})["policy"] == {"kind": "a", "size": 4}
     assert merged(own, {"policy": {"kind": "b"}})["policy"] == {"kind": "b"}
+    deep = {"policy": {"kind": "a", "of": {"kind": "c", "size": 3, "more": 1}}}
+    assert merged(deep, {"policy": {"of": {"size": 4}}})["policy"]["of"] == {
+        "kind": "c",
+        "size": 4,
+        "more": 1,
+    }
     assert merged(own, {"stages": {"rate": 3.0}})["stages"] == [{"rate": 3.0}, {"rate": 3.0, "more": 5}]
     assert merged(own, {"stages": []})["stages"] == []
     for name in ("dims", "none"):

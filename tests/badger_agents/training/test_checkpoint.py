@@ -55,7 +55,7 @@ def made(recipe: Recipe | None = None) -> Checkpoint:
     assert isinstance(agent, LearnedAgent)
     shake(agent)
     optimiser = {"a/step": torch.tensor(3.0), "a/exp_avg": torch.randn(2, 3)}
-    return Checkpoint(recipe, 2**60, 7, 1, Place(1, 4), agent.state_dict(), optimiser, {"x": torch.arange(3)})
+    return Checkpoint(recipe, 2**60, 7, 1, Place(0, 4), agent.state_dict(), optimiser, {"x": torch.arange(3)})
 
 
 @pytest.fixture
@@ -179,6 +179,8 @@ def forged(path: Path, tensors: dict | None = None, **changes: object) -> None:
         {"recipe": 3},
         {"recipe": {}},
         {"recipe": []},
+        {"place": [99, 0]},
+        {"place": [-1, 0]},
     ],
     ids=str,
 )

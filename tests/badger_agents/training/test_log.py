@@ -49,6 +49,14 @@ def test_a_line_cut_off_by_a_kill_is_left_out(tmp_path: Path, cut: int) -> None:
     assert read_log(path) == rows(1, 2, 3)
 
 
+def test_a_line_that_is_no_row_ends_the_log(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    for line in ("[1]", "{}", "[" * 100_000):
+        write(path, [1, 2])
+        path.write_text(path.read_text() + line + "\n")
+        assert read_log(path) == rows(1, 2)
+
+
 def test_tensorboard_events_are_written_where_asked_for(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     with RunLog(tmp_path / "log", 0, tensorboard=True) as log:

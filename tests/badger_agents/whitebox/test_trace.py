@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 from badger_agents.badger.policies.expert_policy import Emission
 from badger_agents.rollout import rollout
 from badger_agents.whitebox import TraceError, load_trace, record_trace, save_trace
+from badger_agents.whitebox.trace import FORMAT
 from tests.badger_agents.small import HORIZON, ConstantAgent, keys, random_agent, small_family
 
 
@@ -82,6 +83,10 @@ def test_files_that_are_no_traces_are_refused(tmp_path: Path) -> None:
     save_file({"x": torch.zeros(2)}, tmp_path / "other")
     with pytest.raises(TraceError, match="no Badger trace"):
         load_trace(tmp_path / "other")
+    for facts in ("[]", "null", '{"a":' * 100_000):
+        save_file({"x": torch.zeros(2)}, tmp_path / "facts", {FORMAT: facts})
+        with pytest.raises(TraceError, match="cannot be read as a trace"):
+            load_trace(tmp_path / "facts")
     family = small_family()
     save_trace(tmp_path / "cut", record_trace(random_agent(family), family, keys(2)))
     data = (tmp_path / "cut").read_bytes()

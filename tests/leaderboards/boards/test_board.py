@@ -3,9 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import pytest
 from pydantic import ValidationError
 
+from badger_agents.class_loading import Trust
+from badger_agents.recipe.loading import RecipeError
 from leaderboards.boards import measuring
 from leaderboards.boards.board import Board, BoardError, board_names, load_board
 from leaderboards.boards.rows import read_runs
@@ -130,3 +133,78 @@ def test_outer_seeds_may_begin_later(tmp_path: Path) -> None:
     assert [run.seed for run in found["talk"]] == [5, 6]
     with pytest.raises(ValidationError, match=r"tuning\.seeds has 6, and the board's own are 5 to 6"):
         tiny_board(tmp_path, first_seed=5, tuning={"seeds": [0, 6], "optimisers": [{"kind": "adam"}]})
+
+
+BOARD = """
+name = "own-v1"
+title = "own"
+main = "d3"
+{more}
+[cells.d3]
+id = "{id}"
+{cell}
+[agents.{agent}]
+recipe = "guessing-hardwired"
+{line}
+"""
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"agent": '"../out"'}, "pattern"),
+        ({"agent": '"a/b"'}, "pattern"),
+        ({"agent": '"[red]x"'}, "pattern"),
+        ({"cell": 'split = "train"'}, "split is no setting of a cell"),
+        ({"more": "floor = 1.0\nceiling = 1.0"}, "floor and ceiling are both 1.0"),
+        ({"more": "floor = nan\nceiling = 1.0"}, "floor: Input should be a finite number"),
+        ({"more": "success = inf"}, "success: Input should be a finite number"),
+        ({"more": 'leave_out_of = ["badger"]'}, "leave_out_of must be a table"),
+        ({"more": "leave_out_of = { badger = [] }", "id": ""}, "cannot be used|unknown|Malformed"),
+        ({"more": f"q = {'[' * 2000}{']' * 2000}"}, "no TOML"),
+    ],
+    ids=str,
+)
+def test_what_is_wrong_in_a_board_is_told(tmp_path: Path, changes: dict[str, str], told: str) -> None:
+    text = {"more": "", "id": "Badger/GuessingGame-v0", "cell": "", "agent": "badger", "line": ""}
+    (tmp_path / "own.toml").write_text(BOARD.format(**{**text, **changes}))
+    with pytest.raises((BoardError, gym.error.Error), match=told):
+        load_board(str(tmp_path / "own.toml"))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"id": "{package}:Badger/GuessingGame-v0"},
+        {"cell": 'family = "{package}:X"'},
+        {"line": 'policy = "{file}:X"'},
+        {"id": "{package}:Badger/GuessingGame-v0", "more": "leave_out_of = {{ badger = [] }}"},
+    ],
+    ids=str,
+)
+def test_a_board_runs_no_code_that_nobody_named(
+    tmp_path: Path, changes: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "strange_package_of_tests.py"
+    file.write_text("raise SystemExit('ran')")
+    monkeypatch.syspath_prepend(tmp_path)
+    text = {"more": "", "id": "Badger/GuessingGame-v0", "cell": "", "agent": "badger", "line": ""}
+    text |= {key: value.format(package=file.stem, file=file) for key, value in changes.items()}
+    (tmp_path / "own.toml").write_text(BOARD.format(**text))
+
+    def opened() -> str:
+        board = load_board(str(tmp_path / "own.toml"))
+        return board.fingerprint("badger") + board.outcome
+
+    with pytest.raises((BoardError, RecipeError, ValueError, TypeError), match=r"did not name|no setting"):
+        opened()
+
+
+def test_a_board_runs_the_policy_of_a_file_that_the_user_names(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text("from badger_agents.badger.policies.gru import GRUPolicy as Mine")
+    text = {"more": "", "id": "Badger/GuessingGame-v0", "cell": "", "agent": "badger"}
+    (tmp_path / "own.toml").write_text(BOARD.format(**text, line=f'policy = "{file}:Mine"'))
+    board = load_board(str(tmp_path / "own.toml"), Trust.of(str(file)))
+    policy = board.recipe("badger").agent_settings()["policy"]
+    assert policy == {"kind": f"{file}:Mine"}

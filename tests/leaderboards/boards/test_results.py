@@ -1,5 +1,6 @@
 """A board's results and costs: what is written is read again, damage is told, and what tasks sum to."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,9 @@ def test_damaged_costs_are_told(tmp_path: Path, text: str, told: str) -> None:
         (lambda text: text.replace("agent,seed", "agent,sead", 1), "header"),
         (lambda text: text.replace(",ok,", ",ok,x", 1), "line 2"),
         (lambda text: text + text.splitlines()[1] + "\n", "twice"),
+        (lambda text: re.sub(",ok,[^,]*,", ",ok,,", text, count=1), "line 2 is ok without a finite mean"),
+        (lambda text: re.sub(",ok,[^,]*,", ",ok,nan,", text, count=1), "line 2 is ok without a finite mean"),
+        (lambda text: text.replace("talk,0,", "talk,77,", 1), "line 2 has seed 77"),
         (
             lambda text: "".join(line + "\n" for line in text.splitlines() if ",9,long," not in line),
             "lacks long",
@@ -150,3 +154,9 @@ def test_the_suite_s_results_are_whole(name: str) -> None:
         if agent not in stale(board, found) and found[agent]:  # an earlier edition had fewer seeds and lines
             assert len(found[agent]) == (1 if entrant.role == "reference" else board.seeds), agent
         assert all(run.ok for run in found[agent])
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_bytes(b"\xff")
+    with pytest.raises(BoardError, match=f"{FILE} is no UTF-8 text"):
+        read_results(tiny_board(tmp_path), tmp_path / FILE)

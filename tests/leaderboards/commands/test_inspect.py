@@ -160,3 +160,8 @@ def test_what_cannot_be_inspected_is_refused(
     assert "its name must end in" in refused(capsys, "inspect", folder, "--out", wrong)
     assert "give a run or --pretrained" in refused(capsys, "inspect", folder, "--pretrained", "x")
     assert list(tmp_path.iterdir()) == []
+    other = tmp_path / "checkpoint.safetensors"  # the trace would be called just so
+    other.write_bytes(b"weights")
+    said = refused(capsys, "inspect", folder, "--out", tmp_path / "checkpoint.png")
+    assert "which is none; give another" in said
+    assert other.read_bytes() == b"weights"

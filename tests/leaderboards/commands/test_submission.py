@@ -46,6 +46,10 @@ def test_what_cannot_be_prepared_is_one_line_and_leaves_nothing(
     assert "no checkpoint" in prepare("chess")
     assert "short, long" in prepare("small", "--cells", "chess")
     assert "there is nothing to submit" in prepare("small", "--failed", 0, 1)
+    assert "--failed 7" in prepare("small", "--failed", 7)
+    with monkeypatch.context() as without:
+        without.setattr("leaderboards.submissions.preparing.measured", None)  # takes long
+        assert "authors.0: String should match" in prepare("small", "--author", "A\nB")
     assert "is there already" in prepare("small", "--out", made.submission)
     assert "name" in prepare("small", "--out", tmp_path / "no such name")
     words = ["train", made.folder / "small.toml", "--seed", 1, "--out", runs / "small-seed1"]
