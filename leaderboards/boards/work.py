@@ -195,7 +195,8 @@ def make(unit: Unit, tell: Callable[[Steps], None] = lambda told: None) -> Itera
                     ),
                 )
                 continue
-            last = load_checkpoint(folders[seed] / CHECKPOINT, trust=Trust(folders=(folders[seed],)))
+            trust = unit.trained.trust | Trust(folders=(folders[seed],))
+            last = load_checkpoint(folders[seed] / CHECKPOINT, trust=trust)
 
             def opened(last: Checkpoint = last, **changes: Any) -> Any:
                 return last.agent(**changes).eval()

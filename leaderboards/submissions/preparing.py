@@ -86,7 +86,7 @@ def prepare(
         except AssertionError as error:
             raise ValueError(str(error)) from None
     seeds = {seed: run for seed, run in zip(board.outer_seeds, runs, strict=True) if seed not in failed}
-    checkpoints = {seed: finished(run, seed) for seed, run in seeds.items()}
+    checkpoints = {seed: finished(run, seed, board.trust) for seed, run in seeds.items()}
     code_names = {file.name for each in checkpoints.values() for file in code_files(each.recipe.model_dump())}
 
     def manifest_of(files: dict[str, str]) -> Manifest:
@@ -143,9 +143,9 @@ def prepare(
     return manifest
 
 
-def finished(run: Path, seed: int) -> Checkpoint:
+def finished(run: Path, seed: int, trust: Trust) -> Checkpoint:
     """The checkpoint of a run, if it is the last of that outer seed's training; ValueError if not."""
-    checkpoint = load_checkpoint(run / CHECKPOINT, trust=Trust(folders=(run,)))
+    checkpoint = load_checkpoint(run / CHECKPOINT, trust=trust | Trust(folders=(run,)))
     training = checkpoint.recipe.training
     if checkpoint.seed != seed:
         raise ValueError(f"{run} is of outer seed {checkpoint.seed}, not {seed}")

@@ -151,7 +151,8 @@ def make(unit: TuningUnit, tell: Callable[[Steps], None] = lambda told: None) ->
 
 def _outcome(board: Board, agent: str, folder: Path) -> float:
     """Mean outcome of a trained agent in the main cell on the validation split."""
-    last = load_checkpoint(folder / CHECKPOINT, trust=Trust(folders=(folder,)))
+    trust = board.recipe(agent).trust | Trust(folders=(folder,))
+    last = load_checkpoint(folder / CHECKPOINT, trust=trust)
 
     def opened(**changes: Any) -> Any:
         return last.agent(**changes).eval()

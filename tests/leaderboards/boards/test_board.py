@@ -11,10 +11,11 @@ from badger_agents.class_loading import Trust
 from badger_agents.recipe.loading import RecipeError
 from leaderboards.boards import measuring
 from leaderboards.boards.board import Board, BoardError, board_names, load_board
-from leaderboards.boards.rows import read_runs
+from leaderboards.boards.rows import RunRows, read_runs
 from leaderboards.boards.standing import rival_of
 from leaderboards.boards.units import rows_folder, units_of
 from leaderboards.boards.work import make
+from tests.badger_agents.small import small_toml
 from tests.leaderboards.boards.tiny import tiny_board
 
 MANY_LINES = ["generalist-v2"]
@@ -208,3 +209,26 @@ def test_a_board_runs_the_policy_of_a_file_that_the_user_names(tmp_path: Path) -
     board = load_board(str(tmp_path / "own.toml"), Trust.of(str(file)))
     policy = board.recipe("badger").agent_settings()["policy"]
     assert policy == {"kind": f"{file}:Mine"}
+
+
+def test_a_board_runs_a_package_that_the_user_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    request.addfinalizer(lambda: gym.registry.pop("Tests/Game-v0", None))  # for tests of all ids
+    (tmp_path / "package_of_tests.py").write_text(
+        "import badger_envs\n"
+        "from badger_agents.badger.policies.gru import GRUPolicy as Mine\n"
+        "badger_envs.register('Tests/Game-v0', 'badger_envs.families.guessing_game:GuessingGame')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    recipe = small_toml(tmp_path, 1)
+    text = BOARD.format(
+        more="seeds = 1\ntasks = 4", agent="badger", line='policy = "package_of_tests:Mine"',
+        id="package_of_tests:Tests/Game-v0", cell="dims = 3\nhorizon = 4",
+    ).replace("guessing-hardwired", str(recipe))  # fmt: skip
+    (tmp_path / "own.toml").write_text(text)
+    board = load_board(str(tmp_path / "own.toml"), Trust.of("package_of_tests"))
+    (unit,) = units_of(board, tmp_path / "runs")
+    (made,) = make(unit)
+    assert isinstance(made, RunRows)
+    assert made.facts["status"] == "ok"
