@@ -104,10 +104,15 @@ def load_class(path: str, base: type | tuple[str, ...], what: str, trust: Trust 
             f" if you trust its package, name it: --trust {module.partition('.')[0]}"
         )
     try:
-        found = getattr(
-            load_file(Path(module), trust) if module.endswith(".py") else importlib.import_module(module),
-            name,
-        )
+        loaded = load_file(Path(module), trust) if module.endswith(".py") else importlib.import_module(module)
+        if not hasattr(loaded, name):
+            own = [
+                key
+                for key, value in vars(loaded).items()
+                if getattr(value, "__module__", "") == loaded.__name__
+            ]
+            raise AttributeError(f"it has no {name!r}, but {', '.join(own) or 'nothing of its own'}")
+        found = getattr(loaded, name)
     except (Exception, SystemExit) as error:  # a user's file may fail in any way
         raise ValueError(
             f"{what} {path!r} cannot be loaded ({type(error).__name__}: {error});"

@@ -140,19 +140,25 @@ def run_cells(path: Path) -> None:
 
 
 def make_notebooks(folder: Path) -> list[Path]:
-    """Build a notebook of each lab in a folder, which is made if missing.
+    """Build a notebook of each lab that is not there yet in a folder, which is made if missing.
+
+    Returns:
+        those that were built.
 
     Raises:
-        ValueError: one of them is there already.
+        ValueError: all of them are there already.
     """
     import jupytext
 
     labs = sorted(Path(__file__).parent.glob("lab_*.py"))
-    made = [folder / f"{lab.stem}.ipynb" for lab in labs]
-    there = [str(path) for path in made if path.exists()]
-    if there:
-        raise ValueError(f"{there[0]} is there already, perhaps with answers; name another folder")
+    made = {folder / f"{lab.stem}.ipynb": lab for lab in labs}
+    left = {path: lab for path, lab in made.items() if not path.exists()}
+    if not left:
+        raise ValueError(
+            f"all notebooks are in {folder} already, perhaps with answers; delete one to start it again,"
+            " or name another folder"
+        )
     folder.mkdir(parents=True, exist_ok=True)
-    for lab, path in zip(labs, made, strict=True):
+    for path, lab in left.items():
         jupytext.write(jupytext.read(lab), path)
-    return made
+    return list(left)

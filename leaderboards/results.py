@@ -145,7 +145,7 @@ def as_csv(records: Sequence[Record]) -> str:
 def text(value: Any) -> str:
     """A cell: floats with three or four significant figures, intervals in brackets."""
     if isinstance(value, float):
-        return f"{value:.3f}" if 1e-3 <= abs(value) < 1e3 else f"{value:.4g}"
+        return f"{value:.3f}" if 0.01 <= abs(value) < 1e3 else f"{value:.4g}"
     if isinstance(value, list):
         return "[" + ", ".join(text(item) for item in value) + "]"
     return str(value)

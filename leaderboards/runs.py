@@ -63,6 +63,7 @@ def find_recipe(name_or_path: str, trust: Sequence[str] = ()) -> Recipe:
     known = recipe_files()
     if name_or_path not in known and not name_or_path.endswith(".toml"):
         guess = nearest(name_or_path, list(known)) or "; `badger list recipes` names them"
+        guess = "; a policy goes behind --policy" if name_or_path.endswith(".py") else guess
         raise ValueError(f"no recipe {name_or_path!r}{guess}")
     return load_recipe(name_or_path, Trust.of(*trust))
 
@@ -82,7 +83,7 @@ def find_source(target: str, trust: Sequence[str] = ()) -> Source:
         recipe = load_recipe(target, Trust.of(*trust))
         agent = recipe.make_agent()
         if isinstance(agent, LearnedAgent) and any(True for _ in agent.parameters()):
-            ready = f"; or badger evaluate --pretrained {target}" if target in pretrained_names() else ""
+            ready = f"; or use --pretrained {target}" if target in pretrained_names() else ""
             raise CheckpointError(f"recipe {target!r} has to be trained first: badger train {target}{ready}")
         return Source(recipe, None)
     if not path.exists():

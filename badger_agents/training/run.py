@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Int
@@ -264,6 +264,17 @@ def last_checkpoint(plan: RunPlan, resume: bool, device: str) -> Checkpoint | No
         return None
     last = load_checkpoint(path, device, recipe.trust)
     known, asked = ({**portable_recipe(each, folder), "summary": ""} for each in (last.recipe, recipe))
-    if (known, last.seed) != (asked, seed):
-        raise CheckpointError(f"{folder} holds a run of another recipe or seed; use another --out")
+    known["seed"], asked["seed"] = last.seed, seed
+    if known != asked:
+        raise CheckpointError(
+            f"{folder} holds a run of another recipe or seed ({_difference(known, asked)}); use another --out"
+        )
     return last
+
+
+def _difference(known: Any, asked: Any, key: str = "") -> str:
+    """The first setting in which two recipes differ: "training.outer_steps is 5, not 1500"."""
+    if not isinstance(known, dict) or not isinstance(asked, dict):
+        return f"{key} is {known!r}, not {asked!r}"
+    name = next(name for name in {**known, **asked} if known.get(name) != asked.get(name))
+    return _difference(known.get(name), asked.get(name), f"{key}.{name}".lstrip("."))

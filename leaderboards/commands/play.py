@@ -14,7 +14,7 @@ from rich.text import Text
 from badger_envs import scoring
 from badger_envs.faces.spaces import slot_shapes
 from badger_envs.family import FLAGS, Family
-from badger_envs.registry import family_of
+from badger_envs.registry import base_id, family_of
 from leaderboards.options import check_seed
 from leaderboards.results import Record, record, show
 from leaderboards.runs import parse_settings
@@ -52,6 +52,7 @@ def play(
         family = family_of(id, **changes)
     except gym.error.Error as error:
         raise ValueError(f"{str(error).rstrip('.')}; `badger list envs` names the environments") from error
+    id = base_id(id)  # a person reads the dict, whatever an agent would
     game = Game(id, family, Console(stderr=json, highlight=False, soft_wrap=True), changes)
     outcomes: list[float] = []
     game.say(f"{id}, seed {seed}", "bold")

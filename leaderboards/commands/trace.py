@@ -42,9 +42,9 @@ def trace(
     """
     check_seed(seed)
     check_device(device)
-    opened = find(run, pretrained, trust).open(device, **parse_settings(agent, "--agent"))
-    changes = family_settings(env)
-    family = opened.recipe.family(**{**changes, "split": "test"})
+    source, changes = find(run, pretrained, trust), family_settings(env)
+    family = source.recipe.family(**{**changes, "split": "test"})
+    opened = source.open(device, action_kind=family.action_kind, **parse_settings(agent, "--agent"))
     keys = keyed_random.outer_keys(seed, 0, 10, "test", like=torch.zeros((), device=device))
     with torch.no_grad():
         watched = rollout(opened.agent, family, keys, record=True)

@@ -149,9 +149,9 @@ def _talking() -> str:
         "*When is talking worth it?* Where an expert sees or hears a part alone it helps: on"
         f" {_listed(heaps.get('must True', []))}{missed}. Where it could do without, help is shown on"
         f" {_listed(heaps.get('free True', []))}, not on {_listed(heaps.get('free False', []))}. Where both"
-        f" succeed (uncorrected), some is on {_listed(heaps.get('some', []))}, and a twin that hears nobody"
-        f" is better on {_listed(heaps.get('against', []))}. On guessing-game-v1 the error is {talking},"
-        f" {silent_mean} without: [talking](docs/findings/talking.md)."
+        f" succeed (uncorrected), help is shown on {_listed(heaps.get('some', []))}, and the twin of"
+        f" self-loops is better on {_listed(heaps.get('against', []))}. On guessing-game-v1 the error is"
+        f" {talking}, {silent_mean} without: [talking](docs/findings/talking.md)."
     )
 
 
@@ -181,7 +181,7 @@ def _experts() -> str:
         "*How many experts?* With 6 numbers more are no better on scaling-v1: one policy, trained with 1 to 8"
         f" experts, has an error of {of['experts-1']} with one, {of['d6']} with 12 (worse on {alone} of"
         f" {len(runs['badger'])} outer seeds), {of['experts-80']} with 80; with 8 and 12 numbers {of['d8']}"
-        f" and {of['d12']}: {'less' if least else 'not less'} than {len(rivals)} monoliths, shown of"
+        f" and {of['d12']}: {'below' if least else 'not below'} all {len(rivals)} monoliths, shown against"
         f" {_listed(shown)} at both: [experts](docs/findings/experts.md)."
     )
 

@@ -119,8 +119,7 @@ def _claims(board: Board, found: Sequence[Verdict]) -> list[str]:
     for each in found:
         line = board.agents[each.agent]
         who = f"{line.label or each.agent}{', ' + line.condition if line.condition else ''}"
-        protocol = f"{each.protocol.split(' (')[0]}." if each.protocol else ""
-        text = f"{each.sentence.replace(f'({who})', '(WHO)')} {protocol}".rstrip()
+        text = f"{each.sentence.replace(f'({who})', '(WHO)')} {each.protocol}".rstrip()
         alike.setdefault(text, []).append(who)
     return [text.replace("(WHO)", f"({'; '.join(names)})") for text, names in alike.items()]
 

@@ -44,7 +44,8 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
     ("source", "path", "message"),
     [
         (None, "mine.py:Mine", "No such file"),
-        ("x = 1", "mine.py:Mine", "no attribute 'Mine'"),
+        ("x = 1", "mine.py:Mine", "no 'Mine', but nothing of its own"),
+        ("class Other: pass", "mine.py:Mine", "no 'Mine', but Other"),
         ("Mine = 1", "mine.py:Mine", "not a class"),
         ("class Mine(:", "mine.py:Mine", "SyntaxError"),
         ("import no_such_module", "mine.py:Mine", "no_such_module"),

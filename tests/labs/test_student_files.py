@@ -98,7 +98,12 @@ def test_notebooks_are_built_once(capfd: pytest.CaptureFixture[str], tmp_path: P
     assert {cell.cell_type for cell in notebook.cells} == {"markdown", "code"}
     again = run(capfd, "labs", "notebooks", tmp_path / "mine")
     assert (again.status, again.out) == (2, "")
-    assert "is there already" in again.err
+    assert "delete one to start it again" in again.err
+    (tmp_path / "mine" / "lab_01_a_trial.ipynb").unlink()
+    left = {path: path.stat().st_mtime_ns for path in (tmp_path / "mine").iterdir()}
+    assert run(capfd, "labs", "notebooks", tmp_path / "mine").status == 0
+    assert len(jupytext.read(tmp_path / "mine" / "lab_01_a_trial.ipynb").cells) == len(notebook.cells)
+    assert {path: path.stat().st_mtime_ns for path in left} == left  # with what is in them
 
 
 @pytest.mark.parametrize(

@@ -367,7 +367,9 @@ def test_a_run_is_not_overwritten(capsys: pytest.CaptureFixture[str], tmp_path: 
     before = {file: file.read_bytes() for file in copy.iterdir()}
     words = ["train", small_toml(tmp_path), "--out", copy]
     assert "use --resume to go on with it, or another --out" in refused(capsys, *words)
-    assert "another recipe or seed" in refused(capsys, *words, "--resume", "--seed", 1)
+    assert "another recipe or seed (seed is 0, not 1)" in refused(capsys, *words, "--resume", "--seed", 1)
+    other = refused(capsys, *words, "--resume", "--outer-steps", 7)
+    assert "(training.outer_steps is 6, not 7)" in other
     assert {file: file.read_bytes() for file in copy.iterdir()} == before
     assert run(capsys, *words, "--resume", "--json").value("outer_steps") == 6
     assert (copy / CHECKPOINT).read_bytes() == before[copy / CHECKPOINT]

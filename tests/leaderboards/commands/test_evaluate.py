@@ -198,9 +198,7 @@ def test_a_pretrained_policy_is_evaluated_as_its_run(
         capsys, "evaluate", "--pretrained", "x"
     )
     (folder / "guessing-hardwired.safetensors").touch()
-    assert "; or badger evaluate --pretrained guessing-hardwired" in refused(
-        capsys, "trace", "guessing-hardwired"
-    )
+    assert "; or use --pretrained guessing-hardwired" in refused(capsys, "trace", "guessing-hardwired")
     (folder / "guessing-hardwired.safetensors").unlink()
     both = refused(capsys, "evaluate", folder / "plain", "--pretrained", "plain")
     assert "give a run or --pretrained, not both" in both

@@ -95,7 +95,7 @@ def test_a_run_with_a_policy_of_one_s_own_resumes_bit_identical(
     ("source", "policy", "message"),
     [
         (None, "my_file.py:MyPolicy", "No such file"),
-        (POLICY, "my_file.py:Other", "no attribute 'Other'"),
+        (POLICY, "my_file.py:Other", "no 'Other', but MyPolicy"),
         (POLICY, "my_file.py", "cannot be loaded"),
         ("class MyPolicy: pass", "my_file.py:MyPolicy", "not a subclass of badger_agents.ExpertPolicy"),
         (POLICY.replace("self.message_size = 4", ""), "my_file.py:MyPolicy", "message_size"),

@@ -95,6 +95,13 @@ def test_an_id_without_constants_says_so(monkeypatch: Any, capsys: Any) -> None:
     assert "total_reward" in played.out
 
 
+@pytest.mark.parametrize("id", ["Badger/GuessingGame-flat-v0", "Badger/GuessingGame-rl2-v0"])
+def test_of_an_id_with_another_observation_the_dict_is_played(monkeypatch: Any, capsys: Any, id: str) -> None:
+    ids = (id, "Badger/GuessingGame-v0")
+    other, usual = (Played(monkeypatch, capsys, "q\n", each, "--seed", "3").out for each in ids)
+    assert other == usual
+
+
 @pytest.mark.parametrize("end", ["q\n", "Q\n", "", "quit\n"])
 def test_q_or_the_end_of_input_ends_cleanly(monkeypatch: Any, capsys: Any, end: str) -> None:
     played = Played(monkeypatch, capsys, f"0 0 0\n{end}", GAME)
