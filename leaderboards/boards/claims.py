@@ -149,7 +149,7 @@ def withstands(board: Board, results: Results, agent: str) -> float:
 
 
 def _protocol(board: Board, results: Results, agent: str, shuffled: str) -> str:
-    """In how many outer seeds a protocol formed, in words."""
+    """In how many outer seeds it matters what messages say, in words."""
     own, other = ({run.seed: run for run in results[name]} for name in (agent, shuffled))
     common = sorted(own.keys() & other.keys(), key=str)
     heard, misled = (
@@ -158,10 +158,7 @@ def _protocol(board: Board, results: Results, agent: str, shuffled: str) -> str:
     if not common or heard is None or misled is None:
         return ""
     formed = int((heard - misled >= HEARD).sum())
-    return (
-        f"A protocol formed in {formed} of {len(common)} outer seeds"
-        f" (messages of other tasks cost at least {HEARD:g} of the score)."
-    )
+    return f"Other tasks' messages cost at least {HEARD:g} of the score on {formed} of {len(common)} seeds."
 
 
 def _speed(threshold: float, results: Results, agent: str, silent: str) -> str:

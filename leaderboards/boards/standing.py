@@ -201,7 +201,7 @@ def failures(board: Board, results: Results) -> list[str]:
         found = {rate: ["all contestants"] for rate in found}
     return [
         f"{', '.join(names)} {round(rate.value * rate.n)} of {rate.n}"
-        f" ({rate.low:.0%} to {rate.high:.0%}; to {short(worst(values[rate]))})"
+        f" ({rate.low:.0%} to {rate.high:.0%}; worst {short(worst(values[rate]))})"
         for rate, names in found.items()
     ]
 

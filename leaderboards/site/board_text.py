@@ -197,9 +197,10 @@ def _contestants(board: Board, lines: Sequence[Standing]) -> list[str]:
         if line.role == "contestant" and line.versus and line.versus.told not in (line.versus.verdict, "")
     ]
     ends = list(dict.fromkeys(short(end) for end in (min(reach), max(reach)))) if reach else []
+    would = f"{' to '.join(ends)} would be; " if ends else ""
     legend = (
-        f"+ better, - worse than {rival}, = not shown (paired; Holm): of all seeds, where both succeed;"
-        f"{' shown from ' + ' to '.join(ends) + ' on;' if ends else ''} score: 0 floor, 1 reference"
+        f"+ better, - worse than {rival}, = not shown ({would}paired; Holm): of all seeds, where both"
+        " succeed; score: 0 floor, 1 reference"
     )
     texts = 3 if conditions else 2
     table = _aligned(rows, texts)

@@ -257,15 +257,15 @@ def test_the_gate_asks_for_ten_seeds_and_for_influence(board: Board) -> None:
     assert not gate(board, made_up(board, GOOD, influence=None)).passed
 
 
-def test_seeds_in_which_a_protocol_formed_are_counted(board: Board) -> None:
+def test_seeds_on_which_it_matters_what_is_said_are_counted(board: Board) -> None:
     results = made_up(board, GOOD, spread=0.0)
-    assert "formed in 10 of 10 outer seeds" in gate(board, results).protocol
+    assert "on 10 of 10 seeds" in gate(board, results).protocol
     told = {run.seed: run.rows["short"].mean for run in results["talk"]}
     deaf = []
     for run in results["shuffled"]:  # in seeds 0 to 2 messages of other tasks change nothing
         mean = told[run.seed] if run.seed in (0, 1, 2) else run.rows["short"].mean
         deaf.append(run._replace(rows={cell: row._replace(mean=mean) for cell, row in run.rows.items()}))
-    assert "formed in 7 of 10 outer seeds" in gate(board, {**results, "shuffled": deaf}).protocol
+    assert "on 7 of 10 seeds" in gate(board, {**results, "shuffled": deaf}).protocol
 
 
 def test_without_all_controls_there_is_no_verdict(tmp_path: Path) -> None:
