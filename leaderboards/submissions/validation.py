@@ -35,7 +35,7 @@ from leaderboards.submissions.manifest import (
 )
 from leaderboards.toml_text import recipe_text
 
-LARGEST_WEIGHTS = 2**30
+LARGEST_WEIGHTS = 2**26
 """Bytes that the weights of one outer seed may have."""
 
 SLACK = 1e-5

@@ -331,7 +331,7 @@ ATTACKS: list[tuple[Callable[[Place], None], str]] = [
     (stranger, "belong to no submission, such as 'run_me.py'"),
     (forged_verification, "belong to no submission, such as 'verified.json'"),
     (pickled_weights, "no safetensors file"),
-    (huge_weights, "over 1073741824 bytes"),
+    (huge_weights, "over 67108864 bytes"),
     (other_weights, "other weights than results.csv says"),
     (copied_weights, "outer seeds 0 and 1 have the same weights"),
     (nearly_copied_weights, "outer seeds 0 and 1 have the same weights, or nearly"),
