@@ -1,10 +1,12 @@
 """Settings: typed tables of a recipe that refuse unknown keys, and know whose code they may name."""
 
-from typing import Any, Self
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from badger_agents.class_loading import PROJECT_ONLY, Trust
+
+SettingsT = TypeVar("SettingsT", bound="Settings")
 
 
 class Settings(BaseModel):
@@ -28,7 +30,7 @@ class Settings(BaseModel):
         """Whose code these settings may name."""
         return self._trust
 
-    def trusting(self, trust: Trust) -> Self:
+    def trusting(self: SettingsT, trust: Trust) -> SettingsT:
         """The same settings, which may also name the code of others."""
         made = self.model_copy()
         made._trust = self.trust | trust

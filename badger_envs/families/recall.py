@@ -174,8 +174,8 @@ class Recall(Family):
         least = self.pair_sizes.highest + self._asking
         if self.horizon < least:
             raise ValueError(
-                f"horizon is {self.horizon}; it must be {least} at least: a step for each pair and"
-                f" {self.patience} for each question"
+                f"horizon is {self.horizon}; it must be {least} at least: pairs take a step each, questions"
+                f" ({self.questions}) their patience ({self.patience})"
             )
 
     def _check_stream(self) -> None:

@@ -38,7 +38,12 @@ def test_every_family_has_its_legal_settings() -> None:
 
 def short(id: str) -> Settings:
     """Settings that shorten the trials of an id, for speed."""
-    others = {"VariableIO": {"support": LONGEST // 2}, "Recall": {"pairs": (1, 2), "questions": 2}}
+    others: dict[str, Settings] = {
+        "VariableIO": {"support": LONGEST // 2},
+        "Recall-repeat-previous": {"pairs": (1, 2)},  # asks at every step
+        "Recall-count": {"pairs": (1, 2)},
+        "Recall": {"pairs": (1, 2), "questions": 2},
+    }
     return {"horizon": LONGEST} | next((other for name, other in others.items() if name in id), {})
 
 
