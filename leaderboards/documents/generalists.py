@@ -56,6 +56,6 @@ def parts_of_generalist() -> str:
         seeds = scores.mean(axis=0)
         mean = f"{seeds.mean():.2f} ({seeds.min():.2f} to {seeds.max():.2f})"
         rows.append(
-            [board.agents[agent].label or agent, *(f"{each:z.2f}" for each in scores.mean(axis=1)), mean]
+            [board.agents[agent].label or agent, mean, *(f"{each:z.2f}" for each in scores.mean(axis=1))]
         )
-    return markdown(["score", *board.cells, "mean"], rows) if rows else "Not run yet."
+    return markdown(["score", "mean", *board.cells], rows) if rows else "Not run yet."
