@@ -283,7 +283,7 @@ GOOD = object()
         (["evaluate", "guessing-triangulation", "--env", "dims"], "write key=value"),
         (["evaluate", "guessing-triangulation", "--env", "dims=0"], "dims is 0"),
         (["evaluate", "guessing-triangulation", "--env", "dimz=3"], "no setting 'dimz'"),
-        (["evaluate", "guessing-triangulation", "--agent", "x=3"], "Triangulation"),
+        (["evaluate", "guessing-triangulation", "--agent", "x=3"], "argument 'x'"),
         (["trace", "guessing-triangulation", "--out", "picture.gif"], "must end in .png, .svg or .pdf"),
         (["trace", "guessing-triangulation", "--out", "file/picture.png"], "cannot write file/picture.png"),
     ],
