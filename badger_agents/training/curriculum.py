@@ -21,7 +21,7 @@ NEW_LOSS, LEAST_LOSS = 0.1, 0.1
 """What a new loss counts in an entry's running mean, which starts at 1; and what that counts at least as, so
 that nothing is forgotten by never being sampled."""
 
-SLOWLY, LEAST_PROGRESS = 0.03, 0.1
+NEW_FORMER_LOSS, LEAST_PROGRESS = 0.03, 0.1
 """The same of a slower mean, which tells progress; and the least progress, as a share of the largest."""
 
 VALIDATION_SEED = 0
@@ -132,7 +132,7 @@ class Curriculum:
         if stage.sample_by == "weight" or not math.isfinite(loss):
             return place
         chosen, means = self._chosen(place, step), []
-        for mean, share in ((place.losses, NEW_LOSS), (place.former_losses, SLOWLY)):
+        for mean, share in ((place.losses, NEW_LOSS), (place.former_losses, NEW_FORMER_LOSS)):
             losses = list(mean or (1.0,) * len(stage.entries))
             losses[chosen] += share * (min(loss, 1.0) - losses[chosen])
             means.append(tuple(losses))

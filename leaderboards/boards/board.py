@@ -7,14 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    ValidationError,
-    ValidationInfo,
-    model_validator,
-)
+from pydantic import ConfigDict, Field, PrivateAttr, ValidationError, ValidationInfo, model_validator
 
 from badger_agents.agent import Settings
 from badger_agents.class_loading import PROJECT_ONLY, Trust, with_code_files
@@ -329,14 +322,13 @@ class Board(Settings):
             return tables  # is told by the fields
         if not isinstance(changed, dict) or not all(isinstance(each, list) for each in changed.values()):
             raise ValueError("leave_out_of must be a table of agents, each with a list of changes")
-        agents = dict(agents)
+        agents, trust = dict(agents), (info.context or {}).get("trust", PROJECT_ONLY)
         for agent in (*changed, *alone):
             if agent not in agents:
                 raise ValueError(f"leave_out_of or alone_of names {agent!r}, which is no agent here")
         for cell, table in cells.items():
             if not isinstance(table, dict) or not isinstance(table.get("id"), str):
                 return tables  # likewise
-            trust = (info.context or {}).get("trust", PROJECT_ONLY)
             family = type(trusted_family(table["id"], {}, trust)).__name__
             where = {"cells": list(dict.fromkeys([tables.get("main", cell), cell])), "role": "control"}
             for agent, changes in changed.items():

@@ -246,6 +246,8 @@ def read_weights(path: Path, number: int | None) -> tuple[dict[str, Any], dict[s
                 raise SubmissionError(f"{path.name} has other weights than {RESULTS} says, by their number")
             weights = {name.removeprefix("weights/"): file.get_tensor(name) for name in names}
             facts = json.loads((file.metadata() or {}).get(FORMAT, "null"))
+    except SubmissionError:
+        raise
     except (SafetensorError, ValueError, RecursionError):
         raise SubmissionError(f"{path.name} is no safetensors file; other formats can run code") from None
     if not weights or not all(np.isfinite(part).all() for part in weights.values()):

@@ -207,6 +207,12 @@ def other_weights(place: Place) -> None:
     save_file({name: value * 1.5 for name, value in load_file(path).items()}, path, facts)
 
 
+def more_weights(place: Place) -> None:
+    """More than the results say: they are counted before any is read."""
+    weights = load_file(place.submission / WEIGHTS)
+    rewrite_weights(place, 1, {**weights, "weights/more": np.zeros(100_000, np.int8)})
+
+
 def copied_weights(place: Place) -> None:
     rewrite_weights(place, 1, load_file(place.submission / "weights-seed0.safetensors"))
 
@@ -332,7 +338,8 @@ ATTACKS: list[tuple[Callable[[Place], None], str]] = [
     (forged_verification, "belong to no submission, such as 'verified.json'"),
     (pickled_weights, "no safetensors file"),
     (huge_weights, "over 67108864 bytes"),
-    (other_weights, "other weights than results.csv says"),
+    (other_weights, "other weights than results.csv says, by their hash"),
+    (more_weights, "other weights than results.csv says, by their number"),
     (copied_weights, "outer seeds 0 and 1 have the same weights"),
     (nearly_copied_weights, "outer seeds 0 and 1 have the same weights, or nearly"),
     (noisily_copied_weights, "outer seeds 0 and 1 have the same weights, or nearly"),
